@@ -1,0 +1,35 @@
+//! Reads that a runbook may ask for: `look::instance(id)` and its kin. One table, no changes.
+
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+use serde_json::Value;
+
+use super::{LookError, ParamSpec, Params};
+use crate::change::Permission;
+use crate::cloud::Session;
+use crate::id::Place;
+
+/// A read that a runbook may ask for.
+#[async_trait]
+pub trait Query: Send + Sync {
+    /// Its name in runbooks, with the namespace: `look::instance`.
+    fn name(&self) -> &'static str;
+    /// One sentence for the reference page.
+    fn summary(&self) -> &'static str;
+    /// What it takes, positional in this order.
+    fn params(&self) -> &'static [ParamSpec];
+    /// All that it may call in `at`.
+    fn permissions(&self, at: &Place) -> BTreeSet<Permission>;
+    /// Reads. A resource that does not exist is `null`.
+    ///
+    /// # Errors
+    /// When a read fails or a parameter is wrong.
+    async fn read(&self, session: &dyn Session, at: &Place, params: &Params) -> Result<Value, LookError>;
+}
+
+/// Every query, by name.
+#[must_use]
+pub fn queries() -> &'static [&'static dyn Query] {
+    &[]
+}

@@ -1,0 +1,150 @@
+//! Containment and evidence verbs: reconcilers that look, and say what is next.
+//!
+//! One verb, one file: its parameters, its look, its tests; one line in [`registry`]. An action never
+//! changes anything: it returns the changes, and the executor in `run` applies them. Nothing here
+//! knows the store, and nothing here asks a clock: a look gets the time as a value.
+
+mod disable_access_keys;
+#[cfg(test)]
+mod harness;
+mod isolate_instance;
+mod look;
+mod params;
+mod quarantine_group;
+mod registry;
+mod revoke_role_sessions;
+mod snapshot_volumes;
+mod tag_resource;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use thiserror::Error;
+
+pub use look::{Query, queries};
+pub use params::{ParamKind, ParamSpec, Params};
+pub use registry::{find, registry};
+
+use crate::change::{Change, Permission, Urgency};
+use crate::cloud::{CloudError, Receipt, Session};
+use crate::id::{AccountId, CaseId, Place, RunId};
+
+/// What a look says is next.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Verdict {
+    /// The desired state was observed. The value is the step's output for the runbook; for evidence
+    /// it holds `evidence`, a list of chain-of-custody records.
+    Done(Value),
+    /// Stages of changes; the changes inside one stage are independent of each other.
+    Change(Vec<Vec<Change>>),
+    /// Nothing to do but wait, then look again.
+    Wait(Duration, String),
+    /// Not possible or not allowed: a person is asked.
+    Refuse(String),
+}
+
+/// One applied change of this step, as the timeline holds it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Applied {
+    /// The change.
+    pub change: Change,
+    /// AWS's answer; `None` while the outcome is not known, or when it was observed after a crash.
+    pub receipt: Option<Receipt>,
+}
+
+/// Settings of the deployment that actions need.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// Where evidence goes; `None`: snapshots stay in their account.
+    pub forensics: Option<Forensics>,
+    /// Our own principals' role names: never contained.
+    pub protected_roles: BTreeSet<String>,
+}
+
+/// The forensics account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Forensics {
+    /// The account.
+    pub account: AccountId,
+    /// The KMS key there (ARN, id or alias) under which evidence is kept.
+    pub kms_key: String,
+    /// A customer managed key in each source account that may be shared: used to re-encrypt
+    /// snapshots whose own key can't be. An alias, so that one name fits every account.
+    pub transfer_kms_key: String,
+}
+
+/// What a look is given.
+pub struct Context<'a> {
+    /// The AWS session of this step.
+    pub session: &'a dyn Session,
+    /// The account and Region of the target.
+    pub at: &'a Place,
+    /// The case.
+    pub case: &'a CaseId,
+    /// The run.
+    pub run: &'a RunId,
+    /// The step's key.
+    pub step: &'a str,
+    /// When the step was requested: recorded once, the same at every look.
+    pub requested: Timestamp,
+    /// The time of this look.
+    pub now: Timestamp,
+    /// What this step has changed so far, oldest first.
+    pub applied: &'a [Applied],
+    /// The deployment's settings.
+    pub settings: &'a Settings,
+}
+
+impl Context<'_> {
+    /// `<run>/<step>`: the value of [`crate::change::TAG_STEP`] on everything this step creates.
+    #[must_use]
+    pub fn step_tag(&self) -> String {
+        format!("{}/{}", self.run, self.step)
+    }
+}
+
+/// A look that failed.
+#[derive(Debug, Clone, PartialEq, Error)]
+pub enum LookError {
+    /// AWS said no.
+    #[error(transparent)]
+    Cloud(#[from] CloudError),
+    /// A parameter is missing or has the wrong form.
+    #[error("parameter {name}: {reason}")]
+    Param {
+        /// Which.
+        name: String,
+        /// Why it is refused and what is expected.
+        reason: String,
+    },
+}
+
+/// A verb.
+#[async_trait]
+pub trait Action: Send + Sync {
+    /// Its name in runbooks, with the namespace: `contain::isolate_instance`.
+    fn name(&self) -> &'static str;
+    /// One sentence for the reference page.
+    fn summary(&self) -> &'static str;
+    /// What it takes, positional in this order.
+    fn params(&self) -> &'static [ParamSpec];
+    /// Containment, evidence or description. A description that fails never fails a run.
+    fn urgency(&self) -> Urgency;
+    /// What it contains or preserves, as `type/id` (such as `instance/i-0abc…`): the key of the
+    /// per-target lease and of guards.
+    ///
+    /// # Errors
+    /// When a parameter is missing or has the wrong form.
+    fn target(&self, params: &Params) -> Result<String, LookError>;
+    /// All that it may call, for any target in `at`: reads and changes. The runbook's policy.
+    fn permissions(&self, at: &Place, settings: &Settings) -> BTreeSet<Permission>;
+    /// Looks at the world and says what is next.
+    ///
+    /// # Errors
+    /// When a read fails or a parameter is wrong.
+    async fn look(&self, context: &Context<'_>, params: &Params) -> Result<Verdict, LookError>;
+}

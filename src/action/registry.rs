@@ -1,0 +1,20 @@
+//! Every verb, one line each. A new action adds its file and its line here, and nothing else.
+
+use super::Action;
+use super::disable_access_keys::DisableAccessKeys;
+use super::isolate_instance::IsolateInstance;
+use super::revoke_role_sessions::RevokeRoleSessions;
+use super::snapshot_volumes::SnapshotVolumes;
+use super::tag_resource::TagResource;
+
+/// Every action.
+#[must_use]
+pub fn registry() -> &'static [&'static dyn Action] {
+    &[&IsolateInstance, &SnapshotVolumes, &RevokeRoleSessions, &DisableAccessKeys, &TagResource]
+}
+
+/// The action with this name, namespace included.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static dyn Action> {
+    registry().iter().copied().find(|action| action.name() == name)
+}

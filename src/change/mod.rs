@@ -1,0 +1,359 @@
+//! The kinds of change: one attribute of one AWS resource, before and after.
+//!
+//! A change is data. From it come the plan, the intent and outcome entries, the undo, and the IAM
+//! permissions of a step. Nothing here talks to AWS, and nothing here is async: the `cloud` module
+//! applies changes, and the executor in `run` decides when.
+
+mod inverse;
+mod permission;
+mod words;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+pub use inverse::Inverse;
+pub use permission::{Permission, session_policy};
+
+use crate::id::{
+    AccessKeyId, AccountId, GroupId, InstanceId, InterfaceId, Place, RoleName, SnapshotId, UserName,
+    VolumeId, VpcId,
+};
+
+/// Tags of a resource, by key.
+pub type Tags = BTreeMap<String, String>;
+
+/// A policy document, as JSON.
+pub type Document = serde_json::Value;
+
+/// The tag that carries the case on everything that we create or mark.
+pub const TAG_CASE: &str = "tourniquet:case";
+/// The tag that carries `<run>/<step>` on everything that we create: how a lost create is found again.
+pub const TAG_STEP: &str = "tourniquet:step";
+/// The tag by which quarantine and transition groups are found; a name proves nothing.
+pub const TAG_PURPOSE: &str = "tourniquet:purpose";
+
+/// One change in one account and Region.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Change {
+    /// Where the resource lives.
+    pub at: Place,
+    /// What changes.
+    #[serde(flatten)]
+    pub kind: Kind,
+}
+
+/// What a change changes. Every variant is exactly one API call.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "change", rename_all = "snake_case")]
+pub enum Kind {
+    /// The security groups of one network interface (`ec2:ModifyNetworkInterfaceAttribute`).
+    InterfaceGroups {
+        /// The interface.
+        interface: InterfaceId,
+        /// The instance it is attached to: what a person knows it by.
+        instance: InstanceId,
+        /// Its groups as they were looked up.
+        before: Vec<GroupId>,
+        /// Its groups afterwards; never empty.
+        after: Vec<GroupId>,
+    },
+    /// A new security group (`ec2:CreateSecurityGroup`), tagged at creation. The world after it
+    /// holds one more group with these tags; there is no `before`.
+    CreateGroup {
+        /// The VPC.
+        vpc: VpcId,
+        /// Its name, unique in the VPC.
+        name: String,
+        /// What it is for, shown in the console.
+        description: String,
+        /// Tags, [`TAG_PURPOSE`] among them.
+        tags: Tags,
+    },
+    /// Rules taken from or given to a security group
+    /// (`ec2:{Authorize,Revoke}SecurityGroup{Ingress,Egress}`).
+    GroupRules {
+        /// The group.
+        group: GroupId,
+        /// Which side of it.
+        direction: Direction,
+        /// Added or taken away.
+        effect: RuleEffect,
+        /// The rules.
+        rules: Vec<Rule>,
+    },
+    /// Crash-consistent snapshots of an instance's volumes (`ec2:CreateSnapshots`), tagged at
+    /// creation. Evidence: it has no inverse.
+    CreateSnapshots {
+        /// The instance.
+        instance: InstanceId,
+        /// The volumes that are to be in the set, for the record.
+        volumes: Vec<VolumeId>,
+        /// Whether the root volume stays out.
+        exclude_boot: bool,
+        /// Volumes to leave out besides.
+        exclude: Vec<VolumeId>,
+        /// Tags, [`TAG_STEP`] among them.
+        tags: Tags,
+    },
+    /// A copy of a snapshot (`ec2:CopySnapshot`, called in `at`, always encrypted), tagged at
+    /// creation. Evidence: it has no inverse.
+    CopySnapshot {
+        /// The snapshot that is copied.
+        source: SnapshotId,
+        /// Where it lives.
+        source_at: Place,
+        /// The key of the copy: id, ARN or alias of a KMS key in `at`.
+        kms_key: String,
+        /// Tags, [`TAG_STEP`] among them.
+        tags: Tags,
+    },
+    /// Who may create volumes from a snapshot (`ec2:ModifySnapshotAttribute`). Exactly one account
+    /// comes or goes with one change.
+    SnapshotSharing {
+        /// The snapshot.
+        snapshot: SnapshotId,
+        /// The accounts it was shared with.
+        before: BTreeSet<AccountId>,
+        /// The accounts it is shared with afterwards.
+        after: BTreeSet<AccountId>,
+    },
+    /// An inline policy of a role (`iam:PutRolePolicy`, `iam:DeleteRolePolicy`).
+    RolePolicy {
+        /// The role.
+        role: RoleName,
+        /// The policy's name.
+        policy: String,
+        /// The document as it was; `None`: there was none.
+        before: Option<Document>,
+        /// The document afterwards; `None` deletes it.
+        after: Option<Document>,
+    },
+    /// An inline policy of a user (`iam:PutUserPolicy`, `iam:DeleteUserPolicy`).
+    UserPolicy {
+        /// The user.
+        user: UserName,
+        /// The policy's name.
+        policy: String,
+        /// The document as it was; `None`: there was none.
+        before: Option<Document>,
+        /// The document afterwards; `None` deletes it.
+        after: Option<Document>,
+    },
+    /// Whether an access key works (`iam:UpdateAccessKey`).
+    AccessKey {
+        /// Its user.
+        user: UserName,
+        /// The key.
+        key: AccessKeyId,
+        /// Its status as it was.
+        before: KeyStatus,
+        /// Its status afterwards.
+        after: KeyStatus,
+    },
+    /// A user's console password, removed (`iam:DeleteLoginProfile`). The password is lost.
+    DeleteLoginProfile {
+        /// The user.
+        user: UserName,
+        /// What is known of it: creation date and whether a reset was demanded.
+        before: LoginProfile,
+    },
+    /// Tags of a resource (`ec2:CreateTags`/`ec2:DeleteTags`, `iam:TagRole`, `iam:TagUser`, and
+    /// their inverses). Only keys that differ between the two are touched.
+    Tags {
+        /// The resource.
+        resource: Taggable,
+        /// The touched keys as they were.
+        before: Tags,
+        /// The touched keys afterwards; a key missing here is removed.
+        after: Tags,
+    },
+}
+
+/// A side of a security group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// Into the interface.
+    Ingress,
+    /// Out of the interface.
+    Egress,
+}
+
+/// Whether rules come or go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RuleEffect {
+    /// The rules are added.
+    Authorize,
+    /// The rules are taken away.
+    Revoke,
+}
+
+/// A rule of a security group, one peer each.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Rule {
+    /// `-1` (everything), `tcp`, `udp`, `icmp`, `icmpv6` or a protocol number.
+    pub protocol: String,
+    /// First port, or ICMP type; `None` where the protocol has none.
+    pub from_port: Option<i32>,
+    /// Last port, or ICMP code.
+    pub to_port: Option<i32>,
+    /// The other side.
+    pub peer: Peer,
+}
+
+/// The other side of a rule.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Peer {
+    /// An IPv4 range in CIDR form.
+    Ipv4(String),
+    /// An IPv6 range in CIDR form.
+    Ipv6(String),
+    /// A prefix list's id.
+    PrefixList(String),
+    /// Another group's id.
+    Group(String),
+}
+
+impl Rule {
+    /// Everything, to or from every IPv4 address.
+    #[must_use]
+    pub fn everything_ipv4() -> Self {
+        Self { protocol: "-1".into(), from_port: None, to_port: None, peer: Peer::Ipv4("0.0.0.0/0".into()) }
+    }
+
+    /// Everything, to or from every IPv6 address.
+    #[must_use]
+    pub fn everything_ipv6() -> Self {
+        Self { protocol: "-1".into(), from_port: None, to_port: None, peer: Peer::Ipv6("::/0".into()) }
+    }
+}
+
+/// Whether an access key works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum KeyStatus {
+    /// Requests signed with it are accepted.
+    Active,
+    /// Requests signed with it are refused.
+    Inactive,
+}
+
+/// What IAM tells of a console password.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoginProfile {
+    /// When it was created, RFC 3339.
+    pub created: String,
+    /// Whether the user must set a new password at the next sign-in.
+    pub reset_required: bool,
+}
+
+/// What can be tagged.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(tag = "type", content = "id", rename_all = "snake_case")]
+pub enum Taggable {
+    /// An EC2 instance.
+    Instance(InstanceId),
+    /// An EBS volume.
+    Volume(VolumeId),
+    /// An EBS snapshot.
+    Snapshot(SnapshotId),
+    /// An IAM role.
+    Role(RoleName),
+    /// An IAM user.
+    User(UserName),
+    /// An S3 bucket, by name.
+    Bucket(String),
+}
+
+/// Which calls go first when AWS throttles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Urgency {
+    /// Stops the attacker.
+    Containment,
+    /// Keeps what would be lost.
+    Evidence,
+    /// Helps people; never stops a run.
+    Description,
+}
+
+impl Change {
+    /// The name of the API operation, `service:Operation`.
+    #[must_use]
+    pub fn operation(&self) -> &'static str {
+        match &self.kind {
+            Kind::InterfaceGroups { .. } => "ec2:ModifyNetworkInterfaceAttribute",
+            Kind::CreateGroup { .. } => "ec2:CreateSecurityGroup",
+            Kind::GroupRules { direction, effect, .. } => match (direction, effect) {
+                (Direction::Ingress, RuleEffect::Authorize) => "ec2:AuthorizeSecurityGroupIngress",
+                (Direction::Ingress, RuleEffect::Revoke) => "ec2:RevokeSecurityGroupIngress",
+                (Direction::Egress, RuleEffect::Authorize) => "ec2:AuthorizeSecurityGroupEgress",
+                (Direction::Egress, RuleEffect::Revoke) => "ec2:RevokeSecurityGroupEgress",
+            },
+            Kind::CreateSnapshots { .. } => "ec2:CreateSnapshots",
+            Kind::CopySnapshot { .. } => "ec2:CopySnapshot",
+            Kind::SnapshotSharing { .. } => "ec2:ModifySnapshotAttribute",
+            Kind::RolePolicy { after: Some(_), .. } => "iam:PutRolePolicy",
+            Kind::RolePolicy { after: None, .. } => "iam:DeleteRolePolicy",
+            Kind::UserPolicy { after: Some(_), .. } => "iam:PutUserPolicy",
+            Kind::UserPolicy { after: None, .. } => "iam:DeleteUserPolicy",
+            Kind::AccessKey { .. } => "iam:UpdateAccessKey",
+            Kind::DeleteLoginProfile { .. } => "iam:DeleteLoginProfile",
+            Kind::Tags { resource, after, .. } => match (resource, after.is_empty()) {
+                (Taggable::Instance(_) | Taggable::Volume(_) | Taggable::Snapshot(_), false) => "ec2:CreateTags",
+                (Taggable::Instance(_) | Taggable::Volume(_) | Taggable::Snapshot(_), true) => "ec2:DeleteTags",
+                (Taggable::Role(_), false) => "iam:TagRole",
+                (Taggable::Role(_), true) => "iam:UntagRole",
+                (Taggable::User(_), false) => "iam:TagUser",
+                (Taggable::User(_), true) => "iam:UntagUser",
+                (Taggable::Bucket(_), _) => "s3:PutBucketTagging",
+            },
+        }
+    }
+
+    /// The resource that changes, as `type/id`: one word for timelines, holds and folding an undo.
+    #[must_use]
+    pub fn resource(&self) -> String {
+        match &self.kind {
+            Kind::InterfaceGroups { interface, .. } => format!("network-interface/{interface}"),
+            Kind::CreateGroup { vpc, name, .. } => format!("security-group/{vpc}/{name}"),
+            Kind::GroupRules { group, .. } => format!("security-group/{group}"),
+            Kind::CreateSnapshots { instance, .. } => format!("instance/{instance}/snapshots"),
+            Kind::CopySnapshot { source, .. } => format!("snapshot/{source}/copy"),
+            Kind::SnapshotSharing { snapshot, .. } => format!("snapshot/{snapshot}"),
+            Kind::RolePolicy { role, policy, .. } => format!("role/{role}/policy/{policy}"),
+            Kind::UserPolicy { user, policy, .. } => format!("user/{user}/policy/{policy}"),
+            Kind::AccessKey { user, key, .. } => format!("user/{user}/access-key/{key}"),
+            Kind::DeleteLoginProfile { user, .. } => format!("user/{user}/login-profile"),
+            Kind::Tags { resource, .. } => format!("{}/tags", resource.path()),
+        }
+    }
+
+    /// Whether the call makes something new and has no idempotency token: before it is sent again,
+    /// the new thing is looked for by its tags (`ec2:CreateSnapshots`, `CopySnapshot`,
+    /// `CreateSecurityGroup` take no client token).
+    #[must_use]
+    pub fn creates(&self) -> bool {
+        matches!(
+            self.kind,
+            Kind::CreateGroup { .. } | Kind::CreateSnapshots { .. } | Kind::CopySnapshot { .. }
+        )
+    }
+}
+
+impl Taggable {
+    /// `type/id`.
+    #[must_use]
+    pub fn path(&self) -> String {
+        match self {
+            Self::Instance(id) => format!("instance/{id}"),
+            Self::Volume(id) => format!("volume/{id}"),
+            Self::Snapshot(id) => format!("snapshot/{id}"),
+            Self::Role(name) => format!("role/{name}"),
+            Self::User(name) => format!("user/{name}"),
+            Self::Bucket(name) => format!("bucket/{name}"),
+        }
+    }
+}

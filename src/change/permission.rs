@@ -1,0 +1,135 @@
+//! The IAM actions and resource ARNs that a change needs, and policies made of them.
+//!
+//! Actions that take no resource-level permission get `*` (IAM service authorization reference).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::{Change, Kind, Taggable};
+
+/// STS allows 2,048 characters of inline session policy in plain text.
+pub const SESSION_POLICY_MAX: usize = 2048;
+
+/// One IAM action on one resource.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Permission {
+    /// Such as `ec2:CreateTags`.
+    pub action: String,
+    /// An ARN, with `*` where the action takes no resource or the id is not known before.
+    pub resource: String,
+}
+
+impl Permission {
+    /// `action` on `resource`.
+    #[must_use]
+    pub fn new(action: &str, resource: impl Into<String>) -> Self {
+        Self { action: action.to_owned(), resource: resource.into() }
+    }
+}
+
+/// A policy that allows just `permissions`. Where the exact resources do not fit into
+/// [`SESSION_POLICY_MAX`] characters, the actions stay exact and the resources become `*`.
+#[must_use]
+pub fn session_policy(permissions: &BTreeSet<Permission>) -> serde_json::Value {
+    let mut by_resource: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for permission in permissions {
+        by_resource.entry(&permission.resource).or_default().insert(&permission.action);
+    }
+    let mut by_actions: BTreeMap<BTreeSet<&str>, BTreeSet<&str>> = BTreeMap::new();
+    for (resource, actions) in by_resource {
+        by_actions.entry(actions).or_default().insert(resource);
+    }
+    let statements: Vec<_> = by_actions
+        .iter()
+        .map(|(actions, resources)| json!({"Effect": "Allow", "Action": actions, "Resource": resources}))
+        .collect();
+    let exact = json!({"Version": "2012-10-17", "Statement": statements});
+    if exact.to_string().len() <= SESSION_POLICY_MAX {
+        return exact;
+    }
+    let actions: BTreeSet<&str> = permissions.iter().map(|p| p.action.as_str()).collect();
+    json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": actions, "Resource": "*"}]})
+}
+
+impl Change {
+    /// What the caller must be allowed to do for this change, in the account of `at`.
+    #[must_use]
+    pub fn permissions(&self) -> BTreeSet<Permission> {
+        let (account, region) = (&self.at.account, &self.at.region);
+        let ec2 = |kind: &str, id: &str| format!("arn:aws:ec2:{region}:{account}:{kind}/{id}");
+        // A snapshot's ARN has no account (IAM service authorization reference, EC2).
+        let snapshot = |id: &str| format!("arn:aws:ec2:{region}::snapshot/{id}");
+        // IAM ids carry no path here, so the path is left open.
+        let iam = |kind: &str, name: &str| format!("arn:aws:iam::{account}:{kind}/*{name}");
+        let operation = self.operation();
+        let mut needed = BTreeSet::new();
+        let mut need = |action: &str, resource: String| {
+            needed.insert(Permission::new(action, resource));
+        };
+        match &self.kind {
+            Kind::InterfaceGroups { interface, instance, after, .. } => {
+                need(operation, ec2("network-interface", interface.as_str()));
+                need(operation, ec2("instance", instance.as_str()));
+                for group in after {
+                    need(operation, ec2("security-group", group.as_str()));
+                }
+            }
+            Kind::CreateGroup { vpc, .. } => {
+                need(operation, ec2("security-group", "*"));
+                need(operation, ec2("vpc", vpc.as_str()));
+                need("ec2:CreateTags", ec2("security-group", "*"));
+            }
+            Kind::GroupRules { group, .. } => need(operation, ec2("security-group", group.as_str())),
+            Kind::CreateSnapshots { instance, volumes, .. } => {
+                need(operation, ec2("instance", instance.as_str()));
+                need(operation, snapshot("*"));
+                need("ec2:CreateTags", snapshot("*"));
+                for volume in volumes {
+                    need(operation, ec2("volume", volume.as_str()));
+                }
+            }
+            Kind::CopySnapshot { kms_key, .. } => {
+                need(operation, snapshot("*"));
+                need("ec2:CreateTags", snapshot("*"));
+                let key = if kms_key.starts_with("arn:") {
+                    kms_key.clone()
+                } else {
+                    format!("arn:aws:kms:{region}:{account}:key/*")
+                };
+                for action in [
+                    "kms:DescribeKey",
+                    "kms:CreateGrant",
+                    "kms:Decrypt",
+                    "kms:GenerateDataKeyWithoutPlaintext",
+                    "kms:ReEncryptFrom",
+                    "kms:ReEncryptTo",
+                ] {
+                    need(action, key.clone());
+                }
+            }
+            Kind::SnapshotSharing { snapshot: id, .. } => need(operation, snapshot(id.as_str())),
+            Kind::RolePolicy { role, .. } => need(operation, iam("role", role.as_str())),
+            Kind::UserPolicy { user, .. }
+            | Kind::AccessKey { user, .. }
+            | Kind::DeleteLoginProfile { user, .. } => need(operation, iam("user", user.as_str())),
+            Kind::Tags { resource, .. } => need(
+                operation,
+                match resource {
+                    Taggable::Instance(id) => ec2("instance", id.as_str()),
+                    Taggable::Volume(id) => ec2("volume", id.as_str()),
+                    Taggable::Snapshot(id) => snapshot(id.as_str()),
+                    Taggable::Role(name) => iam("role", name.as_str()),
+                    Taggable::User(name) => iam("user", name.as_str()),
+                    Taggable::Bucket(name) => format!("arn:aws:s3:::{name}"),
+                },
+            ),
+        }
+        if matches!(&self.kind, Kind::Tags { resource: Taggable::Bucket(_), .. }) {
+            // PutBucketTagging replaces the whole set, so the set is read first.
+            need("s3:GetBucketTagging", format!("arn:aws:s3:::{}", self.resource().split('/').nth(1).unwrap_or("*")));
+        }
+        needed
+    }
+}

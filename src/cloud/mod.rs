@@ -1,0 +1,109 @@
+//! Our words for AWS: only the reads and changes that actions need.
+//!
+//! [`Cloud::open`] gives a [`Session`] for one step; every call names the account and Region it goes
+//! to. Implementations: `sandbox` (the in-process twin), `aws` (the SDK, the only place that names
+//! an SDK type), `faulty` (wraps either). One contract suite, `contract`, runs on all of them; where
+//! they disagree, the AWS documentation decides. No policy is decided here, and no store is known.
+
+#[cfg(feature = "aws")]
+pub mod aws;
+#[cfg(test)]
+pub mod contract;
+mod error;
+mod model;
+pub mod sandbox;
+mod standing;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+pub use error::{CloudError, ErrorClass};
+pub use model::{
+    Created, Identity, Instance, Interface, Receipt, Role, SecurityGroup, Snapshot, SnapshotState, User, UserKey,
+    Volume,
+};
+pub use standing::{Standing, standing};
+
+use crate::change::{Change, Document, Permission, Taggable, Tags};
+use crate::id::{
+    AccessKeyId, AccountId, CaseId, FindingId, GroupId, InstanceId, Place, RoleName, RunId, SnapshotId, UserName,
+    VolumeId, VpcId,
+};
+
+/// The result of a call.
+pub type Result<T> = std::result::Result<T, CloudError>;
+
+/// On whose behalf calls are made, and what they may do. It becomes the STS session: SourceIdentity
+/// is the case, RoleSessionName is run and step, the session policy is `permissions`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scope {
+    /// The case.
+    pub case: CaseId,
+    /// The run; `None` for a look that belongs to no run, such as confirming a finding.
+    pub run: Option<RunId>,
+    /// The step's key, such as `2[17]/3`.
+    pub step: String,
+    /// All that the session may do.
+    pub permissions: BTreeSet<Permission>,
+}
+
+/// A cloud with accounts in it.
+pub trait Cloud: Send + Sync {
+    /// A session. Cheap and without a call; credentials are fetched at the first call to an account.
+    fn open(&self, scope: Scope) -> Arc<dyn Session>;
+    /// What `/readyz` and the start banner call it: `sandbox` or `aws`.
+    fn name(&self) -> &'static str;
+}
+
+/// Calls on behalf of one step. A resource that does not exist is `None` or absent from the list,
+/// never an error of a read.
+#[async_trait]
+pub trait Session: Send + Sync {
+    /// Who we are in `account` (`sts:GetCallerIdentity`).
+    async fn identity(&self, at: &Place) -> Result<Identity>;
+    /// An instance with its interfaces (`ec2:DescribeInstances`, `ec2:DescribeNetworkInterfaces` by
+    /// attachment). Terminated instances are still returned while EC2 shows them.
+    async fn instance(&self, at: &Place, id: &InstanceId) -> Result<Option<Instance>>;
+    /// The groups of a VPC that carry the tag [`crate::change::TAG_PURPOSE`] = `purpose`
+    /// (`ec2:DescribeSecurityGroups`).
+    async fn groups_for(&self, at: &Place, vpc: &VpcId, purpose: &str) -> Result<Vec<SecurityGroup>>;
+    /// Groups by id; unknown ids are left out (`ec2:DescribeSecurityGroups`).
+    async fn groups(&self, at: &Place, ids: &[GroupId]) -> Result<Vec<SecurityGroup>>;
+    /// Volumes by id; unknown ids are left out (`ec2:DescribeVolumes`).
+    async fn volumes(&self, at: &Place, ids: &[VolumeId]) -> Result<Vec<Volume>>;
+    /// Our own snapshots in `at` that carry the tag `key` = `value` (`ec2:DescribeSnapshots`).
+    async fn snapshots_tagged(&self, at: &Place, key: &str, value: &str) -> Result<Vec<Snapshot>>;
+    /// A snapshot that we own or that is shared with us (`ec2:DescribeSnapshots`).
+    async fn snapshot(&self, at: &Place, id: &SnapshotId) -> Result<Option<Snapshot>>;
+    /// The accounts a snapshot of ours is shared with; `None` when it does not exist
+    /// (`ec2:DescribeSnapshotAttribute`).
+    async fn snapshot_sharing(&self, at: &Place, id: &SnapshotId) -> Result<Option<BTreeSet<AccountId>>>;
+    /// Whether `key` (id, ARN or alias) is an AWS managed key, which can't be shared (`kms:DescribeKey`
+    /// is not needed: the default key is known by its alias or by the account's EBS default).
+    async fn is_default_key(&self, at: &Place, key: &str) -> Result<bool>;
+    /// A role with the instance profiles that use it (`iam:GetRole`,
+    /// `iam:ListInstanceProfilesForRole`, `iam:ListRolePolicies`).
+    async fn role(&self, at: &Place, name: &RoleName) -> Result<Option<Role>>;
+    /// The role of an instance profile, by the profile's ARN (`iam:GetInstanceProfile`).
+    async fn profile_role(&self, at: &Place, profile_arn: &str) -> Result<Option<RoleName>>;
+    /// An inline policy of a role; `None` when role or policy is absent (`iam:GetRolePolicy`).
+    async fn role_policy(&self, at: &Place, role: &RoleName, policy: &str) -> Result<Option<Document>>;
+    /// The user an access key belongs to (`iam:GetAccessKeyLastUsed`).
+    async fn key_owner(&self, at: &Place, key: &AccessKeyId) -> Result<Option<UserName>>;
+    /// A user with keys and login profile (`iam:GetUser`, `iam:ListAccessKeys` to the last page,
+    /// `iam:GetLoginProfile`).
+    async fn user(&self, at: &Place, name: &UserName) -> Result<Option<User>>;
+    /// An inline policy of a user; `None` when user or policy is absent (`iam:GetUserPolicy`).
+    async fn user_policy(&self, at: &Place, user: &UserName, policy: &str) -> Result<Option<Document>>;
+    /// The tags of a resource; `None` when it does not exist.
+    async fn tags(&self, at: &Place, resource: &Taggable) -> Result<Option<Tags>>;
+    /// A finding as GuardDuty holds it now, lower-camel JSON (`guardduty:ListDetectors`,
+    /// `guardduty:GetFindings`).
+    async fn finding(&self, at: &Place, id: &FindingId) -> Result<Option<serde_json::Value>>;
+
+    /// Makes one change: exactly one mutating API call. It is called only by the executor, after the
+    /// intent is durable. Creates are never retried inside.
+    async fn apply(&self, change: &Change) -> Result<Receipt>;
+}

@@ -1,0 +1,182 @@
+//! What reads return: the fields that actions look at, and no more.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::change::{KeyStatus, LoginProfile, Rule, Tags};
+use crate::id::{AccessKeyId, AccountId, GroupId, InstanceId, InterfaceId, RoleName, SnapshotId, UserName, VolumeId, VpcId};
+
+/// Who a session is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// The account.
+    pub account: AccountId,
+    /// The caller's ARN.
+    pub arn: String,
+}
+
+/// An EC2 instance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Instance {
+    /// Its id.
+    pub id: InstanceId,
+    /// `pending`, `running`, `shutting-down`, `terminated`, `stopping` or `stopped`.
+    pub state: String,
+    /// The VPC of its primary interface; `None` when terminated.
+    pub vpc: Option<VpcId>,
+    /// All its interfaces, in any VPC.
+    pub interfaces: Vec<Interface>,
+    /// Attached EBS volumes: device name and volume.
+    pub volumes: Vec<(String, VolumeId)>,
+    /// The device name of the root volume.
+    pub root_device: Option<String>,
+    /// The ARN of its instance profile.
+    pub profile_arn: Option<String>,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// A network interface.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Interface {
+    /// Its id.
+    pub id: InterfaceId,
+    /// Its VPC.
+    pub vpc: VpcId,
+    /// Its security groups, in AWS's order.
+    pub groups: Vec<GroupId>,
+    /// Whether an AWS service owns it, so that its attributes can't be changed by us.
+    pub requester_managed: bool,
+}
+
+/// A security group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecurityGroup {
+    /// Its id.
+    pub id: GroupId,
+    /// Its name.
+    pub name: String,
+    /// Its VPC.
+    pub vpc: VpcId,
+    /// Inbound rules, one peer each.
+    pub ingress: Vec<Rule>,
+    /// Outbound rules, one peer each.
+    pub egress: Vec<Rule>,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// An EBS volume.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Volume {
+    /// Its id.
+    pub id: VolumeId,
+    /// GiB.
+    pub size: i32,
+    /// Whether it is encrypted.
+    pub encrypted: bool,
+    /// The KMS key's ARN or id.
+    pub kms_key: Option<String>,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// How far a snapshot is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SnapshotState {
+    /// Being made.
+    Pending,
+    /// Usable.
+    Completed,
+    /// Failed; it will never be usable.
+    Error,
+}
+
+/// An EBS snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// Its id.
+    pub id: SnapshotId,
+    /// Who owns it.
+    pub owner: AccountId,
+    /// The volume it was made of; arbitrary for a copy.
+    pub volume: Option<VolumeId>,
+    /// How far it is.
+    pub state: SnapshotState,
+    /// AWS's words on an error.
+    pub state_message: Option<String>,
+    /// Whether it is encrypted.
+    pub encrypted: bool,
+    /// The KMS key's ARN or id.
+    pub kms_key: Option<String>,
+    /// GiB.
+    pub size: i32,
+    /// Start, RFC 3339.
+    pub started: Option<String>,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// An IAM role.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Role {
+    /// Its name.
+    pub name: RoleName,
+    /// Its ARN.
+    pub arn: String,
+    /// `/…/`: tells service-linked roles and Identity Center's.
+    pub path: String,
+    /// `AROA…`.
+    pub unique_id: String,
+    /// Names of instance profiles that use it.
+    pub instance_profiles: BTreeSet<String>,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// An IAM user.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct User {
+    /// Its name.
+    pub name: UserName,
+    /// Its ARN.
+    pub arn: String,
+    /// `AIDA…`.
+    pub unique_id: String,
+    /// All its access keys.
+    pub keys: Vec<UserKey>,
+    /// Its console password, if it has one.
+    pub login_profile: Option<LoginProfile>,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// An access key of a user.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserKey {
+    /// Its id.
+    pub id: AccessKeyId,
+    /// Whether it works.
+    pub status: KeyStatus,
+}
+
+/// What a change made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "created", content = "ids", rename_all = "snake_case")]
+pub enum Created {
+    /// A security group.
+    Group(GroupId),
+    /// Snapshots, each with the volume it was made of.
+    Snapshots(Vec<(SnapshotId, Option<VolumeId>)>),
+}
+
+/// AWS's answer to a change that was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// The AWS request id: joins with CloudTrail.
+    pub request_id: String,
+    /// What was created, for creates.
+    pub created: Option<Created>,
+}

@@ -1,0 +1,120 @@
+//! Where the world stands towards a change: what recovery and undo ask before they act.
+
+use std::collections::BTreeSet;
+
+use super::{Result, Session};
+use crate::change::{Change, Kind, TAG_STEP, Tags};
+use crate::id::GroupId;
+
+/// How the world compares with a change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// As before the change: it has not happened, or was taken back.
+    Before,
+    /// As after the change: it has happened.
+    After,
+    /// Neither: somebody else changed it. In words, for people.
+    Other(String),
+    /// The resource is gone.
+    Gone,
+}
+
+/// Looks at the one attribute that `change` is about.
+///
+/// # Errors
+/// When a read fails.
+pub async fn standing(session: &dyn Session, change: &Change) -> Result<Standing> {
+    let at = &change.at;
+    Ok(match &change.kind {
+        Kind::InterfaceGroups { interface, instance, before, after } => {
+            let found = session.instance(at, instance).await?;
+            match found.and_then(|i| i.interfaces.into_iter().find(|i| i.id == *interface)) {
+                None => Standing::Gone,
+                Some(now) => compare(&set(&now.groups), &set(before), &set(after)),
+            }
+        }
+        Kind::CreateGroup { vpc, tags, .. } => {
+            let purpose = tags.get(crate::change::TAG_PURPOSE).map_or("", String::as_str);
+            match session.groups_for(at, vpc, purpose).await?.is_empty() {
+                true => Standing::Before,
+                false => Standing::After,
+            }
+        }
+        Kind::GroupRules { group, direction, effect, rules } => {
+            let found = session.groups(at, std::slice::from_ref(group)).await?;
+            let Some(found) = found.first() else { return Ok(Standing::Gone) };
+            let present: Vec<_> = match direction {
+                crate::change::Direction::Ingress => found.ingress.iter(),
+                crate::change::Direction::Egress => found.egress.iter(),
+            }
+            .collect();
+            let there = rules.iter().filter(|rule| present.contains(rule)).count();
+            let (none, full) = match effect {
+                crate::change::RuleEffect::Authorize => (Standing::Before, Standing::After),
+                crate::change::RuleEffect::Revoke => (Standing::After, Standing::Before),
+            };
+            match there {
+                0 => none,
+                n if n == rules.len() => full,
+                n => Standing::Other(format!("{n} of {} rules are there", rules.len())),
+            }
+        }
+        Kind::CreateSnapshots { tags, .. } | Kind::CopySnapshot { tags, .. } => {
+            let step = tags.get(TAG_STEP).map_or("", String::as_str);
+            let found = session.snapshots_tagged(at, TAG_STEP, step).await?;
+            let wanted = |have: &Tags| tags.iter().all(|(key, value)| have.get(key) == Some(value));
+            if found.iter().any(|snapshot| wanted(&snapshot.tags)) { Standing::After } else { Standing::Before }
+        }
+        Kind::SnapshotSharing { snapshot, before, after } => match session.snapshot_sharing(at, snapshot).await? {
+            None => Standing::Gone,
+            Some(now) => compare(&now, before, after),
+        },
+        Kind::RolePolicy { role, policy, before, after } => {
+            if session.role(at, role).await?.is_none() {
+                return Ok(Standing::Gone);
+            }
+            compare(&session.role_policy(at, role, policy).await?, before, after)
+        }
+        Kind::UserPolicy { user, policy, before, after } => {
+            if session.user(at, user).await?.is_none() {
+                return Ok(Standing::Gone);
+            }
+            compare(&session.user_policy(at, user, policy).await?, before, after)
+        }
+        Kind::AccessKey { user, key, before, after } => {
+            let found = session.user(at, user).await?;
+            match found.and_then(|user| user.keys.into_iter().find(|k| k.id == *key)) {
+                None => Standing::Gone,
+                Some(now) => compare(&now.status, before, after),
+            }
+        }
+        Kind::DeleteLoginProfile { user, before } => match session.user(at, user).await? {
+            None => Standing::Gone,
+            Some(now) => compare(&now.login_profile, &Some(before.clone()), &None),
+        },
+        Kind::Tags { resource, before, after } => match session.tags(at, resource).await? {
+            None => Standing::Gone,
+            Some(now) => {
+                let keys: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+                let touched: Tags =
+                    now.into_iter().filter(|(key, _)| keys.contains(key)).collect();
+                compare(&touched, before, after)
+            }
+        },
+    })
+}
+
+fn set(groups: &[GroupId]) -> BTreeSet<GroupId> {
+    groups.iter().cloned().collect()
+}
+
+/// `after` wins when both are equal: nothing is left to do.
+fn compare<T: PartialEq + std::fmt::Debug>(now: &T, before: &T, after: &T) -> Standing {
+    if now == after {
+        Standing::After
+    } else if now == before {
+        Standing::Before
+    } else {
+        Standing::Other(format!("{now:?}"))
+    }
+}

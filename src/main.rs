@@ -1,0 +1,3 @@
+//! The program: a menu over the library.
+
+fn main() {}

@@ -1,0 +1,78 @@
+//! Which runbook answers a finding, in which mode, and why: pure, with every reason in words.
+//!
+//! [`decide`] sees the finding, the catalogue of rules (one per runbook) and the policy of the
+//! deployment, and nothing else. It never looks at AWS.
+
+mod decide;
+mod pattern;
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+pub use decide::{Decision, decide};
+pub use pattern::TypePattern;
+
+use crate::id::{AccountId, Digest, RunbookName};
+
+/// How far a run may go by itself. Ordered from strict to free.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// Plans only.
+    Observe,
+    /// A person approves the plan first.
+    Approve,
+    /// Acts at once.
+    Contain,
+}
+
+impl Mode {
+    /// The stored label.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Observe => "observe",
+            Self::Approve => "approve",
+            Self::Contain => "contain",
+        }
+    }
+
+    /// The mode with this label.
+    #[must_use]
+    pub fn from_label(label: &str) -> Option<Self> {
+        [Self::Observe, Self::Approve, Self::Contain].into_iter().find(|mode| mode.label() == label)
+    }
+}
+
+/// When a runbook applies: the routing part of its header.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rule {
+    /// The runbook.
+    pub runbook: RunbookName,
+    /// Its source's hash: what a run is pinned to.
+    pub hash: Digest,
+    /// Finding types; never empty.
+    pub on: Vec<TypePattern>,
+    /// Lowest severity, in tenths (`4.0` is 40).
+    pub severity_min: Option<u16>,
+    /// `resource.resourceType`, such as `Instance`.
+    pub resource_type: Option<String>,
+    /// `service.resourceRole`: `ACTOR` or `TARGET`.
+    pub resource_role: Option<String>,
+    /// `resource.accessKeyDetails.userType`, such as `IAMUser`.
+    pub user_type: Option<String>,
+    /// How far it may go.
+    pub mode: Mode,
+}
+
+/// What the deployment allows.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Policy {
+    /// Accounts in which anything may be changed. Empty: everything is observed.
+    pub allowed_accounts: BTreeSet<AccountId>,
+    /// The strictest mode for each account that has one; the freest mode otherwise.
+    pub account_modes: std::collections::BTreeMap<AccountId, Mode>,
+    /// The runbook for everything that no rule matches.
+    pub fallback: Option<RunbookName>,
+}

@@ -1,0 +1,14 @@
+//! The timeline: a case's append-only, hash-chained log, and the only record there is.
+//!
+//! An entry is serialised once, with sorted keys, and stored as those bytes; its hash is
+//! SHA-256(0x00 || bytes), the RFC 6962 leaf hash, and the hash before it is a field of the entry.
+//! Verification hashes stored bytes and never serialises again. Nothing here reads or writes: the
+//! store keeps the bytes, and what an entry's body means is known where it is written.
+
+mod entry;
+mod seal;
+mod verify;
+
+pub use entry::{Actor, Draft, Kind};
+pub use seal::{ENTRY_MAX, Head, INTEGER_MAX, Sealed, SealError, leaf_hash};
+pub use verify::{Fault, FaultKind, Report, verify};
