@@ -90,7 +90,7 @@ impl Change {
                     need(operation, ec2("volume", volume.as_str()));
                 }
             }
-            Kind::CopySnapshot { kms_key, .. } => {
+            Kind::CopySnapshot { kms_key, source_at, .. } => {
                 need(operation, snapshot("*"));
                 need("ec2:CreateTags", snapshot("*"));
                 let key = if kms_key.starts_with("arn:") {
@@ -107,6 +107,12 @@ impl Change {
                     "kms:ReEncryptTo",
                 ] {
                     need(action, key.clone());
+                }
+                // The source is read under its own key, which is not known before it is looked at
+                // (EBS User Guide, "Share a KMS key").
+                let source = format!("arn:aws:kms:{}:{}:key/*", source_at.region, source_at.account);
+                for action in ["kms:DescribeKey", "kms:CreateGrant", "kms:Decrypt", "kms:ReEncryptFrom"] {
+                    need(action, source.clone());
                 }
             }
             Kind::SnapshotSharing { snapshot: id, .. } => need(operation, snapshot(id.as_str())),
