@@ -1,12 +1,20 @@
-//! Skeleton: replaced by the action work.
+//! Takes an IAM user's access away: everything denied first, then every key, then the password.
+//!
+//! The deny has no condition, because a condition on the session's age does not bind long-term keys.
+//! Roles that the user assumed are not touched here: each needs `contain::revoke_role_sessions`.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use async_trait::async_trait;
+use serde_json::{Value, json};
 
-use super::{Action, Context, LookError, ParamKind, ParamSpec, Params, Settings, Verdict};
-use crate::change::{Permission, Urgency};
-use crate::id::Place;
+use super::creation::age;
+use super::reads::{Read, any, permissions_for, permissions_to};
+use super::{Action, Context, LookError, ParamKind, ParamSpec, Params, Settings, Verdict, gone};
+use crate::change::{Change, Document, KeyStatus, Kind, LoginProfile, Permission, Urgency};
+use crate::cloud::User;
+use crate::id::{AccessKeyId, Place, UserName};
 
 /// Denies a user everything, disables all its keys and removes its console password; takes a key or a user.
 pub struct DisableAccessKeys;
@@ -25,6 +33,14 @@ const PARAMS: &[ParamSpec] = &[
         doc: "A key of the user; its user is looked up.",
     },
 ];
+
+/// The inline policy's name.
+const POLICY: &str = "TourniquetDenyAll";
+
+/// IAM changes take about four seconds to reach every endpoint, and until then a user can make new
+/// keys or take the deny away (offensai.com, "eventual-consistency-resistant IAM containment"). Only
+/// a look after that time proves anything.
+const SETTLED_AFTER: Duration = Duration::from_secs(5);
 
 #[async_trait]
 impl Action for DisableAccessKeys {
@@ -45,14 +61,207 @@ impl Action for DisableAccessKeys {
     }
 
     fn target(&self, params: &Params) -> Result<String, LookError> {
-        Ok(format!("user/{}", params.text("user").unwrap_or_default()))
+        // Whose a key is, only a look can tell.
+        match (params.text("user"), params.text("key")) {
+            (Some(_), _) => Ok(format!("user/{}", params.id::<UserName>("user")?)),
+            (None, Some(_)) => Ok(format!("access-key/{}", params.id::<AccessKeyId>("key")?)),
+            (None, None) => Err(neither()),
+        }
     }
 
-    fn permissions(&self, _at: &Place, _settings: &Settings) -> BTreeSet<Permission> {
-        BTreeSet::new()
+    fn permissions(&self, at: &Place, _settings: &Settings) -> BTreeSet<Permission> {
+        let mut needed = permissions_for(&[Read::KeyOwner, Read::User, Read::UserPolicy], at);
+        needed.extend(permissions_to(
+            vec![
+                Kind::UserPolicy {
+                    user: any(""),
+                    policy: POLICY.to_owned(),
+                    before: None,
+                    after: Some(Document::Null),
+                },
+                Kind::AccessKey {
+                    user: any(""),
+                    key: "AKIAAAAAAAAAAAAAAAAA"
+                        .parse()
+                        .expect("has the form of a key id"),
+                    before: KeyStatus::Active,
+                    after: KeyStatus::Inactive,
+                },
+                Kind::DeleteLoginProfile {
+                    user: any(""),
+                    before: LoginProfile {
+                        created: String::new(),
+                        reset_required: false,
+                    },
+                },
+            ],
+            at,
+        ));
+        needed
     }
 
-    async fn look(&self, _context: &Context<'_>, _params: &Params) -> Result<Verdict, LookError> {
-        Ok(Verdict::Refuse("skeleton".to_owned()))
+    async fn look(&self, context: &Context<'_>, params: &Params) -> Result<Verdict, LookError> {
+        let named: Option<UserName> = params.text("user").map(|_| params.id("user")).transpose()?;
+        let key: Option<AccessKeyId> = params.text("key").map(|_| params.id("key")).transpose()?;
+        let name = match owner(context, named, key).await? {
+            Ok(name) => name,
+            Err(verdict) => return Ok(verdict),
+        };
+        let user = match context.session.user(context.at, &name).await? {
+            Some(user) if user.arn.ends_with(":root") => return Ok(root()),
+            Some(user) => user,
+            None if name.as_str().eq_ignore_ascii_case("root") => return Ok(root()),
+            None => return Ok(gone(&format!("user {name}"), context.at)),
+        };
+        let found = context
+            .session
+            .user_policy(context.at, &name, POLICY)
+            .await?;
+        let stages = stages(context.at, &user, found);
+        if !stages.is_empty() {
+            return Ok(Verdict::Change(stages));
+        }
+        if let Some(last) = context.applied.last()
+            && let Some(left) = SETTLED_AFTER.checked_sub(age(last.at, context.now))
+            && !left.is_zero()
+        {
+            let reason = "IAM changes are still spreading; the user is looked at again afterwards";
+            return Ok(Verdict::Wait(left, reason.to_owned()));
+        }
+        Ok(Verdict::Done(report(context, &user)))
     }
+}
+
+fn neither() -> LookError {
+    let reason = "missing; expected a user, a key or both".to_owned();
+    LookError::Param {
+        name: "user".to_owned(),
+        reason,
+    }
+}
+
+/// The user that is meant, or the verdict when there is none to act on.
+async fn owner(
+    context: &Context<'_>,
+    named: Option<UserName>,
+    key: Option<AccessKeyId>,
+) -> Result<Result<UserName, Verdict>, LookError> {
+    let Some(key) = key else {
+        return Ok(Ok(named.ok_or_else(neither)?));
+    };
+    if key.is_temporary() {
+        return Ok(named.ok_or_else(|| {
+            Verdict::Refuse(format!(
+                "{key} belongs to a session and can't be disabled: use contain::revoke_role_sessions \
+                 on the session's role, or name the IAM user whose session it is"
+            ))
+        }));
+    }
+    let owner = context.session.key_owner(context.at, &key).await?;
+    Ok(match (owner, named) {
+        (Some(owner), Some(named)) if owner != named => Err(Verdict::Refuse(format!(
+            "access key {key} belongs to user {owner}, not to {named}: check which one is meant"
+        ))),
+        (Some(owner), _) => Ok(owner),
+        // A deleted key has no owner any more; the user that was named still has.
+        (None, Some(named)) => Ok(named),
+        (None, None) => Err(gone(&format!("access key {key}"), context.at)),
+    })
+}
+
+fn root() -> Verdict {
+    Verdict::Refuse(
+        "the root user can't be denied by IAM: sign in as root, delete its access keys, change its \
+         password and check its MFA; in a member account a service control policy denies it"
+            .to_owned(),
+    )
+}
+
+/// The deny as it has to be.
+fn deny_all() -> Document {
+    json!({
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Sid": "TourniquetDenyAll", "Effect": "Deny", "Action": "*", "Resource": "*"},
+        ],
+    })
+}
+
+/// What is still to do, the deny first; empty when nothing is.
+fn stages(at: &Place, user: &User, found: Option<Document>) -> Vec<Vec<Change>> {
+    let change = |kind| Change {
+        at: at.clone(),
+        kind,
+    };
+    let deny: Vec<Change> = match found {
+        Some(found) if found == deny_all() => Vec::new(),
+        before => vec![change(Kind::UserPolicy {
+            user: user.name.clone(),
+            policy: POLICY.to_owned(),
+            before,
+            after: Some(deny_all()),
+        })],
+    };
+    let keys: Vec<Change> = user
+        .keys
+        .iter()
+        .filter(|key| key.status == KeyStatus::Active)
+        .map(|key| {
+            change(Kind::AccessKey {
+                user: user.name.clone(),
+                key: key.id.clone(),
+                before: KeyStatus::Active,
+                after: KeyStatus::Inactive,
+            })
+        })
+        .collect();
+    let console: Vec<Change> = user
+        .login_profile
+        .iter()
+        .map(|before| {
+            change(Kind::DeleteLoginProfile {
+                user: user.name.clone(),
+                before: before.clone(),
+            })
+        })
+        .collect();
+    [deny, keys, console]
+        .into_iter()
+        .filter(|stage| !stage.is_empty())
+        .collect()
+}
+
+fn report(context: &Context<'_>, user: &User) -> Value {
+    let mut keys = serde_json::Map::new();
+    for key in &user.keys {
+        let before = context
+            .applied
+            .iter()
+            .find_map(|applied| match &applied.change.kind {
+                Kind::AccessKey {
+                    key: id, before, ..
+                } if *id == key.id => Some(*before),
+                _ => None,
+            });
+        keys.insert(
+            key.id.to_string(),
+            before.unwrap_or(key.status).label().into(),
+        );
+    }
+    let removed = context
+        .applied
+        .iter()
+        .any(|applied| matches!(applied.change.kind, Kind::DeleteLoginProfile { .. }));
+    json!({
+        "user": user.name,
+        "policy": POLICY,
+        "keys": keys,
+        "console_removed": removed,
+        "already": context.applied.is_empty(),
+        "warnings": [
+            "Sessions of roles that the user assumed stay alive: revoke each of these roles.",
+            "Service-specific credentials, SSH keys, signing certificates and MFA devices were not \
+             changed; the deny covers what they sign.",
+        ],
+    })
 }

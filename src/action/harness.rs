@@ -1,1 +1,1 @@
-//! Skeleton: replaced by the action work.
+

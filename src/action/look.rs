@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::{LookError, ParamSpec, Params};
+use super::reads::{Read, permissions_for};
+use super::{LookError, ParamKind, ParamSpec, Params};
 use crate::change::Permission;
 use crate::cloud::Session;
-use crate::id::Place;
+use crate::id::{AccessKeyId, InstanceId, Place, RoleName, UserName};
 
 /// A read that a runbook may ask for.
 #[async_trait]
@@ -36,5 +37,178 @@ pub trait Query: Send + Sync {
 /// Every query, by name.
 #[must_use]
 pub fn queries() -> &'static [&'static dyn Query] {
-    &[]
+    &[&LookInstance, &LookRole, &LookUser]
+}
+
+/// `{id, state, vpc, interfaces: [{id, vpc, groups, requester_managed}], volumes: [{device, id}],
+/// tags, profile, role}`; `role` is the name of the profile's role.
+struct LookInstance;
+
+#[async_trait]
+impl Query for LookInstance {
+    fn name(&self) -> &'static str {
+        "look::instance"
+    }
+
+    fn summary(&self) -> &'static str {
+        "An instance as it is now, with its role's name; () when it does not exist."
+    }
+
+    fn params(&self) -> &'static [ParamSpec] {
+        &[ParamSpec {
+            name: "instance",
+            kind: ParamKind::InstanceId,
+            required: true,
+            doc: "The instance.",
+        }]
+    }
+
+    fn permissions(&self, at: &Place) -> BTreeSet<Permission> {
+        permissions_for(&[Read::Instance, Read::ProfileRole], at)
+    }
+
+    async fn read(
+        &self,
+        session: &dyn Session,
+        at: &Place,
+        params: &Params,
+    ) -> Result<Value, LookError> {
+        let id: InstanceId = params.id("instance")?;
+        let Some(instance) = session.instance(at, &id).await? else {
+            return Ok(Value::Null);
+        };
+        let role = match &instance.profile_arn {
+            Some(arn) => session.profile_role(at, arn).await?,
+            None => None,
+        };
+        let volumes: Vec<Value> = instance
+            .volumes
+            .iter()
+            .map(|(device, volume)| json!({"device": device, "id": volume}))
+            .collect();
+        Ok(json!({
+            "id": instance.id,
+            "state": instance.state,
+            "vpc": instance.vpc,
+            "interfaces": instance.interfaces,
+            "volumes": volumes,
+            "tags": instance.tags,
+            "profile": instance.profile_arn,
+            "role": role,
+        }))
+    }
+}
+
+/// `{name, arn, path, id, instance_profiles, tags}`.
+struct LookRole;
+
+#[async_trait]
+impl Query for LookRole {
+    fn name(&self) -> &'static str {
+        "look::role"
+    }
+
+    fn summary(&self) -> &'static str {
+        "An IAM role as it is now, with the instance profiles that use it; () when it does not exist."
+    }
+
+    fn params(&self) -> &'static [ParamSpec] {
+        &[ParamSpec {
+            name: "role",
+            kind: ParamKind::RoleName,
+            required: true,
+            doc: "The role.",
+        }]
+    }
+
+    fn permissions(&self, at: &Place) -> BTreeSet<Permission> {
+        permissions_for(&[Read::Role], at)
+    }
+
+    async fn read(
+        &self,
+        session: &dyn Session,
+        at: &Place,
+        params: &Params,
+    ) -> Result<Value, LookError> {
+        let name: RoleName = params.id("role")?;
+        Ok(session.role(at, &name).await?.map_or(Value::Null, |role| {
+            json!({
+                "name": role.name,
+                "arn": role.arn,
+                "path": role.path,
+                "id": role.unique_id,
+                "instance_profiles": role.instance_profiles,
+                "tags": role.tags,
+            })
+        }))
+    }
+}
+
+/// `{name, arn, id, keys: [{id, status}], console, tags}`; `console`: whether it has a password.
+struct LookUser;
+
+#[async_trait]
+impl Query for LookUser {
+    fn name(&self) -> &'static str {
+        "look::user"
+    }
+
+    fn summary(&self) -> &'static str {
+        "An IAM user as it is now, by name or by one of its access keys; () when it does not exist."
+    }
+
+    fn params(&self) -> &'static [ParamSpec] {
+        &[
+            ParamSpec {
+                name: "user",
+                kind: ParamKind::UserName,
+                required: false,
+                doc: "The user; () when only a key is known.",
+            },
+            ParamSpec {
+                name: "key",
+                kind: ParamKind::AccessKeyId,
+                required: false,
+                doc: "An access key, used when no user is given.",
+            },
+        ]
+    }
+
+    fn permissions(&self, at: &Place) -> BTreeSet<Permission> {
+        permissions_for(&[Read::KeyOwner, Read::User], at)
+    }
+
+    async fn read(
+        &self,
+        session: &dyn Session,
+        at: &Place,
+        params: &Params,
+    ) -> Result<Value, LookError> {
+        let name: Option<UserName> = match params.text("user") {
+            Some(_) => Some(params.id("user")?),
+            None => {
+                let key: AccessKeyId = params.id("key")?;
+                session.key_owner(at, &key).await?
+            }
+        };
+        let Some(name) = name else {
+            return Ok(Value::Null);
+        };
+        Ok(session.user(at, &name).await?.map_or(Value::Null, |user| {
+            let keys: Vec<Value> = user
+                .keys
+                .iter()
+                .map(|key| json!({"id": key.id, "status": key.status.label()}))
+                .collect();
+            json!({
+                "name": user.name,
+                "arn": user.arn,
+                "id": user.unique_id,
+                "keys": keys,
+                "console": user.login_profile.is_some(),
+                "tags": user.tags,
+            })
+        }))
+    }
 }

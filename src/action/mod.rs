@@ -4,14 +4,18 @@
 //! changes anything: it returns the changes, and the executor in `run` applies them. Nothing here
 //! knows the store, and nothing here asks a clock: a look gets the time as a value.
 
+mod creation;
 mod disable_access_keys;
+mod evidence_trail;
 #[cfg(test)]
 mod harness;
 mod isolate_instance;
 mod look;
 mod params;
 mod quarantine_group;
+mod reads;
 mod registry;
+mod revocation;
 mod revoke_role_sessions;
 mod snapshot_volumes;
 mod tag_resource;
@@ -27,6 +31,7 @@ use thiserror::Error;
 
 pub use look::{Query, queries};
 pub use params::{ParamKind, ParamSpec, Params};
+pub use reads::{Read, permissions_for};
 pub use registry::{find, registry};
 
 use crate::change::{Change, Permission, Urgency};
@@ -47,9 +52,21 @@ pub enum Verdict {
     Refuse(String),
 }
 
-/// One applied change of this step, as the timeline holds it.
+/// How the reason of a [`Verdict::Refuse`] starts when the target does not exist (any more): the
+/// executor reports it under its own code.
+pub const GONE: &str = "gone: ";
+
+/// The refusal for a target that is not there.
+fn gone(what: &str, at: &Place) -> Verdict {
+    Verdict::Refuse(format!("{GONE}{what} does not exist any more in {at}"))
+}
+
+/// One applied change of this step, as the timeline holds it. A change that is known not to have
+/// happened (the call was refused or throttled) is not among them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Applied {
+    /// When its intent was recorded: tells how long a create has had to become visible.
+    pub at: Timestamp,
     /// The change.
     pub change: Change,
     /// AWS's answer; `None` while the outcome is not known, or when it was observed after a crash.

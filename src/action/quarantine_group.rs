@@ -1,1 +1,188 @@
-//! Skeleton: replaced by the action work.
+//! The two security groups of a containment, per VPC: found by tag, verified, never trusted by name.
+//!
+//! The quarantine group has no rule at all. The transition group lets everything through in both
+//! directions: an interface rests there for a moment, so that AWS stops tracking its connections
+//! and the quarantine group cuts them too (EC2 User Guide, "Security group connection tracking").
+//! Which interface goes where is not decided here.
+
+use std::collections::BTreeSet;
+
+use super::creation::{Unseen, created, unseen};
+use super::{Context, LookError};
+use crate::change::{
+    Change, Direction, Kind, Rule, RuleEffect, TAG_CASE, TAG_PURPOSE, TAG_STEP, Tags,
+};
+use crate::cloud::{Created, SecurityGroup};
+use crate::id::{GroupId, VpcId};
+
+/// What a group is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// No rule, in or out, IPv4 or IPv6.
+    Quarantine,
+    /// Everything, in and out, IPv4 and IPv6.
+    Transition,
+}
+
+/// What a look found of the groups with one purpose in one VPC.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Found {
+    /// A group can be used.
+    Ready {
+        /// The one to use: the lowest id, so that every look chooses the same.
+        group: GroupId,
+        /// Every verified group with this purpose.
+        verified: BTreeSet<GroupId>,
+    },
+    /// These changes come first; they are independent of each other.
+    Prepare(Vec<Change>),
+    /// A new group is not visible yet.
+    Wait(std::time::Duration, String),
+}
+
+impl Found {
+    /// Whether `groups` is exactly one verified group of this purpose.
+    pub(super) fn holds(&self, groups: &[GroupId]) -> bool {
+        match (self, groups) {
+            (Self::Ready { verified, .. }, [only]) => verified.contains(only),
+            _ => false,
+        }
+    }
+}
+
+impl Purpose {
+    /// The value of [`TAG_PURPOSE`].
+    pub(super) fn label(self) -> &'static str {
+        match self {
+            Self::Quarantine => "quarantine",
+            Self::Transition => "transition",
+        }
+    }
+
+    fn description(self) -> &'static str {
+        // EC2 allows letters, digits, spaces and ._-:/()#,@[]+=&;{}!$* in it.
+        match self {
+            Self::Quarantine => {
+                "Tourniquet: cut off from everything. No rules, and none may be added."
+            }
+            Self::Transition => {
+                "Tourniquet: open for a moment, so that connections are no longer tracked."
+            }
+        }
+    }
+
+    /// The changes that make `group` what this purpose demands; none when it is so already.
+    fn corrections(self, context: &Context<'_>, group: &SecurityGroup) -> Vec<Change> {
+        let all = [Rule::everything_ipv4(), Rule::everything_ipv6()];
+        [
+            (Direction::Ingress, &group.ingress),
+            (Direction::Egress, &group.egress),
+        ]
+        .into_iter()
+        .map(|(direction, present)| {
+            let (effect, rules) = match self {
+                Self::Quarantine => (RuleEffect::Revoke, present.clone()),
+                Self::Transition => {
+                    let missing = all.iter().filter(|rule| !present.contains(rule)).cloned();
+                    (RuleEffect::Authorize, missing.collect())
+                }
+            };
+            (direction, effect, rules)
+        })
+        .filter(|(_, _, rules)| !rules.is_empty())
+        .map(|(direction, effect, rules)| Change {
+            at: context.at.clone(),
+            kind: Kind::GroupRules {
+                group: group.id.clone(),
+                direction,
+                effect,
+                rules,
+            },
+        })
+        .collect()
+    }
+
+    fn creation(self, context: &Context<'_>, vpc: &VpcId) -> Change {
+        let tags: Tags = [
+            (TAG_PURPOSE.to_owned(), self.label().to_owned()),
+            (TAG_CASE.to_owned(), context.case.to_string()),
+            (TAG_STEP.to_owned(), context.step_tag()),
+        ]
+        .into();
+        // The name is unique in a VPC, so the case in it makes two steps of one case that create at
+        // the same time end with one group: AWS refuses the second, and its next look finds the
+        // first by tag. A foreign group can't have it by chance.
+        let name = format!("tourniquet-{}-{}", self.label(), context.case);
+        let description = self.description().to_owned();
+        Change {
+            at: context.at.clone(),
+            kind: Kind::CreateGroup {
+                vpc: vpc.clone(),
+                name,
+                description,
+                tags,
+            },
+        }
+    }
+}
+
+/// Looks for the group with `purpose` in `vpc`.
+///
+/// # Errors
+/// When a read fails.
+pub(super) async fn find(
+    context: &Context<'_>,
+    vpc: &VpcId,
+    purpose: Purpose,
+) -> Result<Found, LookError> {
+    let ours = |kind: &Kind| match kind {
+        Kind::CreateGroup { vpc: of, tags, .. } => {
+            of == vpc && tags.get(TAG_PURPOSE).map(String::as_str) == Some(purpose.label())
+        }
+        _ => false,
+    };
+    let mut groups = context
+        .session
+        .groups_for(context.at, vpc, purpose.label())
+        .await?;
+    let answered = created(context, ours);
+    if groups.is_empty() && !answered.is_empty() {
+        // A group can be found by its id before it can be found by its tag.
+        let ids: Vec<GroupId> = answered
+            .iter()
+            .filter_map(|created| match created {
+                Created::Group(id) => Some(id.clone()),
+                Created::Snapshots(_) => None,
+            })
+            .collect();
+        groups = context.session.groups(context.at, &ids).await?;
+    }
+    groups.retain(|group| group.vpc == *vpc);
+    groups.sort_by(|a, b| a.id.cmp(&b.id));
+    let judged: Vec<(GroupId, Vec<Change>)> = groups
+        .iter()
+        .map(|group| (group.id.clone(), purpose.corrections(context, group)))
+        .collect();
+    let verified: BTreeSet<GroupId> = judged
+        .iter()
+        .filter(|(_, corrections)| corrections.is_empty())
+        .map(|(id, _)| id.clone())
+        .collect();
+    if let Some(group) = verified.first().cloned() {
+        return Ok(Found::Ready { group, verified });
+    }
+    if let Some((_, corrections)) = judged.into_iter().next() {
+        return Ok(Found::Prepare(corrections));
+    }
+    // A create without an answer is repeated at once: its name makes it happen only once.
+    if !answered.is_empty()
+        && let Unseen::Wait(time) = unseen(context, ours)
+    {
+        let reason = format!(
+            "the new {} group in {vpc} is not visible yet",
+            purpose.label()
+        );
+        return Ok(Found::Wait(time, reason));
+    }
+    Ok(Found::Prepare(vec![purpose.creation(context, vpc)]))
+}

@@ -1,12 +1,22 @@
-//! Skeleton: replaced by the action work.
+//! Ends the sessions of a role: everything is denied to those issued before a cut-off.
+//!
+//! The role itself stays usable: whoever may assume it gets a new session that works after the
+//! cut-off. The policy's form stands in `revocation`.
 
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
+use serde_json::{Value, json};
 
-use super::{Action, Context, LookError, ParamKind, ParamSpec, Params, Settings, Verdict};
-use crate::change::{Permission, Urgency};
-use crate::id::Place;
+use super::reads::{Read, any, permissions_for, permissions_to};
+use super::revocation::{POLICY, SESSION_MAX, cut_off, document, latest, ours};
+use super::{
+    Action, Applied, Context, LookError, ParamKind, ParamSpec, Params, Settings, Verdict, gone,
+};
+use crate::change::{Change, Document, Kind, Permission, Urgency};
+use crate::cloud::Role;
+use crate::id::{Place, RoleName};
 
 /// Denies everything to sessions of a role that were issued before now + 30 s.
 pub struct RevokeRoleSessions;
@@ -37,14 +47,179 @@ impl Action for RevokeRoleSessions {
     }
 
     fn target(&self, params: &Params) -> Result<String, LookError> {
-        Ok(format!("role/{}", params.text("role").unwrap_or_default()))
+        Ok(format!("role/{}", params.id::<RoleName>("role")?))
     }
 
-    fn permissions(&self, _at: &Place, _settings: &Settings) -> BTreeSet<Permission> {
-        BTreeSet::new()
+    fn permissions(&self, at: &Place, _settings: &Settings) -> BTreeSet<Permission> {
+        let mut needed = permissions_for(&[Read::Role, Read::RolePolicy], at);
+        needed.extend(permissions_to(
+            vec![Kind::RolePolicy {
+                role: any(""),
+                policy: POLICY.to_owned(),
+                before: None,
+                after: Some(Document::Null),
+            }],
+            at,
+        ));
+        needed
     }
 
-    async fn look(&self, _context: &Context<'_>, _params: &Params) -> Result<Verdict, LookError> {
-        Ok(Verdict::Refuse("skeleton".to_owned()))
+    async fn look(&self, context: &Context<'_>, params: &Params) -> Result<Verdict, LookError> {
+        let name: RoleName = params.id("role")?;
+        let Some(role) = context.session.role(context.at, &name).await? else {
+            return Ok(gone(&format!("role {name}"), context.at));
+        };
+        if let Some(reason) = untouchable(&role, context.settings) {
+            return Ok(Verdict::Refuse(reason));
+        }
+        let found = context
+            .session
+            .role_policy(context.at, &name, POLICY)
+            .await?;
+        let in_place = found.as_ref().and_then(ours);
+        let mine = own(context.applied, &name);
+        let wanted = mine.map_or_else(|| cut_off(context.requested), |(_, time)| time);
+        // A policy that was put only after its own cut-off leaves the sessions issued in between
+        // alive (a step that waited or crashed): then the cut-off moves once more.
+        let in_time = mine.is_none_or(|(put, time)| put <= time);
+        if let Some(time) = in_place.filter(|time| *time >= wanted && in_time) {
+            return Ok(Verdict::Done(report(context, &role, time)));
+        }
+        // Only a repeated put takes its cut-off from now: the first stays as it was planned.
+        let fresh = match mine {
+            Some(_) if context.now > wanted || !in_time => cut_off(context.now),
+            _ => wanted,
+        };
+        // Never back: what is denied now stays denied.
+        let time = found
+            .as_ref()
+            .and_then(latest)
+            .map_or(fresh, |found| round_up(found).max(fresh));
+        Ok(Verdict::Change(vec![vec![Change {
+            at: context.at.clone(),
+            kind: Kind::RolePolicy {
+                role: name,
+                policy: POLICY.to_owned(),
+                before: found,
+                after: Some(document(time)),
+            },
+        }]]))
+    }
+}
+
+/// When this step last put its policy, and with which cut-off.
+fn own(applied: &[Applied], name: &RoleName) -> Option<(Timestamp, Timestamp)> {
+    applied
+        .iter()
+        .rev()
+        .find_map(|applied| match &applied.change.kind {
+            Kind::RolePolicy {
+                role,
+                policy,
+                after: Some(after),
+                ..
+            } if role == name && policy == POLICY => Some((applied.at, ours(after)?)),
+            _ => None,
+        })
+}
+
+/// A foreign cut-off in whole seconds, not earlier than it was.
+fn round_up(time: Timestamp) -> Timestamp {
+    match time.subsec_nanosecond() {
+        0 => time,
+        _ => Timestamp::from_second(time.as_second() + 1).unwrap_or(time),
+    }
+}
+
+/// Why a role's policies are not changed, with what to do instead.
+fn untouchable(role: &Role, settings: &Settings) -> Option<String> {
+    let name = &role.name;
+    if settings.protected_roles.contains(name.as_str()) {
+        return Some(format!(
+            "role {name} is protected (our own role, or listed under guards.protected_roles): \
+             contain it by hand, or take it off the list"
+        ));
+    }
+    if role.path.starts_with("/aws-service-role/") {
+        return Some(format!(
+            "role {name} is service-linked and IAM refuses to change its policies: contain the \
+             resource that uses it in its service, or delete that resource"
+        ));
+    }
+    if role.path.starts_with("/aws-reserved/") || name.as_str().starts_with("AWSReservedSSO_") {
+        return Some(format!(
+            "role {name} belongs to IAM Identity Center and can't be changed in IAM: disable the \
+             person there, delete their sessions and take the permission set away"
+        ));
+    }
+    None
+}
+
+fn report(context: &Context<'_>, role: &Role, time: Timestamp) -> Value {
+    let mut warnings = vec![
+        "Whoever may still assume the role gets a new session that works after the cut-off: \
+         repair its trust policy, or isolate what uses it."
+            .to_owned(),
+        "Sessions of other roles that were assumed from this one are not ended.".to_owned(),
+    ];
+    if !role.instance_profiles.is_empty() {
+        warnings.push(
+            "Everything that uses the role through the instance profiles under `shared_by` loses \
+             its permissions until its credentials are renewed."
+                .to_owned(),
+        );
+    }
+    let unsafe_before = time.saturating_add(SESSION_MAX).unwrap_or(Timestamp::MAX);
+    json!({
+        "role": role.name,
+        "policy": POLICY,
+        "cut_off": time.to_string(),
+        "unsafe_to_undo_before": unsafe_before.to_string(),
+        "already": own(context.applied, &role.name).is_none(),
+        "shared_by": role.instance_profiles,
+        "warnings": warnings,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn roles_that_iam_or_we_protect_are_refused_with_what_to_do_instead() {
+        let settings = Settings {
+            forensics: None,
+            protected_roles: BTreeSet::from(["TourniquetResponder".to_owned()]),
+        };
+        for (name, path, expected) in [
+            ("web", "/", None),
+            ("web", "/teams/web/", None),
+            ("TourniquetResponder", "/", Some("protected")),
+            (
+                "AWSServiceRoleForECS",
+                "/aws-service-role/ecs.amazonaws.com/",
+                Some("service-linked"),
+            ),
+            (
+                "AWSReservedSSO_Admin_0a1b",
+                "/aws-reserved/sso.amazonaws.com/",
+                Some("Identity Center"),
+            ),
+            ("AWSReservedSSO_Admin_0a1b", "/", Some("Identity Center")),
+        ] {
+            let role = Role {
+                name: name.parse().unwrap(),
+                arn: format!("arn:aws:iam::111122223333:role{path}{name}"),
+                path: path.to_owned(),
+                unique_id: "AROA".to_owned(),
+                instance_profiles: BTreeSet::new(),
+                tags: crate::change::Tags::new(),
+            };
+            let reason = untouchable(&role, &settings);
+            match expected {
+                None => assert_eq!(reason, None, "{path}{name}"),
+                Some(part) => assert!(reason.is_some_and(|r| r.contains(part)), "{path}{name}"),
+            }
+        }
     }
 }

@@ -1,0 +1,377 @@
+//! The way of one snapshot to the forensics account, and the record of it.
+//!
+//! ```text
+//! source ──► [transfer copy, where the source's key can't be shared] ──► shared ──► forensics copy ──► un-shared
+//! ```
+//!
+//! Every station is found by tags, so a look after a crash goes on where the world stands. Which
+//! volumes are preserved is decided in `snapshot_volumes`.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::creation::{Unseen, age, created, unseen};
+use super::{Context, Forensics, LookError};
+use crate::change::{Change, Kind, TAG_CASE, TAG_STEP, Tags};
+use crate::cloud::{Created, Snapshot, SnapshotState};
+use crate::id::{AccountId, Place, SnapshotId};
+
+/// The tag that tells the stations of one step apart.
+pub(super) const TAG_STAGE: &str = "tourniquet:stage";
+/// The tag with the id of what a snapshot was made of: an instance or a snapshot.
+pub(super) const TAG_SOURCE: &str = "tourniquet:source";
+
+/// The first wait for a pending snapshot; a small or incremental one is done by then.
+const WAIT_MIN: Duration = Duration::from_secs(15);
+/// The longest wait: full snapshots of large volumes take hours, and a Describe call costs little.
+const WAIT_MAX: Duration = Duration::from_secs(120);
+/// Characters of AWS's message that a refusal repeats.
+const MESSAGE_MAX: usize = 200;
+
+/// A station.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// Made of the instance's volumes.
+    Source,
+    /// Re-encrypted in the source account under a key that may be shared.
+    Transfer,
+    /// In the forensics account.
+    Forensics,
+}
+
+impl Stage {
+    /// The value of [`TAG_STAGE`].
+    pub(super) fn label(self) -> &'static str {
+        match self {
+            Self::Source => "source",
+            Self::Transfer => "transfer",
+            Self::Forensics => "forensics",
+        }
+    }
+
+    /// The tags of what this step makes at this station of `source`.
+    pub(super) fn tags(self, context: &Context<'_>, source: &str) -> Tags {
+        [
+            (TAG_CASE.to_owned(), context.case.to_string()),
+            (TAG_STEP.to_owned(), context.step_tag()),
+            (TAG_STAGE.to_owned(), self.label().to_owned()),
+            (TAG_SOURCE.to_owned(), source.to_owned()),
+        ]
+        .into()
+    }
+
+    /// Whether `tags` say this station of `source`.
+    pub(super) fn matches(self, tags: &Tags, source: &str) -> bool {
+        let is = |key: &str, value: &str| tags.get(key).is_some_and(|found| found == value);
+        is(TAG_STAGE, self.label()) && is(TAG_SOURCE, source)
+    }
+}
+
+/// What is next for one snapshot.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Next {
+    /// This change.
+    Change(Change),
+    /// Waiting.
+    Wait(Duration, String),
+    /// It can't be preserved as it should be.
+    Fail(String),
+    /// It is where it belongs: the chain-of-custody record.
+    Ready(Value),
+}
+
+/// What this step has in its own account and in the forensics account, by tag.
+pub(super) struct Trail<'a> {
+    /// The deployment's forensics account; `None`: the source is the evidence.
+    pub(super) forensics: Option<&'a Forensics>,
+    /// Snapshots of this step in the source account.
+    pub(super) here: Vec<Snapshot>,
+    /// Snapshots of this step in the forensics account.
+    pub(super) there: Vec<Snapshot>,
+}
+
+impl Trail<'_> {
+    /// Says what is next for the source snapshot.
+    ///
+    /// # Errors
+    /// When a read fails.
+    pub(super) async fn next(
+        &self,
+        context: &Context<'_>,
+        source: &Snapshot,
+    ) -> Result<Next, LookError> {
+        if let Some(next) = unfinished(context, source, "the snapshot") {
+            return Ok(next);
+        }
+        let Some(forensics) = self.forensics else {
+            return Ok(Next::Ready(record(context.at, source, None, None)));
+        };
+        let place = forensics_place(forensics, context.at);
+        let direct = self.copy(context, Stage::Forensics, &place, source).await?;
+        let transfer = self
+            .copy(context, Stage::Transfer, context.at, source)
+            .await?;
+        if transfer.is_none() {
+            // A key that looks as if it could be shared may still refuse the forensics account;
+            // that shows only as a failed copy, and then the transfer key is tried.
+            let refused = direct
+                .as_ref()
+                .is_some_and(|copy| copy.state == SnapshotState::Error);
+            if refused || (direct.is_none() && !shareable(context, source).await?) {
+                let key = &forensics.transfer_kms_key;
+                return Ok(make(context, Stage::Transfer, context.at, source, key));
+            }
+        }
+        if let Some(copy) = &transfer
+            && let Some(next) = unfinished(context, copy, "the re-encrypted copy")
+        {
+            return Ok(next);
+        }
+        let carrier = transfer.as_ref().unwrap_or(source);
+        let copy = match &transfer {
+            Some(carrier) => {
+                self.copy(context, Stage::Forensics, &place, carrier)
+                    .await?
+            }
+            None => direct,
+        };
+        let Some(copy) = copy else {
+            let share = sharing(context, carrier, &forensics.account, Wish::Shared).await?;
+            return Ok(share.map_or_else(
+                || {
+                    make(
+                        context,
+                        Stage::Forensics,
+                        &place,
+                        carrier,
+                        &forensics.kms_key,
+                    )
+                },
+                Next::Change,
+            ));
+        };
+        if copy.state == SnapshotState::Pending
+            && let Some(next) = unfinished(context, &copy, "the forensics copy")
+        {
+            return Ok(next);
+        }
+        // The source too: it was shared when a direct copy was tried and refused.
+        for shared in std::iter::once(carrier).chain(transfer.is_some().then_some(source)) {
+            if let Some(end) = sharing(context, shared, &forensics.account, Wish::Private).await? {
+                return Ok(Next::Change(end));
+            }
+        }
+        if let Some(next) = unfinished(context, &copy, "the forensics copy") {
+            return Ok(next);
+        }
+        if !copy.encrypted {
+            return Ok(Next::Fail(format!(
+                "the forensics copy {} is not encrypted",
+                copy.id
+            )));
+        }
+        Ok(Next::Ready(record(
+            context.at,
+            source,
+            transfer.as_ref(),
+            Some((&copy, &place)),
+        )))
+    }
+
+    /// The copy of `source` at a station: by tag, or by the id that AWS gave when it was made.
+    async fn copy(
+        &self,
+        context: &Context<'_>,
+        stage: Stage,
+        place: &Place,
+        source: &Snapshot,
+    ) -> Result<Option<Snapshot>, LookError> {
+        let tagged = if stage == Stage::Forensics {
+            &self.there
+        } else {
+            &self.here
+        };
+        let best = tagged
+            .iter()
+            .filter(|copy| stage.matches(&copy.tags, source.id.as_str()))
+            // A copy that failed counts only where there is no other.
+            .min_by_key(|copy| (copy.state == SnapshotState::Error, copy.id.clone()));
+        if let Some(best) = best {
+            return Ok(Some(best.clone()));
+        }
+        for made in created(context, |kind| is_copy(kind, stage, source)) {
+            let Created::Snapshots(list) = made else {
+                continue;
+            };
+            for (id, _) in list {
+                if let Some(found) = context.session.snapshot(place, id).await? {
+                    return Ok(Some(found));
+                }
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// The forensics account, in the Region of the source: data stays where it may be.
+pub(super) fn forensics_place(forensics: &Forensics, at: &Place) -> Place {
+    Place {
+        account: forensics.account.clone(),
+        region: at.region.clone(),
+    }
+}
+
+/// The change that makes a copy, unless one may be there unseen.
+fn make(
+    context: &Context<'_>,
+    stage: Stage,
+    place: &Place,
+    source: &Snapshot,
+    kms_key: &str,
+) -> Next {
+    match unseen(context, |kind| is_copy(kind, stage, source)) {
+        Unseen::Wait(time) => {
+            Next::Wait(time, format!("a copy of {} is not visible yet", source.id))
+        }
+        Unseen::Create => Next::Change(Change {
+            at: place.clone(),
+            kind: Kind::CopySnapshot {
+                source: source.id.clone(),
+                source_at: context.at.clone(),
+                kms_key: kms_key.to_owned(),
+                tags: stage.tags(context, source.id.as_str()),
+            },
+        }),
+    }
+}
+
+fn is_copy(kind: &Kind, stage: Stage, of: &Snapshot) -> bool {
+    match kind {
+        Kind::CopySnapshot { source, tags, .. } => {
+            *source == of.id && stage.matches(tags, of.id.as_str())
+        }
+        _ => false,
+    }
+}
+
+/// Whether the forensics account could copy `snapshot` itself. An unencrypted one is re-encrypted
+/// first all the same, so that it never travels in the clear; the key that AWS manages can't be
+/// shared (EBS User Guide, "Share an Amazon EBS snapshot").
+async fn shareable(context: &Context<'_>, snapshot: &Snapshot) -> Result<bool, LookError> {
+    Ok(match &snapshot.kms_key {
+        Some(key) if snapshot.encrypted => !context.session.is_default_key(context.at, key).await?,
+        _ => false,
+    })
+}
+
+/// How a snapshot is to stand towards the forensics account.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wish {
+    Shared,
+    Private,
+}
+
+/// The change that gives `snapshot` to `account` or takes it back; `None` when it stands so already
+/// or when both are the same account.
+async fn sharing(
+    context: &Context<'_>,
+    snapshot: &Snapshot,
+    account: &AccountId,
+    wish: Wish,
+) -> Result<Option<Change>, LookError> {
+    if *account == context.at.account {
+        return Ok(None);
+    }
+    let found = context
+        .session
+        .snapshot_sharing(context.at, &snapshot.id)
+        .await?;
+    let before: BTreeSet<AccountId> = found.unwrap_or_default();
+    let mut after = before.clone();
+    let changed = match wish {
+        Wish::Shared => after.insert(account.clone()),
+        Wish::Private => after.remove(account),
+    };
+    Ok(changed.then(|| Change {
+        at: context.at.clone(),
+        kind: Kind::SnapshotSharing {
+            snapshot: snapshot.id.clone(),
+            before,
+            after,
+        },
+    }))
+}
+
+/// What to say of a snapshot that is not completed; `None` when it is.
+fn unfinished(context: &Context<'_>, snapshot: &Snapshot, what: &str) -> Option<Next> {
+    match snapshot.state {
+        SnapshotState::Completed => None,
+        SnapshotState::Pending => {
+            let started = snapshot
+                .started
+                .as_deref()
+                .and_then(|at| at.parse::<Timestamp>().ok());
+            let age = started.map_or(Duration::ZERO, |at| age(at, context.now));
+            let reason = format!("{what} {} is pending", snapshot.id);
+            Some(Next::Wait((age / 4).clamp(WAIT_MIN, WAIT_MAX), reason))
+        }
+        SnapshotState::Error => {
+            let message: String = snapshot
+                .state_message
+                .as_deref()
+                .unwrap_or("AWS gives no reason")
+                .chars()
+                .filter(|c| !c.is_control())
+                .take(MESSAGE_MAX)
+                .collect();
+            Some(Next::Fail(format!(
+                "{what} {} failed: {message}",
+                snapshot.id
+            )))
+        }
+    }
+}
+
+/// The chain-of-custody record of one volume.
+fn record(
+    at: &Place,
+    source: &Snapshot,
+    transfer: Option<&Snapshot>,
+    copy: Option<(&Snapshot, &Place)>,
+) -> Value {
+    let lineage: Vec<&SnapshotId> = std::iter::once(&source.id)
+        .chain(transfer.map(|transfer| &transfer.id))
+        .chain(copy.map(|(copy, _)| &copy.id))
+        .collect();
+    let shared = copy.filter(|(_, place)| place.account != at.account);
+    json!({
+        "kind": "ebs_snapshot",
+        "volume": source.volume,
+        "snapshot": source.id,
+        "account": at.account,
+        "region": at.region,
+        "size_gib": source.size,
+        "encrypted": source.encrypted,
+        "kms_key": source.kms_key,
+        "transfer": transfer.map(|transfer| json!({
+            "snapshot": transfer.id,
+            "account": at.account,
+            "kms_key": transfer.kms_key,
+        })),
+        "copy": copy.map(|(copy, place)| json!({
+            "snapshot": copy.id,
+            "account": place.account,
+            "region": place.region,
+            "encrypted": copy.encrypted,
+            "kms_key": copy.kms_key,
+            "started": copy.started,
+        })),
+        // Shared while the copy was made, and no longer.
+        "shared_from": shared.map(|_| transfer.map_or(&source.id, |transfer| &transfer.id)),
+        "lineage": lineage,
+        "collected_at": source.started,
+    })
+}

@@ -1,0 +1,199 @@
+//! Which IAM actions a read needs, in one table, and how an action's whole need is put together.
+//!
+//! What changes need stands in `change::permission`; here the ids that are not known before a look
+//! become `*`. Nothing here is async and nothing here calls AWS.
+
+use std::collections::BTreeSet;
+
+use crate::change::{Change, Kind, Permission};
+use crate::id::Place;
+
+/// A read of [`crate::cloud::Session`], by the method's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Read {
+    /// `identity`.
+    Identity,
+    /// `instance`.
+    Instance,
+    /// `groups_for` and `groups`.
+    Groups,
+    /// `volumes`.
+    Volumes,
+    /// `snapshots_tagged` and `snapshot`.
+    Snapshots,
+    /// `snapshot_sharing`.
+    SnapshotSharing,
+    /// `is_default_key`.
+    DefaultKey,
+    /// `role`.
+    Role,
+    /// `profile_role`.
+    ProfileRole,
+    /// `role_policy`.
+    RolePolicy,
+    /// `key_owner`.
+    KeyOwner,
+    /// `user`.
+    User,
+    /// `user_policy`.
+    UserPolicy,
+    /// `tags`, of anything.
+    Tags,
+    /// `finding`.
+    Finding,
+}
+
+impl Read {
+    /// Its IAM actions, each with the type of resource it is limited to (IAM service authorization
+    /// reference; `ec2:Describe…` mostly takes none).
+    fn needs(self) -> &'static [(&'static str, Resource)] {
+        use Resource::{Any, Bucket, Detector, Profile, Role, Snapshot, User};
+        match self {
+            Self::Identity => &[("sts:GetCallerIdentity", Any)],
+            Self::Instance => &[
+                ("ec2:DescribeInstances", Any),
+                ("ec2:DescribeNetworkInterfaces", Any),
+            ],
+            Self::Groups => &[("ec2:DescribeSecurityGroups", Any)],
+            Self::Volumes => &[("ec2:DescribeVolumes", Any)],
+            Self::Snapshots => &[("ec2:DescribeSnapshots", Any)],
+            Self::SnapshotSharing => &[("ec2:DescribeSnapshotAttribute", Snapshot)],
+            Self::DefaultKey => &[("ec2:GetEbsDefaultKmsKeyId", Any)],
+            Self::Role => &[
+                ("iam:GetRole", Role),
+                ("iam:ListInstanceProfilesForRole", Role),
+                ("iam:ListRolePolicies", Role),
+            ],
+            Self::ProfileRole => &[("iam:GetInstanceProfile", Profile)],
+            Self::RolePolicy => &[("iam:GetRolePolicy", Role)],
+            Self::KeyOwner => &[("iam:GetAccessKeyLastUsed", User)],
+            Self::User => &[
+                ("iam:GetUser", User),
+                ("iam:ListAccessKeys", User),
+                ("iam:GetLoginProfile", User),
+            ],
+            Self::UserPolicy => &[("iam:GetUserPolicy", User)],
+            Self::Tags => &[
+                ("ec2:DescribeTags", Any),
+                ("iam:ListRoleTags", Role),
+                ("iam:ListUserTags", User),
+                ("s3:GetBucketTagging", Bucket),
+            ],
+            Self::Finding => &[
+                ("guardduty:ListDetectors", Any),
+                ("guardduty:GetFindings", Detector),
+            ],
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Resource {
+    Any,
+    Snapshot,
+    Role,
+    Profile,
+    User,
+    Bucket,
+    Detector,
+}
+
+impl Resource {
+    fn arn(self, at: &Place) -> String {
+        let Place { account, region } = at;
+        match self {
+            Self::Any => "*".to_owned(),
+            // A snapshot's ARN has no account.
+            Self::Snapshot => format!("arn:aws:ec2:{region}::snapshot/*"),
+            Self::Role => format!("arn:aws:iam::{account}:role/*"),
+            Self::Profile => format!("arn:aws:iam::{account}:instance-profile/*"),
+            Self::User => format!("arn:aws:iam::{account}:user/*"),
+            Self::Bucket => "arn:aws:s3:::*".to_owned(),
+            Self::Detector => format!("arn:aws:guardduty:{region}:{account}:detector/*"),
+        }
+    }
+}
+
+/// What `reads` need in `at`.
+#[must_use]
+pub fn permissions_for(reads: &[Read], at: &Place) -> BTreeSet<Permission> {
+    reads
+        .iter()
+        .flat_map(|read| read.needs())
+        .map(|(action, resource)| Permission::new(action, resource.arn(at)))
+        .collect()
+}
+
+/// The stand-in for an id that is not known before a look: digits that every EC2 id and IAM name
+/// may have.
+const ANY: &str = "dddddddd";
+
+/// An id or name that stands for any of its kind, after `prefix`.
+pub(super) fn any<T: std::str::FromStr<Err = crate::id::IdError>>(prefix: &str) -> T {
+    format!("{prefix}{ANY}")
+        .parse()
+        .expect("the stand-in has the form of every EC2 id and IAM name")
+}
+
+/// What changes of these kinds need in `at`, whatever their ids: those made by [`any`] become `*`.
+pub(super) fn permissions_to(kinds: Vec<Kind>, at: &Place) -> BTreeSet<Permission> {
+    kinds
+        .into_iter()
+        .flat_map(|kind| {
+            Change {
+                at: at.clone(),
+                kind,
+            }
+            .permissions()
+        })
+        .map(|needed| {
+            let resource = match needed.resource.strip_suffix(ANY) {
+                Some(stem) => format!("{}*", stem.trim_end_matches('*')),
+                None => needed.resource,
+            };
+            Permission {
+                action: needed.action,
+                resource,
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::change::{Document, Taggable, Tags};
+
+    #[test]
+    fn ids_that_are_not_known_become_a_star_and_nothing_else_does() {
+        let at = Place {
+            account: "111122223333".parse().unwrap(),
+            region: "eu-west-1".parse().unwrap(),
+        };
+        let needed = permissions_to(
+            vec![
+                Kind::RolePolicy {
+                    role: any(""),
+                    policy: "p".to_owned(),
+                    before: None,
+                    after: Some(Document::Null),
+                },
+                Kind::Tags {
+                    resource: Taggable::Instance(any("i-")),
+                    before: Tags::new(),
+                    after: [("k".to_owned(), "v".to_owned())].into(),
+                },
+            ],
+            &at,
+        );
+        let expected: BTreeSet<Permission> = [
+            Permission::new("iam:PutRolePolicy", "arn:aws:iam::111122223333:role/*"),
+            Permission::new(
+                "ec2:CreateTags",
+                "arn:aws:ec2:eu-west-1:111122223333:instance/i-*",
+            ),
+        ]
+        .into();
+        assert_eq!(needed, expected);
+    }
+}
