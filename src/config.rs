@@ -141,7 +141,9 @@ impl Default for Config {
             database: "sqlite://tourniquet.db".to_owned(),
             runbooks: None,
             fallback: "observe".to_owned(),
-            cloud: CloudConfig::Aws { region: default_region() },
+            cloud: CloudConfig::Aws {
+                region: default_region(),
+            },
             accounts: BTreeMap::new(),
             forensics: None,
             guards: GuardConfig::default(),
@@ -167,13 +169,19 @@ impl Default for GuardConfig {
 impl Default for IntakeConfig {
     fn default() -> Self {
         // EventBridge events are at most 256 KiB; 1 MiB leaves room for wrappers and lists.
-        Self { body_max: 1024 * 1024, rate_per_second: 0 }
+        Self {
+            body_max: 1024 * 1024,
+            rate_per_second: 0,
+        }
     }
 }
 
 impl Default for LogConfig {
     fn default() -> Self {
-        Self { filter: "info".to_owned(), format: "json".to_owned() }
+        Self {
+            filter: "info".to_owned(),
+            format: "json".to_owned(),
+        }
     }
 }
 

@@ -10,5 +10,5 @@ mod seal;
 mod verify;
 
 pub use entry::{Actor, Draft, Kind};
-pub use seal::{ENTRY_MAX, Head, INTEGER_MAX, Sealed, SealError, leaf_hash};
+pub use seal::{ENTRY_MAX, Head, INTEGER_MAX, SealError, Sealed, leaf_hash};
 pub use verify::{Fault, FaultKind, Report, verify};
