@@ -8,20 +8,41 @@
 
 mod accept;
 mod approvals;
+mod blobs;
+mod cases;
+mod chain;
 mod claim;
 mod commit;
+mod decide;
+mod dialect;
 mod error;
+mod findings;
+mod holds;
+mod migrate;
 mod model;
 mod open;
+mod place;
+mod quarantine;
 mod read;
+mod row;
+mod runs;
+mod serving;
+#[cfg(test)]
+mod tests;
 mod tokens;
 mod writer;
 
-pub use accept::{Acceptance, Accepted, NewRun};
+pub use accept::{Acceptance, Accepted};
 pub use approvals::{ApprovalRow, ApprovalState, Decide};
+pub use cases::NewCase;
 pub use claim::{Fence, LEASE};
 pub use commit::{Commit, Effect};
 pub use error::StoreError;
-pub use model::{CaseFilter, CaseRow, Page, QuarantineRow, RunKind, RunRow, StoredEntry, TokenRow};
+pub use model::{
+    CaseFilter, CaseRow, HoldRow, Page, QuarantineRow, RunKind, RunRow, StoredEntry, TokenRow,
+};
 pub use open::Store;
+pub use read::PAGE_MAX;
+pub use runs::{NewRun, SERVICE};
+pub use serving::ServingLock;
 pub use tokens::{NewToken, Role};

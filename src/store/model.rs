@@ -146,6 +146,19 @@ pub struct QuarantineRow {
     pub seen: u64,
 }
 
+/// A run's step that holds an AWS resource.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct HoldRow {
+    /// The resource.
+    pub resource: String,
+    /// The run.
+    pub run: RunId,
+    /// Its case.
+    pub case: CaseId,
+    /// The step that took it.
+    pub step: String,
+}
+
 /// An API token, without its secret.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct TokenRow {

@@ -1,0 +1,233 @@
+//! Who works on which run: leases with an epoch.
+//!
+//! A claim raises the epoch, and every write for a run names the epoch that it was made under; who
+//! lost the lease therefore can't write, however late it wakes up. Runs on the same target go one
+//! at a time: first the one that has already started, then in the order in which they were asked for.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use sqlx::AnyConnection;
+use sqlx::any::AnyRow;
+
+use crate::case::{RunEvent, RunState};
+use crate::id::{CaseId, RunId};
+
+use super::row::{Cells, integer, micros};
+use super::{RunRow, Store, StoreError, runs};
+
+/// How long a claim or renewal holds. An owner renews at a third of it; a dead owner's run goes on
+/// after it.
+pub const LEASE: Duration = Duration::from_secs(30);
+
+/// The proof of a claim.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fence {
+    /// The run.
+    pub run: RunId,
+    /// Who claimed it.
+    pub owner: String,
+    /// The claim's number: one more than the one before it.
+    pub epoch: u64,
+}
+
+/// A run that nothing before it on the same target blocks. Who has started (was ever claimed) comes
+/// first; a second one can't start while it is not over.
+macro_rules! unblocked {
+    () => {
+        "NOT EXISTS (SELECT 1 FROM runs o WHERE o.target = r.target AND o.id <> r.id \
+         AND o.state IN ('queued', 'running', 'parked') \
+         AND (CASE WHEN o.lease_epoch > 0 THEN 0 ELSE 1 END, o.requested_at, o.id) \
+         < (CASE WHEN r.lease_epoch > 0 THEN 0 ELSE 1 END, r.requested_at, r.id))"
+    };
+}
+
+/// A run that may be claimed at `$1`. An expired lease is anyone's.
+macro_rules! claimable {
+    ($and:literal) => {
+        concat!(
+            "SELECT r.* FROM runs r WHERE (",
+            "(r.state = 'queued' AND (r.wake_at IS NULL OR r.wake_at <= $1)) ",
+            "OR (r.state = 'parked' AND r.wake_at <= $1) ",
+            "OR (r.state = 'running' AND r.lease_until <= $1)) AND ",
+            unblocked!(),
+            $and,
+            " ORDER BY r.requested_at, r.id LIMIT 1"
+        )
+    };
+}
+
+impl Store {
+    /// Takes the oldest run that can go on; `None`: there is none.
+    ///
+    /// # Errors
+    /// When the database can't be written.
+    pub async fn claim(
+        &self,
+        owner: &str,
+        now: Timestamp,
+    ) -> Result<Option<(RunRow, Fence)>, StoreError> {
+        let owner = owner.to_owned();
+        self.write(move |connection| {
+            Box::pin(async move {
+                let row = sqlx::query(claimable!(""))
+                    .bind(micros(now))
+                    .fetch_optional(&mut *connection)
+                    .await?;
+                take(connection, row, owner, now).await
+            })
+        })
+        .await
+    }
+
+    /// Takes this run; `None`: it is over, owned, not due or behind another.
+    ///
+    /// # Errors
+    /// When the database can't be written.
+    pub async fn claim_run(
+        &self,
+        run: &RunId,
+        owner: &str,
+        now: Timestamp,
+    ) -> Result<Option<(RunRow, Fence)>, StoreError> {
+        let (run, owner) = (run.clone(), owner.to_owned());
+        self.write(move |connection| {
+            Box::pin(async move {
+                let row = sqlx::query(claimable!(" AND r.id = $2"))
+                    .bind(micros(now))
+                    .bind(run.as_str())
+                    .fetch_optional(&mut *connection)
+                    .await?;
+                take(connection, row, owner, now).await
+            })
+        })
+        .await
+    }
+
+    /// Holds the run for another [`LEASE`] from `now`.
+    ///
+    /// # Errors
+    /// [`StoreError::LostLease`] when another has claimed it, or it ended.
+    pub async fn renew(&self, fence: &Fence, now: Timestamp) -> Result<(), StoreError> {
+        let fence = fence.clone();
+        self.write(move |connection| {
+            Box::pin(async move {
+                let renewed = sqlx::query(
+                    "UPDATE runs SET lease_until = $4 WHERE id = $1 AND lease_owner = $2 \
+                     AND lease_epoch = $3 AND state = 'running'",
+                )
+                .bind(fence.run.as_str())
+                .bind(fence.owner)
+                .bind(integer(fence.epoch))
+                .bind(lease_end(now))
+                .execute(connection)
+                .await?;
+                if renewed.rows_affected() == 0 {
+                    Err(StoreError::LostLease)
+                } else {
+                    Ok(())
+                }
+            })
+        })
+        .await
+    }
+
+    /// At the start of a single process: ends the leases of every other owner, so that their runs
+    /// go on at once. Returns how many.
+    ///
+    /// # Errors
+    /// When the database can't be written.
+    pub async fn recover(&self, owner: &str, now: Timestamp) -> Result<u64, StoreError> {
+        let owner = owner.to_owned();
+        self.write(move |connection| {
+            Box::pin(async move {
+                let ended = sqlx::query(
+                    "UPDATE runs SET lease_until = $2 \
+                     WHERE state = 'running' AND lease_owner <> $1 AND lease_until > $2",
+                )
+                .bind(owner)
+                .bind(micros(now))
+                .execute(connection)
+                .await?;
+                Ok(ended.rows_affected())
+            })
+        })
+        .await
+    }
+
+    /// The next time at which a run can be claimed that can't now: a parked run is due, or a lease
+    /// ends. It may be past: then a claim finds something.
+    ///
+    /// # Errors
+    /// When the database can't be read.
+    pub async fn next_wake(&self) -> Result<Option<Timestamp>, StoreError> {
+        let row = sqlx::query(concat!(
+            "SELECT MIN(CASE WHEN r.state = 'running' THEN r.lease_until ELSE r.wake_at END) AS next ",
+            "FROM runs r WHERE r.state IN ('queued', 'running', 'parked') AND ",
+            unblocked!()
+        ))
+        .fetch_one(self.readers())
+        .await?;
+        row.time_or_none("next")
+    }
+}
+
+fn lease_end(now: Timestamp) -> i64 {
+    micros(now.checked_add(LEASE).unwrap_or(Timestamp::MAX))
+}
+
+async fn take(
+    connection: &mut AnyConnection,
+    row: Option<AnyRow>,
+    owner: String,
+    now: Timestamp,
+) -> Result<Option<(RunRow, Fence)>, StoreError> {
+    let Some(row) = row else { return Ok(None) };
+    let mut run = runs::from_row(&row)?;
+    let epoch = row.number::<u64>("lease_epoch")? + 1;
+    run.state = run.state.next(RunEvent::Claimed)?;
+    run.attempts += 1;
+    run.wake_at = None;
+    sqlx::query(
+        "UPDATE runs SET state = $2, attempts = $3, wake_at = NULL, lease_owner = $4, \
+         lease_epoch = $5, lease_until = $6 WHERE id = $1",
+    )
+    .bind(run.id.as_str())
+    .bind(run.state.label())
+    .bind(i64::from(run.attempts))
+    .bind(owner.as_str())
+    .bind(integer(epoch))
+    .bind(lease_end(now))
+    .execute(connection)
+    .await?;
+    let fence = Fence {
+        run: run.id.clone(),
+        owner,
+        epoch,
+    };
+    Ok(Some((run, fence)))
+}
+
+/// Checks, in the transaction that is about to write, that the fence still holds in this case.
+pub(super) async fn hold(
+    connection: &mut AnyConnection,
+    fence: &Fence,
+    case: &CaseId,
+) -> Result<(), StoreError> {
+    let row =
+        sqlx::query("SELECT case_id, state, lease_owner, lease_epoch FROM runs WHERE id = $1")
+            .bind(fence.run.as_str())
+            .fetch_optional(connection)
+            .await?
+            .ok_or(StoreError::NotFound)?;
+    let held = row.label("state", RunState::from_label)? == RunState::Running
+        && row.text_or_none("lease_owner")?.as_deref() == Some(fence.owner.as_str())
+        && row.number::<u64>("lease_epoch")? == fence.epoch;
+    if !held {
+        return Err(StoreError::LostLease);
+    }
+    if row.text("case_id")? != case.as_str() {
+        return Err(StoreError::conflict("a run writes to its own case only"));
+    }
+    Ok(())
+}

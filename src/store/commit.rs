@@ -1,0 +1,240 @@
+//! The one way to write to a case: entries and what follows from them, in one transaction.
+//!
+//! Order: the fence, the head, the entries, the effects, the case's status, the head again. If any
+//! of it is refused, none of it happens.
+
+use jiff::Timestamp;
+use sqlx::AnyConnection;
+
+use crate::case::RunEvent;
+use crate::id::{ApprovalId, CaseId, RunId};
+use crate::timeline::{Draft, Head, Kind};
+
+use super::approvals::{self, ApprovalRow, Decide};
+use super::cases::NewCase;
+use super::chain::Chain;
+use super::runs::{Moved, NewRun};
+use super::{Fence, Store, StoreError, blobs, cases, claim, decide, holds, runs};
+
+/// What to write to one case.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Commit {
+    /// The case.
+    pub case: CaseId,
+    /// The proof that the writer owns its run; `None` for what a person does.
+    pub fence: Option<Fence>,
+    /// Appended in this order.
+    pub entries: Vec<Draft>,
+    /// Carried out in this order, after the entries.
+    pub effects: Vec<Effect>,
+}
+
+/// What follows from the entries.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Keeps bytes by their digest.
+    Blob(Vec<u8>),
+    /// Opens the case by hand; `case.opened` is written by the store, as the first entry.
+    OpenCase(NewCase),
+    /// Starts a run. `run.requested` is appended where the entries don't bring it.
+    CreateRun(NewRun),
+    /// Moves the run that the fence is for.
+    Run {
+        /// The run: the fence's.
+        run: RunId,
+        /// What happened to it; not `Claimed`.
+        event: RunEvent,
+        /// When it should go on. A decision that came since the claim wakes it earlier.
+        wake_at: Option<Timestamp>,
+        /// Whether it now waits for a person.
+        asks: bool,
+        /// Whether a containment was verified in it; once set it stays.
+        contained: bool,
+        /// Its result or error, in words; `None` keeps what is there.
+        summary: Option<String>,
+    },
+    /// Marks a run of this case as taken back by an undo.
+    Released {
+        /// The run.
+        run: RunId,
+    },
+    /// Puts a question to a person.
+    OpenApproval(ApprovalRow),
+    /// Records a person's decision; the one that settles it wakes the run. `approval.decided` is
+    /// appended where the entries don't bring it.
+    Decide(Decide),
+    /// Ends a question that nobody answered in time.
+    Expire {
+        /// The question.
+        approval: ApprovalId,
+        /// When.
+        at: Timestamp,
+    },
+    /// Remembers that a run's step holds an AWS resource.
+    Hold {
+        /// The resource.
+        resource: String,
+        /// The run.
+        run: RunId,
+        /// The step.
+        step: String,
+    },
+    /// Forgets it.
+    Unhold {
+        /// The resource.
+        resource: String,
+        /// The run that held it.
+        run: RunId,
+    },
+    /// Closes the case, or opens it again.
+    CloseCase {
+        /// Which of the two.
+        closed: bool,
+    },
+}
+
+impl Store {
+    /// Writes to a case. When this returns `Ok`, it is on disk.
+    ///
+    /// # Errors
+    /// [`StoreError::LostLease`] when the fence's lease is another's; [`StoreError::Conflict`] when
+    /// a step's entry is already recorded or an effect does not fit; [`StoreError::NotFound`] for an
+    /// unknown case, run or approval; [`StoreError::Illegal`] for a run that can't move so;
+    /// [`StoreError::Seal`] for an entry that may not be stored; [`StoreError::Unavailable`] when the
+    /// database can't be written. Nothing was written in any of these.
+    pub async fn commit(&self, commit: Commit) -> Result<Head, StoreError> {
+        self.write(move |connection| Box::pin(perform(connection, commit)))
+            .await
+    }
+}
+
+async fn perform(connection: &mut AnyConnection, commit: Commit) -> Result<Head, StoreError> {
+    if let Some(fence) = &commit.fence {
+        claim::hold(connection, fence, &commit.case).await?;
+    }
+    let at = time_of(&commit);
+    let Commit {
+        case,
+        fence,
+        entries,
+        effects,
+    } = commit;
+    let mut chain = match effects.iter().find_map(opened) {
+        Some(new) => cases::open(connection, &case, new, 0).await?,
+        None => Chain::of(connection, &case).await?,
+    };
+    for draft in &entries {
+        chain.append(connection, draft).await?;
+    }
+    for effect in effects {
+        let mut scene = Scene {
+            chain: &mut chain,
+            fence: fence.as_ref(),
+            entries: &entries,
+            at,
+        };
+        scene.carry_out(connection, effect).await?;
+    }
+    cases::settle(connection, &mut chain, at).await?;
+    chain.save(connection).await
+}
+
+fn opened(effect: &Effect) -> Option<&NewCase> {
+    match effect {
+        Effect::OpenCase(case) => Some(case),
+        _ => None,
+    }
+}
+
+/// The time of what the store itself writes: the last entry's, or the last that an effect carries.
+fn time_of(commit: &Commit) -> Option<Timestamp> {
+    let of_effects = commit.effects.iter().rev().find_map(|effect| match effect {
+        Effect::OpenCase(case) => Some(case.at),
+        Effect::OpenApproval(row) => Some(row.requested_at),
+        Effect::Decide(decide) => Some(decide.at),
+        Effect::Expire { at, .. } => Some(*at),
+        _ => None,
+    });
+    commit.entries.last().map(|draft| draft.at).or(of_effects)
+}
+
+/// What an effect may see and touch.
+struct Scene<'a> {
+    chain: &'a mut Chain,
+    fence: Option<&'a Fence>,
+    entries: &'a [Draft],
+    at: Option<Timestamp>,
+}
+
+impl Scene<'_> {
+    async fn carry_out(
+        &mut self,
+        connection: &mut AnyConnection,
+        effect: Effect,
+    ) -> Result<(), StoreError> {
+        match effect {
+            // The case was opened before the entries.
+            Effect::OpenCase(_) => Ok(()),
+            Effect::Blob(bytes) => blobs::put(connection, bytes).await.map(drop),
+            Effect::CreateRun(run) => self.create_run(connection, run).await,
+            Effect::Run {
+                run,
+                event,
+                wake_at,
+                asks,
+                contained,
+                summary,
+            } => {
+                if self.fence.is_none_or(|fence| fence.run != run) {
+                    return Err(StoreError::conflict("only the owner of a run moves it"));
+                }
+                let moved = Moved {
+                    run,
+                    event,
+                    wake_at,
+                    asks,
+                    contained,
+                    summary,
+                };
+                runs::advance(connection, moved).await
+            }
+            Effect::Released { run } => runs::release(connection, self.chain, &run).await,
+            Effect::OpenApproval(row) => {
+                approvals::insert(connection, self.chain.case(), row).await
+            }
+            Effect::Decide(decision) => {
+                decide::decide(connection, self.chain, self.entries, decision).await
+            }
+            Effect::Expire { approval, at } => {
+                decide::expire(connection, self.chain, &approval, at).await
+            }
+            Effect::Hold {
+                resource,
+                run,
+                step,
+            } => holds::hold(connection, self.chain.case(), &resource, &run, &step).await,
+            Effect::Unhold { resource, run } => holds::let_go(connection, &resource, &run).await,
+            Effect::CloseCase { closed } => {
+                cases::close(connection, self.chain.case(), closed).await
+            }
+        }
+    }
+
+    async fn create_run(
+        &mut self,
+        connection: &mut AnyConnection,
+        run: NewRun,
+    ) -> Result<(), StoreError> {
+        let at = self
+            .at
+            .ok_or_else(|| StoreError::conflict("a new run needs an entry"))?;
+        let brought = self
+            .entries
+            .iter()
+            .any(|draft| draft.kind == Kind::RunRequested && draft.run() == Some(run.id.as_str()));
+        if !brought {
+            self.chain.append(connection, &run.requested(at)).await?;
+        }
+        runs::create(connection, self.chain, run, at).await
+    }
+}

@@ -1,0 +1,134 @@
+//! Who may answer a question, and what an answer does: inside the transaction that records it, so
+//! that of two answers at once one is first.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use sqlx::AnyConnection;
+
+use crate::id::ApprovalId;
+use crate::timeline::{Actor, Draft, Kind};
+
+use super::approvals::{self, ApprovalRow, ApprovalState, Decide};
+use super::chain::Chain;
+use super::{StoreError, runs};
+
+/// Records a decision; the one that settles the question makes its run due.
+pub(super) async fn decide(
+    connection: &mut AnyConnection,
+    chain: &mut Chain,
+    entries: &[Draft],
+    decision: Decide,
+) -> Result<(), StoreError> {
+    let mut row = approvals::find(connection, &decision.approval).await?;
+    if row.case != *chain.case() {
+        return Err(StoreError::NotFound);
+    }
+    apply(&mut row, &decision)?;
+    approvals::update(connection, &row).await?;
+    if !entries
+        .iter()
+        .any(|draft| draft.kind == Kind::ApprovalDecided)
+    {
+        chain.append(connection, &entry(&row, &decision)).await?;
+    }
+    if row.state != ApprovalState::Pending {
+        runs::wake(connection, &row.run, decision.at).await?;
+    }
+    Ok(())
+}
+
+/// Ends a pending question that nobody settled in time.
+pub(super) async fn expire(
+    connection: &mut AnyConnection,
+    chain: &Chain,
+    id: &ApprovalId,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    let mut row = approvals::find(connection, id).await?;
+    if row.case != *chain.case() {
+        return Err(StoreError::NotFound);
+    }
+    pending(&row)?;
+    if row.expires_at.is_none_or(|expires| expires > at) {
+        return Err(StoreError::conflict("the question has not expired yet"));
+    }
+    row.state = ApprovalState::Expired;
+    approvals::update(connection, &row).await
+}
+
+fn pending(row: &ApprovalRow) -> Result<(), StoreError> {
+    match row.state {
+        ApprovalState::Pending => Ok(()),
+        settled => Err(StoreError::Conflict(format!(
+            "the question is already {}",
+            settled.label()
+        ))),
+    }
+}
+
+/// The rules. One no is a no; a yes counts once per person, and never from who asked.
+fn apply(row: &mut ApprovalRow, decision: &Decide) -> Result<(), StoreError> {
+    pending(row)?;
+    if row.expires_at.is_some_and(|expires| expires <= decision.at) {
+        return Err(StoreError::conflict("the question has expired"));
+    }
+    if row.hash != decision.hash {
+        return Err(StoreError::conflict(
+            "what is to be approved is not what you saw; look again",
+        ));
+    }
+    if row.requested_by == decision.by {
+        return Err(StoreError::conflict(
+            "who asked for a run can't decide on it",
+        ));
+    }
+    if row
+        .decisions
+        .iter()
+        .any(|earlier| earlier["by"] == decision.by.as_str())
+    {
+        return Err(StoreError::conflict("you have already decided"));
+    }
+    row.decisions.push(json!({
+        "by": decision.by,
+        "grant": decision.grant,
+        "reason": decision.reason,
+        "at": decision.at.to_string(),
+    }));
+    // Every earlier decision was a yes, or the question would not be pending.
+    let agreed = u32::try_from(row.decisions.len()).unwrap_or(u32::MAX);
+    if !decision.grant {
+        row.state = ApprovalState::Denied;
+    } else if agreed >= row.quorum {
+        row.state = ApprovalState::Granted;
+    }
+    Ok(())
+}
+
+/// The entry of a decision. Only the one that settles the question carries `step`, which is unique
+/// in a run; the ones before it say `for_step`.
+fn entry(row: &ApprovalRow, decision: &Decide) -> Draft {
+    let step = if row.state == ApprovalState::Pending {
+        "for_step"
+    } else {
+        "step"
+    };
+    let mut body = json!({
+        "approval": row.id,
+        "run": row.run,
+        "grant": decision.grant,
+        "by": decision.by,
+        "reason": decision.reason,
+        "hash": super::row::named(&row.hash),
+        "state": row.state.label(),
+        "decisions": row.decisions.len(),
+        "quorum": row.quorum,
+    });
+    body[step] = Value::String(row.step.clone());
+    Draft::new(
+        decision.at,
+        Actor::Person(decision.by.clone()),
+        Kind::ApprovalDecided,
+        body,
+    )
+}

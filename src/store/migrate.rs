@@ -1,0 +1,43 @@
+//! The schema's versions: embedded, applied in order at open, refused when they were changed.
+
+use std::borrow::Cow;
+
+use sqlx::migrate::{Migrate, MigrateError, Migration, MigrationType, Migrator};
+use sqlx::{AnyConnection, AssertSqlSafe, SqlSafeStr};
+
+use super::{StoreError, dialect};
+
+/// Every migration: version, name, text. A released one is never changed; a new one is added.
+const MIGRATIONS: &[(i64, &str, &str)] =
+    &[(1, "ground", include_str!("migrations/0001_ground.sql"))];
+
+/// Brings the database up to this program's schema.
+///
+/// # Errors
+/// In words for an operator when the database is of a newer program, or its schema was changed.
+pub(super) async fn migrate(connection: &mut AnyConnection) -> Result<(), StoreError> {
+    let migrations = MIGRATIONS.iter().map(|(version, name, text)| {
+        // Each applied migration's checksum is stored and compared at every open.
+        let sql = AssertSqlSafe(dialect::migration(text)).into_sql_str();
+        Migration::new(
+            *version,
+            Cow::Borrowed(name),
+            MigrationType::Simple,
+            sql,
+            false,
+        )
+    });
+    Migrator::with_migrations(migrations.collect()).run_direct(None, connection, false).await.map_err(
+        |error| match error {
+            MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => error.into(),
+            MigrateError::VersionMissing(version) => StoreError::Corrupt(format!(
+                "its schema has version {version}, which a newer Tourniquet made; this one knows {}",
+                MIGRATIONS.len()
+            )),
+            MigrateError::VersionMismatch(version) => {
+                StoreError::Corrupt(format!("version {version} of its schema is not the one of this program"))
+            }
+            other => StoreError::Corrupt(other.to_string()),
+        },
+    )
+}

@@ -1,0 +1,91 @@
+//! Where the database is: the URL from the configuration, checked and turned into a file that is
+//! there and that only its owner can read.
+
+use std::fs::OpenOptions;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use super::StoreError;
+
+/// Where a database lives.
+pub(super) struct Place {
+    /// Its file, as an absolute path.
+    pub(super) path: PathBuf,
+    /// The folder of a database that is gone when the store is: `sqlite::memory:`.
+    pub(super) folder: Option<TempDir>,
+}
+
+/// Finds the place that `url` names and creates the file where that is wanted.
+///
+/// `sqlite://<path>` or `sqlite:<path>`, optionally `?mode=rwc` (the default: created when missing)
+/// or `?mode=rw` (must exist). `sqlite::memory:` is a file in a folder of its own that is deleted
+/// with the store, because readers and the writer need one database and several connections.
+///
+/// # Errors
+/// [`StoreError::Open`] with words for an operator.
+pub(super) fn find(url: &str) -> Result<Place, StoreError> {
+    let Some(rest) = url.strip_prefix("sqlite:") else {
+        let scheme = url.split(':').next().unwrap_or_default();
+        return Err(StoreError::open(
+            // A database URL can hold a password: only its scheme is repeated.
+            Path::new(scheme),
+            "only sqlite://<path> is built in",
+        ));
+    };
+    if rest == ":memory:" || rest == "//:memory:" {
+        let folder = tempfile::Builder::new()
+            .prefix("tourniquet-")
+            .tempdir()
+            .map_err(|error| StoreError::open(&std::env::temp_dir(), &error.to_string()))?;
+        let path = folder.path().join("memory.db");
+        touch(&path, true)?;
+        return Ok(Place {
+            path,
+            folder: Some(folder),
+        });
+    }
+    let rest = rest.strip_prefix("//").unwrap_or(rest);
+    let (name, query) = rest.split_once('?').unwrap_or((rest, "mode=rwc"));
+    let create = match query {
+        "mode=rwc" => true,
+        "mode=rw" => false,
+        _ => {
+            return Err(StoreError::open(
+                Path::new(name),
+                "only ?mode=rwc and ?mode=rw are known",
+            ));
+        }
+    };
+    if name.is_empty() {
+        return Err(StoreError::open(Path::new(name), "the URL names no file"));
+    }
+    let path = std::path::absolute(name)
+        .map_err(|error| StoreError::open(Path::new(name), &error.to_string()))?;
+    touch(&path, create)?;
+    Ok(Place { path, folder: None })
+}
+
+/// Opens the file once for writing, so that the operating system's own words reach the operator;
+/// SQLite only says that it can't.
+fn touch(path: &Path, create: bool) -> Result<(), StoreError> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(create);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        // Findings and evidence are nobody else's business. SQLite gives its other files the same mode.
+        options.mode(0o600);
+    }
+    let file = options
+        .open(path)
+        .map_err(|error| StoreError::open(path, &error.to_string()))?;
+    drop(file);
+    // The folder must be writable too: the write-ahead log is made beside the file.
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    tempfile::Builder::new()
+        .prefix(".tourniquet-")
+        .tempfile_in(folder)
+        .map(drop)
+        .map_err(|error| StoreError::open(path, &format!("its folder can't be written: {error}")))
+}

@@ -1,0 +1,204 @@
+//! Reading cases, timelines and runs. Reads go to the read connections and never wait for a write.
+
+use serde_json::Value;
+use sqlx::any::AnyRow;
+
+use crate::case::Status;
+use crate::id::{AccountId, CaseId, Digest, RunId};
+use crate::timeline::Head;
+
+use super::row::{Cells, integer, micros};
+use super::{CaseFilter, CaseRow, Page, RunRow, Store, StoreError, StoredEntry, cases, runs};
+
+/// Cases of one page, whatever is asked for: a page is built in memory.
+pub const PAGE_MAX: u32 = 500;
+
+macro_rules! select_case {
+    ($rest:literal) => {
+        concat!(
+            "SELECT c.id, c.status, c.title, c.finding_type, c.severity, c.account, c.region, ",
+            "c.resource, c.correlation, c.opened_at, c.last_finding_at, c.contained_at, c.findings, ",
+            "h.length, h.hash FROM cases c JOIN heads h ON h.case_id = c.id ",
+            $rest
+        )
+    };
+}
+
+impl Store {
+    /// The case with this id.
+    ///
+    /// # Errors
+    /// When the database can't be read.
+    pub async fn case(&self, id: &CaseId) -> Result<Option<CaseRow>, StoreError> {
+        let row = sqlx::query(select_case!("WHERE c.id = $1"))
+            .bind(id.as_str())
+            .fetch_optional(self.readers())
+            .await?;
+        row.as_ref().map(cases::from_row).transpose()
+    }
+
+    /// Cases, newest first, at most `limit` and [`PAGE_MAX`] of them. Cases that are opened while
+    /// somebody pages through are on the first page only: no page shifts.
+    ///
+    /// # Errors
+    /// [`StoreError::Cursor`] for a cursor that no page gave.
+    pub async fn cases(
+        &self,
+        filter: CaseFilter,
+        cursor: Option<&str>,
+        limit: u32,
+    ) -> Result<Page<CaseRow>, StoreError> {
+        let limit = limit.clamp(1, PAGE_MAX);
+        // Before everything that there is: the first page.
+        let (at, id) = match cursor {
+            None => (i64::MAX, String::new()),
+            Some(cursor) => place_of(cursor)?,
+        };
+        let mut query = sqlx::query(select_case!(
+            "WHERE (c.opened_at, c.id) < ($1, $2) AND ($3 IS NULL OR c.account = $3) \
+             AND c.status IN ($5, $6, $7, $8, $9, $10, $11) \
+             ORDER BY c.opened_at DESC, c.id DESC LIMIT $4"
+        ))
+        .bind(at)
+        .bind(id)
+        .bind(filter.account.as_ref().map(AccountId::as_str))
+        // One more than asked for says whether there is a next page.
+        .bind(i64::from(limit) + 1);
+        for status in seven(&filter.status) {
+            query = query.bind(status.label());
+        }
+        let rows = query.fetch_all(self.readers()).await?;
+        let mut items = rows
+            .iter()
+            .map(cases::from_row)
+            .collect::<Result<Vec<_>, _>>()?;
+        let more = items.len() > limit as usize;
+        items.truncate(limit as usize);
+        let next = items.last().filter(|_| more).map(cursor_of);
+        Ok(Page { items, next })
+    }
+
+    /// Entries of a case from `from` on, in order, at most `limit`.
+    ///
+    /// # Errors
+    /// When the database can't be read.
+    pub async fn entries(
+        &self,
+        case: &CaseId,
+        from: u64,
+        limit: u32,
+    ) -> Result<Vec<StoredEntry>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT seq, bytes, hash FROM entries WHERE case_id = $1 AND seq >= $2 ORDER BY seq LIMIT $3",
+        )
+        .bind(case.as_str())
+        .bind(integer(from))
+        .bind(i64::from(limit))
+        .fetch_all(self.readers())
+        .await?;
+        rows.iter().map(entry_from_row).collect()
+    }
+
+    /// The end of a case's timeline.
+    ///
+    /// # Errors
+    /// When the database can't be read.
+    pub async fn head(&self, case: &CaseId) -> Result<Option<Head>, StoreError> {
+        let row = sqlx::query("SELECT length, hash FROM heads WHERE case_id = $1")
+            .bind(case.as_str())
+            .fetch_optional(self.readers())
+            .await?;
+        row.as_ref().map(cases::head_from_row).transpose()
+    }
+
+    /// The run with this id.
+    ///
+    /// # Errors
+    /// When the database can't be read.
+    pub async fn run(&self, id: &RunId) -> Result<Option<RunRow>, StoreError> {
+        let row = sqlx::query("SELECT * FROM runs WHERE id = $1")
+            .bind(id.as_str())
+            .fetch_optional(self.readers())
+            .await?;
+        row.as_ref().map(runs::from_row).transpose()
+    }
+
+    /// The runs of a case, in the order in which they were asked for.
+    ///
+    /// # Errors
+    /// When the database can't be read.
+    pub async fn runs_of(&self, case: &CaseId) -> Result<Vec<RunRow>, StoreError> {
+        let rows = sqlx::query("SELECT * FROM runs WHERE case_id = $1 ORDER BY requested_at, id")
+            .bind(case.as_str())
+            .fetch_all(self.readers())
+            .await?;
+        rows.iter().map(runs::from_row).collect()
+    }
+
+    /// The runs that are not over, in the order in which they were asked for.
+    ///
+    /// # Errors
+    /// When the database can't be read.
+    pub async fn runs_open(&self) -> Result<Vec<RunRow>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT * FROM runs WHERE state IN ('queued', 'running', 'parked') ORDER BY requested_at, id",
+        )
+        .fetch_all(self.readers())
+        .await?;
+        rows.iter().map(runs::from_row).collect()
+    }
+
+    /// The normalised document of the newest version of the case's first finding; `None` for a case
+    /// that was opened by hand.
+    ///
+    /// # Errors
+    /// When the database can't be read.
+    pub async fn finding_document(&self, case: &CaseId) -> Result<Option<Value>, StoreError> {
+        let row = sqlx::query(
+            "SELECT document FROM findings WHERE case_id = $1 ORDER BY first_seq LIMIT 1",
+        )
+        .bind(case.as_str())
+        .fetch_optional(self.readers())
+        .await?;
+        let Some(row) = row else { return Ok(None) };
+        let digest: Digest = row.parsed("document")?;
+        let missing = || StoreError::Corrupt(format!("the document {digest} is missing"));
+        let bytes = self.blob(&digest).await?.ok_or_else(missing)?;
+        serde_json::from_slice(&bytes)
+            .map(Some)
+            .map_err(|_| StoreError::Corrupt(format!("the document {digest} is no JSON")))
+    }
+}
+
+/// The wanted statuses, repeated to as many as the statement has places for. None wanted: all.
+fn seven(wanted: &[Status]) -> impl Iterator<Item = Status> {
+    let wanted = if wanted.is_empty() {
+        &Status::ALL[..]
+    } else {
+        wanted
+    };
+    // A filter may name a status twice; each kind is enough once.
+    let distinct: Vec<Status> = Status::ALL
+        .into_iter()
+        .filter(|status| wanted.contains(status))
+        .collect();
+    (0..Status::ALL.len()).map(move |n| distinct[n % distinct.len()])
+}
+
+fn cursor_of(case: &CaseRow) -> String {
+    format!("{}.{}", micros(case.opened_at), case.id)
+}
+
+fn place_of(cursor: &str) -> Result<(i64, String), StoreError> {
+    let (at, id) = cursor.split_once('.').ok_or(StoreError::Cursor)?;
+    let id: CaseId = id.parse().map_err(|_| StoreError::Cursor)?;
+    Ok((at.parse().map_err(|_| StoreError::Cursor)?, id.into()))
+}
+
+fn entry_from_row(row: &AnyRow) -> Result<StoredEntry, StoreError> {
+    Ok(StoredEntry {
+        seq: row.number("seq")?,
+        bytes: row.text("bytes")?.into_bytes(),
+        hash: row.parsed("hash")?,
+    })
+}

@@ -1,0 +1,264 @@
+//! Run rows: asking for a run, and what happens to it.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use sqlx::AnyConnection;
+use sqlx::any::AnyRow;
+
+use crate::case::{RunEvent, RunState};
+use crate::id::{AccountId, CaseId, Digest, Region, RunId, RunbookName};
+use crate::routing::Mode;
+use crate::timeline::{Actor, Draft, Kind};
+
+use super::chain::Chain;
+use super::row::{Cells, micros, micros_or_none, named};
+use super::{RunKind, RunRow, StoreError, blobs};
+
+/// Who asks for what findings start; no token may have this name.
+pub const SERVICE: &str = "service";
+
+/// A run to start.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewRun {
+    /// A fresh id.
+    pub id: RunId,
+    /// What it is.
+    pub kind: RunKind,
+    /// The runbook; for an undo, that of the run it takes back.
+    pub runbook: RunbookName,
+    /// The source's digest.
+    pub hash: Digest,
+    /// The source, stored as a blob. Empty: it was stored before.
+    pub source: String,
+    /// The host API's version.
+    pub host_api: u32,
+    /// How far it may go.
+    pub mode: Mode,
+    /// Checked parameters, without decimals.
+    pub params: Value,
+    /// The account it acts in.
+    pub account: AccountId,
+    /// The Region it acts in.
+    pub region: Region,
+    /// What runs exclude each other by, as `account/type/id`; `None` for a run that only observes.
+    pub target: Option<String>,
+    /// Who asked: `service` or a token's name.
+    pub requested_by: String,
+}
+
+impl NewRun {
+    /// The entry that asks for it. The store appends it where a commit does not bring it.
+    #[must_use]
+    pub fn requested(&self, at: Timestamp) -> Draft {
+        let actor = match self.requested_by.as_str() {
+            SERVICE => Actor::Service,
+            person => Actor::Person(person.to_owned()),
+        };
+        let body = json!({
+            "run": self.id,
+            "runbook": self.runbook,
+            "hash": named(&self.hash),
+            "mode": self.mode.label(),
+            "params": self.params,
+            "account": self.account,
+            "region": self.region,
+            "target": self.target,
+            "requested_by": self.requested_by,
+            "kind": self.kind.label(),
+            "host_api": self.host_api,
+        });
+        Draft::new(at, actor, Kind::RunRequested, body)
+    }
+}
+
+impl RunKind {
+    /// The stored label.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Runbook => "runbook",
+            Self::Undo => "undo",
+        }
+    }
+
+    /// The kind with this label.
+    #[must_use]
+    pub fn from_label(label: &str) -> Option<Self> {
+        [Self::Runbook, Self::Undo]
+            .into_iter()
+            .find(|kind| kind.label() == label)
+    }
+}
+
+/// Inserts a run of the chain's case, queued.
+pub(super) async fn create(
+    connection: &mut AnyConnection,
+    chain: &Chain,
+    run: NewRun,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    if !run.source.is_empty() {
+        // The pin is what a reader will look the source up by.
+        let digest = blobs::put(connection, run.source.into_bytes()).await?;
+        if digest != run.hash {
+            return Err(StoreError::conflict(
+                "the runbook's source does not have the hash of the run",
+            ));
+        }
+    }
+    sqlx::query(
+        "INSERT INTO runs (id, case_id, kind, runbook, hash, host_api, mode, state, params, account, \
+         region, target, requested_by, requested_at, contained, asks, released, attempts, lease_epoch)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 0, 0, 0, 0, 0)",
+    )
+    .bind(run.id.as_str())
+    .bind(chain.case().as_str())
+    .bind(run.kind.label())
+    .bind(run.runbook.as_str())
+    .bind(run.hash.as_str())
+    .bind(i64::from(run.host_api))
+    .bind(run.mode.label())
+    .bind(RunState::Queued.label())
+    .bind(run.params.to_string())
+    .bind(run.account.as_str())
+    .bind(run.region.as_str())
+    .bind(run.target)
+    .bind(run.requested_by)
+    .bind(micros(at))
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Whether the case has a run of the same runbook with the same target or the same parameters.
+pub(super) async fn has_same(
+    connection: &mut AnyConnection,
+    case: &CaseId,
+    run: &NewRun,
+) -> Result<bool, StoreError> {
+    let rows = sqlx::query(
+        "SELECT target, params FROM runs WHERE case_id = $1 AND runbook = $2 AND kind = $3",
+    )
+    .bind(case.as_str())
+    .bind(run.runbook.as_str())
+    .bind(RunKind::Runbook.label())
+    .fetch_all(connection)
+    .await?;
+    for row in &rows {
+        let target = row.text_or_none("target")?;
+        if (target.is_some() && target == run.target) || row.json("params")? == run.params {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// What happens to a run, and what becomes known of it.
+pub(super) struct Moved {
+    pub(super) run: RunId,
+    pub(super) event: RunEvent,
+    pub(super) wake_at: Option<Timestamp>,
+    pub(super) asks: bool,
+    pub(super) contained: bool,
+    pub(super) summary: Option<String>,
+}
+
+/// Moves a run that its owner holds.
+pub(super) async fn advance(
+    connection: &mut AnyConnection,
+    moved: Moved,
+) -> Result<(), StoreError> {
+    if moved.event == RunEvent::Claimed {
+        return Err(StoreError::conflict("a run is taken by a claim only"));
+    }
+    let row = sqlx::query("SELECT state, wake_at, contained FROM runs WHERE id = $1")
+        .bind(moved.run.as_str())
+        .fetch_optional(&mut *connection)
+        .await?
+        .ok_or(StoreError::NotFound)?;
+    let state = row
+        .label("state", RunState::from_label)?
+        .next(moved.event)?;
+    // While a run is claimed, `wake_at` is set only by a decision that came in the meantime. It is
+    // kept, or the decision would wait for a wake-up that never comes.
+    let woken = row.time_or_none("wake_at")?;
+    let wake_at = if state.is_over() {
+        None
+    } else {
+        [woken, moved.wake_at].into_iter().flatten().min()
+    };
+    let contained = moved.contained || row.flag("contained")?;
+    // A park in order is no death: only claims that end in a crash add up to a poisoned run.
+    sqlx::query(
+        "UPDATE runs SET state = $2, wake_at = $3, asks = $4, contained = $5, \
+         summary = COALESCE($6, summary), lease_owner = NULL, lease_until = NULL, \
+         attempts = CASE WHEN $2 = 'parked' THEN 0 ELSE attempts END WHERE id = $1",
+    )
+    .bind(moved.run.as_str())
+    .bind(state.label())
+    .bind(micros_or_none(wake_at))
+    .bind(i64::from(moved.asks))
+    .bind(i64::from(contained))
+    .bind(moved.summary)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Marks a run of the chain's case as taken back.
+pub(super) async fn release(
+    connection: &mut AnyConnection,
+    chain: &Chain,
+    run: &RunId,
+) -> Result<(), StoreError> {
+    let updated = sqlx::query("UPDATE runs SET released = 1 WHERE id = $1 AND case_id = $2")
+        .bind(run.as_str())
+        .bind(chain.case().as_str())
+        .execute(connection)
+        .await?;
+    if updated.rows_affected() == 0 {
+        Err(StoreError::NotFound)
+    } else {
+        Ok(())
+    }
+}
+
+/// Makes a run that waits due at `at`.
+pub(super) async fn wake(
+    connection: &mut AnyConnection,
+    run: &RunId,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    sqlx::query("UPDATE runs SET wake_at = $2 WHERE id = $1")
+        .bind(run.as_str())
+        .bind(micros(at))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// A run row.
+pub(super) fn from_row(row: &AnyRow) -> Result<RunRow, StoreError> {
+    Ok(RunRow {
+        id: row.parsed("id")?,
+        case: row.parsed("case_id")?,
+        kind: row.label("kind", RunKind::from_label)?,
+        runbook: row.parsed("runbook")?,
+        hash: row.parsed("hash")?,
+        host_api: row.number("host_api")?,
+        mode: row.label("mode", Mode::from_label)?,
+        state: row.label("state", RunState::from_label)?,
+        params: row.json("params")?,
+        account: row.parsed("account")?,
+        region: row.parsed("region")?,
+        target: row.text_or_none("target")?,
+        requested_by: row.text("requested_by")?,
+        requested_at: row.time("requested_at")?,
+        wake_at: row.time_or_none("wake_at")?,
+        contained: row.flag("contained")?,
+        asks: row.flag("asks")?,
+        released: row.flag("released")?,
+        attempts: row.number("attempts")?,
+        summary: row.text_or_none("summary")?,
+    })
+}

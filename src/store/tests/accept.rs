@@ -1,0 +1,291 @@
+//! Findings in: dispositions, counts, what is written and what is not.
+
+use futures::future::join_all;
+use serde_json::json;
+
+use super::bed::{at, case_id, finding, on_bed, run, run_id};
+use crate::case::{Disposition, Status};
+use crate::id::Digest;
+use crate::store::{Acceptance, RunKind, StoreError};
+use crate::timeline::Kind;
+
+#[tokio::test]
+async fn a_finding_opens_a_case_and_starts_its_run() {
+    on_bed(async |bed| {
+        let accepted = bed
+            .store
+            .accept(finding("aaaa").with_run("aaaa"))
+            .await
+            .unwrap();
+        assert_eq!(accepted.disposition, Disposition::New);
+        assert_eq!(accepted.run, Some(run_id("aaaa")));
+        assert_eq!(
+            bed.kinds(&accepted.case).await,
+            [
+                "case.opened",
+                "finding.received",
+                "routing.decided",
+                "run.requested",
+                "case.status_changed"
+            ]
+        );
+        let case = bed.store.case(&accepted.case).await.unwrap().unwrap();
+        assert_eq!(case.status, Status::Active);
+        assert_eq!(
+            (case.severity, case.findings, case.length),
+            (Some(75), 1, 5)
+        );
+        assert_eq!(
+            (case.opened_at, case.last_finding_at, case.contained_at),
+            (at(0), at(0), None)
+        );
+
+        let opened = &bed.bodies(&accepted.case, Kind::CaseOpened).await[0];
+        assert_eq!(opened["severity"], "7.5");
+        let received = &bed.bodies(&accepted.case, Kind::FindingReceived).await[0];
+        assert_eq!(
+            received["version"],
+            json!({"updated_at": "2026-01-03T10:00:00Z", "count": 1, "archived": false})
+        );
+        let raw: Digest = received["raw"]
+            .as_str()
+            .unwrap()
+            .strip_prefix("sha256:")
+            .unwrap()
+            .parse()
+            .unwrap();
+        assert_eq!(
+            bed.store.blob(&raw).await.unwrap().unwrap(),
+            finding("aaaa").raw
+        );
+        assert_eq!(
+            bed.bodies(&accepted.case, Kind::RoutingDecided).await[0]["disposition"],
+            "new"
+        );
+
+        let stored = bed.store.run(&run_id("aaaa")).await.unwrap().unwrap();
+        let asked = run("aaaa");
+        assert_eq!(
+            (stored.kind, stored.params, stored.target),
+            (RunKind::Runbook, asked.params, asked.target)
+        );
+        assert_eq!(
+            bed.store.blob(&asked.hash).await.unwrap().unwrap(),
+            asked.source.into_bytes()
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn versions_update_the_case_and_never_start_a_second_run() {
+    on_bed(async |bed| {
+        let first = finding("aaaa").version(5);
+        bed.store
+            .accept(first.clone().with_run("aaaa"))
+            .await
+            .unwrap();
+        let mut rising = finding("aaaa").version(9).with_run("bbbb");
+        rising.severity = Some(90);
+        let mut falling = finding("aaaa").version(10).with_run("cccc");
+        falling.severity = Some(20);
+        for (incoming, expected, seen, last_minute) in [
+            (first.clone(), "duplicate", 2, 5),
+            (finding("aaaa").version(2).with_run("dddd"), "stale", 3, 5),
+            (rising, "updated", 4, 9),
+            (first.with_run("eeee"), "duplicate", 5, 9),
+            (falling, "updated", 6, 10),
+        ] {
+            let accepted = bed.store.accept(incoming).await.unwrap();
+            assert_eq!(accepted.disposition.label(), expected);
+            assert_eq!(
+                (accepted.seen, accepted.run, &accepted.case),
+                (seen, None, &case_id("aaaa"))
+            );
+            let case = bed.store.case(&case_id("aaaa")).await.unwrap().unwrap();
+            assert_eq!(
+                (case.findings, case.last_finding_at),
+                (seen, at(last_minute * 60))
+            );
+        }
+        let case = bed.store.case(&case_id("aaaa")).await.unwrap().unwrap();
+        assert_eq!(case.severity, Some(90), "severity only rises");
+        assert_eq!(bed.store.runs_of(&case.id).await.unwrap().len(), 1);
+        assert_eq!(
+            bed.bodies(&case.id, Kind::FindingReceived).await.len(),
+            4,
+            "duplicates are only counted"
+        );
+        let document = bed.store.finding_document(&case.id).await.unwrap().unwrap();
+        assert_eq!(
+            document["version"], 10,
+            "the newest version of the first finding"
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn another_finding_joins_and_starts_only_what_the_case_has_no_run_for() {
+    on_bed(async |bed| {
+        bed.store
+            .accept(finding("aaaa").with_run("aaaa"))
+            .await
+            .unwrap();
+        let joining = |name: &str, run_name: &str, edit: fn(&mut Acceptance)| {
+            let mut incoming = finding(name).with_run(run_name);
+            incoming.correlation = finding("aaaa").correlation;
+            edit(&mut incoming);
+            incoming
+        };
+        for (incoming, started) in [
+            (
+                joining("bbbb", "bbb1", |a| {
+                    a.run.as_mut().unwrap().target = Some("aaaa".into())
+                }),
+                false,
+            ),
+            (
+                joining("cccc", "ccc1", |a| {
+                    a.run.as_mut().unwrap().params = json!({"instance": "aaaa"})
+                }),
+                false,
+            ),
+            (
+                joining("dddd", "ddd1", |a| a.run.as_mut().unwrap().target = None),
+                true,
+            ),
+            (
+                joining("eeee", "eee1", |a| {
+                    a.run.as_mut().unwrap().runbook = "disable".parse().unwrap()
+                }),
+                true,
+            ),
+        ] {
+            let name = incoming.finding_id.clone();
+            let accepted = bed.store.accept(incoming).await.unwrap();
+            assert_eq!(
+                accepted.disposition,
+                Disposition::Joined(case_id("aaaa")),
+                "{name}"
+            );
+            assert_eq!(accepted.run.is_some(), started, "{name}");
+        }
+        assert_eq!(bed.store.runs_of(&case_id("aaaa")).await.unwrap().len(), 3);
+        let document = bed
+            .store
+            .finding_document(&case_id("aaaa"))
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(
+            document["id"], "aaaa",
+            "the first finding's, not a joined one's"
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_hundred_deliveries_at_once_are_one_case_and_one_run() {
+    on_bed(async |bed| {
+        let deliveries = (0..100).map(|n| {
+            let mut incoming = finding("aaaa").with_run(&format!("aaa{n:03}"));
+            incoming.case = case_id(&format!("aaa{n:03}"));
+            bed.store.accept(incoming)
+        });
+        let accepted: Vec<_> = join_all(deliveries)
+            .await
+            .into_iter()
+            .map(Result::unwrap)
+            .collect();
+        let case = accepted[0].case.clone();
+        assert!(accepted.iter().all(|accepted| accepted.case == case));
+        assert_eq!(
+            accepted
+                .iter()
+                .filter(|accepted| accepted.run.is_some())
+                .count(),
+            1
+        );
+        assert_eq!(
+            accepted.iter().map(|accepted| accepted.seen).max(),
+            Some(100)
+        );
+        assert_eq!(
+            bed.store
+                .cases(Default::default(), None, 10)
+                .await
+                .unwrap()
+                .items
+                .len(),
+            1
+        );
+        assert_eq!(bed.store.runs_open().await.unwrap().len(), 1);
+        assert_eq!(bed.store.case(&case).await.unwrap().unwrap().findings, 100);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn hostile_values_are_stored_and_break_nothing() {
+    on_bed(async |bed| {
+        let mut incoming = finding("aaaa");
+        incoming.title = "'); DROP TABLE cases; -- \u{0} 🦀".repeat(2000);
+        incoming.finding_type = "x".repeat(100_000);
+        incoming.resource = Some("y".repeat(100_000));
+        incoming.correlation = "z".repeat(100_000);
+        incoming.version.count = u64::MAX;
+        incoming.account = None;
+        incoming.region = None;
+        incoming.severity = None;
+        let accepted = bed.store.accept(incoming.clone()).await.unwrap();
+        let case = bed.store.case(&accepted.case).await.unwrap().unwrap();
+        assert_eq!(case.title.chars().count(), 512);
+        assert_eq!(
+            (case.account, case.region, case.severity),
+            (None, None, None)
+        );
+        incoming.severity = Some(10);
+        incoming.version.content = Digest::of(b"other");
+        let updated = bed.store.accept(incoming).await.unwrap();
+        assert_eq!(
+            updated.disposition,
+            Disposition::Updated(accepted.case.clone())
+        );
+        assert_eq!(
+            bed.store
+                .case(&accepted.case)
+                .await
+                .unwrap()
+                .unwrap()
+                .severity,
+            Some(10)
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_refused_leaves_nothing_behind() {
+    on_bed(async |bed| {
+        let mut decimal = finding("aaaa");
+        decimal.reasons = json!({"score": 7.5});
+        assert!(matches!(
+            bed.store.accept(decimal).await,
+            Err(StoreError::Seal(_))
+        ));
+        let mut unpinned = finding("aaaa").with_run("aaaa");
+        unpinned.run.as_mut().unwrap().hash = Digest::zero();
+        assert!(matches!(
+            bed.store.accept(unpinned).await,
+            Err(StoreError::Conflict(_))
+        ));
+        assert_eq!(bed.store.case(&case_id("aaaa")).await.unwrap(), None);
+        let raw = Digest::of(&finding("aaaa").raw);
+        assert_eq!(bed.store.blob(&raw).await.unwrap(), None);
+        let accepted = bed.store.accept(finding("aaaa")).await.unwrap();
+        assert_eq!((accepted.disposition, accepted.seen), (Disposition::New, 1));
+    })
+    .await;
+}

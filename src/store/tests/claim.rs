@@ -1,0 +1,402 @@
+//! Leases: at most one owner, at most one run per target, nothing forgotten.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::bed::{Bed, at, case_id, finding, note, on_bed, run, run_id};
+use crate::case::{RunEvent, RunState};
+use crate::id::RunId;
+use crate::routing::Mode;
+use crate::store::{Commit, Effect, Fence, LEASE, NewRun, StoreError};
+
+fn event(fence: &Fence, event: RunEvent, wake_at: Option<i64>) -> Vec<Effect> {
+    vec![Effect::Run {
+        run: fence.run.clone(),
+        event,
+        wake_at: wake_at.map(at),
+        asks: false,
+        contained: false,
+        summary: None,
+    }]
+}
+
+/// Asks for a run of `case` at a time.
+async fn ask(bed: &Bed, case: &str, new: NewRun, seconds: i64) {
+    let mut entry = note("ask");
+    entry.at = at(seconds);
+    let effects = vec![Effect::CreateRun(new)];
+    let commit = Commit {
+        case: case_id(case),
+        fence: None,
+        entries: vec![entry],
+        effects,
+    };
+    bed.store.commit(commit).await.unwrap();
+}
+
+fn on_target(name: &str, target: &str) -> NewRun {
+    NewRun {
+        target: Some(target.into()),
+        ..run(name)
+    }
+}
+
+async fn claimed(bed: &Bed, owner: &str, seconds: i64) -> Option<(RunId, Fence)> {
+    bed.store
+        .claim(owner, at(seconds))
+        .await
+        .unwrap()
+        .map(|(row, fence)| (row.id, fence))
+}
+
+#[tokio::test]
+async fn a_lease_is_one_owners_until_it_ends() {
+    on_bed(async |bed| {
+        bed.store
+            .accept(finding("aaaa").with_run("aaaa"))
+            .await
+            .unwrap();
+        let (row, first) = bed.store.claim("a", at(0)).await.unwrap().unwrap();
+        assert_eq!(
+            (row.state, row.attempts, first.epoch),
+            (RunState::Running, 1, 1)
+        );
+        assert_eq!(bed.store.claim("b", at(29)).await.unwrap(), None);
+        assert_eq!(
+            bed.store.claim_run(&row.id, "b", at(29)).await.unwrap(),
+            None
+        );
+        bed.store.renew(&first, at(20)).await.unwrap();
+        assert_eq!(bed.store.next_wake().await.unwrap(), Some(at(50)));
+        assert_eq!(bed.store.claim("b", at(49)).await.unwrap(), None);
+        let (row, second) = bed.store.claim("b", at(50)).await.unwrap().unwrap();
+        assert_eq!((row.attempts, second.epoch), (2, 2));
+        assert_eq!(
+            bed.store.renew(&first, at(51)).await,
+            Err(StoreError::LostLease)
+        );
+        let late = bed
+            .apply(
+                &row.case,
+                Some(&first),
+                event(&first, RunEvent::Succeeded, None),
+            )
+            .await;
+        assert_eq!(late, Err(StoreError::LostLease));
+        bed.apply(
+            &row.case,
+            Some(&second),
+            event(&second, RunEvent::Succeeded, None),
+        )
+        .await
+        .unwrap();
+        assert_eq!(
+            bed.store.renew(&second, at(52)).await,
+            Err(StoreError::LostLease)
+        );
+        assert_eq!(bed.store.claim("a", at(9999)).await.unwrap(), None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn runs_on_one_target_go_one_after_the_other() {
+    on_bed(async |bed| {
+        bed.store.accept(finding("aaaa")).await.unwrap();
+        ask(bed, "aaaa", on_target("bbbb", "t"), 2).await;
+        ask(bed, "aaaa", on_target("aaaa", "t"), 3).await;
+        ask(bed, "aaaa", on_target("cccc", "u"), 4).await;
+        ask(
+            bed,
+            "aaaa",
+            NewRun {
+                target: None,
+                mode: Mode::Observe,
+                ..run("dddd")
+            },
+            5,
+        )
+        .await;
+        let (first, fence) = claimed(bed, "a", 10).await.unwrap();
+        assert_eq!(first, run_id("bbbb"));
+        assert_eq!(
+            claimed(bed, "a", 10).await.unwrap().0,
+            run_id("cccc"),
+            "another target"
+        );
+        assert_eq!(
+            claimed(bed, "a", 10).await.unwrap().0,
+            run_id("dddd"),
+            "observing blocks nobody"
+        );
+        assert_eq!(claimed(bed, "a", 10).await, None);
+        // Parked is not over; and one that was asked for earlier but came later does not overtake.
+        bed.apply(
+            &case_id("aaaa"),
+            Some(&fence),
+            event(&fence, RunEvent::Parked, Some(20)),
+        )
+        .await
+        .unwrap();
+        ask(bed, "aaaa", on_target("eeee", "t"), 1).await;
+        assert_eq!(claimed(bed, "a", 11).await, None);
+        assert_eq!(
+            bed.store
+                .claim_run(&run_id("eeee"), "a", at(11))
+                .await
+                .unwrap(),
+            None
+        );
+        let (again, fence) = claimed(bed, "a", 20).await.unwrap();
+        assert_eq!(again, run_id("bbbb"));
+        bed.apply(
+            &case_id("aaaa"),
+            Some(&fence),
+            event(&fence, RunEvent::Failed, None),
+        )
+        .await
+        .unwrap();
+        assert_eq!(claimed(bed, "a", 21).await.unwrap().0, run_id("eeee"));
+        assert_eq!(claimed(bed, "a", 21).await, None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_parked_run_goes_on_when_it_is_due() {
+    on_bed(async |bed| {
+        let (case, fence) = bed.running("aaaa").await;
+        bed.apply(
+            &case,
+            Some(&fence),
+            event(&fence, RunEvent::Parked, Some(60)),
+        )
+        .await
+        .unwrap();
+        assert_eq!(bed.store.next_wake().await.unwrap(), Some(at(60)));
+        assert_eq!(claimed(bed, "a", 59).await, None);
+        let (row, second) = bed.store.claim("a", at(60)).await.unwrap().unwrap();
+        assert_eq!(row.attempts, 1, "a park in order is no death");
+        bed.apply(&case, Some(&second), event(&second, RunEvent::Parked, None))
+            .await
+            .unwrap();
+        assert_eq!(bed.store.next_wake().await.unwrap(), None);
+        assert_eq!(
+            claimed(bed, "a", 99_999).await,
+            None,
+            "only a decision wakes it"
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_released_run_goes_on_at_once_elsewhere() {
+    on_bed(async |bed| {
+        let (case, fence) = bed.running("aaaa").await;
+        bed.apply(&case, Some(&fence), event(&fence, RunEvent::Released, None))
+            .await
+            .unwrap();
+        let (row, next) = bed.store.claim("b", at(0)).await.unwrap().unwrap();
+        assert_eq!((row.attempts, next.epoch), (2, 2));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_new_process_takes_the_runs_of_the_old_one() {
+    on_bed(async |bed| {
+        let (case, old) = bed.running("aaaa").await;
+        bed.running("bbbb").await;
+        bed.reopen().await;
+        assert_eq!(claimed(bed, "new", 1).await, None);
+        assert_eq!(bed.store.recover("new", at(1)).await.unwrap(), 2);
+        assert_eq!(bed.store.recover("new", at(1)).await.unwrap(), 0);
+        let (first, fence) = claimed(bed, "new", 1).await.unwrap();
+        assert_eq!((first, fence.epoch), (old.run.clone(), 2));
+        assert!(claimed(bed, "new", 1).await.is_some());
+        assert_eq!(
+            bed.store.recover("new", at(2)).await.unwrap(),
+            0,
+            "its own leases stand"
+        );
+        assert_eq!(
+            bed.apply(&case, Some(&old), vec![]).await,
+            Err(StoreError::LostLease)
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_unknown_run_is_not_claimed() {
+    on_bed(async |bed| {
+        assert_eq!(
+            bed.store
+                .claim_run(&run_id("none"), "a", at(0))
+                .await
+                .unwrap(),
+            None
+        );
+        let fence = Fence {
+            run: run_id("none"),
+            owner: "a".into(),
+            epoch: 1,
+        };
+        assert_eq!(
+            bed.store.renew(&fence, at(0)).await,
+            Err(StoreError::LostLease)
+        );
+    })
+    .await;
+}
+
+/// What the owners do, in the property below.
+#[derive(Debug, Clone)]
+enum Move {
+    Ask {
+        target: u8,
+    },
+    Claim {
+        owner: u8,
+    },
+    Renew {
+        pick: prop::sample::Index,
+    },
+    End {
+        pick: prop::sample::Index,
+        event: u8,
+    },
+    Pass {
+        seconds: i64,
+    },
+}
+
+fn any_move() -> impl Strategy<Value = Move> {
+    prop_oneof![
+        2 => (0..3_u8).prop_map(|target| Move::Ask { target }),
+        4 => (0..3_u8).prop_map(|owner| Move::Claim { owner }),
+        1 => any::<prop::sample::Index>().prop_map(|pick| Move::Renew { pick }),
+        2 => (any::<prop::sample::Index>(), 0..4_u8).prop_map(|(pick, event)| Move::End { pick, event }),
+        2 => (1..40_i64).prop_map(|seconds| Move::Pass { seconds }),
+    ]
+}
+
+/// What the property knows of a run.
+#[derive(Debug, Clone, Default)]
+struct Model {
+    target: u8,
+    epoch: u64,
+    lease_until: i64,
+    running: bool,
+    over: bool,
+}
+
+async fn play(moves: Vec<Move>) {
+    on_bed(async |bed| {
+        bed.store.accept(finding("aaaa")).await.unwrap();
+        let mut now = 0;
+        let mut runs: BTreeMap<RunId, Model> = BTreeMap::new();
+        let mut fences: Vec<Fence> = Vec::new();
+        for step in moves {
+            match step {
+                Move::Ask { target } => {
+                    let name = format!("n{:04}", runs.len());
+                    ask(bed, "aaaa", on_target(&name, &target.to_string()), now).await;
+                    runs.insert(
+                        run_id(&name),
+                        Model {
+                            target,
+                            ..Model::default()
+                        },
+                    );
+                }
+                Move::Claim { owner } => {
+                    let Some((id, fence)) = claimed(bed, &owner.to_string(), now).await else {
+                        continue;
+                    };
+                    let before = runs[&id].clone();
+                    assert!(
+                        !before.over && !(before.running && now < before.lease_until),
+                        "{id} is taken"
+                    );
+                    assert_eq!(fence.epoch, before.epoch + 1);
+                    let started = |m: &Model| m.target == before.target && m.epoch > 0 && !m.over;
+                    let others = runs
+                        .iter()
+                        .filter(|(other, model)| **other != id && started(model))
+                        .count();
+                    assert_eq!(others, 0, "two runs on one target");
+                    let lease_until = now + i64::try_from(LEASE.as_secs()).unwrap();
+                    let model = Model {
+                        epoch: fence.epoch,
+                        lease_until,
+                        running: true,
+                        ..before
+                    };
+                    runs.insert(id, model);
+                    fences.push(fence);
+                }
+                Move::Renew { pick } if !fences.is_empty() => {
+                    let fence = pick.get(&fences);
+                    let model = runs.get_mut(&fence.run).unwrap();
+                    let holds = model.running && model.epoch == fence.epoch;
+                    assert_eq!(bed.store.renew(fence, at(now)).await.is_ok(), holds);
+                    if holds {
+                        model.lease_until = now + i64::try_from(LEASE.as_secs()).unwrap();
+                    }
+                }
+                Move::End { pick, event: kind } if !fences.is_empty() => {
+                    let fence = pick.get(&fences);
+                    let model = runs.get_mut(&fence.run).unwrap();
+                    let (kind, wake) = match kind {
+                        0 => (RunEvent::Succeeded, None),
+                        1 => (RunEvent::Halted, None),
+                        2 => (RunEvent::Parked, Some(now + 5)),
+                        _ => (RunEvent::Released, None),
+                    };
+                    let holds = model.running && model.epoch == fence.epoch;
+                    let written = bed
+                        .apply(&case_id("aaaa"), Some(fence), event(fence, kind, wake))
+                        .await;
+                    assert_eq!(
+                        written.is_ok(),
+                        holds,
+                        "a lost lease can't write: {written:?}"
+                    );
+                    if holds {
+                        model.running = false;
+                        model.over = matches!(kind, RunEvent::Succeeded | RunEvent::Halted);
+                    }
+                }
+                Move::Renew { .. } | Move::End { .. } => {}
+                Move::Pass { seconds } => now += seconds,
+            }
+        }
+        // Nothing is forgotten: with time, every run ends.
+        for _ in 0..runs.len() * 2 {
+            now += 60;
+            while let Some((_, fence)) = claimed(bed, "last", now).await {
+                bed.apply(
+                    &case_id("aaaa"),
+                    Some(&fence),
+                    event(&fence, RunEvent::Succeeded, None),
+                )
+                .await
+                .unwrap();
+            }
+        }
+        assert_eq!(bed.store.runs_open().await.unwrap(), []);
+    })
+    .await;
+}
+
+proptest! {
+    // Each case is a database with its fsyncs.
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #[test]
+    fn no_two_owners_hold_a_run_and_no_two_runs_a_target(moves in prop::collection::vec(any_move(), 1..60)) {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(play(moves));
+    }
+}

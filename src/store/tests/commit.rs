@@ -1,0 +1,408 @@
+//! Commits: what stands together, what is refused, and what the case's status becomes.
+
+use serde_json::json;
+
+use super::bed::{Bed, at, case_id, commit, finding, note, on_bed, run, run_id};
+use crate::case::{RunEvent, RunState, Status};
+use crate::id::{CaseId, Digest, RunId};
+use crate::store::cases::NewCase;
+use crate::store::{Commit, Effect, Fence, StoreError};
+use crate::timeline::{Actor, Draft, Kind};
+
+fn moved(run: &RunId, event: RunEvent, contained: bool) -> Effect {
+    Effect::Run {
+        run: run.clone(),
+        event,
+        wake_at: None,
+        asks: false,
+        contained,
+        summary: Some("so".into()),
+    }
+}
+
+fn step(run: &RunId, step: &str, kind: Kind) -> Draft {
+    Draft::new(
+        at(0),
+        Actor::Run(run.clone()),
+        kind,
+        json!({"run": run, "step": step}),
+    )
+}
+
+async fn status(bed: &Bed, case: &CaseId) -> Status {
+    bed.store.case(case).await.unwrap().unwrap().status
+}
+
+#[tokio::test]
+async fn a_step_is_recorded_once() {
+    on_bed(async |bed| {
+        let (case, fence) = bed.running("aaaa").await;
+        let run = &fence.run;
+        let write = async |entries: Vec<Draft>| {
+            let fence = Some(fence.clone());
+            bed.store
+                .commit(Commit {
+                    case: case.clone(),
+                    fence,
+                    entries,
+                    effects: vec![],
+                })
+                .await
+        };
+        write(vec![step(run, "1", Kind::ChangeIntent)])
+            .await
+            .unwrap();
+        write(vec![
+            step(run, "1", Kind::ChangeOutcome),
+            step(run, "2", Kind::ChangeIntent),
+        ])
+        .await
+        .unwrap();
+        let head = bed.store.head(&case).await.unwrap();
+        let twice = write(vec![note("first"), step(run, "2", Kind::ChangeIntent)]).await;
+        assert_eq!(
+            twice,
+            Err(StoreError::Conflict(
+                "change.intent is already recorded for step 2 of run-aaaa".into()
+            ))
+        );
+        assert_eq!(
+            bed.store.head(&case).await.unwrap(),
+            head,
+            "the note before it is gone too"
+        );
+        write(vec![note("a"), note("b")]).await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn only_the_owner_writes_for_a_run_and_only_to_its_case() {
+    on_bed(async |bed| {
+        let (case, fence) = bed.running("aaaa").await;
+        bed.store.accept(finding("bbbb")).await.unwrap();
+        let fences: [(Fence, bool); 4] = [
+            (fence.clone(), true),
+            (
+                Fence {
+                    epoch: fence.epoch - 1,
+                    ..fence.clone()
+                },
+                false,
+            ),
+            (
+                Fence {
+                    epoch: fence.epoch + 1,
+                    ..fence.clone()
+                },
+                false,
+            ),
+            (
+                Fence {
+                    owner: "other".into(),
+                    ..fence.clone()
+                },
+                false,
+            ),
+        ];
+        for (fence, holds) in fences {
+            let written = bed.apply(&case, Some(&fence), vec![]).await;
+            assert_eq!(
+                written,
+                if holds {
+                    Ok(())
+                } else {
+                    Err(StoreError::LostLease)
+                },
+                "{fence:?}"
+            );
+        }
+        let elsewhere = bed.apply(&case_id("bbbb"), Some(&fence), vec![]).await;
+        assert!(matches!(elsewhere, Err(StoreError::Conflict(_))));
+        let unowned = bed
+            .apply(
+                &case,
+                None,
+                vec![moved(&fence.run, RunEvent::Failed, false)],
+            )
+            .await;
+        assert!(matches!(unowned, Err(StoreError::Conflict(_))));
+        let claimed = bed
+            .apply(
+                &case,
+                Some(&fence),
+                vec![moved(&fence.run, RunEvent::Claimed, false)],
+            )
+            .await;
+        assert!(matches!(claimed, Err(StoreError::Conflict(_))));
+
+        bed.apply(
+            &case,
+            Some(&fence),
+            vec![moved(&fence.run, RunEvent::Succeeded, true)],
+        )
+        .await
+        .unwrap();
+        let late = bed
+            .apply(
+                &case,
+                Some(&fence),
+                vec![moved(&fence.run, RunEvent::Failed, false)],
+            )
+            .await;
+        assert_eq!(late, Err(StoreError::LostLease), "a run ends once");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_status_follows_the_runs_and_says_so_in_the_timeline() {
+    on_bed(async |bed| {
+        let (case, fence) = bed.running("aaaa").await;
+        assert_eq!(status(bed, &case).await, Status::Active);
+        bed.apply(
+            &case,
+            Some(&fence),
+            vec![moved(&fence.run, RunEvent::Succeeded, true)],
+        )
+        .await
+        .unwrap();
+        assert_eq!(status(bed, &case).await, Status::Contained);
+        let stored = bed.store.run(&fence.run).await.unwrap().unwrap();
+        assert_eq!(
+            (stored.state, stored.contained),
+            (RunState::Succeeded, true)
+        );
+        assert_eq!(stored.summary.as_deref(), Some("so"));
+
+        let effects = vec![Effect::Released {
+            run: fence.run.clone(),
+        }];
+        let mut later = note("released");
+        later.at = at(60);
+        let commit = Commit {
+            case: case.clone(),
+            fence: None,
+            entries: vec![later],
+            effects,
+        };
+        bed.store.commit(commit).await.unwrap();
+        assert_eq!(status(bed, &case).await, Status::Released);
+        bed.apply(&case, None, vec![Effect::CloseCase { closed: true }])
+            .await
+            .unwrap();
+        assert_eq!(status(bed, &case).await, Status::Closed);
+        bed.apply(&case, None, vec![Effect::CloseCase { closed: false }])
+            .await
+            .unwrap();
+        assert_eq!(status(bed, &case).await, Status::Released);
+        assert_eq!(
+            bed.store.case(&case).await.unwrap().unwrap().contained_at,
+            Some(at(0))
+        );
+        let changes = bed.bodies(&case, Kind::CaseStatusChanged).await;
+        let path: Vec<&str> = changes
+            .iter()
+            .map(|body| body["to"].as_str().unwrap())
+            .collect();
+        assert_eq!(
+            path,
+            ["active", "contained", "released", "closed", "released"]
+        );
+
+        let timeless = Commit {
+            case: case.clone(),
+            fence: None,
+            entries: vec![],
+            effects: vec![Effect::CloseCase { closed: true }],
+        };
+        assert!(matches!(
+            bed.store.commit(timeless).await,
+            Err(StoreError::Conflict(_))
+        ));
+        let unknown = bed
+            .apply(
+                &case,
+                None,
+                vec![Effect::Released {
+                    run: run_id("zzzz"),
+                }],
+            )
+            .await;
+        assert_eq!(unknown, Err(StoreError::NotFound));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_failed_run_wins_over_a_contained_one() {
+    on_bed(async |bed| {
+        let (case, first) = bed.running("aaaa").await;
+        let mut second = run("bbbb");
+        second.requested_by = "ada".into();
+        bed.apply(&case, None, vec![Effect::CreateRun(second)])
+            .await
+            .unwrap();
+        bed.apply(
+            &case,
+            Some(&first),
+            vec![moved(&first.run, RunEvent::Succeeded, true)],
+        )
+        .await
+        .unwrap();
+        assert_eq!(status(bed, &case).await, Status::Active);
+        let (_, fence) = bed.store.claim(&first.owner, at(1)).await.unwrap().unwrap();
+        bed.apply(
+            &case,
+            Some(&fence),
+            vec![moved(&fence.run, RunEvent::Failed, false)],
+        )
+        .await
+        .unwrap();
+        assert_eq!(status(bed, &case).await, Status::Attention);
+        let asked = &bed.bodies(&case, Kind::RunRequested).await[1];
+        assert_eq!(
+            (&asked["run"], &asked["requested_by"]),
+            (&json!("run-bbbb"), &json!("ada"))
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_run_request_that_the_caller_brings_is_not_doubled() {
+    on_bed(async |bed| {
+        bed.store.accept(finding("aaaa")).await.unwrap();
+        let new = run("aaaa");
+        let entries = vec![new.requested(at(0))];
+        let effects = vec![Effect::CreateRun(new.clone())];
+        let commit = Commit {
+            case: case_id("aaaa"),
+            fence: None,
+            entries,
+            effects,
+        };
+        bed.store.commit(commit.clone()).await.unwrap();
+        assert_eq!(
+            bed.bodies(&case_id("aaaa"), Kind::RunRequested).await.len(),
+            1
+        );
+        assert!(
+            matches!(bed.store.commit(commit).await, Err(StoreError::Conflict(_))),
+            "a run id is used once"
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_case_is_opened_by_hand() {
+    on_bed(async |bed| {
+        let new = NewCase {
+            at: at(0),
+            by: Actor::Person("ada".into()),
+            title: "A strange instance".into(),
+            finding_type: "manual".into(),
+            severity: None,
+            account: None,
+            region: None,
+            resource: None,
+            correlation: "manual/1".into(),
+        };
+        let case = case_id("hand");
+        let effects = vec![Effect::CreateRun(run("hand")), Effect::OpenCase(new)];
+        let commit = Commit {
+            case: case.clone(),
+            fence: None,
+            entries: vec![note("seen by ada")],
+            effects,
+        };
+        bed.store.commit(commit.clone()).await.unwrap();
+        assert_eq!(
+            bed.kinds(&case).await,
+            [
+                "case.opened",
+                "note.added",
+                "run.requested",
+                "case.status_changed"
+            ]
+        );
+        assert_eq!(bed.store.finding_document(&case).await.unwrap(), None);
+        assert!(matches!(
+            bed.store.commit(commit).await,
+            Err(StoreError::Conflict(_))
+        ));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn holds_and_blobs_are_kept_until_let_go() {
+    on_bed(async |bed| {
+        let (case, fence) = bed.running("aaaa").await;
+        let hold = |step: &str| Effect::Hold {
+            resource: "eni-1".into(),
+            run: fence.run.clone(),
+            step: step.into(),
+        };
+        let blob = Effect::Blob(b"\x00\xffraw".to_vec());
+        bed.apply(&case, Some(&fence), vec![hold("1"), hold("2"), blob])
+            .await
+            .unwrap();
+        let held = bed.store.holds("eni-1").await.unwrap();
+        assert_eq!(held.len(), 1);
+        assert_eq!((held[0].step.as_str(), &held[0].case), ("1", &case));
+        assert_eq!(bed.store.holds_of(&fence.run).await.unwrap(), held);
+        let digest = Digest::of(b"\x00\xffraw");
+        assert_eq!(
+            bed.store.blob(&digest).await.unwrap().unwrap(),
+            b"\x00\xffraw"
+        );
+        let go = Effect::Unhold {
+            resource: "eni-1".into(),
+            run: fence.run.clone(),
+        };
+        bed.apply(&case, Some(&fence), vec![go]).await.unwrap();
+        assert_eq!(bed.store.holds("eni-1").await.unwrap(), []);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_unknown_case_and_an_unstorable_entry_are_refused() {
+    on_bed(async |bed| {
+        let unknown = bed
+            .store
+            .commit(commit(&case_id("none"), vec![note("x")]))
+            .await;
+        assert_eq!(unknown, Err(StoreError::NotFound));
+        bed.store.accept(finding("aaaa")).await.unwrap();
+        let large = bed
+            .store
+            .commit(commit(&case_id("aaaa"), vec![note(&"x".repeat(70_000))]))
+            .await;
+        assert!(matches!(large, Err(StoreError::Seal(_))));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_database_refuses_to_change_or_delete_an_entry() {
+    on_bed(async |bed| {
+        bed.store.accept(finding("aaaa")).await.unwrap();
+        for statement in ["UPDATE entries SET bytes = '{}'", "DELETE FROM entries"] {
+            let touched = bed
+                .store
+                .write(move |connection| {
+                    Box::pin(async move {
+                        sqlx::query(statement).execute(connection).await?;
+                        Ok(())
+                    })
+                })
+                .await;
+            assert!(touched.is_err(), "{statement}");
+        }
+        assert_eq!(bed.kinds(&case_id("aaaa")).await.len(), 3);
+    })
+    .await;
+}

@@ -1,0 +1,12 @@
+//! Tests of the store, through its public face and on real files. After every test each chain is
+//! verified: a test that leaves a broken one fails whatever it checked.
+
+mod accept;
+mod bed;
+mod claim;
+mod commit;
+mod decide;
+mod open;
+mod read;
+mod tokens;
+mod writer;

@@ -1,0 +1,221 @@
+//! Opening: what is refused, and in which words.
+
+use std::fs;
+
+use super::bed::{at, case_id, finding, note, on_bed};
+use crate::store::{Commit, Store, StoreError};
+
+/// Why `url` can't be opened.
+async fn refusal(url: &str) -> String {
+    match Store::open(url).await {
+        Ok(_) => panic!("{url} was opened"),
+        Err(error @ StoreError::Open { .. }) => error.to_string(),
+        Err(other) => panic!("{url}: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_place_that_can_not_be_is_refused_in_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path().display();
+    fs::write(
+        folder.path().join("file"),
+        "no database, but a letter to a friend".repeat(100),
+    )
+    .unwrap();
+    for (url, words) in [
+        (
+            format!("sqlite://{here}/missing/x.db"),
+            "No such file or directory",
+        ),
+        (
+            format!("sqlite://{here}/x.db?mode=rw"),
+            "No such file or directory",
+        ),
+        (format!("sqlite://{here}"), "Is a directory"),
+        (format!("sqlite://{here}/file/x.db"), "Not a directory"),
+        (format!("sqlite://{here}/file"), "no database"),
+        (
+            format!("sqlite://{here}/x.db?mode=ro"),
+            "only ?mode=rwc and ?mode=rw",
+        ),
+        ("sqlite://".to_owned(), "names no file"),
+        (
+            "sqlite:///proc/x.db".to_owned(),
+            "can't open the database /proc/x.db",
+        ),
+        (
+            "postgres://user:secret@host/db".to_owned(),
+            "only sqlite://<path> is built in",
+        ),
+    ] {
+        let said = refusal(&url).await;
+        assert!(said.contains(words), "{url}: {said}");
+        assert!(!said.contains("secret"));
+    }
+}
+
+#[tokio::test]
+async fn odd_but_lawful_paths_are_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["a b.db", "100%.db", "hash#.db", "ü.db", "a'b.db"] {
+        let store = Store::open(&format!("sqlite://{}/{name}", folder.path().display()))
+            .await
+            .unwrap();
+        store.accept(finding("aaaa")).await.unwrap();
+        store.close().await;
+        assert!(folder.path().join(name).exists(), "{name}");
+    }
+    assert_eq!(
+        fs::read_dir(folder.path()).unwrap().count(),
+        5,
+        "nothing else was made"
+    );
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn the_files_are_their_owners_only() {
+    use std::os::unix::fs::PermissionsExt as _;
+    on_bed(async |bed| {
+        bed.store.accept(finding("aaaa")).await.unwrap();
+        for suffix in ["", "-wal", "-shm"] {
+            let path = format!("{}{suffix}", bed.path().display());
+            assert_eq!(
+                fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+                0o600,
+                "{path}"
+            );
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_memory_database_is_whole_and_gone_with_its_store() {
+    let store = Store::open("sqlite::memory:").await.unwrap();
+    store.accept(finding("aaaa")).await.unwrap();
+    store.ping().await.unwrap();
+    assert!(store.case(&case_id("aaaa")).await.unwrap().is_some());
+    let path = store.path().to_owned();
+    let other = Store::open("sqlite::memory:").await.unwrap();
+    assert_eq!(
+        other.case(&case_id("aaaa")).await.unwrap(),
+        None,
+        "each is its own"
+    );
+    store.close().await;
+    drop(store);
+    assert!(!path.exists());
+}
+
+#[tokio::test]
+async fn one_process_serves() {
+    on_bed(async |bed| {
+        let lock = bed.store.lock_for_serving().unwrap();
+        let beside = Store::open(&bed.url()).await.unwrap();
+        let refused = beside.lock_for_serving().unwrap_err();
+        assert!(
+            refused.to_string().contains("another `tourniquet serve`"),
+            "{refused}"
+        );
+        beside.accept(finding("aaaa")).await.unwrap();
+        assert!(
+            bed.store.case(&case_id("aaaa")).await.unwrap().is_some(),
+            "other commands work beside it"
+        );
+        drop(lock);
+        beside.lock_for_serving().unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_newer_or_changed_schema_is_refused() {
+    for (change, words) in [
+        (
+            "UPDATE _sqlx_migrations SET version = 99",
+            "newer Tourniquet",
+        ),
+        (
+            "UPDATE _sqlx_migrations SET checksum = x'00'",
+            "not the one of this program",
+        ),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}/x.db", folder.path().display());
+        let store = Store::open(&url).await.unwrap();
+        let changed = store.write(move |connection| {
+            Box::pin(async move {
+                sqlx::query(change).execute(connection).await?;
+                Ok(())
+            })
+        });
+        changed.await.unwrap();
+        store.close().await;
+        let said = refusal(&url).await;
+        assert!(said.contains(words), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_file_is_reported_as_such() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.db");
+    let url = format!("sqlite://{}", path.display());
+    let store = Store::open(&url).await.unwrap();
+    store.accept(finding("aaaa")).await.unwrap();
+    let entries = (0..200).map(|_| note(&"x".repeat(500))).collect();
+    let commit = Commit {
+        case: case_id("aaaa"),
+        fence: None,
+        entries,
+        effects: vec![],
+    };
+    store.commit(commit).await.unwrap();
+    store.close().await;
+
+    let mut bytes = fs::read(&path).unwrap();
+    // The first page, which holds the schema, stays; what follows becomes nonsense.
+    bytes[4096..].fill(0xa5);
+    fs::write(&path, bytes).unwrap();
+    let error = match Store::open(&url).await {
+        Err(error) => error,
+        Ok(store) => store.entries(&case_id("aaaa"), 0, 1000).await.unwrap_err(),
+    };
+    assert!(
+        matches!(&error, StoreError::Corrupt(_)) || error.to_string().contains("damaged"),
+        "{error:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_value_that_this_program_does_not_write_is_corrupt() {
+    on_bed(async |bed| {
+        bed.store.accept(finding("aaaa")).await.unwrap();
+        let set = async |statement: &'static str| {
+            let done = bed.store.write(move |connection| {
+                Box::pin(async move {
+                    sqlx::query(statement).execute(connection).await?;
+                    Ok(())
+                })
+            });
+            done.await.unwrap();
+        };
+        set("UPDATE cases SET status = 'fine'").await;
+        let read = bed.store.case(&case_id("aaaa")).await;
+        assert_eq!(
+            read,
+            Err(StoreError::Corrupt("status holds \"fine\"".to_owned()))
+        );
+        set("UPDATE cases SET status = 'open'").await;
+        set("UPDATE blobs SET bytes = x'00'").await;
+        let read = bed.store.finding_document(&case_id("aaaa")).await;
+        assert!(
+            matches!(read, Err(StoreError::Corrupt(_))),
+            "{read:?} {}",
+            at(0)
+        );
+    })
+    .await;
+}

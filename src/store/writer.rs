@@ -1,0 +1,208 @@
+//! The one writer: group commit.
+//!
+//! One task owns the one write connection. It takes every job that waits, runs each inside its own
+//! savepoint of one transaction, commits once (one fsync), and only then answers. A job that fails
+//! is rolled back alone; a commit that fails is everyone's failure, and nothing was acknowledged.
+//! After such a failure the connection is thrown away: a later fsync that succeeds on it would
+//! prove nothing about what was lost.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use sqlx::any::AnyConnectOptions;
+use sqlx::{AnyConnection, Connection as _};
+use tokio::sync::{mpsc, oneshot};
+
+use super::{StoreError, dialect};
+
+/// Jobs of one transaction. More would let the first wait long for its answer, and the fsync is
+/// already shared by enough.
+const BATCH_MAX: usize = 256;
+
+/// Jobs that wait; further callers wait for a place. Bounds what a burst of findings keeps in memory.
+const QUEUE_MAX: usize = 1024;
+
+/// Tells the caller what became of a job, given what became of its transaction.
+type Answer = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+
+/// What a job did.
+struct Worked {
+    /// Whether its changes are to be kept.
+    stands: bool,
+    answer: Answer,
+}
+
+type Job = Box<dyn for<'c> FnOnce(&'c mut AnyConnection) -> BoxFuture<'c, Worked> + Send>;
+
+enum Message {
+    Job(Job),
+    /// No more jobs after those that wait; answered when the connection is closed.
+    Close(oneshot::Sender<()>),
+}
+
+/// The way to the writer's task.
+pub(super) struct Writer {
+    queue: mpsc::Sender<Message>,
+    commits: Arc<AtomicU64>,
+}
+
+impl Writer {
+    /// Starts the task on `connection`; `options` make the next one when it breaks.
+    pub(super) fn start(options: AnyConnectOptions, connection: AnyConnection) -> Self {
+        let (queue, jobs) = mpsc::channel(QUEUE_MAX);
+        let commits = Arc::new(AtomicU64::new(0));
+        let task = Task {
+            options,
+            connection: Some(connection),
+            commits: Arc::clone(&commits),
+        };
+        tokio::spawn(task.run(jobs));
+        Self { queue, commits }
+    }
+
+    pub(super) async fn write<T, W>(&self, work: W) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        W: for<'c> FnOnce(&'c mut AnyConnection) -> BoxFuture<'c, Result<T, StoreError>>
+            + Send
+            + 'static,
+    {
+        let (sender, answered) = oneshot::channel::<Result<T, StoreError>>();
+        let job: Job = Box::new(move |connection| {
+            Box::pin(async move {
+                let worked = work(connection).await;
+                let stands = worked.is_ok();
+                // A caller that went away misses the answer, not the write.
+                let answer: Answer = Box::new(move |committed| {
+                    let _ = sender.send(committed.and(worked));
+                });
+                Worked { stands, answer }
+            })
+        });
+        self.queue
+            .send(Message::Job(job))
+            .await
+            .map_err(|_| closed())?;
+        answered.await.unwrap_or_else(|_| Err(closed()))
+    }
+
+    pub(super) async fn close(&self) {
+        let (sender, closed) = oneshot::channel();
+        if self.queue.send(Message::Close(sender)).await.is_ok() {
+            let _ = closed.await;
+        }
+    }
+
+    pub(super) fn commits(&self) -> u64 {
+        self.commits.load(Ordering::Relaxed)
+    }
+}
+
+fn closed() -> StoreError {
+    StoreError::Unavailable("the write was not carried out".to_owned())
+}
+
+struct Task {
+    options: AnyConnectOptions,
+    /// `None` after a failure, until the next batch.
+    connection: Option<AnyConnection>,
+    commits: Arc<AtomicU64>,
+}
+
+impl Task {
+    async fn run(mut self, mut queue: mpsc::Receiver<Message>) {
+        let mut waiting = Vec::new();
+        let mut closing = None;
+        while queue.recv_many(&mut waiting, BATCH_MAX).await > 0 {
+            let mut jobs = Vec::with_capacity(waiting.len());
+            for message in waiting.drain(..) {
+                match message {
+                    Message::Job(job) => jobs.push(job),
+                    Message::Close(sender) => {
+                        queue.close();
+                        closing = Some(sender);
+                    }
+                }
+            }
+            if !jobs.is_empty() {
+                self.perform(jobs).await;
+            }
+        }
+        if let Some(connection) = self.connection.take()
+            && let Err(error) = connection.close().await
+        {
+            tracing::warn!(%error, "the database's write connection did not close cleanly");
+        }
+        if let Some(sender) = closing {
+            let _ = sender.send(());
+        }
+    }
+
+    /// Runs one batch and answers it. Jobs that were not begun are dropped, which answers them with
+    /// [`closed`].
+    async fn perform(&mut self, jobs: Vec<Job>) {
+        let mut answers = Vec::with_capacity(jobs.len());
+        let committed = self.transact(jobs, &mut answers).await;
+        if let Err(error) = &committed {
+            tracing::error!(%error, jobs = answers.len(), "a transaction failed; its writes did not happen");
+            self.connection = None;
+        }
+        for answer in answers {
+            answer(committed.clone());
+        }
+    }
+
+    async fn transact(
+        &mut self,
+        jobs: Vec<Job>,
+        answers: &mut Vec<Answer>,
+    ) -> Result<(), StoreError> {
+        let connection = match self.connection.take() {
+            Some(connection) => self.connection.insert(connection),
+            None => self
+                .connection
+                .insert(dialect::connect_writer(&self.options).await?),
+        };
+        run(connection, dialect::BEGIN).await?;
+        for job in jobs {
+            run(connection, "SAVEPOINT job").await?;
+            let Ok(worked) = AssertUnwindSafe(job(connection)).catch_unwind().await else {
+                return Err(StoreError::Unavailable(
+                    "a write ended in a panic".to_owned(),
+                ));
+            };
+            answers.push(worked.answer);
+            if !worked.stands {
+                // After a full disk SQLite may have rolled everything back; this then fails, and
+                // with it the batch, before anything could run outside of a transaction.
+                run(connection, "ROLLBACK TO SAVEPOINT job")
+                    .await
+                    .map_err(unavailable)?;
+            }
+            run(connection, "RELEASE SAVEPOINT job")
+                .await
+                .map_err(unavailable)?;
+        }
+        fail::fail_point!("store::before_commit");
+        run(connection, "COMMIT").await.map_err(unavailable)?;
+        fail::fail_point!("store::after_commit");
+        self.commits.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+async fn run(connection: &mut AnyConnection, statement: &'static str) -> Result<(), StoreError> {
+    sqlx::query(statement).execute(connection).await?;
+    Ok(())
+}
+
+/// A transaction that can't be ended is a database that can't be used, whatever the reason.
+fn unavailable(error: StoreError) -> StoreError {
+    match error {
+        StoreError::Unavailable(_) => error,
+        other => StoreError::Unavailable(format!("a transaction could not be ended: {other}")),
+    }
+}
