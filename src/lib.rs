@@ -26,6 +26,6 @@ mod error;
 // mod finding;
 mod id;
 mod routing;
-// mod runbook;
+mod runbook;
 // mod store;
 mod timeline;
