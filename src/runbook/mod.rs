@@ -5,17 +5,30 @@
 //! script files. Which step is performed when, and what becomes of it, is `run`'s business.
 
 mod advance;
+mod bench;
+mod calls;
 mod context;
 mod engine;
 mod header;
 mod host;
+mod key;
 mod library;
+pub mod limits;
 mod lint;
+mod literals;
 mod pool;
+mod step;
+#[cfg(test)]
+mod tests;
+mod value;
 
-pub use advance::{Advance, Facts, HOST_API, Recorded, RecordedStep, ScriptError, StepFailure, StepKey, Wanted, advance};
-pub use engine::{build_engine, limits};
+pub use advance::{Advance, HOST_API, ScriptError, advance};
+pub use bench::Replay;
+pub use engine::{build_engine, build_engine_with};
 pub use header::{Header, HeaderParam};
+pub use host::{Api, HostFunction, HostKind};
+pub use key::StepKey;
 pub use library::{Library, LoadError, Runbook, compile};
-pub use lint::{Diagnostic, DiagnosticLevel};
+pub use lint::{Diagnostic, DiagnosticLevel, lint};
 pub use pool::Evaluator;
+pub use step::{Facts, Recorded, RecordedStep, StepFailure, Wanted};
