@@ -33,7 +33,10 @@ pub const SHOWN_MAX: usize = 64;
 fn hex_after(text: &str, prefix: &str) -> bool {
     // EC2 ids are 8 hex digits (before 2016) or 17.
     text.strip_prefix(prefix).is_some_and(|rest| {
-        matches!(rest.len(), 8 | 17) && rest.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+        matches!(rest.len(), 8 | 17)
+            && rest
+                .bytes()
+                .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
     })
 }
 
@@ -163,8 +166,11 @@ fn iam_name(b: u8) -> bool {
 }
 
 fn own(text: &str, prefix: &str) -> bool {
-    text.strip_prefix(prefix)
-        .is_some_and(|rest| all(rest, 4..=48, |b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'))
+    text.strip_prefix(prefix).is_some_and(|rest| {
+        all(rest, 4..=48, |b| {
+            b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'
+        })
+    })
 }
 
 impl AccessKeyId {
@@ -187,10 +193,14 @@ impl Digest {
     #[must_use]
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
         use fmt::Write as _;
-        Self(bytes.iter().fold(String::with_capacity(64), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        }))
+        Self(
+            bytes
+                .iter()
+                .fold(String::with_capacity(64), |mut text, byte| {
+                    let _ = write!(text, "{byte:02x}");
+                    text
+                }),
+        )
     }
 
     /// 64 zeros: the `prev` of a timeline's first entry.
@@ -229,13 +239,17 @@ impl Ids {
     /// Time-ordered ids (UUID version 7) for a real deployment.
     #[must_use]
     pub fn random() -> Self {
-        Self { next: Mutex::new(Source::Random) }
+        Self {
+            next: Mutex::new(Source::Random),
+        }
     }
 
     /// `case-0001`, `run-0002`, …: the same ids in every run, for tests and golden timelines.
     #[must_use]
     pub fn counted() -> Self {
-        Self { next: Mutex::new(Source::Counted(0)) }
+        Self {
+            next: Mutex::new(Source::Counted(0)),
+        }
     }
 
     /// A new case: its day and eight letters, short enough to say over the phone.
@@ -266,7 +280,10 @@ impl Ids {
     }
 
     fn fresh(&self, prefix: &str, clock: &dyn Clock) -> String {
-        let mut source = self.next.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut source = self
+            .next
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         match &mut *source {
             Source::Counted(n) => {
                 *n += 1;
@@ -276,7 +293,12 @@ impl Ids {
                 let millis = u64::try_from(clock.now().as_millisecond()).unwrap_or(0);
                 let mut random = [0_u8; 10];
                 getrandom::fill(&mut random).expect("the operating system gives random bytes");
-                format!("{prefix}{}", uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid().simple())
+                format!(
+                    "{prefix}{}",
+                    uuid::Builder::from_unix_timestamp_millis(millis, &random)
+                        .into_uuid()
+                        .simple()
+                )
             }
         }
     }

@@ -12,8 +12,18 @@ use crate::id::Place;
 pub struct DisableAccessKeys;
 
 const PARAMS: &[ParamSpec] = &[
-    ParamSpec { name: "user", kind: ParamKind::UserName, required: false, doc: "The user." },
-    ParamSpec { name: "key", kind: ParamKind::AccessKeyId, required: false, doc: "A key of the user; its user is looked up." },
+    ParamSpec {
+        name: "user",
+        kind: ParamKind::UserName,
+        required: false,
+        doc: "The user.",
+    },
+    ParamSpec {
+        name: "key",
+        kind: ParamKind::AccessKeyId,
+        required: false,
+        doc: "A key of the user; its user is looked up.",
+    },
 ];
 
 #[async_trait]

@@ -11,9 +11,12 @@ use crate::id::Place;
 /// Cuts an instance off: every interface behind a verified, empty quarantine group.
 pub struct IsolateInstance;
 
-const PARAMS: &[ParamSpec] = &[
-    ParamSpec { name: "instance", kind: ParamKind::InstanceId, required: true, doc: "The instance." },
-];
+const PARAMS: &[ParamSpec] = &[ParamSpec {
+    name: "instance",
+    kind: ParamKind::InstanceId,
+    required: true,
+    doc: "The instance.",
+}];
 
 #[async_trait]
 impl Action for IsolateInstance {
@@ -34,7 +37,10 @@ impl Action for IsolateInstance {
     }
 
     fn target(&self, params: &Params) -> Result<String, LookError> {
-        Ok(format!("instance/{}", params.text("instance").unwrap_or_default()))
+        Ok(format!(
+            "instance/{}",
+            params.text("instance").unwrap_or_default()
+        ))
     }
 
     fn permissions(&self, _at: &Place, _settings: &Settings) -> BTreeSet<Permission> {

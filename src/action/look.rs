@@ -25,7 +25,12 @@ pub trait Query: Send + Sync {
     ///
     /// # Errors
     /// When a read fails or a parameter is wrong.
-    async fn read(&self, session: &dyn Session, at: &Place, params: &Params) -> Result<Value, LookError>;
+    async fn read(
+        &self,
+        session: &dyn Session,
+        at: &Place,
+        params: &Params,
+    ) -> Result<Value, LookError>;
 }
 
 /// Every query, by name.

@@ -92,7 +92,10 @@ impl ParamKind {
     pub fn check(self, value: &Value) -> Result<(), String> {
         fn text<T: std::str::FromStr<Err = id::IdError>>(value: &Value) -> Result<(), String> {
             match value.as_str() {
-                Some(text) => text.parse::<T>().map(drop).map_err(|error| error.to_string()),
+                Some(text) => text
+                    .parse::<T>()
+                    .map(drop)
+                    .map_err(|error| error.to_string()),
                 None => Err("expected a text".to_owned()),
             }
         }
@@ -144,16 +147,24 @@ impl Params {
         for spec in specs {
             match given.get(spec.name) {
                 None | Some(Value::Null) if spec.required => {
-                    return Err(LookError::Param { name: spec.name.to_owned(), reason: format!("missing; expected {}", spec.kind.label()) });
+                    return Err(LookError::Param {
+                        name: spec.name.to_owned(),
+                        reason: format!("missing; expected {}", spec.kind.label()),
+                    });
                 }
                 None | Some(Value::Null) => {}
-                Some(value) => spec
-                    .kind
-                    .check(value)
-                    .map_err(|reason| LookError::Param { name: spec.name.to_owned(), reason })?,
+                Some(value) => spec.kind.check(value).map_err(|reason| LookError::Param {
+                    name: spec.name.to_owned(),
+                    reason,
+                })?,
             }
         }
-        Ok(Self(given.into_iter().filter(|(_, value)| !value.is_null()).collect()))
+        Ok(Self(
+            given
+                .into_iter()
+                .filter(|(_, value)| !value.is_null())
+                .collect(),
+        ))
     }
 
     /// The parameter as text.
@@ -174,8 +185,14 @@ impl Params {
     /// When it is missing or has the wrong form.
     pub fn id<T: std::str::FromStr<Err = id::IdError>>(&self, name: &str) -> Result<T, LookError> {
         self.text(name)
-            .ok_or_else(|| LookError::Param { name: name.to_owned(), reason: "missing".to_owned() })?
+            .ok_or_else(|| LookError::Param {
+                name: name.to_owned(),
+                reason: "missing".to_owned(),
+            })?
             .parse()
-            .map_err(|error: id::IdError| LookError::Param { name: name.to_owned(), reason: error.to_string() })
+            .map_err(|error: id::IdError| LookError::Param {
+                name: name.to_owned(),
+                reason: error.to_string(),
+            })
     }
 }

@@ -11,9 +11,12 @@ use crate::id::Place;
 /// Denies everything to sessions of a role that were issued before now + 30 s.
 pub struct RevokeRoleSessions;
 
-const PARAMS: &[ParamSpec] = &[
-    ParamSpec { name: "role", kind: ParamKind::RoleName, required: true, doc: "The role." },
-];
+const PARAMS: &[ParamSpec] = &[ParamSpec {
+    name: "role",
+    kind: ParamKind::RoleName,
+    required: true,
+    doc: "The role.",
+}];
 
 #[async_trait]
 impl Action for RevokeRoleSessions {

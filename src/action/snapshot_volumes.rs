@@ -11,9 +11,12 @@ use crate::id::Place;
 /// Preserves an instance's volumes as snapshots, copied to the forensics account.
 pub struct SnapshotVolumes;
 
-const PARAMS: &[ParamSpec] = &[
-    ParamSpec { name: "instance", kind: ParamKind::InstanceId, required: true, doc: "The instance." },
-];
+const PARAMS: &[ParamSpec] = &[ParamSpec {
+    name: "instance",
+    kind: ParamKind::InstanceId,
+    required: true,
+    doc: "The instance.",
+}];
 
 #[async_trait]
 impl Action for SnapshotVolumes {
@@ -34,7 +37,10 @@ impl Action for SnapshotVolumes {
     }
 
     fn target(&self, params: &Params) -> Result<String, LookError> {
-        Ok(format!("instance/{}", params.text("instance").unwrap_or_default()))
+        Ok(format!(
+            "instance/{}",
+            params.text("instance").unwrap_or_default()
+        ))
     }
 
     fn permissions(&self, _at: &Place, _settings: &Settings) -> BTreeSet<Permission> {

@@ -12,8 +12,18 @@ use crate::id::Place;
 pub struct TagResource;
 
 const PARAMS: &[ParamSpec] = &[
-    ParamSpec { name: "resource", kind: ParamKind::Text, required: true, doc: "`type/id`: instance, volume, snapshot, role, user or bucket." },
-    ParamSpec { name: "tags", kind: ParamKind::Tags, required: true, doc: "The tags." },
+    ParamSpec {
+        name: "resource",
+        kind: ParamKind::Text,
+        required: true,
+        doc: "`type/id`: instance, volume, snapshot, role, user or bucket.",
+    },
+    ParamSpec {
+        name: "tags",
+        kind: ParamKind::Tags,
+        required: true,
+        doc: "The tags.",
+    },
 ];
 
 #[async_trait]
@@ -35,7 +45,10 @@ impl Action for TagResource {
     }
 
     fn target(&self, params: &Params) -> Result<String, LookError> {
-        Ok(format!("resource/{}", params.text("resource").unwrap_or_default()))
+        Ok(format!(
+            "resource/{}",
+            params.text("resource").unwrap_or_default()
+        ))
     }
 
     fn permissions(&self, _at: &Place, _settings: &Settings) -> BTreeSet<Permission> {

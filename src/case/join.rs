@@ -78,7 +78,12 @@ impl Disposition {
 
 /// Decides. `known` is the finding's own identity, `open` the newest case with its correlation key.
 #[must_use]
-pub fn dispose(known: Option<&Known>, open: Option<&OpenCase>, incoming: &Version, now: Timestamp) -> Disposition {
+pub fn dispose(
+    known: Option<&Known>,
+    open: Option<&OpenCase>,
+    incoming: &Version,
+    now: Timestamp,
+) -> Disposition {
     if let Some(known) = known {
         let case = known.case.clone();
         let (old, new) = (&known.newest, incoming);
@@ -110,7 +115,12 @@ mod tests {
     use super::*;
 
     fn version(updated: &str, count: u64, content: &str) -> Version {
-        Version { updated_at: updated.parse().ok(), count, archived: false, content: Digest::of(content.as_bytes()) }
+        Version {
+            updated_at: updated.parse().ok(),
+            count,
+            archived: false,
+            content: Digest::of(content.as_bytes()),
+        }
     }
 
     #[test]
@@ -118,7 +128,11 @@ mod tests {
         let case: CaseId = "case-0001".parse().unwrap();
         let now = "2026-01-03T10:00:00Z".parse().unwrap();
         let newest = version("2026-01-02T00:00:00Z", 5, "b");
-        let known = |same_content| Known { case: case.clone(), newest: newest.clone(), same_content };
+        let known = |same_content| Known {
+            case: case.clone(),
+            newest: newest.clone(),
+            same_content,
+        };
         for (same, incoming, expected) in [
             (true, version("2026-01-02T00:00:00Z", 5, "b"), "duplicate"),
             (true, version("2026-01-01T00:00:00Z", 1, "a"), "duplicate"),
@@ -127,7 +141,11 @@ mod tests {
             (false, version("2026-01-03T00:00:00Z", 6, "c"), "updated"),
             (false, version("", 4, "c"), "stale"),
         ] {
-            assert_eq!(dispose(Some(&known(same)), None, &incoming, now).label(), expected, "{incoming:?}");
+            assert_eq!(
+                dispose(Some(&known(same)), None, &incoming, now).label(),
+                expected,
+                "{incoming:?}"
+            );
         }
     }
 
@@ -141,9 +159,19 @@ mod tests {
             (false, "2026-01-04T10:01:00Z", "new"),
             (true, "2026-01-03T10:01:00Z", "new"),
         ] {
-            let open = OpenCase { case: case.clone(), last_finding, closed };
-            assert_eq!(dispose(None, Some(&open), &incoming, now.parse().unwrap()).label(), expected);
+            let open = OpenCase {
+                case: case.clone(),
+                last_finding,
+                closed,
+            };
+            assert_eq!(
+                dispose(None, Some(&open), &incoming, now.parse().unwrap()).label(),
+                expected
+            );
         }
-        assert_eq!(dispose(None, None, &incoming, last_finding), Disposition::New);
+        assert_eq!(
+            dispose(None, None, &incoming, last_finding),
+            Disposition::New
+        );
     }
 }

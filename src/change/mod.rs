@@ -16,8 +16,8 @@ pub use inverse::Inverse;
 pub use permission::{Permission, session_policy};
 
 use crate::id::{
-    AccessKeyId, AccountId, GroupId, InstanceId, InterfaceId, Place, RoleName, SnapshotId, UserName,
-    VolumeId, VpcId,
+    AccessKeyId, AccountId, GroupId, InstanceId, InterfaceId, Place, RoleName, SnapshotId,
+    UserName, VolumeId, VpcId,
 };
 
 /// Tags of a resource, by key.
@@ -221,13 +221,23 @@ impl Rule {
     /// Everything, to or from every IPv4 address.
     #[must_use]
     pub fn everything_ipv4() -> Self {
-        Self { protocol: "-1".into(), from_port: None, to_port: None, peer: Peer::Ipv4("0.0.0.0/0".into()) }
+        Self {
+            protocol: "-1".into(),
+            from_port: None,
+            to_port: None,
+            peer: Peer::Ipv4("0.0.0.0/0".into()),
+        }
     }
 
     /// Everything, to or from every IPv6 address.
     #[must_use]
     pub fn everything_ipv6() -> Self {
-        Self { protocol: "-1".into(), from_port: None, to_port: None, peer: Peer::Ipv6("::/0".into()) }
+        Self {
+            protocol: "-1".into(),
+            from_port: None,
+            to_port: None,
+            peer: Peer::Ipv6("::/0".into()),
+        }
     }
 }
 
@@ -286,7 +296,9 @@ impl Change {
         match &self.kind {
             Kind::InterfaceGroups { .. } => "ec2:ModifyNetworkInterfaceAttribute",
             Kind::CreateGroup { .. } => "ec2:CreateSecurityGroup",
-            Kind::GroupRules { direction, effect, .. } => match (direction, effect) {
+            Kind::GroupRules {
+                direction, effect, ..
+            } => match (direction, effect) {
                 (Direction::Ingress, RuleEffect::Authorize) => "ec2:AuthorizeSecurityGroupIngress",
                 (Direction::Ingress, RuleEffect::Revoke) => "ec2:RevokeSecurityGroupIngress",
                 (Direction::Egress, RuleEffect::Authorize) => "ec2:AuthorizeSecurityGroupEgress",
@@ -301,9 +313,15 @@ impl Change {
             Kind::UserPolicy { after: None, .. } => "iam:DeleteUserPolicy",
             Kind::AccessKey { .. } => "iam:UpdateAccessKey",
             Kind::DeleteLoginProfile { .. } => "iam:DeleteLoginProfile",
-            Kind::Tags { resource, after, .. } => match (resource, after.is_empty()) {
-                (Taggable::Instance(_) | Taggable::Volume(_) | Taggable::Snapshot(_), false) => "ec2:CreateTags",
-                (Taggable::Instance(_) | Taggable::Volume(_) | Taggable::Snapshot(_), true) => "ec2:DeleteTags",
+            Kind::Tags {
+                resource, after, ..
+            } => match (resource, after.is_empty()) {
+                (Taggable::Instance(_) | Taggable::Volume(_) | Taggable::Snapshot(_), false) => {
+                    "ec2:CreateTags"
+                }
+                (Taggable::Instance(_) | Taggable::Volume(_) | Taggable::Snapshot(_), true) => {
+                    "ec2:DeleteTags"
+                }
                 (Taggable::Role(_), false) => "iam:TagRole",
                 (Taggable::Role(_), true) => "iam:UntagRole",
                 (Taggable::User(_), false) => "iam:TagUser",

@@ -58,6 +58,12 @@ pub struct CloudError {
 impl CloudError {
     /// An error without a request id.
     pub fn new(class: ErrorClass, operation: &str, code: &str, message: impl Into<String>) -> Self {
-        Self { class, operation: operation.to_owned(), code: code.to_owned(), message: message.into(), request_id: None }
+        Self {
+            class,
+            operation: operation.to_owned(),
+            code: code.to_owned(),
+            message: message.into(),
+            request_id: None,
+        }
     }
 }

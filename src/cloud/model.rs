@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::change::{KeyStatus, LoginProfile, Rule, Tags};
-use crate::id::{AccessKeyId, AccountId, GroupId, InstanceId, InterfaceId, RoleName, SnapshotId, UserName, VolumeId, VpcId};
+use crate::id::{
+    AccessKeyId, AccountId, GroupId, InstanceId, InterfaceId, RoleName, SnapshotId, UserName,
+    VolumeId, VpcId,
+};
 
 /// Who a session is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

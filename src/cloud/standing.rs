@@ -26,7 +26,12 @@ pub enum Standing {
 pub async fn standing(session: &dyn Session, change: &Change) -> Result<Standing> {
     let at = &change.at;
     Ok(match &change.kind {
-        Kind::InterfaceGroups { interface, instance, before, after } => {
+        Kind::InterfaceGroups {
+            interface,
+            instance,
+            before,
+            after,
+        } => {
             let found = session.instance(at, instance).await?;
             match found.and_then(|i| i.interfaces.into_iter().find(|i| i.id == *interface)) {
                 None => Standing::Gone,
@@ -34,15 +39,24 @@ pub async fn standing(session: &dyn Session, change: &Change) -> Result<Standing
             }
         }
         Kind::CreateGroup { vpc, tags, .. } => {
-            let purpose = tags.get(crate::change::TAG_PURPOSE).map_or("", String::as_str);
+            let purpose = tags
+                .get(crate::change::TAG_PURPOSE)
+                .map_or("", String::as_str);
             match session.groups_for(at, vpc, purpose).await?.is_empty() {
                 true => Standing::Before,
                 false => Standing::After,
             }
         }
-        Kind::GroupRules { group, direction, effect, rules } => {
+        Kind::GroupRules {
+            group,
+            direction,
+            effect,
+            rules,
+        } => {
             let found = session.groups(at, std::slice::from_ref(group)).await?;
-            let Some(found) = found.first() else { return Ok(Standing::Gone) };
+            let Some(found) = found.first() else {
+                return Ok(Standing::Gone);
+            };
             let present: Vec<_> = match direction {
                 crate::change::Direction::Ingress => found.ingress.iter(),
                 crate::change::Direction::Egress => found.egress.iter(),
@@ -63,25 +77,48 @@ pub async fn standing(session: &dyn Session, change: &Change) -> Result<Standing
             let step = tags.get(TAG_STEP).map_or("", String::as_str);
             let found = session.snapshots_tagged(at, TAG_STEP, step).await?;
             let wanted = |have: &Tags| tags.iter().all(|(key, value)| have.get(key) == Some(value));
-            if found.iter().any(|snapshot| wanted(&snapshot.tags)) { Standing::After } else { Standing::Before }
+            if found.iter().any(|snapshot| wanted(&snapshot.tags)) {
+                Standing::After
+            } else {
+                Standing::Before
+            }
         }
-        Kind::SnapshotSharing { snapshot, before, after } => match session.snapshot_sharing(at, snapshot).await? {
+        Kind::SnapshotSharing {
+            snapshot,
+            before,
+            after,
+        } => match session.snapshot_sharing(at, snapshot).await? {
             None => Standing::Gone,
             Some(now) => compare(&now, before, after),
         },
-        Kind::RolePolicy { role, policy, before, after } => {
+        Kind::RolePolicy {
+            role,
+            policy,
+            before,
+            after,
+        } => {
             if session.role(at, role).await?.is_none() {
                 return Ok(Standing::Gone);
             }
             compare(&session.role_policy(at, role, policy).await?, before, after)
         }
-        Kind::UserPolicy { user, policy, before, after } => {
+        Kind::UserPolicy {
+            user,
+            policy,
+            before,
+            after,
+        } => {
             if session.user(at, user).await?.is_none() {
                 return Ok(Standing::Gone);
             }
             compare(&session.user_policy(at, user, policy).await?, before, after)
         }
-        Kind::AccessKey { user, key, before, after } => {
+        Kind::AccessKey {
+            user,
+            key,
+            before,
+            after,
+        } => {
             let found = session.user(at, user).await?;
             match found.and_then(|user| user.keys.into_iter().find(|k| k.id == *key)) {
                 None => Standing::Gone,
@@ -92,12 +129,18 @@ pub async fn standing(session: &dyn Session, change: &Change) -> Result<Standing
             None => Standing::Gone,
             Some(now) => compare(&now.login_profile, &Some(before.clone()), &None),
         },
-        Kind::Tags { resource, before, after } => match session.tags(at, resource).await? {
+        Kind::Tags {
+            resource,
+            before,
+            after,
+        } => match session.tags(at, resource).await? {
             None => Standing::Gone,
             Some(now) => {
                 let keys: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
-                let touched: Tags =
-                    now.into_iter().filter(|(key, _)| keys.contains(key)).collect();
+                let touched: Tags = now
+                    .into_iter()
+                    .filter(|(key, _)| keys.contains(key))
+                    .collect();
                 compare(&touched, before, after)
             }
         },

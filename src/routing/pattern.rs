@@ -19,9 +19,13 @@ impl TypePattern {
     pub fn matches(&self, finding_type: &str) -> bool {
         let mut parts = self.0.split('*');
         let first = parts.next().unwrap_or_default();
-        let Some(mut rest) = finding_type.strip_prefix(first) else { return false };
+        let Some(mut rest) = finding_type.strip_prefix(first) else {
+            return false;
+        };
         let parts: Vec<&str> = parts.collect();
-        let Some((last, middle)) = parts.split_last() else { return rest.is_empty() };
+        let Some((last, middle)) = parts.split_last() else {
+            return rest.is_empty();
+        };
         for part in middle {
             match rest.find(part) {
                 Some(at) => rest = &rest[at + part.len()..],
@@ -48,7 +52,9 @@ impl FromStr for TypePattern {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
         if text.is_empty() || text.chars().count() > PATTERN_MAX {
-            return Err(format!("a finding type pattern has 1 to {PATTERN_MAX} characters"));
+            return Err(format!(
+                "a finding type pattern has 1 to {PATTERN_MAX} characters"
+            ));
         }
         Ok(Self(text.to_owned()))
     }
@@ -82,7 +88,11 @@ mod tests {
         for (pattern, finding_type, fits) in [
             ("Backdoor:EC2/*", "Backdoor:EC2/C&CActivity.B!DNS", true),
             ("Backdoor:EC2/*", "Backdoor:Lambda/C&CActivity.B", false),
-            ("Backdoor:EC2/C&CActivity.B", "Backdoor:EC2/C&CActivity.B!DNS", false),
+            (
+                "Backdoor:EC2/C&CActivity.B",
+                "Backdoor:EC2/C&CActivity.B!DNS",
+                false,
+            ),
             ("*:EC2/*!DNS", "Backdoor:EC2/C&CActivity.B!DNS", true),
             ("*:EC2/*!DNS", "Backdoor:EC2/C&CActivity.B", false),
             ("*", "", true),
@@ -90,7 +100,11 @@ mod tests {
             ("*ab*b", "abb", true),
         ] {
             let pattern: TypePattern = pattern.parse().unwrap();
-            assert_eq!(pattern.matches(finding_type), fits, "{pattern} on {finding_type}");
+            assert_eq!(
+                pattern.matches(finding_type),
+                fits,
+                "{pattern} on {finding_type}"
+            );
         }
         assert!("".parse::<TypePattern>().is_err());
     }

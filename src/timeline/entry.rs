@@ -3,8 +3,9 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use thiserror::Error;
 
-use crate::id::RunId;
+use crate::id::{CaseId, Digest, RunId};
 
 /// Who did it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -103,7 +104,12 @@ impl Draft {
             Value::Object(map) => map,
             other => Map::from_iter([("value".to_owned(), other)]),
         };
-        Self { at, actor, kind, body }
+        Self {
+            at,
+            actor,
+            kind,
+            body,
+        }
     }
 
     /// `body.run`, where set.
@@ -116,5 +122,45 @@ impl Draft {
     #[must_use]
     pub fn step(&self) -> Option<&str> {
         self.body.get("step").and_then(Value::as_str)
+    }
+}
+
+/// An entry, read back. The bytes remain the truth: verify them first.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Entry {
+    /// The case.
+    pub case: CaseId,
+    /// Its place.
+    pub seq: u64,
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub actor: Actor,
+    /// The kind's label; a newer version of Tourniquet may have written one that is unknown here.
+    pub kind: String,
+    /// The details.
+    pub body: Map<String, Value>,
+    /// The hash before it.
+    pub prev: Digest,
+}
+
+/// Stored bytes that are no entry.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("the stored bytes are no entry: {0}")]
+pub struct NoEntry(String);
+
+impl Entry {
+    /// Reads stored bytes.
+    ///
+    /// # Errors
+    /// When they are no entry: the chain does not verify then, either.
+    pub fn parse(bytes: &[u8]) -> Result<Self, NoEntry> {
+        serde_json::from_slice(bytes).map_err(|error| NoEntry(error.to_string()))
+    }
+
+    /// What kind it is, where this version knows it.
+    #[must_use]
+    pub fn kind(&self) -> Option<Kind> {
+        Kind::from_label(&self.kind)
     }
 }

@@ -9,6 +9,6 @@ mod entry;
 mod seal;
 mod verify;
 
-pub use entry::{Actor, Draft, Kind};
-pub use seal::{ENTRY_MAX, Head, INTEGER_MAX, Sealed, SealError, leaf_hash};
+pub use entry::{Actor, Draft, Entry, Kind, NoEntry};
+pub use seal::{ENTRY_MAX, Head, INTEGER_MAX, SealError, Sealed, leaf_hash};
 pub use verify::{Fault, FaultKind, Report, verify};

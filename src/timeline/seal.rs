@@ -29,7 +29,10 @@ impl Head {
     /// The head of a case without entries.
     #[must_use]
     pub fn empty() -> Self {
-        Self { length: 0, hash: Digest::zero() }
+        Self {
+            length: 0,
+            hash: Digest::zero(),
+        }
     }
 }
 
@@ -51,7 +54,9 @@ pub enum SealError {
     #[error("an entry of {0} bytes is larger than {ENTRY_MAX}; its content belongs into a blob")]
     TooLarge(usize),
     /// A number that not every reader keeps exactly.
-    #[error("{path} holds {number}: only integers up to 2^53-1 are stored, decimals are stored as text")]
+    #[error(
+        "{path} holds {number}: only integers up to 2^53-1 are stored, decimals are stored as text"
+    )]
     Number {
         /// Where in the body.
         path: String,
@@ -83,7 +88,8 @@ impl Draft {
             check(value, key, 3)?;
         }
         // UTC with microseconds, always of the same width, so that text order is time order.
-        let at = strtime::format("%Y-%m-%dT%H:%M:%S%.6fZ", self.at).unwrap_or_else(|_| self.at.to_string());
+        let at = strtime::format("%Y-%m-%dT%H:%M:%S%.6fZ", self.at)
+            .unwrap_or_else(|_| self.at.to_string());
         let entry = json!({
             "actor": self.actor,
             "at": at,
@@ -99,7 +105,10 @@ impl Draft {
         }
         let hash = leaf_hash(&bytes);
         let seq = head.length;
-        *head = Head { length: seq + 1, hash: hash.clone() };
+        *head = Head {
+            length: seq + 1,
+            hash: hash.clone(),
+        };
         Ok(Sealed { seq, bytes, hash })
     }
 }
@@ -108,7 +117,9 @@ impl Draft {
 fn sorted(map: &Map<String, Value>) -> Map<String, Value> {
     let mut keys: Vec<&String> = map.keys().collect();
     keys.sort_unstable();
-    keys.into_iter().map(|key| (key.clone(), sorted_value(&map[key]))).collect()
+    keys.into_iter()
+        .map(|key| (key.clone(), sorted_value(&map[key])))
+        .collect()
 }
 
 fn sorted_value(value: &Value) -> Value {
@@ -125,13 +136,25 @@ fn check(value: &Value, path: &str, depth: usize) -> Result<(), SealError> {
     }
     match value {
         Value::Number(number) => {
-            let small = number.as_i64().is_some_and(|n| n.unsigned_abs() <= INTEGER_MAX);
-            if small { Ok(()) } else { Err(SealError::Number { path: path.to_owned(), number: number.to_string() }) }
+            let small = number
+                .as_i64()
+                .is_some_and(|n| n.unsigned_abs() <= INTEGER_MAX);
+            if small {
+                Ok(())
+            } else {
+                Err(SealError::Number {
+                    path: path.to_owned(),
+                    number: number.to_string(),
+                })
+            }
         }
-        Value::Array(items) => {
-            items.iter().enumerate().try_for_each(|(n, item)| check(item, &format!("{path}[{n}]"), depth + 1))
-        }
-        Value::Object(map) => map.iter().try_for_each(|(key, item)| check(item, &format!("{path}.{key}"), depth + 1)),
+        Value::Array(items) => items
+            .iter()
+            .enumerate()
+            .try_for_each(|(n, item)| check(item, &format!("{path}[{n}]"), depth + 1)),
+        Value::Object(map) => map
+            .iter()
+            .try_for_each(|(key, item)| check(item, &format!("{path}.{key}"), depth + 1)),
         Value::Null | Value::Bool(_) | Value::String(_) => Ok(()),
     }
 }
@@ -142,14 +165,21 @@ mod tests {
     use crate::timeline::{Actor, Kind};
 
     fn draft(body: Value) -> Draft {
-        Draft::new("2026-01-03T10:00:00.5Z".parse().unwrap(), Actor::Service, Kind::NoteAdded, body)
+        Draft::new(
+            "2026-01-03T10:00:00.5Z".parse().unwrap(),
+            Actor::Service,
+            Kind::NoteAdded,
+            body,
+        )
     }
 
     #[test]
     fn an_entry_is_sorted_json_with_the_hash_before_it() {
         let case: CaseId = "case-0001".parse().unwrap();
         let mut head = Head::empty();
-        let first = draft(json!({"b": 1, "a": {"z": [1], "y": null}})).seal(&case, &mut head).unwrap();
+        let first = draft(json!({"b": 1, "a": {"z": [1], "y": null}}))
+            .seal(&case, &mut head)
+            .unwrap();
         assert_eq!(
             String::from_utf8(first.bytes.clone()).unwrap(),
             format!(
@@ -157,7 +187,13 @@ mod tests {
                 "0".repeat(64)
             )
         );
-        assert_eq!(head, Head { length: 1, hash: leaf_hash(&first.bytes) });
+        assert_eq!(
+            head,
+            Head {
+                length: 1,
+                hash: leaf_hash(&first.bytes)
+            }
+        );
     }
 
     #[test]
@@ -174,12 +210,19 @@ mod tests {
         ] {
             let mut head = Head::empty();
             assert_eq!(draft(body).seal(&case, &mut head).is_err(), refused);
-            assert_eq!(head == Head::empty(), refused, "a refused entry leaves the head alone");
+            assert_eq!(
+                head == Head::empty(),
+                refused,
+                "a refused entry leaves the head alone"
+            );
         }
         let mut deep = json!(1);
         for _ in 0..DEPTH_MAX {
             deep = json!([deep]);
         }
-        assert_eq!(draft(json!({"deep": deep})).seal(&case, &mut Head::empty()), Err(SealError::TooDeep));
+        assert_eq!(
+            draft(json!({"deep": deep})).seal(&case, &mut Head::empty()),
+            Err(SealError::TooDeep)
+        );
     }
 }
