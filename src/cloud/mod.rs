@@ -10,6 +10,7 @@ pub mod aws;
 #[cfg(test)]
 pub mod contract;
 mod error;
+pub mod faulty;
 mod model;
 pub mod sandbox;
 mod standing;
@@ -21,15 +22,15 @@ use async_trait::async_trait;
 
 pub use error::{CloudError, ErrorClass};
 pub use model::{
-    Created, Identity, Instance, Interface, Receipt, Role, SecurityGroup, Snapshot, SnapshotState,
-    User, UserKey, Volume,
+    Created, Identity, Instance, Interface, Receipt, Role, SecurityGroup, Snapshot, SnapshotState, User, UserKey,
+    Volume,
 };
 pub use standing::{Standing, standing};
 
 use crate::change::{Change, Document, Permission, Taggable, Tags};
 use crate::id::{
-    AccessKeyId, AccountId, CaseId, FindingId, GroupId, InstanceId, Place, RoleName, RunId,
-    SnapshotId, UserName, VolumeId, VpcId,
+    AccessKeyId, AccountId, CaseId, FindingId, GroupId, InstanceId, Place, RoleName, RunId, SnapshotId, UserName,
+    VolumeId, VpcId,
 };
 
 /// The result of a call.
@@ -68,12 +69,7 @@ pub trait Session: Send + Sync {
     async fn instance(&self, at: &Place, id: &InstanceId) -> Result<Option<Instance>>;
     /// The groups of a VPC that carry the tag [`crate::change::TAG_PURPOSE`] = `purpose`
     /// (`ec2:DescribeSecurityGroups`).
-    async fn groups_for(
-        &self,
-        at: &Place,
-        vpc: &VpcId,
-        purpose: &str,
-    ) -> Result<Vec<SecurityGroup>>;
+    async fn groups_for(&self, at: &Place, vpc: &VpcId, purpose: &str) -> Result<Vec<SecurityGroup>>;
     /// Groups by id; unknown ids are left out (`ec2:DescribeSecurityGroups`).
     async fn groups(&self, at: &Place, ids: &[GroupId]) -> Result<Vec<SecurityGroup>>;
     /// Volumes by id; unknown ids are left out (`ec2:DescribeVolumes`).
@@ -84,13 +80,10 @@ pub trait Session: Send + Sync {
     async fn snapshot(&self, at: &Place, id: &SnapshotId) -> Result<Option<Snapshot>>;
     /// The accounts a snapshot of ours is shared with; `None` when it does not exist
     /// (`ec2:DescribeSnapshotAttribute`).
-    async fn snapshot_sharing(
-        &self,
-        at: &Place,
-        id: &SnapshotId,
-    ) -> Result<Option<BTreeSet<AccountId>>>;
+    async fn snapshot_sharing(&self, at: &Place, id: &SnapshotId) -> Result<Option<BTreeSet<AccountId>>>;
     /// Whether `key` (id, ARN or alias) is an AWS managed key, which can't be shared (`kms:DescribeKey`
-    /// is not needed: the default key is known by its alias or by the account's EBS default).
+    /// is not needed: the default key is known by its alias, or else by the account's EBS default,
+    /// `ec2:GetEbsDefaultKmsKeyId`).
     async fn is_default_key(&self, at: &Place, key: &str) -> Result<bool>;
     /// A role with the instance profiles that use it (`iam:GetRole`,
     /// `iam:ListInstanceProfilesForRole`, `iam:ListRolePolicies`).
@@ -98,25 +91,18 @@ pub trait Session: Send + Sync {
     /// The role of an instance profile, by the profile's ARN (`iam:GetInstanceProfile`).
     async fn profile_role(&self, at: &Place, profile_arn: &str) -> Result<Option<RoleName>>;
     /// An inline policy of a role; `None` when role or policy is absent (`iam:GetRolePolicy`).
-    async fn role_policy(
-        &self,
-        at: &Place,
-        role: &RoleName,
-        policy: &str,
-    ) -> Result<Option<Document>>;
+    async fn role_policy(&self, at: &Place, role: &RoleName, policy: &str) -> Result<Option<Document>>;
     /// The user an access key belongs to (`iam:GetAccessKeyLastUsed`).
     async fn key_owner(&self, at: &Place, key: &AccessKeyId) -> Result<Option<UserName>>;
     /// A user with keys and login profile (`iam:GetUser`, `iam:ListAccessKeys` to the last page,
     /// `iam:GetLoginProfile`).
     async fn user(&self, at: &Place, name: &UserName) -> Result<Option<User>>;
     /// An inline policy of a user; `None` when user or policy is absent (`iam:GetUserPolicy`).
-    async fn user_policy(
-        &self,
-        at: &Place,
-        user: &UserName,
-        policy: &str,
-    ) -> Result<Option<Document>>;
-    /// The tags of a resource; `None` when it does not exist.
+    async fn user_policy(&self, at: &Place, user: &UserName, policy: &str) -> Result<Option<Document>>;
+    /// The tags of a resource; `None` when it does not exist (`ec2:DescribeInstances`,
+    /// `ec2:DescribeVolumes` or `ec2:DescribeSnapshots`, `iam:GetRole`, `iam:GetUser`,
+    /// `s3:GetBucketTagging`: the describe call of its kind, as `ec2:DescribeTags` can't tell an
+    /// untagged resource from none).
     async fn tags(&self, at: &Place, resource: &Taggable) -> Result<Option<Tags>>;
     /// A finding as GuardDuty holds it now, lower-camel JSON (`guardduty:ListDetectors`,
     /// `guardduty:GetFindings`).

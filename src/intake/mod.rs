@@ -1,169 +1,80 @@
-//! The one way in: whatever carries a finding ends in [`accept`].
+//! The one door: every transport ends in [`accept`].
 //!
-//! Recognise, route, store; only then is a sender told that it arrived. What can't be read is kept in
-//! quarantine with the reason. Nothing here talks to AWS or waits for a run.
-//!
-//! ```text
-//!  bytes ─► recognise ─► per finding: route ─► store.accept (durable) ─► desk.wake
-//!              └─► rejected ─► store.quarantine (durable) ─► 4xx
-//! ```
+//! Recognise, decide, store; only then the sender is told. What can't be parsed is kept in
+//! quarantine with the reason. Nothing here knows HTTP, SQL or AWS.
 
 mod admit;
-#[cfg(test)]
-mod tests;
+mod answer;
 
 use std::sync::Arc;
 
-use futures::{StreamExt, stream};
-use serde::Serialize;
-use serde_json::{Value, json};
-use thiserror::Error;
+pub use answer::{Admitted, Answer, IntakeError, Refused};
 
 use crate::clock::Clock;
-use crate::error::Code;
 use crate::finding::{Recognised, Rejection, recognise};
-use crate::id::{CaseId, FindingId, Ids, RunId};
+use crate::id::Ids;
 use crate::routing::Policy;
 use crate::run::Desk;
 use crate::runbook::Library;
-use crate::store::{Store, StoreError};
+use crate::store::Store;
 
-/// Findings of one body that are written beside each other: they share one fsync.
-const TOGETHER_MAX: usize = 32;
+/// Findings of one body that are taken. GetFindings returns at most 50; an S3 export line is one.
+pub const FINDINGS_MAX: usize = 1_000;
 
-/// What findings meet on their way in.
-#[derive(Clone)]
+/// What the door needs.
 pub struct Intake {
-    /// Time.
-    pub clock: Arc<dyn Clock>,
-    /// New ids.
-    pub ids: Arc<Ids>,
-    /// Where they are kept.
-    pub store: Store,
-    /// What may answer them.
-    pub library: Arc<Library>,
-    /// What the deployment allows.
-    pub policy: Policy,
-    /// Who is told that a run waits.
-    pub desk: Desk,
+    store: Store,
+    library: Arc<Library>,
+    policy: Policy,
+    clock: Arc<dyn Clock>,
+    ids: Arc<Ids>,
+    desk: Desk,
 }
 
-/// What became of a body.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Answer {
-    /// Each finding in it, in its order.
-    pub items: Vec<Item>,
-    /// Why nothing was done, for an event that holds no finding and is no mistake.
-    pub ignored: Option<String>,
-}
-
-/// What became of one finding.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(untagged)]
-pub enum Item {
-    /// It is stored.
-    Stored {
-        /// GuardDuty's id of it.
-        finding: FindingId,
-        /// Its case.
-        case: CaseId,
-        /// `new`, `joined`, `updated`, `stale` or `duplicate`.
-        disposition: &'static str,
-        /// The run that was queued for it.
-        run: Option<RunId>,
-        /// How often it was received.
-        seen: u64,
-    },
-    /// It is kept in quarantine; the others of the body are stored.
-    Quarantined {
-        /// The error's number.
-        code: &'static str,
-        /// Why.
-        detail: String,
-    },
-}
-
-impl Item {
-    /// The case that holds it.
+impl Intake {
+    /// A door into `store`; runs are decided by `library` and `policy`, and `desk` is told of them.
     #[must_use]
-    pub fn case(&self) -> Option<&CaseId> {
-        match self {
-            Self::Stored { case, .. } => Some(case),
-            Self::Quarantined { .. } => None,
-        }
+    pub fn new(
+        store: Store,
+        library: Arc<Library>,
+        policy: Policy,
+        clock: Arc<dyn Clock>,
+        ids: Arc<Ids>,
+        desk: Desk,
+    ) -> Self {
+        Self { store, library, policy, clock, ids, desk }
     }
 }
 
-/// A body that was not taken.
-#[derive(Debug, Error)]
-pub enum IntakeError {
-    /// It can't be read; its bytes are in quarantine.
-    #[error("{code}: {reason}")]
-    Rejected {
-        /// The error's number.
-        code: Code,
-        /// Why, in words.
-        reason: String,
-    },
-    /// The store did not confirm the write: the sender must send it again.
-    #[error("{detail}")]
-    NotStored {
-        /// What a sender may read.
-        detail: String,
-        /// What the log may read.
-        #[source]
-        cause: StoreError,
-    },
-}
-
-/// Takes `raw`, which came through the door `source`. `Ok` means that all of it is on disk.
+/// Takes what arrived: when this returns `Ok`, every finding in it is on disk and in a case, and
+/// everything else in it is in quarantine.
 ///
 /// # Errors
-/// When it can't be read (it is in quarantine then), or when the store did not confirm a write.
+/// [`IntakeError::NotStored`] when the store did not confirm: nothing may be acknowledged, and the
+/// sender is to send again. [`IntakeError::Refused`] when there is no finding in it: it is in
+/// quarantine.
 pub async fn accept(intake: &Intake, raw: Vec<u8>, source: &str) -> Result<Answer, IntakeError> {
     let findings = match recognise(&raw) {
         Recognised::Ignored { reason } => {
-            tracing::info!(source, reason, "an event was ignored");
-            return Ok(Answer { items: vec![], ignored: Some(reason) });
+            tracing::info!(source, reason, "a message that is no finding was acknowledged");
+            return Ok(Answer { ignored: Some(reason), ..Answer::default() });
         }
-        Recognised::Rejected(rejection) => {
-            quarantine(intake, &raw, &rejection, source).await?;
-            let Rejection { code, reason, .. } = rejection;
-            return Err(IntakeError::Rejected { code, reason });
-        }
+        Recognised::Rejected(rejection) => return Err(quarantine(intake, &raw, &rejection, source).await?.into()),
         Recognised::Findings(findings) => findings,
     };
-    let total = findings.len();
-    let raw = raw.as_slice();
-    let results: Vec<Result<Item, StoreError>> = stream::iter(findings)
-        .map(|finding| async move {
-            match finding {
-                Ok(finding) => admit::admit(intake, finding, raw, source).await,
-                Err(rejection) => {
-                    store_quarantine(intake, raw, &rejection, source).await?;
-                    let Rejection { code, reason, .. } = rejection;
-                    Ok(Item::Quarantined { code: code.number, detail: reason })
-                }
-            }
-        })
-        .buffered(TOGETHER_MAX)
-        .collect()
-        .await;
-    intake.desk.wake();
-
-    let stored = results.iter().filter(|result| result.is_ok()).count();
-    let items = results.into_iter().collect::<Result<Vec<_>, _>>().map_err(|cause| {
-        let detail = format!("{stored} of {total} findings are stored; send all of them again");
-        IntakeError::NotStored { detail, cause }
-    })?;
-    // A body of which nothing could be read is refused like a single bad finding.
-    let readable = items.iter().any(|item| item.case().is_some());
-    match items.first() {
-        Some(Item::Quarantined { code, detail }) if !readable => Err(IntakeError::Rejected {
-            code: Code::find(code).unwrap_or(Code::NOT_A_FINDING),
-            reason: detail.clone(),
-        }),
-        _ => Ok(Answer { items, ignored: None }),
+    let mut answer = Answer::default();
+    for finding in findings.into_iter().take(FINDINGS_MAX) {
+        match finding {
+            Ok(finding) => answer.findings.push(admit::admit(intake, finding, &raw, source).await?),
+            Err(rejection) => answer.rejected.push(quarantine(intake, &raw, &rejection, source).await?),
+        }
+    }
+    if answer.findings.iter().any(|admitted| admitted.run.is_some()) {
+        intake.desk.wake();
+    }
+    match (answer.findings.is_empty(), answer.rejected.first()) {
+        (true, Some(refused)) => Err(refused.clone().into()),
+        _ => Ok(answer),
     }
 }
 
@@ -172,22 +83,9 @@ async fn quarantine(
     raw: &[u8],
     rejection: &Rejection,
     source: &str,
-) -> Result<(), IntakeError> {
-    store_quarantine(intake, raw, rejection, source).await.map_err(|cause| {
-        let detail = "the document could not be kept; send it again".to_owned();
-        IntakeError::NotStored { detail, cause }
-    })
-}
-
-async fn store_quarantine(
-    intake: &Intake,
-    raw: &[u8],
-    rejection: &Rejection,
-    source: &str,
-) -> Result<(), StoreError> {
-    let code = rejection.code.number;
+) -> Result<Refused, IntakeError> {
     let now = intake.clock.now();
-    let digest = intake.store.quarantine(raw, &rejection.reason, code, source, now).await?;
-    tracing::warn!(source, code, raw = %digest, reason = rejection.reason, "quarantined");
-    Ok(())
+    let digest = intake.store.quarantine(raw, &rejection.reason, rejection.code.number, source, now).await?;
+    tracing::warn!(source, code = rejection.code.number, raw = %digest, reason = rejection.reason, "what arrived is in quarantine");
+    Ok(Refused { code: rejection.code, reason: rejection.reason.clone(), raw: digest })
 }

@@ -1,0 +1,127 @@
+//! A whole deployment inside a test: a real store in a temporary folder, the sandbox or any other
+//! cloud, a clock of its own. Only tests use it; what is finished here has every chain verified.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::Notify;
+
+use crate::action::{Forensics, Settings};
+use crate::clock::{Clock, ManualClock};
+use crate::cloud::Cloud;
+use crate::id::{AccountId, CaseId, Ids};
+use crate::intake::{self, Intake};
+use crate::notify::Channels;
+use crate::routing::Policy;
+use crate::run::{Desk, Env, Limits, run_until_idle};
+use crate::runbook::{Evaluator, Library};
+use crate::store::{CaseFilter, Store};
+use crate::timeline::{Entry, verify};
+
+/// What differs between labs.
+pub struct LabSettings {
+    pub allowed: BTreeSet<AccountId>,
+    pub forensics: Option<AccountId>,
+    pub confirm_findings: bool,
+    pub protected_tag: String,
+    pub targets_per_run: u32,
+    pub library: Library,
+}
+
+impl Default for LabSettings {
+    fn default() -> Self {
+        Self {
+            allowed: BTreeSet::new(),
+            forensics: None,
+            confirm_findings: false,
+            protected_tag: "tourniquet:protected".to_owned(),
+            targets_per_run: 20,
+            library: Library::embedded().unwrap(),
+        }
+    }
+}
+
+/// A deployment.
+pub struct Lab {
+    pub env: Arc<Env>,
+    pub desk: Desk,
+    pub clock: ManualClock,
+    intake: Intake,
+    _folder: tempfile::TempDir,
+}
+
+impl Lab {
+    pub async fn new(cloud: Arc<dyn Cloud>, clock: ManualClock, settings: LabSettings) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", folder.path().join("lab.db").display());
+        let store = Store::open(&url).await.unwrap();
+        let library = Arc::new(settings.library);
+        let ids = Arc::new(Ids::counted());
+        let forensics = settings.forensics.map(|account| Forensics {
+            account,
+            kms_key: "alias/tourniquet-forensics".to_owned(),
+            transfer_kms_key: "alias/tourniquet-transfer".to_owned(),
+        });
+        let env = Arc::new(Env {
+            store: store.clone(),
+            cloud,
+            clock: Arc::new(clock.clone()),
+            ids: Arc::clone(&ids),
+            evaluator: Evaluator::new(1).unwrap(),
+            library: Arc::clone(&library),
+            notifier: Channels::new(&BTreeMap::new()).unwrap(),
+            settings: Settings { forensics, protected_roles: BTreeSet::from(["responder".to_owned()]) },
+            limits: Limits {
+                allowed_accounts: settings.allowed.clone(),
+                targets_per_run: settings.targets_per_run,
+                protected_tag: settings.protected_tag,
+                confirm_findings: settings.confirm_findings,
+            },
+            owner: "lab".to_owned(),
+            compiled: Mutex::new(BTreeMap::new()),
+        });
+        let desk = Desk::new(Arc::clone(&env), Arc::new(Notify::new()));
+        let policy = Policy {
+            allowed_accounts: settings.allowed,
+            account_modes: BTreeMap::new(),
+            fallback: Some("observe".parse().unwrap()),
+        };
+        let intake = Intake::new(store, library, policy, Arc::new(clock.clone()), ids, desk.clone());
+        Self { env, desk, clock, intake, _folder: folder }
+    }
+
+    /// Delivers a finding and returns its case.
+    pub async fn deliver(&self, finding: &str) -> CaseId {
+        let answer = intake::accept(&self.intake, finding.as_bytes().to_vec(), "lab").await.unwrap();
+        answer.findings.first().expect("a finding").case.clone()
+    }
+
+    /// Drives all runs until only people are waited for.
+    pub async fn settle(&self) {
+        let clock = self.clock.clone();
+        let skip = |at| {
+            let wait = clock.now().duration_until(at);
+            clock.advance(wait.try_into().unwrap_or_default());
+        };
+        run_until_idle(&self.env, skip).await.unwrap();
+    }
+
+    /// A case's entries.
+    pub async fn entries(&self, case: &CaseId) -> Vec<Entry> {
+        let stored = self.env.store.entries(case, 0, 100_000).await.unwrap();
+        stored.iter().map(|stored| Entry::parse(&stored.bytes).unwrap()).collect()
+    }
+
+    /// Verifies every chain and closes the store.
+    pub async fn finish(self) {
+        let cases = self.env.store.cases(CaseFilter::default(), None, 1_000).await.unwrap();
+        for case in cases.items {
+            let stored = self.env.store.entries(&case.id, 0, 100_000).await.unwrap();
+            let head = self.env.store.head(&case.id).await.unwrap();
+            let entries = stored.iter().map(|stored| (stored.bytes.as_slice(), Some(&stored.hash)));
+            let report = verify(&case.id, entries, head.as_ref());
+            assert!(report.is_valid(), "{}: {:?}", case.id, report.faults);
+        }
+        self.env.store.close().await;
+    }
+}

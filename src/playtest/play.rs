@@ -1,0 +1,115 @@
+//! Playing a case, and comparing.
+
+use std::sync::Arc;
+
+use super::file::CaseFile;
+use super::render;
+use crate::case::Status;
+use crate::clock::{Clock, ManualClock};
+use crate::cloud::sandbox::{Sandbox, World};
+use crate::id::{AccountId, CaseId};
+use crate::routing::Mode;
+use crate::lab::{Lab, LabSettings};
+use crate::store::Decide;
+
+/// What came of a case.
+pub struct Played {
+    pub runbook: String,
+    pub status: Status,
+    pub timeline: String,
+    sandbox: Sandbox,
+}
+
+/// Plays the case to its end.
+pub async fn play(case: &CaseFile) -> Played {
+    let clock = ManualClock::self_advancing(case.at);
+    let world = World::build(&case.scenario, clock.now()).unwrap();
+    let sandbox = Sandbox::new(world, Arc::new(clock.clone()));
+    let settings = LabSettings {
+        allowed: case.allowed.iter().cloned().collect(),
+        forensics: case.forensics.clone(),
+        ..LabSettings::default()
+    };
+    let lab = Lab::new(Arc::new(sandbox.clone()), clock, settings).await;
+    let mut opened: Option<CaseId> = None;
+    for finding in &case.findings {
+        let accepted = lab.deliver(finding).await;
+        opened.get_or_insert(accepted);
+    }
+    lab.settle().await;
+    for decision in &case.decisions {
+        let pending = lab.env.store.approvals_pending().await.unwrap();
+        let asked = pending.first().expect("a decision stands in the file, and nobody is asked");
+        let decide = Decide {
+            approval: asked.id.clone(),
+            by: decision.by.clone(),
+            grant: decision.approve,
+            reason: "as the case file says".to_owned(),
+            hash: asked.hash.clone(),
+            at: lab.clock.now(),
+        };
+        lab.desk.decide(decide).await.unwrap();
+        lab.settle().await;
+    }
+    let opened = opened.expect("a finding opens a case");
+    let runs = lab.env.store.runs_of(&opened).await.unwrap();
+    if case.undo {
+        let acted = runs.iter().find(|run| run.mode != Mode::Observe).expect("a run that acts");
+        lab.desk.undo(&acted.id, "undoer".to_owned(), true).await.unwrap();
+        lab.settle().await;
+    }
+    let row = lab.env.store.case(&opened).await.unwrap().unwrap();
+    let played = Played {
+        runbook: runs.first().map(|run| run.runbook.to_string()).unwrap_or_default(),
+        status: row.status,
+        timeline: render::timeline(&lab.entries(&opened).await, case.at),
+        sandbox,
+    };
+    lab.finish().await;
+    played
+}
+
+/// What is not as the file says.
+pub fn differences(case: &CaseFile, played: &Played, timeline: bool) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut check = |what: &str, is: String, expected: String| {
+        if is != expected {
+            found.push(format!("{what} is {is}, expected {expected}"));
+        }
+    };
+    let expect = &case.expect;
+    check("the runbook", played.runbook.clone(), expect.runbook.clone());
+    check("the status", played.status.label().to_owned(), expect.status.clone());
+    let world = played.sandbox.snapshot_world();
+    check("the number of mutations", world.mutations.len().to_string(), expect.mutations.to_string());
+    let attacker = played.sandbox.attacker();
+    let (account, region) = home(case);
+    for (keys, allowed) in [(&expect.denied, false), (&expect.working, true)] {
+        for key in keys {
+            let verdict = attacker.can_call(&account, key);
+            check(&format!("{key} may call"), verdict.allowed.to_string(), allowed.to_string());
+        }
+    }
+    for (instances, allowed) in [(&expect.cut_off, false), (&expect.connected, true)] {
+        for instance in instances {
+            let verdict = attacker.can_reach_out(&account, &region, instance);
+            check(&format!("{instance} reaches out"), verdict.allowed.to_string(), allowed.to_string());
+        }
+    }
+    if timeline && played.timeline != expect.timeline {
+        let lines = played.timeline.lines().zip(expect.timeline.lines().chain(std::iter::repeat("")));
+        for (is, expected) in lines.filter(|(is, expected)| is != expected).take(5) {
+            found.push(format!("timeline: {is:?}, expected {expected:?}"));
+        }
+        let (is, expected) = (played.timeline.lines().count(), expect.timeline.lines().count());
+        if is != expected {
+            found.push(format!("the timeline has {is} lines, expected {expected}"));
+        }
+    }
+    found
+}
+
+fn home(case: &CaseFile) -> (AccountId, crate::id::Region) {
+    let account = case.scenario.account.first().expect("a scenario has an account");
+    (account.id.clone(), account.region.clone())
+}

@@ -1,0 +1,120 @@
+//! Asking a person: an intent without a call, whose outcome is a decision.
+//!
+//! What is approved is bound by a hash; the decision itself is written by the [`super::Desk`].
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use super::execute::{Executor, StepRun, failed, succeeded};
+use super::journal::{Ask, PLAN_STEP};
+use super::replay::StepLog;
+use crate::error::Code;
+use crate::id::Digest;
+use crate::store::{ApprovalRow, ApprovalState, Effect, StoreError};
+
+/// How long a question stays open where the runbook says nothing: a night and a morning.
+pub const APPROVAL_WAIT: SignedDuration = SignedDuration::from_hours(12);
+
+/// The longest that a question may stay open.
+pub const APPROVAL_WAIT_MAX: SignedDuration = SignedDuration::from_hours(24 * 7);
+
+/// What became of a question.
+pub enum Answer {
+    /// It is asked now, or still open.
+    Open(StepRun),
+    /// Yes: by whom.
+    Granted(Vec<Value>),
+    /// No, or too late: why.
+    Refused(String),
+}
+
+/// A question.
+pub struct Question<'a> {
+    /// The step's key, or [`PLAN_STEP`].
+    pub step: &'a str,
+    /// In words.
+    pub text: &'a str,
+    /// What is approved.
+    pub hash: Digest,
+    /// How many must say yes.
+    pub quorum: u32,
+    /// For how long it stays open.
+    pub within: SignedDuration,
+}
+
+/// Asks, or looks what was answered.
+///
+/// # Errors
+/// When the store can't be read.
+pub async fn ask(executor: &Executor<'_>, question: &Question<'_>) -> Result<Answer, StoreError> {
+    let now = executor.env.clock.now();
+    let asked = executor.env.store.approvals_of(&executor.run.id).await?;
+    let Some(row) = asked.into_iter().find(|row| row.step == question.step) else {
+        let expires_at = now.checked_add(question.within.min(APPROVAL_WAIT_MAX)).ok();
+        let approval = executor.env.ids.approval(executor.env.clock.as_ref());
+        let ask = Ask {
+            approval: &approval,
+            question: question.text,
+            hash: &question.hash,
+            quorum: question.quorum,
+            expires_at,
+        };
+        let drafts = vec![executor.writer.asked(now, question.step, &ask)];
+        let row = ApprovalRow {
+            id: approval.clone(),
+            case: executor.run.case.clone(),
+            run: executor.run.id.clone(),
+            step: question.step.to_owned(),
+            question: question.text.to_owned(),
+            hash: question.hash.clone(),
+            quorum: question.quorum,
+            requested_by: executor.run.requested_by.clone(),
+            requested_at: now,
+            expires_at,
+            state: ApprovalState::Pending,
+            decisions: vec![],
+        };
+        let effects = vec![Effect::OpenApproval(row)];
+        return Ok(Answer::Open(StepRun::Parked { wake_at: expires_at, asks: true, drafts, effects }));
+    };
+    Ok(match row.state {
+        ApprovalState::Granted if row.hash == question.hash => Answer::Granted(row.decisions),
+        ApprovalState::Granted => Answer::Refused("what was approved is not what would be done now".to_owned()),
+        ApprovalState::Denied => Answer::Refused("a person said no".to_owned()),
+        ApprovalState::Expired => Answer::Refused("nobody answered in time".to_owned()),
+        ApprovalState::Pending if row.expires_at.is_some_and(|at| at <= now) => {
+            executor.write(vec![], vec![Effect::Expire { approval: row.id.clone(), at: now }]).await?;
+            Answer::Refused("nobody answered in time".to_owned())
+        }
+        ApprovalState::Pending => {
+            let wake_at: Option<Timestamp> = row.expires_at;
+            Answer::Open(StepRun::Parked { wake_at, asks: true, drafts: vec![], effects: vec![] })
+        }
+    })
+}
+
+/// The runbook's `approve(question, #{quorum, within})`.
+///
+/// # Errors
+/// When the store can't be read or written.
+pub async fn perform(executor: &Executor<'_>, step: &StepLog) -> Result<StepRun, StoreError> {
+    let text = step.args.get("question").and_then(Value::as_str).unwrap_or_default();
+    let quorum = step.args.get("quorum").and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok()).unwrap_or(1);
+    let within = step.args.get("within_seconds").and_then(Value::as_i64).map_or(APPROVAL_WAIT, SignedDuration::from_secs);
+    let bound = json!({
+        "run": executor.run.id,
+        "runbook": executor.run.hash,
+        "params": executor.run.params,
+        "step": step.key,
+        "args": step.args,
+    });
+    let hash = Digest::of(bound.to_string().as_bytes());
+    let question = Question { step: step.key.as_str(), text, hash, quorum: quorum.max(1), within };
+    debug_assert_ne!(question.step, PLAN_STEP, "the plan has its own question");
+    let end = match ask(executor, &question).await? {
+        Answer::Open(parked) => return Ok(parked),
+        Answer::Granted(decisions) => succeeded(step, json!({"approved": true, "decisions": decisions})),
+        Answer::Refused(reason) => failed(step, Code::APPROVAL_DENIED, "denied", &reason),
+    };
+    Ok(StepRun::Ended { end, drafts: vec![], effects: vec![] })
+}

@@ -1,0 +1,421 @@
+//! Everything that a person, or an edge for a person, may ask of runs. All checks are here, so that
+//! API and CLI can't differ.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+use thiserror::Error;
+use tokio::sync::Notify;
+
+use super::Env;
+use super::execute::Executor;
+use super::journal::Writer;
+use super::lease::Lease;
+use super::script::Script;
+use super::start::{self, StartError};
+use crate::action::ParamKind;
+use crate::error::Code;
+use crate::id::{AccountId, CaseId, Digest, Region, RunId, RunbookName};
+use crate::routing::Mode;
+use crate::runbook::{Facts, HOST_API, Header};
+use crate::store::{
+    ApprovalRow, CaseRow, Commit, Decide, Effect, Fence, NewCase, NewRun, RunKind, RunRow, StoreError,
+};
+use crate::timeline::{Actor, Draft, Kind};
+
+/// Characters of a note or a reason.
+pub const TEXT_MAX: usize = 4_000;
+
+/// What a person can ask.
+#[derive(Clone)]
+pub struct Desk {
+    env: Arc<Env>,
+    hint: Arc<Notify>,
+}
+
+/// A run that a person wants.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StartRun {
+    /// The case; `None` opens one.
+    pub case: Option<CaseId>,
+    /// The runbook.
+    pub runbook: RunbookName,
+    /// Its parameters, unchecked.
+    pub params: Map<String, Value>,
+    /// How far it may go.
+    pub mode: Mode,
+    /// The account; `None`: the case's.
+    pub account: Option<AccountId>,
+    /// The Region; `None`: the case's.
+    pub region: Option<Region>,
+    /// Who asks.
+    pub by: String,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+/// A request that was not carried out.
+#[derive(Debug, Error)]
+#[error("{code}: {detail}")]
+pub struct DeskError {
+    /// Its number.
+    pub code: Code,
+    /// What a client may read.
+    pub detail: String,
+    /// What the log may read.
+    #[source]
+    pub cause: Option<StoreError>,
+}
+
+impl DeskError {
+    fn new(code: Code, detail: impl Into<String>) -> Self {
+        Self { code, detail: detail.into(), cause: None }
+    }
+}
+
+impl From<StoreError> for DeskError {
+    fn from(error: StoreError) -> Self {
+        let (code, detail) = match &error {
+            StoreError::NotFound => (Code::NOT_FOUND, "nothing with this id exists".to_owned()),
+            StoreError::Conflict(words) => (Code::CONFLICT, words.clone()),
+            StoreError::Unavailable(_) => (Code::UNAVAILABLE, "the database did not confirm the write".to_owned()),
+            StoreError::Illegal(illegal) => (Code::CONFLICT, illegal.to_string()),
+            _ => (Code::INTERNAL, "the request could not be carried out".to_owned()),
+        };
+        Self { code, detail, cause: Some(error) }
+    }
+}
+
+impl From<StartError> for DeskError {
+    fn from(error: StartError) -> Self {
+        match error {
+            StartError::Store(error) => error.into(),
+            StartError::Halt { code, reason } => Self::new(code, reason),
+        }
+    }
+}
+
+/// A request whose parts were checked.
+struct Checked {
+    case: Option<CaseRow>,
+    account: AccountId,
+    region: Region,
+    resource: Option<String>,
+    new: NewRun,
+}
+
+impl Desk {
+    /// A desk over `env`; `hint` wakes the driver.
+    #[must_use]
+    pub fn new(env: Arc<Env>, hint: Arc<Notify>) -> Self {
+        Self { env, hint }
+    }
+
+    /// Tells the driver that there may be work.
+    pub fn wake(&self) {
+        self.hint.notify_one();
+    }
+
+    /// Starts a runbook by hand.
+    ///
+    /// # Errors
+    /// When the runbook, a parameter, the account or the case does not fit; nothing is started then.
+    pub async fn start(&self, request: StartRun) -> Result<RunRow, DeskError> {
+        let by = request.by.clone();
+        let reason = request.reason.clone();
+        let checked = self.check(request).await?;
+        let now = self.env.clock.now();
+        let run = checked.new.id.clone();
+        let (case, mut effects) = match &checked.case {
+            Some(case) => (case.id.clone(), vec![]),
+            None => {
+                let case = self.env.ids.case(self.env.clock.as_ref());
+                let open = NewCase {
+                    at: now,
+                    by: Actor::Person(by.clone()),
+                    title: format!("{} started by hand", checked.new.runbook),
+                    finding_type: "manual".to_owned(),
+                    severity: None,
+                    account: Some(checked.account.clone()),
+                    region: Some(checked.region.clone()),
+                    resource: checked.resource.clone(),
+                    // Nothing joins it: a person knows what they started it for.
+                    correlation: format!("manual/{case}"),
+                };
+                (case, vec![Effect::OpenCase(open)])
+            }
+        };
+        let mut entries = vec![];
+        if let Some(reason) = reason.filter(|reason| !reason.is_empty()) {
+            entries.push(note(now, &by, &bounded(&reason)?));
+        }
+        effects.push(Effect::CreateRun(checked.new));
+        self.env.store.commit(Commit { case, fence: None, entries, effects }).await?;
+        self.wake();
+        self.run(&run).await
+    }
+
+    /// What a run would change now, in words; nothing is written and nothing is changed.
+    ///
+    /// # Errors
+    /// As [`Desk::start`], and when the script fails.
+    pub async fn plan(&self, mut request: StartRun) -> Result<Value, DeskError> {
+        request.mode = Mode::Observe;
+        let checked = self.check(request).await?;
+        let new = checked.new;
+        let case = match &checked.case {
+            Some(case) => case.id.clone(),
+            None => self.env.ids.case(self.env.clock.as_ref()),
+        };
+        let run = row(&new, case, self.env.clock.now());
+        let facts = match &checked.case {
+            Some(_) => start::facts(&self.env, &run).await?,
+            None => json!({"id": run.case, "account": run.account, "region": run.region, "finding": null}),
+        };
+        let runbook = self
+            .env
+            .compiled(&new.runbook, &new.hash, &new.source)
+            .map_err(|error| DeskError::new(Code::RUNBOOK_SYNTAX, error))?;
+        let params = new.params.as_object().cloned().unwrap_or_default();
+        let script = Script::Runbook(runbook, Arc::new(Facts { case: facts, params, mode: Mode::Observe }));
+        let fence = Fence { run: run.id.clone(), owner: self.env.owner.clone(), epoch: 0 };
+        let lease = Lease::new(fence, self.env.clock.monotonic());
+        let writer = Writer::new(run.id.clone());
+        let changed = std::collections::BTreeSet::new();
+        let executor = Executor { env: &self.env, run: &run, lease: &lease, writer: &writer, changed: &changed };
+        let changes = super::plan::pass(&executor, &script).await.map_err(|error| DeskError {
+            code: Code::SCRIPT_FAILED,
+            detail: error.message,
+            cause: None,
+        })?;
+        Ok(json!({
+            "runbook": new.runbook,
+            "hash": super::plan::hash(&run, &changes),
+            "account": run.account,
+            "region": run.region,
+            "changes": changes,
+        }))
+    }
+
+    async fn check(&self, request: StartRun) -> Result<Checked, DeskError> {
+        let case = match &request.case {
+            Some(id) => Some(self.env.store.case(id).await?.ok_or(StoreError::NotFound)?),
+            None => None,
+        };
+        let runbook = self.env.library.get(&request.runbook).ok_or_else(|| {
+            DeskError::new(Code::RUNBOOK_UNKNOWN, format!("no runbook is called {}", request.runbook))
+        })?;
+        let mut given = request.params;
+        // What the finding says fills in what was not given.
+        if let Some(id) = &request.case
+            && let Some(document) = self.env.store.finding_document(id).await?
+        {
+            for (name, value) in runbook.header.params_from(&document) {
+                given.entry(name).or_insert(value);
+            }
+        }
+        let params = runbook
+            .header
+            .check_params(given)
+            .map_err(|(name, reason)| DeskError::new(Code::RUNBOOK_PARAMS, format!("parameter {name}: {reason}")))?;
+        let of_case = |what: &str| DeskError::new(Code::BAD_REQUEST, format!("`{what}` is needed: the case has none"));
+        let account = request.account.or_else(|| case.as_ref()?.account.clone()).ok_or_else(|| of_case("account"))?;
+        let region = request.region.or_else(|| case.as_ref()?.region.clone()).ok_or_else(|| of_case("region"))?;
+        if request.mode != Mode::Observe && !self.env.limits.allowed_accounts.contains(&account) {
+            return Err(DeskError::new(
+                Code::GUARD_ACCOUNT,
+                format!("account {account} is not on the allow list; only mode observe is possible there"),
+            ));
+        }
+        let resource = resource(&runbook.header, &params);
+        let target = (request.mode != Mode::Observe).then(|| target(&account, resource.as_deref()));
+        let new = NewRun {
+            id: self.env.ids.run(self.env.clock.as_ref()),
+            kind: RunKind::Runbook,
+            runbook: runbook.name.clone(),
+            hash: runbook.hash.clone(),
+            source: runbook.source.clone(),
+            host_api: HOST_API,
+            mode: request.mode,
+            params: Value::Object(params),
+            account: account.clone(),
+            region: region.clone(),
+            target,
+            requested_by: request.by,
+        };
+        Ok(Checked { case, account, region, resource, new })
+    }
+
+    /// A person's decision on an approval.
+    ///
+    /// # Errors
+    /// When it is not open any more, the hash differs, or this person may not decide.
+    pub async fn decide(&self, mut decide: Decide) -> Result<ApprovalRow, DeskError> {
+        decide.at = self.env.clock.now();
+        decide.reason = bounded(&decide.reason)?;
+        if decide.reason.is_empty() {
+            return Err(DeskError::new(Code::BAD_REQUEST, "`reason` is needed: the timeline says why"));
+        }
+        let row = self.env.store.approval(&decide.approval).await?.ok_or(StoreError::NotFound)?;
+        let approval = row.id.clone();
+        let body = json!({
+            "run": row.run,
+            "step": format!("{}@{}", row.step, decide.by),
+            "approval": row.id,
+            "decision": if decide.grant { "approve" } else { "deny" },
+            "hash": decide.hash,
+            "by": decide.by,
+            "reason": decide.reason,
+        });
+        let entry = Draft::new(decide.at, Actor::Person(decide.by.clone()), Kind::ApprovalDecided, body);
+        let effects = vec![Effect::Decide(decide)];
+        self.env.store.commit(Commit { case: row.case, fence: None, entries: vec![entry], effects }).await?;
+        self.wake();
+        self.env.store.approval(&approval).await?.ok_or_else(|| StoreError::NotFound.into())
+    }
+
+    /// Takes a run's changes back, as a run of its own. `revive`: also what keeps stolen credentials
+    /// out.
+    ///
+    /// # Errors
+    /// When the run is not over, was taken back before, or is an undo itself.
+    pub async fn undo(&self, run: &RunId, by: String, revive: bool) -> Result<RunRow, DeskError> {
+        let of = self.run(run).await?;
+        let refuse = |detail: &str| Err(DeskError::new(Code::CONFLICT, detail));
+        if of.kind == RunKind::Undo {
+            return refuse("an undo is not taken back; start the runbook again");
+        }
+        if of.mode == Mode::Observe {
+            return refuse("the run only observed; there is nothing to take back");
+        }
+        if !of.state.is_over() {
+            return refuse("the run is not over yet");
+        }
+        if of.released {
+            return refuse("the run was taken back before");
+        }
+        let others = self.env.store.runs_of(&of.case).await?;
+        let under_way = others.iter().any(|other| {
+            other.kind == RunKind::Undo
+                && !other.state.is_over()
+                && other.params.get("of").and_then(Value::as_str) == Some(of.id.as_str())
+        });
+        if under_way {
+            return refuse("an undo of this run is under way");
+        }
+        let new = NewRun {
+            id: self.env.ids.run(self.env.clock.as_ref()),
+            kind: RunKind::Undo,
+            runbook: of.runbook.clone(),
+            hash: of.hash.clone(),
+            source: String::new(),
+            host_api: HOST_API,
+            mode: Mode::Contain,
+            params: json!({"of": of.id, "revive": revive}),
+            account: of.account.clone(),
+            region: of.region.clone(),
+            target: of.target.clone(),
+            requested_by: by,
+        };
+        let id = new.id.clone();
+        let effects = vec![Effect::CreateRun(new)];
+        self.env.store.commit(Commit { case: of.case, fence: None, entries: vec![], effects }).await?;
+        self.wake();
+        self.run(&id).await
+    }
+
+    /// A person closes a case.
+    ///
+    /// # Errors
+    /// When a run is under way or the case does not exist.
+    pub async fn close_case(&self, case: &CaseId, by: String, reason: &str) -> Result<CaseRow, DeskError> {
+        let reason = bounded(reason)?;
+        if reason.is_empty() {
+            return Err(DeskError::new(Code::BAD_REQUEST, "`reason` is needed: the timeline says why"));
+        }
+        if self.env.store.runs_of(case).await?.iter().any(|run| !run.state.is_over()) {
+            return Err(DeskError::new(Code::CONFLICT, "a run of this case is not over yet"));
+        }
+        let entries = vec![note(self.env.clock.now(), &by, &format!("closed: {reason}"))];
+        let effects = vec![Effect::CloseCase { closed: true }];
+        self.env.store.commit(Commit { case: case.clone(), fence: None, entries, effects }).await?;
+        self.env.store.case(case).await?.ok_or_else(|| StoreError::NotFound.into())
+    }
+
+    /// A person writes a note into a case's timeline.
+    ///
+    /// # Errors
+    /// When it is empty, too long, or the case does not exist.
+    pub async fn note(&self, case: &CaseId, by: String, text: &str) -> Result<(), DeskError> {
+        let text = bounded(text)?;
+        if text.is_empty() {
+            return Err(DeskError::new(Code::BAD_REQUEST, "`text` is empty"));
+        }
+        self.env.store.case(case).await?.ok_or(StoreError::NotFound)?;
+        let entries = vec![note(self.env.clock.now(), &by, &text)];
+        self.env.store.commit(Commit { case: case.clone(), fence: None, entries, effects: vec![] }).await?;
+        Ok(())
+    }
+
+    async fn run(&self, run: &RunId) -> Result<RunRow, DeskError> {
+        self.env.store.run(run).await?.ok_or_else(|| StoreError::NotFound.into())
+    }
+}
+
+fn note(at: jiff::Timestamp, by: &str, text: &str) -> Draft {
+    Draft::new(at, Actor::Person(by.to_owned()), Kind::NoteAdded, json!({"text": text, "by": by}))
+}
+
+fn bounded(text: &str) -> Result<String, DeskError> {
+    let text = text.trim();
+    if text.chars().count() > TEXT_MAX {
+        return Err(DeskError::new(Code::BAD_REQUEST, format!("a text has at most {TEXT_MAX} characters")));
+    }
+    Ok(text.to_owned())
+}
+
+/// What runs exclude each other by: `account/type/id`; a runbook without a target excludes nothing
+/// but itself.
+fn target(account: &AccountId, resource: Option<&str>) -> String {
+    format!("{account}/{}", resource.unwrap_or("account/whole"))
+}
+
+/// The resource that a runbook's parameters name, as `type/id`: the first that names one.
+fn resource(header: &Header, params: &Map<String, Value>) -> Option<String> {
+    header.params.iter().find_map(|param| {
+        let kind = match param.kind {
+            ParamKind::InstanceId => "instance",
+            ParamKind::RoleName => "role",
+            ParamKind::UserName => "user",
+            ParamKind::AccessKeyId => "access-key",
+            _ => return None,
+        };
+        Some(format!("{kind}/{}", params.get(&param.name)?.as_str()?))
+    })
+}
+
+/// The row that `new` would become, for a plan that is never stored.
+fn row(new: &NewRun, case: CaseId, now: jiff::Timestamp) -> RunRow {
+    RunRow {
+        id: new.id.clone(),
+        case,
+        kind: new.kind,
+        runbook: new.runbook.clone(),
+        hash: Digest::of(new.source.as_bytes()),
+        host_api: new.host_api,
+        mode: new.mode,
+        state: crate::case::RunState::Running,
+        params: new.params.clone(),
+        account: new.account.clone(),
+        region: new.region.clone(),
+        target: new.target.clone(),
+        requested_by: new.requested_by.clone(),
+        requested_at: now,
+        wake_at: None,
+        contained: false,
+        asks: false,
+        released: false,
+        attempts: 1,
+        summary: None,
+    }
+}

@@ -1,0 +1,76 @@
+//! What every run needs, in one place: the seams and the deployment's limits.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+
+use crate::action::Settings;
+use crate::clock::Clock;
+use crate::cloud::Cloud;
+use crate::id::{AccountId, Digest, Ids, RunbookName};
+use crate::notify::Notifier;
+use crate::runbook::{Evaluator, Library, Runbook, compile};
+use crate::store::Store;
+
+/// Compiled scripts that are kept: more than a deployment has runbooks, and about 100 KB each.
+const COMPILED_MAX: usize = 64;
+
+/// The seams and settings of a process.
+pub struct Env {
+    /// The store.
+    pub store: Store,
+    /// AWS, or its twin.
+    pub cloud: Arc<dyn Cloud>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// New ids.
+    pub ids: Arc<Ids>,
+    /// The script threads.
+    pub evaluator: Evaluator,
+    /// The runbooks of this process; runs use their pinned source.
+    pub library: Arc<Library>,
+    /// Where messages go.
+    pub notifier: Arc<dyn Notifier>,
+    /// What actions need to know.
+    pub settings: Settings,
+    /// What runs may do.
+    pub limits: Limits,
+    /// Who this process is: the owner of leases. New at every start.
+    pub owner: String,
+    /// Compiled scripts by hash.
+    pub compiled: Mutex<BTreeMap<Digest, Arc<Runbook>>>,
+}
+
+/// What runs may do, whatever scripts ask for.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Limits {
+    /// Accounts in which anything may be changed.
+    pub allowed_accounts: BTreeSet<AccountId>,
+    /// Distinct targets that one run may change.
+    pub targets_per_run: u32,
+    /// A tag (`key`, or `key=value`) that protects its resource.
+    pub protected_tag: String,
+    /// Whether a finding is fetched from GuardDuty before a run acts on it.
+    pub confirm_findings: bool,
+}
+
+impl Env {
+    /// The runbook with exactly this source, compiled once.
+    ///
+    /// # Errors
+    /// The first diagnostic, in words: a pinned source compiled before, so this is a newer engine.
+    pub fn compiled(&self, name: &RunbookName, hash: &Digest, source: &str) -> Result<Arc<Runbook>, String> {
+        let mut cache = self.compiled.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(runbook) = cache.get(hash) {
+            return Ok(Arc::clone(runbook));
+        }
+        let compiled = compile(self.evaluator.engine(), name.clone(), source);
+        let runbook = compiled.map(Arc::new).map_err(|diagnostics| {
+            diagnostics.first().map_or_else(|| "it does not compile".to_owned(), ToString::to_string)
+        })?;
+        if cache.len() >= COMPILED_MAX {
+            cache.pop_first();
+        }
+        cache.insert(hash.clone(), Arc::clone(&runbook));
+        Ok(runbook)
+    }
+}

@@ -1,0 +1,212 @@
+//! What a run writes: the typed bodies of its entries, one constructor each.
+//!
+//! The shapes here are read again by `replay`; a field is added, never renamed.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::change::Change;
+use crate::cloud::{CloudError, Receipt};
+use crate::id::{ApprovalId, Digest, RunId};
+use crate::runbook::{StepFailure, StepKey};
+use crate::timeline::{Actor, Draft, Kind};
+
+/// The step key under which a run's plan is approved.
+pub const PLAN_STEP: &str = "plan";
+
+/// `change.outcome`, without run and step.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// What became of it.
+    pub result: OutcomeResult,
+    /// AWS's answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<Receipt>,
+    /// AWS's refusal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<CloudError>,
+    /// Calls made.
+    pub attempts: u32,
+    /// From the first call to the last answer, in milliseconds.
+    pub millis: u64,
+}
+
+/// What became of a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OutcomeResult {
+    /// AWS confirmed it.
+    Ok,
+    /// A look after a lost answer showed that it happened.
+    Observed,
+    /// A look after a lost answer showed that it did not happen.
+    NotHappened,
+    /// AWS refused it.
+    Failed,
+    /// Neither: a person must look.
+    Unknown,
+}
+
+impl OutcomeResult {
+    /// Whether the world has changed.
+    #[must_use]
+    pub fn happened(self) -> bool {
+        matches!(self, Self::Ok | Self::Observed)
+    }
+}
+
+/// How a step ended, as the timeline tells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepResult {
+    /// It did what it should, and a look verified it.
+    Ok,
+    /// It looked and changed nothing: the mode is `observe`.
+    Planned,
+    /// It failed.
+    Failed,
+}
+
+/// `step.finished`, without run and step.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StepEnd {
+    /// The step's name.
+    pub name: String,
+    /// How it ended.
+    pub result: StepResult,
+    /// What the script sees.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<Value>,
+    /// What the script sees, where it is too large for an entry: a blob.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output_blob: Option<Digest>,
+    /// What is raised in the script.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<StepFailure>,
+    /// Changes that were planned, in words, for mode `observe`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub planned: Vec<String>,
+}
+
+/// Writes the entries of one run.
+#[derive(Debug, Clone)]
+pub struct Writer {
+    run: RunId,
+}
+
+impl Writer {
+    /// The writer of `run`.
+    #[must_use]
+    pub fn new(run: RunId) -> Self {
+        Self { run }
+    }
+
+    fn draft(&self, at: Timestamp, kind: Kind, mut body: Value) -> Draft {
+        body["run"] = json!(self.run);
+        Draft::new(at, Actor::Run(self.run.clone()), kind, body)
+    }
+
+    /// The run was claimed for the first time: its facts are pinned.
+    #[must_use]
+    pub fn started(&self, at: Timestamp, facts: &Digest, confirmed: &str) -> Draft {
+        self.draft(at, Kind::RunStarted, json!({"facts": format!("sha256:{facts}"), "finding": confirmed}))
+    }
+
+    /// A plan was made.
+    #[must_use]
+    pub fn plan(&self, at: Timestamp, hash: &Digest, changes: &[String]) -> Draft {
+        self.draft(at, Kind::PlanMade, json!({"hash": hash, "changes": changes}))
+    }
+
+    /// The script asked for a step.
+    #[must_use]
+    pub fn requested(&self, at: Timestamp, step: &StepKey, name: &str, args: &Value, log: &[String]) -> Draft {
+        let mut body = json!({"step": step, "name": name, "args": args});
+        if !log.is_empty() {
+            body["log"] = json!(log);
+        }
+        self.draft(at, Kind::StepRequested, body)
+    }
+
+    /// A change is about to be made.
+    #[must_use]
+    pub fn intent(&self, at: Timestamp, step: &StepKey, n: usize, change: &Change) -> Draft {
+        let body = json!({
+            "step": change_key(step, n),
+            "change": change,
+            "operation": change.operation(),
+            "words": change.words(),
+        });
+        self.draft(at, Kind::ChangeIntent, body)
+    }
+
+    /// What became of a change.
+    #[must_use]
+    pub fn outcome(&self, at: Timestamp, step: &StepKey, n: usize, outcome: &Outcome) -> Draft {
+        let mut body = serde_json::to_value(outcome).unwrap_or_else(|error| json!({"unwritable": error.to_string()}));
+        body["step"] = json!(change_key(step, n));
+        self.draft(at, Kind::ChangeOutcome, body)
+    }
+
+    /// A step ended.
+    #[must_use]
+    pub fn finished(&self, at: Timestamp, step: &StepKey, end: &StepEnd) -> Draft {
+        let mut body = serde_json::to_value(end).unwrap_or_else(|error| json!({"unwritable": error.to_string()}));
+        body["step"] = json!(step);
+        self.draft(at, Kind::StepFinished, body)
+    }
+
+    /// A guard stopped a step.
+    #[must_use]
+    pub fn tripped(&self, at: Timestamp, step: &StepKey, code: &str, reason: &str) -> Draft {
+        self.draft(at, Kind::GuardTripped, json!({"step": step, "code": code, "reason": reason}))
+    }
+
+    /// One chain-of-custody record.
+    #[must_use]
+    pub fn evidence(&self, at: Timestamp, step: &StepKey, n: usize, record: &Value) -> Draft {
+        self.draft(at, Kind::EvidenceRecorded, json!({"step": format!("{step}#evidence{n}"), "evidence": record}))
+    }
+
+    /// A person is asked.
+    #[must_use]
+    pub fn asked(&self, at: Timestamp, step: &str, ask: &Ask<'_>) -> Draft {
+        let body = json!({
+            "step": step,
+            "approval": ask.approval,
+            "question": ask.question,
+            "hash": ask.hash,
+            "quorum": ask.quorum,
+            "expires_at": ask.expires_at.map(|at| at.to_string()),
+        });
+        self.draft(at, Kind::ApprovalRequested, body)
+    }
+
+    /// The run ended.
+    #[must_use]
+    pub fn ended(&self, at: Timestamp, state: &str, summary: &str, contained: bool, open: &[String]) -> Draft {
+        let body = json!({"state": state, "summary": summary, "contained": contained, "open": open});
+        self.draft(at, Kind::RunFinished, body)
+    }
+}
+
+/// A question to a person.
+pub struct Ask<'a> {
+    /// Its id.
+    pub approval: &'a ApprovalId,
+    /// The question, in words.
+    pub question: &'a str,
+    /// What is approved.
+    pub hash: &'a Digest,
+    /// How many must say yes.
+    pub quorum: u32,
+    /// When it closes.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// `<step>#<n>`: a change's place inside its step, from 1.
+#[must_use]
+pub fn change_key(step: &StepKey, n: usize) -> String {
+    format!("{step}#{n}")
+}

@@ -1,0 +1,38 @@
+//! Runs: from a queued row to a verified end, through any number of crashes.
+//!
+//! The driver claims runs; [`drive`] evaluates the script, performs the steps that it asks for and
+//! records what became of them; [`execute`] is the one place where AWS is changed, and only after
+//! the intent is durable. Everything that a person may ask of runs goes through the [`Desk`]. AWS is
+//! named here only through `cloud` and `change`.
+//!
+//! ```text
+//!   Desk ──► store ◄── Driver ── claims ──► drive ──► advance (runbook, pure)
+//!                                             │  ▲
+//!                                     wanted  ▼  │ outcomes
+//!                                          perform: query · action · approve · sleep · notify
+//!                                                     │
+//!                                                  execute: look → guard → intent → call → outcome → look
+//! ```
+
+mod approve;
+mod desk;
+mod drive;
+mod driver;
+mod env;
+mod execute;
+mod guard;
+mod journal;
+mod lease;
+mod perform;
+mod plan;
+mod replay;
+mod script;
+mod settle;
+mod start;
+#[cfg(test)]
+mod tests;
+mod undo;
+
+pub use desk::{Desk, DeskError, StartRun};
+pub use driver::{Driver, DriverHandle, run_until_idle};
+pub use env::{Env, Limits};

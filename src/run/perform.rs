@@ -1,0 +1,139 @@
+//! One step, by its kind: a query, an action, a question, a sleep, a message, or an undo's change.
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use super::approve;
+use super::execute::{Executor, StepRun, failed, look_failed, plan_of, succeeded};
+use super::journal::{StepEnd, StepResult};
+use super::replay::StepLog;
+use super::undo;
+use crate::action::{self, LookError, Params};
+use crate::change::Urgency;
+use crate::error::Code;
+use crate::notify::Message;
+use crate::routing::Mode;
+use crate::store::StoreError;
+
+/// Attempts at a query that is throttled.
+const QUERY_ATTEMPTS_MAX: u32 = 4;
+
+/// Performs a step, or goes on with one that was begun.
+///
+/// # Errors
+/// When the timeline can't be written or the lease is lost.
+pub async fn perform(executor: &Executor<'_>, step: StepLog, mode: Mode) -> Result<StepRun, StoreError> {
+    let observes = mode == Mode::Observe;
+    if let Some(action) = action::find(&step.name) {
+        if observes {
+            return Ok(ended(plan_action(executor, action, &step).await));
+        }
+        let name = step.name.clone();
+        let key = step.key.clone();
+        let run = executor.action(action, step).await?;
+        return Ok(if action.urgency() == Urgency::Description { never_raises(run, &name, key.as_str()) } else { run });
+    }
+    if let Some(query) = action::queries().iter().find(|query| query.name() == step.name) {
+        return Ok(ended(read(executor, *query, &step).await));
+    }
+    match step.name.as_str() {
+        "approve" if observes => {
+            Ok(ended(planned(&step, json!({"approved": true, "planned": true}), "a person would be asked")))
+        }
+        "approve" => approve::perform(executor, &step).await,
+        "sleep" if observes => Ok(ended(planned(&step, Value::Null, "the run would sleep"))),
+        "sleep" => Ok(sleep(executor, &step)),
+        "notify" if observes => Ok(ended(planned(&step, json!({"sent": false}), "a message would be sent"))),
+        "notify" => Ok(ended(notify(executor, &step).await)),
+        undo::RESTORE => undo::restore(executor, step).await,
+        other => {
+            let text = format!("this version of Tourniquet knows no step {other}");
+            Ok(ended(failed(&step, Code::DIVERGED, "unknown", &text)))
+        }
+    }
+}
+
+fn ended(end: StepEnd) -> StepRun {
+    StepRun::Ended { end, drafts: vec![], effects: vec![] }
+}
+
+async fn plan_action(executor: &Executor<'_>, action: &dyn action::Action, step: &StepLog) -> StepEnd {
+    match executor.planned(action, step).await {
+        Ok(verdict) => plan_of(step, &verdict),
+        Err(error) => look_failed(step, &error),
+    }
+}
+
+fn planned(step: &StepLog, output: Value, words: &str) -> StepEnd {
+    StepEnd { result: StepResult::Planned, planned: vec![words.to_owned()], ..succeeded(step, output) }
+}
+
+/// A tag that fails never stops isolation: the failure is in the timeline, and the script sees a
+/// value instead of an error.
+fn never_raises(run: StepRun, name: &str, key: &str) -> StepRun {
+    match run {
+        StepRun::Ended { mut end, drafts, effects } => {
+            if let Some(error) = end.error.take() {
+                tracing::warn!(step = key, name, code = %error.code, "a description step failed; the run goes on");
+                end.output = Some(json!({"failed": error.message, "code": error.code}));
+                end.result = StepResult::Failed;
+            }
+            StepRun::Ended { end, drafts, effects }
+        }
+        parked @ StepRun::Parked { .. } => parked,
+    }
+}
+
+async fn read(executor: &Executor<'_>, query: &dyn action::Query, step: &StepLog) -> StepEnd {
+    let params = match Params::check(query.params(), step.args.as_object().cloned().unwrap_or_default()) {
+        Ok(params) => params,
+        Err(error) => return look_failed(step, &error),
+    };
+    let at = executor.place();
+    let session = executor.session(step.key.as_str(), query.permissions(&at));
+    let mut attempt = 0;
+    loop {
+        attempt += 1;
+        match query.read(session.as_ref(), &at, &params).await {
+            Ok(output) => return succeeded(step, output),
+            Err(LookError::Cloud(error))
+                if attempt < QUERY_ATTEMPTS_MAX
+                    && matches!(
+                        error.class,
+                        crate::cloud::ErrorClass::Throttled
+                            | crate::cloud::ErrorClass::Transient
+                            | crate::cloud::ErrorClass::InDoubt
+                    ) =>
+            {
+                executor.env.clock.sleep(std::time::Duration::from_secs(1 << attempt)).await;
+            }
+            Err(error) => return look_failed(step, &error),
+        }
+    }
+}
+
+fn sleep(executor: &Executor<'_>, step: &StepLog) -> StepRun {
+    let seconds = step.args.get("seconds").and_then(Value::as_i64).unwrap_or(0);
+    let wake_at = step.requested.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX);
+    if executor.env.clock.now() >= wake_at {
+        return ended(succeeded(step, Value::Null));
+    }
+    StepRun::Parked { wake_at: Some(wake_at), asks: false, drafts: vec![], effects: vec![] }
+}
+
+async fn notify(executor: &Executor<'_>, step: &StepLog) -> StepEnd {
+    let text = |name: &str| step.args.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let message = Message {
+        case: executor.run.case.clone(),
+        run: Some(executor.run.id.clone()),
+        text: text("message"),
+    };
+    match executor.env.notifier.send(&text("channel"), &message).await {
+        Ok(delivery) => succeeded(step, json!({"sent": true, "how": delivery.label()})),
+        Err(error) => {
+            tracing::warn!(case = %executor.run.case, run = %executor.run.id, step = %step.key, error = %error, "a notification was not delivered");
+            let output = json!({"sent": false, "reason": error.to_string()});
+            StepEnd { result: StepResult::Failed, ..succeeded(step, output) }
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! The fold: a run's entries, read back into what the driver works with. Pure.
+//!
+//! Live code and recovery use the same fold: what is not in the timeline did not happen.
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+use thiserror::Error;
+
+use super::journal::{Outcome, PLAN_STEP, StepEnd};
+use crate::action::Applied;
+use crate::change::Change;
+use crate::id::{Digest, RunId};
+use crate::runbook::{Recorded, RecordedStep, StepKey};
+use crate::timeline::{Entry, Kind};
+
+/// A run, as its timeline tells it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RunLog {
+    /// The pinned facts' digest, once the run was started.
+    pub facts: Option<Digest>,
+    /// The plan's hash, once it was made.
+    pub plan: Option<Digest>,
+    /// Steps in the order in which they were asked for.
+    pub steps: Vec<StepLog>,
+    /// Whether a guard stopped something.
+    pub tripped: bool,
+}
+
+/// A step.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StepLog {
+    /// Its path.
+    pub key: StepKey,
+    /// What it is.
+    pub name: String,
+    /// What it takes.
+    pub args: Value,
+    /// When it was asked for.
+    pub requested: Timestamp,
+    /// The changes it set out to make, in order.
+    pub changes: Vec<ChangeLog>,
+    /// How it ended.
+    pub end: Option<StepEnd>,
+}
+
+/// A change that was intended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ChangeLog {
+    /// The change.
+    pub change: Change,
+    /// When the intent was written.
+    pub intended: Timestamp,
+    /// What became of it; `None`: not known yet.
+    pub outcome: Option<Outcome>,
+}
+
+/// An entry that does not fit.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("entry {seq} does not fit the run: {reason}")]
+pub struct Unfit {
+    /// Its place.
+    pub seq: u64,
+    /// Why.
+    pub reason: String,
+}
+
+impl RunLog {
+    /// Folds the entries of a case, in order; those of other runs are passed over.
+    ///
+    /// # Errors
+    /// When an entry of this run refers to a step or change that was never asked for.
+    pub fn fold<'a>(run: &RunId, entries: impl IntoIterator<Item = &'a Entry>) -> Result<Self, Unfit> {
+        let mut log = Self::default();
+        for entry in entries {
+            if entry.body.get("run").and_then(Value::as_str) == Some(run.as_str()) {
+                log.take(entry).map_err(|reason| Unfit { seq: entry.seq, reason })?;
+            }
+        }
+        Ok(log)
+    }
+
+    fn take(&mut self, entry: &Entry) -> Result<(), String> {
+        let body = &entry.body;
+        match entry.kind() {
+            Some(Kind::RunStarted) => self.facts = Some(digest(text(body, "facts")?)?),
+            Some(Kind::PlanMade) => self.plan = Some(digest(text(body, "hash")?)?),
+            Some(Kind::StepRequested) => self.steps.push(StepLog {
+                key: step_key(text(body, "step")?)?,
+                name: text(body, "name")?.to_owned(),
+                args: body.get("args").cloned().unwrap_or_default(),
+                requested: entry.at,
+                changes: Vec::new(),
+                end: None,
+            }),
+            Some(Kind::ChangeIntent) => {
+                let (key, n) = change_key(text(body, "step")?)?;
+                let change = parse(body, "change")?;
+                let step = self.step_mut(&key)?;
+                if n != step.changes.len() + 1 {
+                    return Err(format!("change {n} of step {key} is out of order"));
+                }
+                step.changes.push(ChangeLog { change, intended: entry.at, outcome: None });
+            }
+            Some(Kind::ChangeOutcome) => {
+                let (key, n) = change_key(text(body, "step")?)?;
+                let outcome = serde_json::from_value(Value::Object(body.clone())).map_err(|e| e.to_string())?;
+                let step = self.step_mut(&key)?;
+                let change = n.checked_sub(1).and_then(|n| step.changes.get_mut(n));
+                change.ok_or_else(|| format!("change {n} of step {key} was never intended"))?.outcome = Some(outcome);
+            }
+            Some(Kind::StepFinished) => {
+                let key = step_key(text(body, "step")?)?;
+                let end = serde_json::from_value(Value::Object(body.clone())).map_err(|e| e.to_string())?;
+                self.step_mut(&key)?.end = Some(end);
+            }
+            Some(Kind::GuardTripped) => self.tripped = true,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn step_mut(&mut self, key: &StepKey) -> Result<&mut StepLog, String> {
+        self.steps
+            .iter_mut()
+            .find(|step| step.key == *key)
+            .ok_or_else(|| format!("step {key} was never asked for"))
+    }
+
+    /// The step with this key.
+    #[must_use]
+    pub fn step(&self, key: &StepKey) -> Option<&StepLog> {
+        self.steps.iter().find(|step| step.key == *key)
+    }
+
+    /// What the script sees. A step whose output is a blob must have been loaded before.
+    #[must_use]
+    pub fn recorded(&self) -> Recorded {
+        let mut recorded = Recorded::default();
+        for step in &self.steps {
+            recorded.insert(
+                step.key.clone(),
+                RecordedStep {
+                    name: step.name.clone(),
+                    args: step.args.clone(),
+                    outcome: step.end.as_ref().map(|end| match &end.error {
+                        Some(error) => Err(error.clone()),
+                        None => Ok(end.output.clone().unwrap_or_default()),
+                    }),
+                },
+            );
+        }
+        recorded
+    }
+
+    /// Everything that was changed, oldest first, step by step in the order of the intents.
+    pub fn happened(&self) -> impl Iterator<Item = &ChangeLog> {
+        self.steps
+            .iter()
+            .flat_map(|step| &step.changes)
+            .filter(|change| change.outcome.as_ref().is_some_and(|outcome| outcome.result.happened()))
+    }
+}
+
+impl StepLog {
+    /// What this step has changed so far, for its next look: confirmed and not yet settled changes.
+    #[must_use]
+    pub fn applied(&self) -> Vec<Applied> {
+        self.changes
+            .iter()
+            .filter(|change| change.outcome.as_ref().is_none_or(|outcome| outcome.result.happened()))
+            .map(|change| Applied {
+                change: change.change.clone(),
+                receipt: change.outcome.as_ref().and_then(|outcome| outcome.receipt.clone()),
+            })
+            .collect()
+    }
+}
+
+fn text<'a>(body: &'a Map<String, Value>, name: &str) -> Result<&'a str, String> {
+    body.get(name).and_then(Value::as_str).ok_or_else(|| format!("{name} is missing"))
+}
+
+fn parse<T: serde::de::DeserializeOwned>(body: &Map<String, Value>, name: &str) -> Result<T, String> {
+    let value = body.get(name).cloned().unwrap_or_default();
+    serde_json::from_value(value).map_err(|error| format!("{name}: {error}"))
+}
+
+fn digest(text: &str) -> Result<Digest, String> {
+    text.trim_start_matches("sha256:").parse().map_err(|error: crate::id::IdError| error.to_string())
+}
+
+fn step_key(text: &str) -> Result<StepKey, String> {
+    debug_assert_ne!(text, PLAN_STEP, "the plan is no step of the script");
+    text.parse().map_err(|_| format!("{text:?} is no step key"))
+}
+
+fn change_key(text: &str) -> Result<(StepKey, usize), String> {
+    let (key, n) = text.split_once('#').ok_or_else(|| format!("{text:?} is no change key"))?;
+    Ok((step_key(key)?, n.parse().map_err(|_| format!("{text:?} is no change key"))?))
+}

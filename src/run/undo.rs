@@ -1,0 +1,151 @@
+//! Taking a run's changes back: folded per attribute, last to first, compare-and-set.
+//!
+//! The fold keeps the first `before` and the last `after` of an attribute, so that an interface goes
+//! straight back to its original groups and never through the open transition group. What somebody
+//! else has changed since is a reported conflict, never an overwrite.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::execute::{Executor, StepRun, failed, succeeded};
+use super::journal::{Outcome, OutcomeResult};
+use super::replay::{ChangeLog, RunLog, StepLog};
+use super::settle::settle;
+use crate::change::{Change, Inverse, Kind};
+use crate::cloud::{CloudError, Standing, standing};
+use crate::error::Code;
+use crate::store::StoreError;
+
+/// The name of an undo's steps.
+pub const RESTORE: &str = "undo::restore";
+
+/// One attribute that an undo gives back.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Restore {
+    /// What was done to it in sum.
+    pub done: Change,
+    /// Whether containment that keeps stolen credentials out may be taken back, too.
+    pub revive: bool,
+}
+
+impl Restore {
+    /// The arguments of its step.
+    #[must_use]
+    pub fn args(&self) -> Value {
+        json!({"change": self.done, "revive": self.revive})
+    }
+}
+
+/// What a run changed in sum, last change first.
+#[must_use]
+pub fn restores(log: &RunLog, revive: bool) -> Vec<Restore> {
+    let mut folded: Vec<Change> = Vec::new();
+    for ChangeLog { change, .. } in log.happened() {
+        let known = folded.iter().position(|known| {
+            known.at == change.at
+                && known.resource() == change.resource()
+                && std::mem::discriminant(&known.kind) == std::mem::discriminant(&change.kind)
+        });
+        match known.and_then(|at| merge(&folded[at], change).map(|merged| (at, merged))) {
+            Some((at, merged)) => {
+                folded.remove(at);
+                folded.push(merged);
+            }
+            None => folded.push(change.clone()),
+        }
+    }
+    folded.into_iter().rev().map(|done| Restore { done, revive }).collect()
+}
+
+/// Two changes of one attribute as one; `None` where they can't be one.
+fn merge(first: &Change, last: &Change) -> Option<Change> {
+    let kind = match (first.kind.clone(), last.kind.clone()) {
+        (
+            Kind::InterfaceGroups { interface, instance, before, .. },
+            Kind::InterfaceGroups { after, .. },
+        ) => Kind::InterfaceGroups { interface, instance, before, after },
+        (Kind::SnapshotSharing { snapshot, before, .. }, Kind::SnapshotSharing { after, .. }) => {
+            Kind::SnapshotSharing { snapshot, before, after }
+        }
+        (Kind::RolePolicy { role, policy, before, .. }, Kind::RolePolicy { after, .. }) => {
+            Kind::RolePolicy { role, policy, before, after }
+        }
+        (Kind::UserPolicy { user, policy, before, .. }, Kind::UserPolicy { after, .. }) => {
+            Kind::UserPolicy { user, policy, before, after }
+        }
+        (Kind::AccessKey { user, key, before, .. }, Kind::AccessKey { after, .. }) => {
+            Kind::AccessKey { user, key, before, after }
+        }
+        _ => return None,
+    };
+    Some(Change { at: first.at.clone(), kind })
+}
+
+/// Takes one attribute back.
+///
+/// # Errors
+/// When the timeline can't be written or the lease is lost.
+pub async fn restore(executor: &Executor<'_>, mut step: StepLog) -> Result<StepRun, StoreError> {
+    let ended = |end, drafts| Ok(StepRun::Ended { end, drafts, effects: vec![] });
+    let done: Change = match serde_json::from_value(step.args.get("change").cloned().unwrap_or_default()) {
+        Ok(change) => change,
+        Err(error) => return ended(failed(&step, Code::STORE_CORRUPT, "invalid", &error.to_string()), vec![]),
+    };
+    let revive = step.args.get("revive").and_then(Value::as_bool).unwrap_or(false);
+    let words = done.words();
+    let inverse = match done.inverse() {
+        Inverse::Change(change) => change,
+        Inverse::Revives(change, _) if revive => change,
+        Inverse::Revives(_, why) => {
+            let text = format!("left in place ({words}): {why}; ask for it with `revive`");
+            return ended(succeeded(&step, json!({"kept": text})), vec![]);
+        }
+        Inverse::Kept(why) => return ended(succeeded(&step, json!({"kept": format!("{words}: {why}")})), vec![]),
+        Inverse::Lost(why) => return ended(succeeded(&step, json!({"by_hand": format!("{words}: {why}")})), vec![]),
+    };
+    let mut permissions = super::execute::settle_permissions();
+    permissions.extend(inverse.permissions());
+    let session = executor.session(step.key.as_str(), permissions);
+    let clock = executor.env.clock.as_ref();
+    let mut drafts = Vec::new();
+    if let Some(log) = step.changes.last_mut().filter(|log| log.outcome.is_none()) {
+        let outcome = settle(session.as_ref(), clock, &log.change, Duration::ZERO).await;
+        drafts.push(executor.writer.outcome(clock.now(), &step.key, step.changes.len(), &outcome));
+    }
+    match standing(session.as_ref(), &done).await {
+        Err(error) => return ended(look_failed(&step, &error), drafts),
+        Ok(Standing::Before) => return ended(succeeded(&step, json!({"restored": words, "already": true})), drafts),
+        Ok(Standing::Gone) => return ended(succeeded(&step, json!({"gone": words})), drafts),
+        Ok(Standing::Other(now)) => {
+            let text = format!("left alone, because something else has changed it since: {words}; now it is {now}");
+            return ended(failed(&step, Code::UNDO_DRIFT, "conflict", &text), drafts);
+        }
+        Ok(Standing::After) => {}
+    }
+    let n = step.changes.len() + 1;
+    drafts.push(executor.writer.intent(clock.now(), &step.key, n, &inverse));
+    executor.write(std::mem::take(&mut drafts), vec![]).await?;
+    executor.lease.hold(&executor.env.store, clock).await?;
+    let mut outcome = executor.call(session.as_ref(), &inverse).await;
+    if outcome.error.as_ref().is_some_and(|error| error.class == crate::cloud::ErrorClass::InDoubt) {
+        outcome = Outcome { attempts: outcome.attempts, ..settle(session.as_ref(), clock, &inverse, Duration::ZERO).await };
+    }
+    drafts.push(executor.writer.outcome(clock.now(), &step.key, n, &outcome));
+    let end = match (outcome.result, outcome.error) {
+        (OutcomeResult::Unknown, _) => {
+            failed(&step, Code::OUTCOME_UNKNOWN, "in_doubt", &format!("it is not known whether this was taken back: {words}"))
+        }
+        (_, Some(error)) => failed(&step, Code::ACTION_FAILED, error.class.label(), &error.to_string()),
+        _ => match standing(session.as_ref(), &done).await {
+            Ok(Standing::Before) => succeeded(&step, json!({"restored": words})),
+            Ok(_) => failed(&step, Code::ACTION_FAILED, "conflict", &format!("it did not hold: {words}")),
+            Err(error) => look_failed(&step, &error),
+        },
+    };
+    ended(end, drafts)
+}
+
+fn look_failed(step: &StepLog, error: &CloudError) -> super::journal::StepEnd {
+    failed(step, Code::ACTION_FAILED, error.class.label(), &error.to_string())
+}
