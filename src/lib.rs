@@ -27,7 +27,7 @@ mod clock;
 mod cloud;
 mod config;
 mod error;
-// mod finding;
+mod finding;
 mod id;
 mod notify;
 mod routing;

@@ -4,14 +4,33 @@
 //! (`recognise`), so that a new format is one new file and one new row. The raw bytes are kept by
 //! intake; the document here is normalised to lower-camel keys. Everything in it is hostile text.
 //! No IO, and nothing about cases or runbooks.
+//!
+//! ```text
+//! bytes ─► json ─► recognise ─► document ─► build ─► Finding
+//!          strict  which        lower       typed,
+//!                  format       camel       degraded
+//! ```
 
+mod build;
 mod document;
+#[cfg(test)]
+mod expectations;
+mod field;
+pub mod fixtures;
 mod json;
+mod marks;
 mod model;
+#[cfg(test)]
+mod properties;
 mod recognise;
+mod rejection;
+mod subject;
+mod when;
 
-pub use json::{DEPTH_MAX, parse_strict};
+pub use json::{DEPTH_MAX, ParseError, parse_strict};
 pub use model::{
     AccessKey, Bucket, Degraded, Finding, FindingType, Format, InstanceDetails, Severity,
 };
-pub use recognise::{Recognised, Rejection, recognise};
+pub use recognise::{Recognised, recognise};
+pub use rejection::Rejection;
+pub use when::{Form, When, when};

@@ -4,6 +4,7 @@
 //! deployment, and nothing else. It never looks at AWS.
 
 mod decide;
+mod fit;
 mod pattern;
 
 use std::collections::BTreeSet;
