@@ -1,11 +1,18 @@
 //! The configuration: one `tourniquet.toml`, overridden by `TOURNIQUET_…`, checked before anything
 //! starts. Unknown keys are refused. Secrets never stand in it.
 
+mod check;
+mod load;
+mod nearest;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+
+pub use load::{CLIENT_VARIABLES, ConfigError, FILE, PREFIX};
+pub use nearest::nearest;
 
 use crate::id::AccountId;
 
@@ -35,6 +42,18 @@ pub struct Config {
     pub intake: IntakeConfig,
     /// The log.
     pub log: LogConfig,
+    /// Where it all came from; never part of the file.
+    #[serde(skip)]
+    pub origin: Origin,
+}
+
+/// Where a configuration came from.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Origin {
+    /// The file, where one was read.
+    pub file: Option<PathBuf>,
+    /// The names of the `TOURNIQUET_` variables that were used.
+    pub variables: Vec<String>,
 }
 
 /// Which cloud.
@@ -150,6 +169,7 @@ impl Default for Config {
             notify: BTreeMap::new(),
             intake: IntakeConfig::default(),
             log: LogConfig::default(),
+            origin: Origin::default(),
         }
     }
 }

@@ -1,0 +1,271 @@
+//! What the forms of the keys can't say: values that make no sense, alone or together. And what the
+//! start banner says about a configuration.
+
+use std::path::Path;
+
+use super::{CloudConfig, Config, ConfigError, nearest};
+use crate::id::{AccountId, Arn};
+
+/// Bytes of a body below which no GuardDuty finding fits.
+const BODY_MIN: usize = 64 * 1024;
+/// Bytes of a body above which one request could take the memory of a small machine.
+const BODY_MAX: usize = 64 * 1024 * 1024;
+/// Targets of one run above which the limit limits nothing.
+const TARGETS_MAX: u32 = 1000;
+/// Modes of an account, from strict to free.
+const MODES: [&str; 3] = ["observe", "approve", "contain"];
+/// Formats of the log.
+const FORMATS: [&str; 2] = ["json", "text"];
+
+impl Config {
+    /// Checks what the forms can't say; relative folders are looked up in `directory`.
+    ///
+    /// # Errors
+    /// The first value that makes no sense, with its key.
+    pub fn check(&self, directory: &Path) -> Result<(), ConfigError> {
+        database(&self.database)?;
+        if let Some(folder) = &self.runbooks
+            && !directory.join(folder).is_dir()
+        {
+            return refuse("runbooks", format!("{} is not a folder", folder.display()));
+        }
+        if self.fallback.parse::<crate::id::RunbookName>().is_err() {
+            return refuse(
+                "fallback",
+                format!("{:?} is not the name of a runbook", self.fallback),
+            );
+        }
+        for (account, settings) in &self.accounts {
+            let key = format!("accounts.{account}");
+            word(&format!("{key}.mode"), &settings.mode, &MODES)?;
+            role(
+                &format!("{key}.role_arn"),
+                settings.role_arn.as_deref(),
+                account,
+            )?;
+            if settings.external_id.is_some() && settings.role_arn.is_none() {
+                return refuse(format!("{key}.external_id"), "has no use without role_arn");
+            }
+        }
+        if let Some(forensics) = &self.forensics {
+            role(
+                "forensics.role_arn",
+                forensics.role_arn.as_deref(),
+                &forensics.account,
+            )?;
+            if self.accounts.contains_key(&forensics.account) {
+                let key = format!("accounts.{}", forensics.account);
+                return refuse(
+                    key,
+                    "is the forensics account, in which nothing is ever contained",
+                );
+            }
+        }
+        if !(1..=TARGETS_MAX).contains(&self.guards.targets_per_run) {
+            return refuse(
+                "guards.targets_per_run",
+                format!("must be from 1 to {TARGETS_MAX}"),
+            );
+        }
+        if self.guards.protected_tag.trim().is_empty() {
+            return refuse(
+                "guards.protected_tag",
+                "must name a tag, as `key` or `key=value`",
+            );
+        }
+        for (channel, settings) in &self.notify {
+            let url = settings.webhook.as_str();
+            if !["https://", "http://"]
+                .iter()
+                .any(|scheme| url.starts_with(scheme))
+            {
+                let key = format!("notify.{channel}.webhook");
+                return refuse(key, "must be an http or https address");
+            }
+        }
+        if !(BODY_MIN..=BODY_MAX).contains(&self.intake.body_max) {
+            let reason = format!("must be from {BODY_MIN} to {BODY_MAX} bytes");
+            return refuse("intake.body_max", reason);
+        }
+        word("log.format", &self.log.format, &FORMATS)
+    }
+
+    /// What is used and where it came from, a line each, for the start banner and `config check`.
+    #[must_use]
+    pub fn describe(&self) -> Vec<String> {
+        let origin = match (&self.origin.file, self.origin.variables.as_slice()) {
+            (None, []) => "neither a file nor variables: the defaults".to_owned(),
+            (None, variables) => variables.join(", "),
+            (Some(file), []) => file.display().to_string(),
+            (Some(file), variables) => format!("{}, {}", file.display(), variables.join(", ")),
+        };
+        let runbooks = match &self.runbooks {
+            Some(folder) => folder.display().to_string(),
+            None => "the shipped ones".to_owned(),
+        };
+        let cloud = match &self.cloud {
+            CloudConfig::Aws { region } => format!("aws, {region} for STS and IAM"),
+            CloudConfig::Sandbox {
+                world: Some(world), ..
+            } => {
+                format!("sandbox, its world in {}", world.display())
+            }
+            CloudConfig::Sandbox { world: None, .. } => "sandbox, in memory".to_owned(),
+        };
+        let accounts = if self.accounts.is_empty() {
+            "none on the allow list: everything is observed, nothing is changed".to_owned()
+        } else {
+            let words = |(account, settings): (&AccountId, &super::AccountConfig)| {
+                format!("{account} ({})", settings.mode)
+            };
+            self.accounts
+                .iter()
+                .map(words)
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
+        vec![
+            format!("configuration: {origin}"),
+            format!("listen: {}", self.listen),
+            format!("database: {}", self.database),
+            format!("runbooks: {runbooks}"),
+            format!("cloud: {cloud}"),
+            format!("accounts: {accounts}"),
+        ]
+    }
+}
+
+fn database(url: &str) -> Result<(), ConfigError> {
+    match url.split_once("://") {
+        Some(("sqlite", path)) if !path.is_empty() => Ok(()),
+        Some(("postgres" | "postgresql", _)) => refuse(
+            "database",
+            "PostgreSQL is not served yet; use sqlite://PATH",
+        ),
+        // The address may hold a password, so it is not repeated.
+        _ => refuse(
+            "database",
+            "must be sqlite://PATH, such as sqlite://tourniquet.db",
+        ),
+    }
+}
+
+fn role(key: &str, arn: Option<&str>, account: &AccountId) -> Result<(), ConfigError> {
+    let Some(arn) = arn else { return Ok(()) };
+    if let Err(error) = arn.parse::<Arn>() {
+        return refuse(key, error.to_string());
+    }
+    // arn:partition:iam::account:role/name (IAM User Guide, "IAM ARNs").
+    let parts: Vec<&str> = arn.splitn(6, ':').collect();
+    if parts[2] != "iam" || !parts[5].starts_with("role/") {
+        return refuse(
+            key,
+            "must be the ARN of a role, arn:aws:iam::ACCOUNT:role/NAME",
+        );
+    }
+    if parts[4] != account.as_str() {
+        return refuse(
+            key,
+            format!("names a role of account {}, not of {account}", parts[4]),
+        );
+    }
+    Ok(())
+}
+
+fn word(key: &str, given: &str, known: &[&'static str]) -> Result<(), ConfigError> {
+    if known.contains(&given) {
+        return Ok(());
+    }
+    let hint = nearest(given, known.iter().copied())
+        .map(|near| format!("; did you mean {near}?"))
+        .unwrap_or_default();
+    refuse(
+        key,
+        format!("{given:?} is not one of {}{hint}", known.join(", ")),
+    )
+}
+
+fn refuse(key: impl Into<String>, reason: impl Into<String>) -> Result<(), ConfigError> {
+    Err(ConfigError::Value {
+        key: key.into(),
+        reason: reason.into(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(file: &str) -> Result<(), String> {
+        let config: Config = toml::from_str(file).unwrap();
+        config
+            .check(Path::new("."))
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn values_that_make_no_sense_are_refused_by_name() {
+        for (file, expected) in [
+            (
+                "database = \"postgres://db/t\"",
+                "PostgreSQL is not served yet",
+            ),
+            ("database = \"tourniquet.db\"", "must be sqlite://PATH"),
+            (
+                "runbooks = \"no-such-folder\"",
+                "no-such-folder is not a folder",
+            ),
+            ("fallback = \"../observe\"", "not the name of a runbook"),
+            (
+                "[accounts.111122223333]\nmode = \"contian\"",
+                "did you mean contain?",
+            ),
+            (
+                "[accounts.111122223333]\nmode = \"destroy\"",
+                "is not one of observe, approve, contain",
+            ),
+            (
+                "[accounts.111122223333]\nrole_arn = \"tourniquet\"",
+                "is not an ARN",
+            ),
+            (
+                "[accounts.111122223333]\nrole_arn = \"arn:aws:iam::111122223333:user/a\"",
+                "the ARN of a role",
+            ),
+            (
+                "[accounts.111122223333]\nrole_arn = \"arn:aws:iam::444455556666:role/a\"",
+                "names a role of account 444455556666",
+            ),
+            (
+                "[accounts.111122223333]\nexternal_id = \"x\"",
+                "has no use without role_arn",
+            ),
+            (
+                "[accounts.111122223333]\n[forensics]\naccount = \"111122223333\"",
+                "is the forensics account",
+            ),
+            ("[guards]\ntargets_per_run = 0", "from 1 to 1000"),
+            ("[guards]\nprotected_tag = \" \"", "must name a tag"),
+            (
+                "[notify.oncall]\nwebhook = \"ftp://x\"",
+                "notify.oncall.webhook",
+            ),
+            ("[intake]\nbody_max = 10", "intake.body_max"),
+            ("[log]\nformat = \"yaml\"", "log.format"),
+        ] {
+            let error = check(file).unwrap_err();
+            assert!(error.contains(expected), "{file}: {error}");
+        }
+        assert_eq!(
+            check("[accounts.111122223333]\nrole_arn = \"arn:aws:iam::111122223333:role/a\""),
+            Ok(())
+        );
+    }
+
+    #[test]
+    fn the_banner_says_that_nothing_is_acted_on() {
+        let banner = Config::default().describe().join("\n");
+        assert!(banner.contains("neither a file nor variables"), "{banner}");
+        assert!(banner.contains("everything is observed"), "{banner}");
+    }
+}

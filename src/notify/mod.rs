@@ -1,0 +1,127 @@
+//! Telling people: the log for every channel, a webhook for those that have one.
+//!
+//! One attempt each; whether there is a second one is the caller's decision, because only the caller
+//! can record it. A notification that fails never stops a run. Nothing here knows the store.
+
+mod tls;
+mod webhook;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+pub use tls::install_tls;
+
+use crate::config::NotifyConfig;
+use crate::id::{CaseId, RunId};
+use webhook::Webhook;
+
+/// What is told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    /// The case it is about.
+    pub case: CaseId,
+    /// The run that says it.
+    pub run: Option<RunId>,
+    /// The words. A runbook wrote them, with hostile text in them.
+    pub text: String,
+}
+
+/// How it was told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Delivery {
+    /// To the log alone: the channel has no webhook.
+    Logged,
+    /// To the log, and the channel's webhook took it.
+    Posted,
+}
+
+impl Delivery {
+    /// The label in entries.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Logged => "logged",
+            Self::Posted => "posted",
+        }
+    }
+}
+
+/// A message that did not arrive. The address is never part of it: it can hold a secret.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum NotifyError {
+    /// The channel's address can't be used at all.
+    #[error("the webhook of channel {channel} can't be used: {reason}")]
+    Setup {
+        /// The channel.
+        channel: String,
+        /// Why.
+        reason: String,
+    },
+    /// No answer: no connection, or none in time.
+    #[error("the webhook of channel {channel} gave no answer: {reason}")]
+    NoAnswer {
+        /// The channel.
+        channel: String,
+        /// Why.
+        reason: String,
+    },
+    /// The receiver did not take it.
+    #[error("the webhook of channel {channel} answered {status}")]
+    Refused {
+        /// The channel.
+        channel: String,
+        /// The HTTP status; a redirect counts as a refusal.
+        status: u16,
+    },
+}
+
+/// Somewhere messages go.
+#[async_trait]
+pub trait Notifier: Send + Sync {
+    /// Sends `message` to `channel`, once.
+    ///
+    /// # Errors
+    /// When the channel has a webhook and it did not take the message.
+    async fn send(&self, channel: &str, message: &Message) -> Result<Delivery, NotifyError>;
+}
+
+/// The log, and the webhooks of a configuration.
+pub struct Channels {
+    webhooks: BTreeMap<String, Webhook>,
+}
+
+impl Channels {
+    /// Channels as `[notify]` names them. A name that is not there is logged only.
+    ///
+    /// # Errors
+    /// When an address can't be used, or this machine has no usable root certificates.
+    pub fn new(notify: &BTreeMap<String, NotifyConfig>) -> Result<Arc<Self>, NotifyError> {
+        let webhooks = notify
+            .iter()
+            .map(|(name, settings)| Ok((name.clone(), Webhook::new(name, &settings.webhook)?)))
+            .collect::<Result<_, NotifyError>>()?;
+        Ok(Arc::new(Self { webhooks }))
+    }
+}
+
+#[async_trait]
+impl Notifier for Channels {
+    async fn send(&self, channel: &str, message: &Message) -> Result<Delivery, NotifyError> {
+        tracing::info!(
+            channel,
+            case = %message.case,
+            run = message.run.as_ref().map(RunId::as_str),
+            text = message.text,
+            "notification"
+        );
+        match self.webhooks.get(channel) {
+            None => Ok(Delivery::Logged),
+            Some(webhook) => webhook.post(message).await.map(|()| Delivery::Posted),
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! Cases: list, one, its timeline; a person's note and a person's close.
+
+use axum::Json;
+use axum::extract::State;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::json;
+
+use crate::case::Status;
+use crate::id::{AccountId, CaseId};
+use crate::store::{CaseFilter, StoredEntry};
+use crate::web::App;
+use crate::web::auth::Caller;
+use crate::web::body::{Id, Json as Body, Query};
+use crate::web::handle::Answer;
+use crate::web::problem::Problem;
+use crate::web::view;
+
+/// Cases or entries in one answer when nothing is asked for.
+const LIMIT_DEFAULT: u32 = 50;
+/// Cases in one answer.
+const CASES_MAX: u32 = 200;
+/// Entries in one answer: 500 of the largest are 32 MB, and real ones are under a kilobyte.
+const ENTRIES_MAX: u32 = 500;
+
+/// The query of the list.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Listing {
+    cursor: Option<String>,
+    limit: Option<u32>,
+    /// Labels with commas between them.
+    status: Option<String>,
+    account: Option<AccountId>,
+}
+
+/// `GET /v1/cases`: newest first.
+pub async fn list(State(app): State<App>, Query(query): Query<Listing>) -> Answer {
+    let status = query
+        .status
+        .iter()
+        .flat_map(|labels| labels.split(','))
+        .map(|label| Status::from_label(label.trim()).ok_or_else(|| unknown_status(label)))
+        .collect::<Result<Vec<_>, _>>()?;
+    let filter = CaseFilter { status, account: query.account };
+    let limit = limit(query.limit, CASES_MAX)?;
+    let page = app.store.cases(filter, query.cursor.as_deref(), limit).await?;
+    let cases: Vec<_> = page.items.iter().map(view::case).collect();
+    Ok(Json(json!({"cases": cases, "next": page.next})))
+}
+
+fn unknown_status(label: &str) -> Problem {
+    let known: Vec<&str> = Status::ALL.iter().map(|status| status.label()).collect();
+    let given: String = label.chars().take(crate::id::SHOWN_MAX).collect();
+    Problem::bad_request(format!("`status`: {given:?} is not one of {}", known.join(", ")))
+}
+
+fn limit(given: Option<u32>, max: u32) -> Result<u32, Problem> {
+    match given.unwrap_or(LIMIT_DEFAULT) {
+        limit if (1..=max).contains(&limit) => Ok(limit),
+        _ => Err(Problem::bad_request(format!("`limit` must be from 1 to {max}"))),
+    }
+}
+
+/// `GET /v1/cases/{id}`: the case with its runs and open questions.
+pub async fn show(State(app): State<App>, Id(id): Id<CaseId>) -> Answer {
+    let case = app.store.case(&id).await?.ok_or_else(|| Problem::not_found("case"))?;
+    let runs = app.store.runs_of(&id).await?;
+    let approvals = app.store.approvals_pending().await?;
+    let mine = approvals.iter().filter(|approval| approval.case == id);
+    Ok(Json(json!({
+        "case": view::case(&case),
+        "runs": runs.iter().map(view::run).collect::<Vec<_>>(),
+        "approvals": mine.map(view::approval).collect::<Vec<_>>(),
+    })))
+}
+
+/// The query of a timeline.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Part {
+    from: Option<u64>,
+    limit: Option<u32>,
+}
+
+/// `GET /v1/cases/{id}/timeline`: entries from `from`, each with its exact bytes as `entry`, so that
+/// whoever reads it can verify it.
+pub async fn timeline(
+    State(app): State<App>,
+    Id(id): Id<CaseId>,
+    Query(query): Query<Part>,
+) -> Result<Json<Timeline>, Problem> {
+    let head = app.store.head(&id).await?.ok_or_else(|| Problem::not_found("case"))?;
+    let (from, limit) = (query.from.unwrap_or(0), limit(query.limit, ENTRIES_MAX)?);
+    let stored = app.store.entries(&id, from, limit).await?;
+    let next = stored.last().map(|entry| entry.seq + 1).filter(|next| *next < head.length);
+    let entries = stored.into_iter().map(Entry::of).collect::<Result<_, _>>()?;
+    let head = Head { length: head.length, hash: head.hash.to_string() };
+    Ok(Json(Timeline { case: id, head, entries, next }))
+}
+
+/// A part of a timeline.
+#[derive(serde::Serialize)]
+pub struct Timeline {
+    case: CaseId,
+    head: Head,
+    entries: Vec<Entry>,
+    /// Give this as `from` to get the next part; absent: this was the last.
+    next: Option<u64>,
+}
+
+#[derive(serde::Serialize)]
+struct Head {
+    length: u64,
+    hash: String,
+}
+
+#[derive(serde::Serialize)]
+struct Entry {
+    seq: u64,
+    hash: String,
+    /// The stored bytes, unchanged.
+    entry: Box<RawValue>,
+}
+
+impl Entry {
+    fn of(stored: StoredEntry) -> Result<Self, Problem> {
+        let text = String::from_utf8_lossy(&stored.bytes).into_owned();
+        // Bytes that are no JSON any more were tampered with: sent as text, they don't verify either.
+        let entry = RawValue::from_string(text.clone())
+            .or_else(|_| serde_json::value::to_raw_value(&text))
+            .map_err(|_| Problem::internal())?;
+        Ok(Self { seq: stored.seq, hash: stored.hash.to_string(), entry })
+    }
+}
+
+/// The body of a note.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Note {
+    text: String,
+}
+
+/// `POST /v1/cases/{id}/notes`
+pub async fn note(
+    State(app): State<App>,
+    caller: Caller,
+    Id(id): Id<CaseId>,
+    Body(note): Body<Note>,
+) -> Answer {
+    app.desk.note(&id, caller.name, &note.text).await?;
+    Ok(Json(json!({"case": id})))
+}
+
+/// The body of a close.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Close {
+    reason: String,
+}
+
+/// `POST /v1/cases/{id}/close`
+pub async fn close(
+    State(app): State<App>,
+    caller: Caller,
+    Id(id): Id<CaseId>,
+    Body(close): Body<Close>,
+) -> Answer {
+    let case = app.desk.close_case(&id, caller.name, &close.reason).await?;
+    Ok(Json(json!({"case": view::case(&case)})))
+}

@@ -1,0 +1,74 @@
+//! `GET /v1/cases/{id}/export`: everything that is needed to verify and read a case without us.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use axum::Json;
+use axum::extract::State;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use crate::id::{CaseId, Digest};
+use crate::timeline::Entry;
+use crate::web::App;
+use crate::web::body::Id;
+use crate::web::handle::Answer;
+use crate::web::problem::Problem;
+use crate::web::view;
+
+/// Entries read at once.
+const PAGE: u32 = 500;
+
+/// Bytes of blobs in one export: hundreds of findings; what is left out is named.
+const BLOBS_MAX: usize = 64 * 1024 * 1024;
+
+/// One object: `{case, head, entries, blobs, left_out}`. `entries` are the stored bytes as strings,
+/// `blobs` the base64 of what they name by digest.
+pub async fn export(State(app): State<App>, Id(id): Id<CaseId>) -> Answer {
+    let case = app.store.case(&id).await?.ok_or_else(|| Problem::not_found("case"))?;
+    let head = app.store.head(&id).await?.ok_or_else(|| Problem::not_found("case"))?;
+    let mut entries: Vec<String> = Vec::new();
+    let mut named = BTreeSet::new();
+    while (entries.len() as u64) < head.length {
+        let part = app.store.entries(&id, entries.len() as u64, PAGE).await?;
+        if part.is_empty() {
+            break;
+        }
+        for stored in part.into_iter().take_while(|stored| stored.seq < head.length) {
+            if let Ok(entry) = Entry::parse(&stored.bytes) {
+                entry.body.values().for_each(|value| digests(value, &mut named));
+            }
+            entries.push(String::from_utf8_lossy(&stored.bytes).into_owned());
+        }
+    }
+    let (mut blobs, mut left_out, mut size) = (BTreeMap::new(), Vec::new(), 0);
+    for digest in named {
+        // A digest can also be a hash of something that is not stored, such as a plan.
+        let Some(bytes) = app.store.blob(&digest).await? else { continue };
+        size += bytes.len();
+        if size > BLOBS_MAX {
+            left_out.push(digest);
+        } else {
+            blobs.insert(digest, STANDARD.encode(bytes));
+        }
+    }
+    Ok(Json(json!({
+        "case": view::case(&case),
+        "head": {"length": head.length, "hash": head.hash},
+        "entries": entries,
+        "blobs": blobs,
+        "left_out": left_out,
+    })))
+}
+
+/// Every digest in `value`, bare or as `sha256:…`.
+fn digests(value: &Value, found: &mut BTreeSet<Digest>) {
+    match value {
+        Value::String(text) => {
+            found.extend(text.strip_prefix("sha256:").unwrap_or(text).parse::<Digest>());
+        }
+        Value::Array(items) => items.iter().for_each(|item| digests(item, found)),
+        Value::Object(map) => map.values().for_each(|item| digests(item, found)),
+        _ => {}
+    }
+}

@@ -1,0 +1,53 @@
+//! Runbooks: what there is, and what one would do.
+
+use axum::Json;
+use axum::extract::State;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use crate::id::{AccountId, CaseId, Region, RunbookName};
+use crate::routing::Mode;
+use crate::run::StartRun;
+use crate::web::App;
+use crate::web::auth::Caller;
+use crate::web::body::{Id, Json as Body};
+use crate::web::handle::Answer;
+use crate::web::view;
+
+/// `GET /v1/runbooks`
+pub async fn list(State(app): State<App>) -> Answer {
+    let runbooks: Vec<_> = app.library.iter().map(|runbook| view::runbook(runbook)).collect();
+    Ok(Json(json!({"runbooks": runbooks})))
+}
+
+/// The body that asks for a plan.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    #[serde(default)]
+    params: Map<String, Value>,
+    case: Option<CaseId>,
+    account: Option<AccountId>,
+    region: Option<Region>,
+}
+
+/// `POST /v1/runbooks/{name}/plan`: looks at AWS, writes nothing.
+pub async fn plan(
+    State(app): State<App>,
+    caller: Caller,
+    Id(runbook): Id<RunbookName>,
+    Body(plan): Body<Plan>,
+) -> Answer {
+    let Plan { params, case, account, region } = plan;
+    let request = StartRun {
+        case,
+        runbook,
+        params,
+        mode: Mode::Observe,
+        account,
+        region,
+        by: caller.name,
+        reason: None,
+    };
+    Ok(Json(json!({"plan": app.desk.plan(request).await?})))
+}

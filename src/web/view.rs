@@ -1,0 +1,113 @@
+//! Rows as the API shows them. The API's field names stand here and nowhere else.
+
+use serde_json::{Value, json};
+
+use crate::runbook::Runbook;
+use crate::store::{ApprovalRow, ApprovalState, CaseRow, RunKind, RunRow};
+
+/// A case. `severity` is GuardDuty's number, 1.0 to 10.0.
+#[must_use]
+pub fn case(row: &CaseRow) -> Value {
+    let contained = row.contained_at.map(|at| at.duration_since(row.opened_at).as_secs_f64());
+    json!({
+        "id": row.id,
+        "status": row.status.label(),
+        "title": row.title,
+        "finding_type": row.finding_type,
+        "severity": row.severity.map(|tenths| f64::from(tenths) / 10.0),
+        "account": row.account,
+        "region": row.region,
+        "resource": row.resource,
+        "opened_at": row.opened_at,
+        "last_finding_at": row.last_finding_at,
+        "contained_at": row.contained_at,
+        "seconds_to_contain": contained,
+        "findings": row.findings,
+        "length": row.length,
+        "head": row.head,
+    })
+}
+
+/// A run.
+#[must_use]
+pub fn run(row: &RunRow) -> Value {
+    json!({
+        "id": row.id,
+        "case": row.case,
+        "kind": match row.kind {
+            RunKind::Runbook => "runbook",
+            RunKind::Undo => "undo",
+        },
+        "runbook": row.runbook,
+        "hash": row.hash,
+        "mode": row.mode.label(),
+        "state": row.state.label(),
+        "params": row.params,
+        "account": row.account,
+        "region": row.region,
+        "target": row.target,
+        "requested_by": row.requested_by,
+        "requested_at": row.requested_at,
+        "wake_at": row.wake_at,
+        "contained": row.contained,
+        "asks": row.asks,
+        "released": row.released,
+        "attempts": row.attempts,
+        "summary": row.summary,
+    })
+}
+
+/// An approval.
+#[must_use]
+pub fn approval(row: &ApprovalRow) -> Value {
+    json!({
+        "id": row.id,
+        "case": row.case,
+        "run": row.run,
+        "step": row.step,
+        "question": row.question,
+        "hash": row.hash,
+        "quorum": row.quorum,
+        "requested_by": row.requested_by,
+        "requested_at": row.requested_at,
+        "expires_at": row.expires_at,
+        "state": match row.state {
+            ApprovalState::Pending => "pending",
+            ApprovalState::Granted => "granted",
+            ApprovalState::Denied => "denied",
+            ApprovalState::Expired => "expired",
+        },
+        "decisions": row.decisions,
+    })
+}
+
+/// A runbook: its header, without the script.
+#[must_use]
+pub fn runbook(runbook: &Runbook) -> Value {
+    let header = &runbook.header;
+    let params: Vec<Value> = header
+        .params
+        .iter()
+        .map(|param| {
+            json!({
+                "name": param.name,
+                "type": param.kind.label(),
+                "required": param.required,
+                "from": param.from,
+                "doc": param.doc,
+            })
+        })
+        .collect();
+    json!({
+        "name": runbook.name,
+        "summary": header.summary,
+        "hash": runbook.hash,
+        "on": header.on,
+        "resource": header.resource,
+        "role": header.role,
+        "user": header.user,
+        "severity": header.severity.map(|tenths| f64::from(tenths) / 10.0),
+        "mode": header.mode.label(),
+        "params": params,
+    })
+}
