@@ -272,8 +272,8 @@ impl<'a> Drive<'a> {
                 [Code::ACTION_REFUSED, Code::APPROVAL_DENIED, Code::OUTCOME_UNKNOWN].iter().any(|c| c.number == error.code)
             });
         let (event, summary) = match &result {
-            Err(error) if needs_person => (RunEvent::Halted, script_words(error)),
-            Err(error) => (RunEvent::Failed, script_words(error)),
+            Err(error) if needs_person => (RunEvent::Halted, self.script_words(error)),
+            Err(error) => (RunEvent::Failed, self.script_words(error)),
             Ok(_) if !open.is_empty() && needs_person => (RunEvent::Halted, open.join("; ")),
             Ok(_) if !open.is_empty() => (RunEvent::Failed, open.join("; ")),
             Ok(_) if self.run.mode == Mode::Observe => (RunEvent::Succeeded, "observed; nothing was changed".to_owned()),
@@ -314,6 +314,22 @@ impl<'a> Drive<'a> {
         Ok(Driven::Over)
     }
 
+    /// The script's error in words. Where a step raised it, the step's own number says more than
+    /// "the runbook failed".
+    fn script_words(&self, error: &ScriptError) -> String {
+        let place = match (error.line, error.column) {
+            (Some(line), Some(column)) => format!(" at line {line}, column {column}"),
+            _ => String::new(),
+        };
+        let step = error.step.as_ref().and_then(|key| self.log.step(key));
+        match step.and_then(|step| Some((step, step.end.as_ref()?.error.as_ref()?))) {
+            Some((step, raised)) => {
+                format!("{}: {}: {} (step {}{place})", raised.code, step.name, raised.message, step.key)
+            }
+            None => format!("{}: {}{place}", error.code.number, error.message),
+        }
+    }
+
     /// Whether a containment was verified.
     fn contained(&self) -> bool {
         self.acts(|urgency, end| urgency == Urgency::Containment && end.result == StepResult::Ok).next().is_some()
@@ -340,15 +356,6 @@ impl<'a> Drive<'a> {
             _ => false,
         })
     }
-}
-
-fn script_words(error: &ScriptError) -> String {
-    let place = match (error.line, error.column) {
-        (Some(line), Some(column)) => format!(" at line {line}, column {column}"),
-        _ => String::new(),
-    };
-    let step = error.step.as_ref().map(|step| format!(" in step {step}")).unwrap_or_default();
-    format!("{}: {}{place}{step}", error.code, error.message)
 }
 
 fn cut(text: &str) -> String {
