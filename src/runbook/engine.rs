@@ -9,7 +9,7 @@ use rhai::packages::{
     ArithmeticPackage, BasicArrayPackage, BasicIteratorPackage, BasicMapPackage, BasicStringPackage, LogicPackage, MoreStringPackage,
     Package,
 };
-use rhai::{Dynamic, Engine, OptimizationLevel};
+use rhai::{Dynamic, Engine, OptimizationLevel, Token};
 
 use super::host::{self, Api};
 use super::limits;
@@ -45,6 +45,7 @@ pub fn build_engine_with(actions: &[&'static dyn Action], queries: &[&'static dy
     for keyword in DISABLED {
         engine.disable_symbol(keyword);
     }
+    free_case(&mut engine);
     set_limits(&mut engine);
     engine.set_optimization_level(OptimizationLevel::Simple);
     // Undefined variables are found when the script is loaded, not at 3 a.m.
@@ -64,6 +65,15 @@ pub fn build_engine_with(actions: &[&'static dyn Action], queries: &[&'static dy
     let api = host::register(&mut engine, actions, queries);
     engine.set_default_tag(Dynamic::from(Arc::new(api)));
     engine
+}
+
+/// `case` is reserved in Rhai and means nothing there; in a runbook it is the case.
+fn free_case(engine: &mut Engine) {
+    #[expect(deprecated, reason = "marked as volatile, not as going away; the version is pinned")]
+    engine.on_parse_token(|token, _, _| match token {
+        Token::Reserved(word) if word.as_str() == "case" => Token::Identifier(word),
+        other => other,
+    });
 }
 
 /// The host API that an engine was built with.
