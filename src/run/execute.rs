@@ -53,8 +53,6 @@ pub enum StepRun {
     Parked {
         /// When to look again; `None`: when somebody decides.
         wake_at: Option<jiff::Timestamp>,
-        /// Whether a person is asked.
-        asks: bool,
         /// Entries and effects that must be written when parking.
         drafts: Vec<Draft>,
         /// Effects to write with them.
@@ -125,7 +123,7 @@ impl Executor<'_> {
                 }
                 Ok(Verdict::Wait(duration, _reason)) => {
                     let wake_at = self.env.clock.now().checked_add(duration).ok();
-                    return Ok(StepRun::Parked { wake_at, asks: false, drafts: pending, effects: vec![] });
+                    return Ok(StepRun::Parked { wake_at, drafts: pending, effects: vec![] });
                 }
                 Ok(Verdict::Change(stages)) => stages,
             };
@@ -150,7 +148,7 @@ impl Executor<'_> {
                         }
                         ErrorClass::Throttled | ErrorClass::Transient => {
                             let wake_at = self.env.clock.now().checked_add(BACKOFF_MAX).ok();
-                            return Ok(StepRun::Parked { wake_at, asks: false, drafts: pending, effects: vec![] });
+                            return Ok(StepRun::Parked { wake_at, drafts: pending, effects: vec![] });
                         }
                         // The world is not as the plan thought: look again before the next stage.
                         ErrorClass::Gone | ErrorClass::Conflict | ErrorClass::InDoubt => break,

@@ -12,7 +12,6 @@ pub fn event(fence: &Fence, event: RunEvent, wake_at: Option<i64>) -> Vec<Effect
         run: fence.run.clone(),
         event,
         wake_at: wake_at.map(at),
-        asks: false,
         contained: false,
         summary: None,
     }]

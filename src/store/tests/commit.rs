@@ -15,7 +15,6 @@ pub fn moved(run: &RunId, event: RunEvent, contained: bool) -> Effect {
         run: run.clone(),
         event,
         wake_at: None,
-        asks: false,
         contained,
         summary: Some("so".into()),
     }

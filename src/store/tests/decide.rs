@@ -44,7 +44,6 @@ async fn asked(bed: &Bed, quorum: u32) -> (CaseId, Fence) {
         run: fence.run.clone(),
         event: RunEvent::Parked,
         wake_at: Some(at(600)),
-        asks: true,
         contained: false,
         summary: None,
     };
@@ -241,7 +240,6 @@ async fn a_decision_before_the_run_parks_is_not_lost() {
             run: fence.run.clone(),
             event: RunEvent::Parked,
             wake_at: Some(at(600)),
-            asks: true,
             contained: false,
             summary: None,
         };
