@@ -355,6 +355,49 @@ async fn a_snapshot_that_fails_is_told_after_the_others_are_preserved() {
 }
 
 #[tokio::test]
+async fn a_custody_record_names_device_keys_and_the_whole_way() {
+    let bench = Bench::new(true);
+    let params = json!({"instance": "i-000000000000000a2"});
+    let output = act(
+        &bench,
+        &mut bench.step("1"),
+        &bench.sandbox,
+        SNAPSHOT,
+        params,
+    )
+    .await
+    .unwrap();
+    let mut ways: Vec<(&str, bool, bool)> = output["evidence"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|record| {
+            let shared = &record["shared_from"];
+            assert_eq!(
+                record["transfer"].is_null(),
+                *shared == record["snapshot"],
+                "{record}"
+            );
+            (
+                record["device"].as_str().unwrap(),
+                record["encrypted"].as_bool().unwrap(),
+                record["transfer"].is_object(),
+            )
+        })
+        .collect();
+    ways.sort_unstable();
+    // The root volume is plain, the second under the default key, the third under one to share.
+    assert_eq!(
+        ways,
+        [
+            ("/dev/sdf", true, true),
+            ("/dev/sdg", true, false),
+            ("/dev/xvda", false, true)
+        ]
+    );
+}
+
+#[tokio::test]
 async fn evidence_goes_on_when_the_instance_is_terminated_meanwhile() {
     let calls = {
         let bench = Bench::new(true);
