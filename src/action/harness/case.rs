@@ -223,7 +223,7 @@ fn disabled(bench: &Bench, before: &World, output: &Value) {
 }
 
 fn tagged(bench: &Bench, _: &World, output: &Value) {
-    let picture = super::picture(&bench.sandbox.snapshot_world());
+    let picture = super::picture::picture(&bench.sandbox.snapshot_world());
     let found = &picture["tags"][output["resource"].as_str().unwrap()];
     for (key, value) in output["tags"].as_object().unwrap() {
         assert_eq!(&found[key], value, "{key}");
