@@ -24,7 +24,7 @@ use crate::change::Permission;
 use crate::clock::{Clock, ManualClock};
 use crate::cloud::faulty::{Fault, Faulty, Plan};
 use crate::cloud::sandbox::{Sandbox, Scenario, World};
-use crate::cloud::{Cloud, Scope};
+use crate::cloud::Scope;
 use crate::id::Place;
 use case::{Again, CASES, Case, WORLD};
 use drive::{Point, Record, Step, Stop};
