@@ -78,6 +78,49 @@ impl SandboxSession {
     }
 }
 
+fn tags_of<'a>(
+    world: &'a World,
+    at: &Place,
+    resource: &Taggable,
+) -> std::result::Result<Option<&'a Tags>, Refused> {
+    let account = world.account(&at.account)?;
+    let region = account.regions.get(&at.region);
+    Ok(match resource {
+        Taggable::Instance(id) => region
+            .and_then(|r| r.instances.get(id))
+            .map(|m| &m.instance.tags),
+        Taggable::Volume(id) => region
+            .and_then(|r| r.volumes.get(id))
+            .map(|volume| &volume.tags),
+        Taggable::Snapshot(id) => region
+            .and_then(|r| r.snapshots.get(id))
+            .map(|record| &record.snapshot.tags),
+        Taggable::Role(name) => account.roles.get(name).map(|role| &role.tags),
+        Taggable::User(name) => account.users.get(name).map(|user| &user.tags),
+        Taggable::Bucket(name) => account.buckets.get(name),
+    })
+}
+
+/// `ec2:DescribeTags` answers the same for an untagged resource and for none, so that an empty
+/// answer is followed by the describe call of its kind.
+fn tag_needs(world: &World, at: &Place, resource: &Taggable) -> Vec<Need> {
+    let arn = |kind, name| iam_arn(world, &at.account, kind, name);
+    let describe = match resource {
+        Taggable::Role(name) => return vec![("iam:ListRoleTags", arn("role", name.as_str()))],
+        Taggable::User(name) => return vec![("iam:ListUserTags", arn("user", name.as_str()))],
+        Taggable::Bucket(name) => {
+            return vec![("s3:GetBucketTagging", format!("arn:aws:s3:::{name}"))];
+        }
+        Taggable::Instance(_) => "ec2:DescribeInstances",
+        Taggable::Volume(_) => "ec2:DescribeVolumes",
+        Taggable::Snapshot(_) => "ec2:DescribeSnapshots",
+    };
+    match tags_of(world, at, resource) {
+        Ok(Some(tags)) if !tags.is_empty() => any(&["ec2:DescribeTags"]),
+        _ => any(&["ec2:DescribeTags", describe]),
+    }
+}
+
 fn any(actions: &[&'static str]) -> Vec<Need> {
     actions
         .iter()
@@ -210,8 +253,9 @@ impl Session for SandboxSession {
     }
 
     async fn is_default_key(&self, at: &Place, key: &str) -> Result<bool> {
-        if key.starts_with("alias/aws/") || key.contains(":alias/aws/") {
-            return Ok(true);
+        // An alias under `alias/aws/` always names an AWS managed key, and no other alias does.
+        if let Some(alias) = key.rsplit(':').next().unwrap_or(key).strip_prefix("alias/") {
+            return Ok(alias.starts_with("aws/"));
         }
         self.look(at, any(&["ec2:GetEbsDefaultKmsKeyId"]), |region| {
             let named = region.key(key);
@@ -369,45 +413,8 @@ impl Session for SandboxSession {
     async fn tags(&self, at: &Place, resource: &Taggable) -> Result<Option<Tags>> {
         self.read(
             at,
-            |world| match resource {
-                Taggable::Instance(_) => any(&["ec2:DescribeInstances"]),
-                Taggable::Volume(_) => any(&["ec2:DescribeVolumes"]),
-                Taggable::Snapshot(_) => any(&["ec2:DescribeSnapshots"]),
-                Taggable::Role(name) => {
-                    vec![(
-                        "iam:GetRole",
-                        iam_arn(world, &at.account, "role", name.as_str()),
-                    )]
-                }
-                Taggable::User(name) => {
-                    vec![(
-                        "iam:GetUser",
-                        iam_arn(world, &at.account, "user", name.as_str()),
-                    )]
-                }
-                Taggable::Bucket(name) => {
-                    vec![("s3:GetBucketTagging", format!("arn:aws:s3:::{name}"))]
-                }
-            },
-            |world| {
-                let account = world.account(&at.account)?;
-                let region = account.regions.get(&at.region);
-                Ok(match resource {
-                    Taggable::Instance(id) => region
-                        .and_then(|r| r.instances.get(id))
-                        .map(|m| &m.instance.tags),
-                    Taggable::Volume(id) => region
-                        .and_then(|r| r.volumes.get(id))
-                        .map(|volume| &volume.tags),
-                    Taggable::Snapshot(id) => region
-                        .and_then(|r| r.snapshots.get(id))
-                        .map(|record| &record.snapshot.tags),
-                    Taggable::Role(name) => account.roles.get(name).map(|role| &role.tags),
-                    Taggable::User(name) => account.users.get(name).map(|user| &user.tags),
-                    Taggable::Bucket(name) => account.buckets.get(name),
-                }
-                .cloned())
-            },
+            |world| tag_needs(world, at, resource),
+            |world| Ok(tags_of(world, at, resource)?.cloned()),
         )
     }
 
