@@ -4,142 +4,28 @@
 //! own past. Where implementations disagree, the AWS documentation decides: a check states what it
 //! says, and what an emulator can't do is named by the emulator's fixture with the reason. A check
 //! that is said to be beyond an emulator is run all the same and must fail, so that no limit
-//! outlives its cause. Nothing here knows an implementation.
+//! outlives its cause. Nothing here knows an implementation: each calls [`suite`] with its fixture.
 
+mod copying;
 mod disk;
 mod general;
+mod group;
 mod identity;
+mod lab;
 mod network;
-mod on_sandbox;
 mod tagging;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use async_trait::async_trait;
 use futures::future::BoxFuture;
+
+pub use lab::{Ability, Console, Disk, Fixture, InstanceWish, Ip, Lab, Outcome};
 
 use super::{Cloud, CloudError, ErrorClass, Receipt, Scope, Session, Standing, standing};
 use crate::change::{Change, Kind, Permission, TAG_CASE, TAG_STEP, Tags};
 use crate::id::{AccountId, GroupId, InstanceId, Place, RoleName, UserName, VpcId};
-
-/// What a check or a fixture says when it goes wrong.
-pub type Outcome<T = ()> = Result<T, String>;
-
-/// What an emulator may be unable to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Ability {
-    /// An interface's groups are read back just as they were set.
-    GroupsOfInterface,
-    /// Groups that don't exist, or are of another VPC, are refused; so is an empty list.
-    GroupsChecked,
-    /// A group's name is taken whatever its case.
-    NamesWithoutCase,
-    /// A new group in a VPC with IPv6 also gets an egress rule to `::/0`.
-    Ipv6Egress,
-    /// Tagging something in EC2 that does not exist is refused.
-    TagTargetsChecked,
-    /// A snapshot is pending before it is completed.
-    PendingSnapshots,
-    /// A set of snapshots leaves out what it is told to.
-    LeavingOut,
-    /// A snapshot is seen by, and can be copied in, just the accounts that it is shared with.
-    SharedSnapshots,
-    /// A snapshot under the AWS managed key can't be shared.
-    DefaultKeyKept,
-    /// The AWS managed key is told from others by its ARN.
-    DefaultKeyByArn,
-    /// A copy under a key that is not there ends in error after the call has answered.
-    LateKeyErrors,
-    /// Service-linked roles can't be changed.
-    ServiceRolesKept,
-    /// Tags of buckets.
-    BucketTags,
-    /// GuardDuty findings can be put there and read.
-    Findings,
-    /// A session may do just what its permissions say.
-    Permissions,
-}
-
-/// Makes things for checks, with the implementation's own means.
-#[async_trait]
-pub trait Fixture: Send + Sync {
-    /// What this emulator can't do, each with the reason.
-    fn cannot(&self) -> &'static [(Ability, &'static str)];
-    /// A new VPC.
-    async fn vpc(&self, at: &Place, ip: Ip) -> Outcome<VpcId>;
-    /// A new group in `vpc` as EC2 makes it: no inbound rule, everything out.
-    async fn group(&self, at: &Place, vpc: &VpcId) -> Outcome<GroupId>;
-    /// A new running instance.
-    async fn instance(&self, at: &Place, wish: &InstanceWish) -> Outcome<InstanceId>;
-    /// Terminates it, and waits until it is.
-    async fn terminate(&self, at: &Place, id: &InstanceId) -> Outcome;
-    /// A new role under `path`.
-    async fn role(&self, at: &Place, path: &str) -> Outcome<RoleName>;
-    /// A new instance profile that holds `role`: its ARN.
-    async fn profile(&self, at: &Place, role: &RoleName) -> Outcome<String>;
-    /// A new user with this many active access keys (0-2).
-    async fn user(&self, at: &Place, keys: usize, console: Console) -> Outcome<UserName>;
-    /// A new bucket: its name.
-    async fn bucket(&self, at: &Place) -> Outcome<String>;
-    /// A new customer managed key that `usable_by` may use too: its ARN.
-    async fn key(&self, at: &Place, usable_by: &AccountId) -> Outcome<String>;
-    /// A finding with the id `id`, of any type, as GuardDuty would hold it.
-    async fn finding(&self, at: &Place, id: &str) -> Outcome;
-}
-
-/// The address families of a VPC.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ip {
-    /// IPv4 only.
-    V4,
-    /// IPv4 and IPv6.
-    Dual,
-}
-
-/// Whether a user has a console password.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Console {
-    /// It has.
-    Password,
-    /// It has none.
-    None,
-}
-
-/// An instance to make.
-#[derive(Debug, Clone, Default)]
-pub struct InstanceWish {
-    /// Its interfaces: VPC and groups, the primary one first.
-    pub interfaces: Vec<(VpcId, Vec<GroupId>)>,
-    /// Its volumes, the root volume first; at least one.
-    pub disks: Vec<Disk>,
-    /// Its tags.
-    pub tags: Tags,
-}
-
-/// A volume to make.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Disk {
-    /// Not encrypted.
-    Plain,
-    /// Encrypted under `alias/aws/ebs`.
-    DefaultKey,
-    /// Encrypted under this customer managed key (ARN).
-    Key(String),
-}
-
-/// Where the suite works.
-pub struct Lab {
-    /// The account where things are made.
-    pub workload: Place,
-    /// The account that evidence goes to, in the same Region.
-    pub forensics: Place,
-    /// Makes things.
-    pub fixture: Arc<dyn Fixture>,
-    /// A text that no other run of the suite on the same server uses: part of names and tags.
-    pub token: String,
-}
 
 /// What one check works with.
 pub struct Bench<'a> {
@@ -180,14 +66,14 @@ const CHECKS: &[Check] = checks! {
     network::refuses_an_empty_list_of_groups needs GroupsChecked;
     network::refuses_an_unknown_interface;
     network::shows_a_terminated_instance;
-    network::creates_a_group_and_finds_it_by_purpose;
-    network::refuses_a_name_that_is_taken;
-    network::refuses_a_name_that_is_taken_in_another_case needs NamesWithoutCase;
-    network::refuses_a_group_in_an_unknown_vpc;
-    network::opens_egress_for_both_families needs Ipv6Egress;
-    network::adds_and_removes_rules;
-    network::refuses_rules_twice_and_rules_that_are_not_there;
-    network::refuses_rules_of_an_unknown_group;
+    group::creates_a_group_and_finds_it_by_purpose;
+    group::refuses_a_name_that_is_taken;
+    group::refuses_a_name_that_is_taken_in_another_case needs NamesWithoutCase;
+    group::refuses_a_group_in_an_unknown_vpc;
+    group::opens_egress_for_both_families needs Ipv6Egress;
+    group::adds_and_removes_rules;
+    group::refuses_rules_twice_and_rules_that_are_not_there;
+    group::refuses_rules_of_an_unknown_group;
     disk::makes_a_snapshot_of_every_volume;
     disk::leaves_out_what_it_is_told_to needs LeavingOut;
     disk::refuses_snapshots_of_an_unknown_instance;
@@ -195,10 +81,10 @@ const CHECKS: &[Check] = checks! {
     disk::shares_and_stops_sharing;
     disk::shows_a_shared_snapshot_to_whom_it_is_shared_with needs SharedSnapshots;
     disk::keeps_a_snapshot_under_the_default_key needs DefaultKeyKept;
-    disk::copies_under_a_key_of_ours;
-    disk::copies_a_shared_snapshot_to_another_account needs SharedSnapshots;
-    disk::refuses_to_copy_what_is_not_shared needs SharedSnapshots;
-    disk::ends_a_copy_without_a_key_in_error needs LateKeyErrors;
+    copying::copies_under_a_key_of_ours;
+    copying::copies_a_shared_snapshot_to_another_account needs SharedSnapshots;
+    copying::refuses_to_copy_what_is_not_shared needs SharedSnapshots;
+    copying::ends_a_copy_without_a_key_in_error needs LateKeyErrors;
     disk::knows_unknown_snapshots;
     disk::knows_the_default_key_by_alias;
     disk::knows_the_default_key_by_arn needs DefaultKeyByArn;
@@ -227,6 +113,18 @@ const CHECKS: &[Check] = checks! {
 /// # Panics
 /// With every check that went wrong, and every limit that is none.
 pub async fn suite(cloud: &dyn Cloud, lab: &Lab) {
+    let wrong = report(cloud, lab).await;
+    assert!(
+        wrong.is_empty(),
+        "{} of {} checks:\n{}",
+        wrong.len(),
+        CHECKS.len(),
+        wrong.join("\n")
+    );
+}
+
+/// Runs every check on `cloud`: what went wrong, each with the check's name.
+pub async fn report(cloud: &dyn Cloud, lab: &Lab) -> Vec<String> {
     let count = AtomicU64::new(0);
     let cannot = lab.fixture.cannot();
     let mut wrong = Vec::new();
@@ -246,11 +144,11 @@ pub async fn suite(cloud: &dyn Cloud, lab: &Lab) {
             (Ok(()), None) => {}
             (Err(why), None) => wrong.push(format!("{}: {why}", check.name)),
             (Err(why), Some((_, reason))) => {
-                println!("{}: beyond it ({reason}): {why}", check.name)
+                println!("{}: beyond it ({reason}): {why}", check.name);
             }
             (Ok(()), Some((ability, reason))) => {
                 wrong.push(format!(
-                    "{}: passes, so {ability:?} is no limit any more ({reason})",
+                    "{}: passes, so {ability:?} is no limit ({reason})",
                     check.name
                 ));
             }
@@ -261,13 +159,12 @@ pub async fn suite(cloud: &dyn Cloud, lab: &Lab) {
             wrong.push(format!("{ability:?} is no check's need"));
         }
     }
-    assert!(
-        wrong.is_empty(),
-        "{} of {} checks:\n{}",
-        wrong.len(),
-        CHECKS.len(),
-        wrong.join("\n")
-    );
+    wrong
+}
+
+/// The name of every check.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    CHECKS.iter().map(|check| check.name)
 }
 
 fn everything() -> BTreeSet<Permission> {

@@ -1,4 +1,4 @@
-//! The suite on the twin.
+//! The contract suite on the twin, and whether the suite would notice.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -7,9 +7,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use async_trait::async_trait;
 use serde_json::json;
 
-use super::{Ability, Console, Disk, Fixture, InstanceWish, Ip, Lab, Outcome, suite};
 use crate::change::{KeyStatus, LoginProfile, Rule};
 use crate::clock::ManualClock;
+use crate::cloud::contract::{
+    Ability, Console, Disk, Fixture, InstanceWish, Ip, Lab, Outcome, names, report, suite,
+};
+use crate::cloud::faulty::{Fault, Faulty, Plan};
 use crate::cloud::sandbox::{
     EBS_DEFAULT_ALIAS, Key, Machine, RoleState, Sandbox, Scenario, Settling, UserState, Vpc, World,
 };
@@ -18,6 +21,7 @@ use crate::id::{AccountId, GroupId, InstanceId, Place, RoleName, UserName, Volum
 
 struct OnSandbox {
     sandbox: Sandbox,
+    cannot: &'static [(Ability, &'static str)],
     count: AtomicU64,
 }
 
@@ -41,7 +45,7 @@ impl OnSandbox {
 #[async_trait]
 impl Fixture for OnSandbox {
     fn cannot(&self) -> &'static [(Ability, &'static str)] {
-        &[]
+        self.cannot
     }
 
     async fn vpc(&self, at: &Place, ip: Ip) -> Outcome<VpcId> {
@@ -241,8 +245,7 @@ impl Fixture for OnSandbox {
     }
 }
 
-#[tokio::test]
-async fn the_sandbox_keeps_the_contract() {
+fn lab(cannot: &'static [(Ability, &'static str)]) -> (Sandbox, Lab) {
     let text = "
         [[account]]
         id = '111122223333'
@@ -252,18 +255,68 @@ async fn the_sandbox_keeps_the_contract() {
     let now = "2026-01-02T03:04:05Z".parse().unwrap();
     let world = World::build(&Scenario::parse(text).unwrap(), now).unwrap();
     let sandbox = Sandbox::new(world, Arc::new(ManualClock::at(now)));
-    let place = |account: &str| Place {
-        account: account.parse().unwrap(),
-        region: "eu-west-1".parse().unwrap(),
+    let fixture = OnSandbox {
+        sandbox: sandbox.clone(),
+        cannot,
+        count: AtomicU64::new(0),
     };
     let lab = Lab {
-        workload: place("111122223333"),
-        forensics: place("444455556666"),
-        fixture: Arc::new(OnSandbox {
-            sandbox: sandbox.clone(),
-            count: AtomicU64::new(0),
-        }),
+        workload: super::place(super::HOME),
+        forensics: super::place(super::FORENSICS),
+        fixture: Arc::new(fixture),
         token: "t".to_owned(),
     };
+    (sandbox, lab)
+}
+
+#[tokio::test]
+async fn the_sandbox_keeps_the_contract() {
+    let (sandbox, lab) = lab(&[]);
     suite(&sandbox, &lab).await;
+}
+
+/// Checks that only look for what is not there: a cloud that never finds anything passes them.
+const OF_THE_UNKNOWN: [&str; 11] = [
+    "disk::knows_unknown_snapshots",
+    "disk::refuses_snapshots_of_an_unknown_instance",
+    "general::finds_no_unknown_finding",
+    "group::refuses_a_group_in_an_unknown_vpc",
+    "group::refuses_rules_of_an_unknown_group",
+    "identity::refuses_keys_that_are_not_there",
+    "identity::refuses_policies_of_an_unknown_role",
+    "network::refuses_an_unknown_interface",
+    "tagging::finds_no_tags_of_the_unknown",
+    "tagging::refuses_to_tag_the_unknown_in_ec2",
+    "tagging::refuses_to_tag_unknown_roles_and_users",
+];
+
+#[tokio::test]
+async fn every_check_notices_a_cloud_that_refuses_and_one_that_finds_nothing() {
+    for (fault, content) in [
+        (Fault::Denied, &[][..]),
+        (Fault::Transient, &[][..]),
+        (Fault::Gone, &OF_THE_UNKNOWN[..]),
+    ] {
+        let (sandbox, lab) = lab(&[]);
+        let plan = Plan::none().seeded(1, 1000, &[fault], u64::MAX);
+        let wrong = report(&Faulty::new(Arc::new(sandbox), plan), &lab).await;
+        let wrong: BTreeSet<_> = wrong
+            .iter()
+            .filter_map(|line| line.split(": ").next())
+            .collect();
+        let passed: BTreeSet<_> = names().filter(|name| !wrong.contains(name)).collect();
+        let content: BTreeSet<_> = content.iter().copied().collect();
+        assert_eq!(passed, content, "{}", fault.label());
+    }
+}
+
+#[tokio::test]
+async fn a_limit_that_is_none_is_noticed() {
+    let (sandbox, lab) = lab(&[(Ability::BucketTags, "said without a look")]);
+    let wrong = report(&sandbox, &lab).await;
+    assert_eq!(wrong.len(), 1, "{wrong:?}");
+    assert!(
+        wrong[0].starts_with("tagging::tags_buckets_and_keeps_other_tags: passes"),
+        "{wrong:?}"
+    );
 }
