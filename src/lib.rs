@@ -28,4 +28,6 @@ mod id;
 mod routing;
 // mod runbook;
 // mod store;
+#[cfg(test)]
+mod tests;
 mod timeline;
