@@ -90,14 +90,21 @@ impl Change {
                     need(operation, ec2("volume", volume.as_str()));
                 }
             }
-            Kind::CopySnapshot { kms_key, .. } => {
+            Kind::CopySnapshot { kms_key, source_at, .. } => {
                 need(operation, snapshot("*"));
                 need("ec2:CreateTags", snapshot("*"));
-                let key = if kms_key.starts_with("arn:") {
+                // A policy names a key by its key ARN only; an alias in it allows nothing.
+                let key = if kms_key.starts_with("arn:") && kms_key.contains(":key/") {
                     kms_key.clone()
                 } else {
                     format!("arn:aws:kms:{region}:{account}:key/*")
                 };
+                // The source is decrypted under a key of its own account (EBS User Guide, copy a
+                // snapshot: permissions for encrypted snapshots).
+                let source = format!("arn:aws:kms:{}:{}:key/*", source_at.region, source_at.account);
+                for action in ["kms:DescribeKey", "kms:CreateGrant", "kms:Decrypt", "kms:ReEncryptFrom"] {
+                    need(action, source.clone());
+                }
                 for action in [
                     "kms:DescribeKey",
                     "kms:CreateGrant",

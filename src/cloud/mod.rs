@@ -10,6 +10,7 @@ pub mod aws;
 #[cfg(test)]
 pub mod contract;
 mod error;
+pub mod faulty;
 mod model;
 pub mod sandbox;
 mod standing;
@@ -81,7 +82,8 @@ pub trait Session: Send + Sync {
     /// (`ec2:DescribeSnapshotAttribute`).
     async fn snapshot_sharing(&self, at: &Place, id: &SnapshotId) -> Result<Option<BTreeSet<AccountId>>>;
     /// Whether `key` (id, ARN or alias) is an AWS managed key, which can't be shared (`kms:DescribeKey`
-    /// is not needed: the default key is known by its alias or by the account's EBS default).
+    /// is not needed: the default key is known by its alias; for an id or ARN the account's EBS
+    /// default is asked, `ec2:GetEbsDefaultKmsKeyId`).
     async fn is_default_key(&self, at: &Place, key: &str) -> Result<bool>;
     /// A role with the instance profiles that use it (`iam:GetRole`,
     /// `iam:ListInstanceProfilesForRole`, `iam:ListRolePolicies`).
@@ -97,7 +99,9 @@ pub trait Session: Send + Sync {
     async fn user(&self, at: &Place, name: &UserName) -> Result<Option<User>>;
     /// An inline policy of a user; `None` when user or policy is absent (`iam:GetUserPolicy`).
     async fn user_policy(&self, at: &Place, user: &UserName, policy: &str) -> Result<Option<Document>>;
-    /// The tags of a resource; `None` when it does not exist.
+    /// The tags of a resource; `None` when it does not exist (`ec2:DescribeTags` and, where that is
+    /// empty, the describe call of its kind; `iam:ListRoleTags`, `iam:ListUserTags`,
+    /// `s3:GetBucketTagging`).
     async fn tags(&self, at: &Place, resource: &Taggable) -> Result<Option<Tags>>;
     /// A finding as GuardDuty holds it now, lower-camel JSON (`guardduty:ListDetectors`,
     /// `guardduty:GetFindings`).

@@ -1,0 +1,220 @@
+//! The attacker's view: what stolen credentials and a compromised instance can still do.
+//!
+//! Containment is proven here, from the other side. Nothing here changes what AWS shows.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::network::reaches_out;
+use super::refusal::Refused;
+use super::settle::Settling;
+use super::world::{Issued, Principal, World};
+use super::{Sandbox, build, policy};
+use crate::change::{Document, KeyStatus};
+use crate::id::{AccessKeyId, AccountId, InstanceId, Place, RoleName, UserName};
+
+/// Whether something still works, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Verdict {
+    /// Whether it works.
+    pub allowed: bool,
+    /// Why, in words.
+    pub why: String,
+}
+
+impl Verdict {
+    fn yes(why: impl Into<String>) -> Self {
+        Self {
+            allowed: true,
+            why: why.into(),
+        }
+    }
+
+    fn no(why: impl Into<String>) -> Self {
+        Self {
+            allowed: false,
+            why: why.into(),
+        }
+    }
+}
+
+/// Looks at a sandbox with an attacker's eyes.
+#[derive(Clone)]
+pub struct Attacker {
+    sandbox: Sandbox,
+}
+
+impl Attacker {
+    pub(super) fn new(sandbox: Sandbox) -> Self {
+        Self { sandbox }
+    }
+
+    /// Whether a call signed with this access key is still answered.
+    #[must_use]
+    pub fn can_call(&self, account: &AccountId, key: &AccessKeyId) -> Verdict {
+        let now = self.sandbox.clock().now();
+        self.sandbox
+            .with(|world| can_call(world, account, key, now))
+    }
+
+    /// Whether the instance can still reach hosts outside: by its groups, or by a connection that
+    /// tracking keeps alive.
+    #[must_use]
+    pub fn can_reach_out(&self, at: &Place, instance: &InstanceId) -> Verdict {
+        self.sandbox
+            .with(|world| can_reach_out(world, at, instance))
+    }
+
+    /// Whether the user can still sign in to the console and do anything there.
+    #[must_use]
+    pub fn console_login(&self, account: &AccountId, user: &UserName) -> Verdict {
+        let now = self.sandbox.clock().now();
+        self.sandbox.with(|world| {
+            let Some(found) = world
+                .accounts
+                .get(account)
+                .and_then(|account| account.users.get(user))
+            else {
+                return Verdict::no(format!("there is no user {user}"));
+            };
+            if found.login_profile.is_none() {
+                return Verdict::no(format!("user {user} has no console password"));
+            }
+            // A sign-in begins a session now.
+            match denied(found.policies.iter(), Some(now), now, world.iam_delay()) {
+                Some(why) => Verdict::no(format!("user {user}: {why}")),
+                None => Verdict::yes(format!("user {user} has a console password")),
+            }
+        })
+    }
+
+    /// Issues new credentials of a role, as its service does for legitimate work after a cut-off.
+    ///
+    /// # Errors
+    /// When there is no such role, or the world file can't be written.
+    pub fn new_session(&self, account: &AccountId, role: &RoleName) -> Result<AccessKeyId, String> {
+        let issued_at = self.sandbox.clock().now();
+        let issued = self.sandbox.mutate(|world| {
+            if !world.account(account)?.roles.contains_key(role) {
+                return Err(Refused::new(
+                    "NoSuchEntity",
+                    format!("there is no role {role}"),
+                ));
+            }
+            let key: AccessKeyId =
+                super::network::parsed(&world.fresh("asia").to_uppercase()[..20])?;
+            let expires_at = issued_at
+                .checked_add(build::SESSION_LIFE)
+                .unwrap_or(Timestamp::MAX);
+            let issued = Issued {
+                principal: Principal::Role(role.clone()),
+                issued_at,
+                expires_at,
+            };
+            world
+                .account_mut(account)?
+                .sessions
+                .insert(key.clone(), issued);
+            Ok(key)
+        });
+        issued.map_err(|refused| refused.message)
+    }
+}
+
+fn can_call(world: &World, account: &AccountId, key: &AccessKeyId, now: Timestamp) -> Verdict {
+    let Some(found) = world.accounts.get(account) else {
+        return Verdict::no(format!("there is no account {account}"));
+    };
+    let delay = world.iam_delay();
+    if let Some(session) = found.sessions.get(key) {
+        if now >= session.expires_at {
+            return Verdict::no(format!("the session expired at {}", session.expires_at));
+        }
+        let (who, denied) = match &session.principal {
+            Principal::Role(name) => match found.roles.get(name) {
+                Some(role) => (
+                    format!("role {name}"),
+                    denied(role.policies.iter(), Some(session.issued_at), now, delay),
+                ),
+                None => return Verdict::no(format!("there is no role {name}")),
+            },
+            Principal::User(name) => match found.users.get(name) {
+                Some(user) => (
+                    format!("user {name}"),
+                    denied(user.policies.iter(), Some(session.issued_at), now, delay),
+                ),
+                None => return Verdict::no(format!("there is no user {name}")),
+            },
+        };
+        return match denied {
+            Some(why) => Verdict::no(format!("{who}: {why}")),
+            None => Verdict::yes(format!(
+                "a session of {who}, issued at {}",
+                session.issued_at
+            )),
+        };
+    }
+    let owner = found
+        .users
+        .iter()
+        .find_map(|(name, user)| Some((name, user, user.keys.get(key)?)));
+    let Some((name, user, status)) = owner else {
+        return Verdict::no(format!("{key} is not known"));
+    };
+    if *status.felt(now, delay) == KeyStatus::Inactive {
+        return Verdict::no(format!("{key} of user {name} is inactive"));
+    }
+    match denied(user.policies.iter(), None, now, delay) {
+        Some(why) => Verdict::no(format!("user {name}: {why}")),
+        None => Verdict::yes(format!("{key} of user {name} is active")),
+    }
+}
+
+/// Why the first inline policy that denies everything does so.
+fn denied<'a>(
+    policies: impl Iterator<Item = (&'a String, &'a Settling<Option<Document>>)>,
+    issued_at: Option<Timestamp>,
+    now: Timestamp,
+    delay: Duration,
+) -> Option<String> {
+    policies.into_iter().find_map(|(name, policy)| {
+        let why = policy::denies_all(policy.felt(now, delay).as_ref()?, issued_at)?;
+        Some(format!("{why} in policy {name}"))
+    })
+}
+
+fn can_reach_out(world: &World, at: &Place, id: &InstanceId) -> Verdict {
+    let region = world
+        .accounts
+        .get(&at.account)
+        .and_then(|account| account.regions.get(&at.region));
+    let Some((region, machine)) =
+        region.and_then(|region| Some((region, region.instances.get(id)?)))
+    else {
+        return Verdict::no(format!("there is no instance {id}"));
+    };
+    if machine.instance.state != "running" {
+        return Verdict::no(format!("{id} is {}", machine.instance.state));
+    }
+    let interfaces = &machine.instance.interfaces;
+    if let Some(open) = interfaces
+        .iter()
+        .find(|interface| reaches_out(region, interface))
+    {
+        return Verdict::yes(format!("a group of {} has an egress rule", open.id));
+    }
+    if let Some(open) = interfaces
+        .iter()
+        .find(|interface| machine.tracked_open.contains(&interface.id))
+    {
+        return Verdict::yes(format!(
+            "a tracked connection through {} is still alive",
+            open.id
+        ));
+    }
+    Verdict::no(format!(
+        "no group of {id} has an egress rule, and no tracked connection is left"
+    ))
+}

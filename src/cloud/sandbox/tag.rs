@@ -1,0 +1,129 @@
+//! Tags as EC2, IAM and S3 treat them.
+
+use super::identity::{editable, role_mut, user_mut};
+use super::refusal::Refused;
+use super::world::World;
+use crate::change::{Taggable, Tags};
+use crate::id::Place;
+
+/// Tags of one resource (EC2 User Guide and IAM User Guide, tag restrictions).
+const TAGS_MAX: usize = 50;
+/// Characters of a key.
+const TAG_KEY_MAX: usize = 128;
+/// Characters of a value.
+const TAG_VALUE_MAX: usize = 256;
+
+/// Sets the tags of `after`, or, where that is empty, removes the keys of `before`: one API call
+/// does one of the two. Only S3, which replaces the whole set, can do both.
+pub fn apply(
+    world: &mut World,
+    at: &Place,
+    resource: &Taggable,
+    before: &Tags,
+    after: &Tags,
+) -> Result<(), Refused> {
+    let removed: Vec<&String> = before
+        .keys()
+        .filter(|key| !after.contains_key(*key))
+        .collect();
+    if after.is_empty() && removed.is_empty() {
+        return Err(Refused::new(
+            "MissingParameter",
+            "the request must contain at least one tag",
+        ));
+    }
+    if !after.is_empty() && !removed.is_empty() && !matches!(resource, Taggable::Bucket(_)) {
+        return Err(Refused::new(
+            "InvalidParameterCombination",
+            "one call sets tags or removes them: make two changes",
+        ));
+    }
+    check_tags(after)?;
+    let tags = of(world, at, resource)?;
+    let mut next = tags.clone();
+    next.retain(|key, _| !removed.contains(&key));
+    next.extend(after.clone());
+    if next.len() > TAGS_MAX {
+        let code = if is_ec2(resource) {
+            "TagLimitExceeded"
+        } else {
+            "LimitExceeded"
+        };
+        return Err(Refused::new(
+            code,
+            format!("a resource has at most {TAGS_MAX} tags"),
+        ));
+    }
+    *tags = next;
+    Ok(())
+}
+
+/// The form of tags that are set, at creation or later.
+///
+/// # Errors
+/// `InvalidParameterValue` with the first rule that is broken.
+pub fn check_tags(tags: &Tags) -> Result<(), Refused> {
+    let wrong = |words: String| Err(Refused::new("InvalidParameterValue", words));
+    if tags.len() > TAGS_MAX {
+        return Err(Refused::new(
+            "TagLimitExceeded",
+            format!("a resource has at most {TAGS_MAX} tags"),
+        ));
+    }
+    for (key, value) in tags {
+        if key.is_empty() || key.chars().count() > TAG_KEY_MAX {
+            return wrong(format!("a tag key has 1-{TAG_KEY_MAX} characters"));
+        }
+        if key.to_lowercase().starts_with("aws:") {
+            return wrong("Tag keys starting with 'aws:' are reserved for internal use".to_owned());
+        }
+        if value.chars().count() > TAG_VALUE_MAX {
+            return wrong(format!(
+                "a tag value has at most {TAG_VALUE_MAX} characters"
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn is_ec2(resource: &Taggable) -> bool {
+    matches!(
+        resource,
+        Taggable::Instance(_) | Taggable::Volume(_) | Taggable::Snapshot(_)
+    )
+}
+
+fn of<'a>(world: &'a mut World, at: &Place, resource: &Taggable) -> Result<&'a mut Tags, Refused> {
+    let gone = |code, what: &str, id: &str| {
+        Refused::new(code, format!("The {what} '{id}' does not exist"))
+    };
+    match resource {
+        Taggable::Role(name) => {
+            let role = role_mut(world, &at.account, name)?;
+            editable(role, name)?;
+            Ok(&mut role.tags)
+        }
+        Taggable::User(name) => Ok(&mut user_mut(world, &at.account, name)?.tags),
+        Taggable::Bucket(name) => world
+            .account_mut(&at.account)?
+            .buckets
+            .get_mut(name)
+            .ok_or_else(|| gone("NoSuchBucket", "bucket", name)),
+        Taggable::Instance(id) => match world.region_mut(at)?.instances.get_mut(id) {
+            Some(machine) => Ok(&mut machine.instance.tags),
+            None => Err(gone(
+                "InvalidInstanceID.NotFound",
+                "instance ID",
+                id.as_str(),
+            )),
+        },
+        Taggable::Volume(id) => match world.region_mut(at)?.volumes.get_mut(id) {
+            Some(volume) => Ok(&mut volume.tags),
+            None => Err(gone("InvalidVolume.NotFound", "volume", id.as_str())),
+        },
+        Taggable::Snapshot(id) => match world.region_mut(at)?.snapshots.get_mut(id) {
+            Some(record) => Ok(&mut record.snapshot.tags),
+            None => Err(gone("InvalidSnapshot.NotFound", "snapshot", id.as_str())),
+        },
+    }
+}

@@ -1,0 +1,3 @@
+//! The twin against the AWS documentation, as tables.
+
+mod smoke;

@@ -1,0 +1,388 @@
+//! The twin's state: accounts, Regions and everything in them, as plain data.
+//!
+//! Tests edit it and compare it, and it is what the world file holds, so everything is public, has
+//! an order, and goes through serde. No rule of AWS is decided here, only what is where.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::refusal::Refused;
+use super::settle::Settling;
+use crate::change::{Document, KeyStatus, LoginProfile, Tags};
+use crate::cloud::{Instance, SecurityGroup, Snapshot, Volume};
+use crate::id::{
+    AccessKeyId, AccountId, CaseId, Digest, FindingId, GroupId, InstanceId, InterfaceId, Place,
+    Region, RoleName, RunId, SnapshotId, UserName, VolumeId, VpcId,
+};
+
+/// Everything there is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct World {
+    /// Whether calls outside a session's permissions are refused.
+    pub enforce: bool,
+    /// Seconds until a change of IAM is felt by a caller; reads of IAM show it at once.
+    pub iam_delay: u32,
+    /// How long snapshots stay pending.
+    pub pace: Pace,
+    /// Counts the calls of `apply` and what was made: the source of request ids and new ids.
+    pub sequence: u64,
+    /// The accounts.
+    pub accounts: BTreeMap<AccountId, Account>,
+    /// Every change that took effect, oldest first.
+    pub mutations: Vec<Mutation>,
+    /// How often each operation was called, with or without success.
+    pub calls: BTreeMap<String, u64>,
+}
+
+impl Default for World {
+    fn default() -> Self {
+        Self {
+            enforce: true,
+            iam_delay: 0,
+            pace: Pace::default(),
+            sequence: 0,
+            accounts: BTreeMap::new(),
+            mutations: Vec::new(),
+            calls: BTreeMap::new(),
+        }
+    }
+}
+
+/// How long snapshots stay pending: until both have passed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Pace {
+    /// Reads of the snapshot that still show it pending.
+    pub looks: u32,
+    /// Seconds.
+    pub seconds: u32,
+}
+
+impl Default for Pace {
+    /// One look shows it pending, so that no caller can skip the waiting.
+    fn default() -> Self {
+        Self {
+            looks: 1,
+            seconds: 0,
+        }
+    }
+}
+
+/// One change that took effect.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Mutation {
+    /// Its number, from 1.
+    pub n: u64,
+    /// When.
+    pub at: Timestamp,
+    /// In which account.
+    pub account: AccountId,
+    /// In which Region.
+    pub region: Region,
+    /// `service:Operation`.
+    pub operation: String,
+    /// `type/id`, as [`crate::change::Change::resource`] says it.
+    pub resource: String,
+    /// For which case.
+    pub case: CaseId,
+    /// In which run.
+    pub run: Option<RunId>,
+    /// In which step.
+    pub step: String,
+    /// The request id of the answer.
+    pub request_id: String,
+}
+
+/// An account.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Account {
+    /// What is in each Region.
+    pub regions: BTreeMap<Region, RegionState>,
+    /// IAM roles.
+    pub roles: BTreeMap<RoleName, RoleState>,
+    /// Instance profiles by name, with the role each holds.
+    pub profiles: BTreeMap<String, Option<RoleName>>,
+    /// IAM users.
+    pub users: BTreeMap<UserName, UserState>,
+    /// Temporary credentials that were issued.
+    pub sessions: BTreeMap<AccessKeyId, Issued>,
+    /// S3 buckets by name, with their tags.
+    pub buckets: BTreeMap<String, Tags>,
+}
+
+/// What is in one Region of one account.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RegionState {
+    /// VPCs.
+    pub vpcs: BTreeMap<VpcId, Vpc>,
+    /// Security groups.
+    pub groups: BTreeMap<GroupId, SecurityGroup>,
+    /// Instances with their interfaces.
+    pub instances: BTreeMap<InstanceId, Machine>,
+    /// EBS volumes.
+    pub volumes: BTreeMap<VolumeId, Volume>,
+    /// Volumes whose snapshots end in error, with AWS's words.
+    pub bad_volumes: BTreeMap<VolumeId, String>,
+    /// EBS snapshots.
+    pub snapshots: BTreeMap<SnapshotId, SnapshotRecord>,
+    /// KMS keys by key id.
+    pub keys: BTreeMap<String, Key>,
+    /// GuardDuty findings, lower-camel JSON.
+    pub findings: BTreeMap<FindingId, Value>,
+}
+
+/// A VPC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Vpc {
+    /// Whether it has an IPv6 range, so that new groups also get an egress rule to `::/0`.
+    pub ipv6: bool,
+}
+
+/// An instance, and what only an attacker knows of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Machine {
+    /// As EC2 shows it.
+    pub instance: Instance,
+    /// Interfaces on which a connection that was tracked still flows although the groups of today
+    /// would not let it begin.
+    pub tracked_open: BTreeSet<InterfaceId>,
+}
+
+/// A snapshot, and how it will end.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SnapshotRecord {
+    /// As EC2 shows it once it is no longer pending; `state` says how it ends.
+    pub snapshot: Snapshot,
+    /// Who may create volumes from it.
+    pub shared_with: BTreeSet<AccountId>,
+    /// Reads that still show it pending.
+    pub looks_left: u32,
+    /// The time until which it is pending.
+    pub pending_until: Timestamp,
+}
+
+/// A KMS key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Key {
+    /// Its ARN.
+    pub arn: String,
+    /// `alias/…`.
+    pub alias: Option<String>,
+    /// Whether AWS manages it: then it can't be used from another account.
+    pub aws_managed: bool,
+    /// Other accounts that its policy lets use it.
+    pub usable_by: BTreeSet<AccountId>,
+}
+
+/// A role.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RoleState {
+    /// `/…/`.
+    pub path: String,
+    /// `AROA…`.
+    pub unique_id: String,
+    /// Its trust policy.
+    pub trust: Document,
+    /// Inline policies; a value of `None` is one that was deleted and may still be felt.
+    pub policies: BTreeMap<String, Settling<Option<Document>>>,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// A user.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct UserState {
+    /// `/…/`.
+    pub path: String,
+    /// `AIDA…`.
+    pub unique_id: String,
+    /// Its access keys.
+    pub keys: BTreeMap<AccessKeyId, Settling<KeyStatus>>,
+    /// Its console password.
+    pub login_profile: Option<LoginProfile>,
+    /// Inline policies, as those of a role.
+    pub policies: BTreeMap<String, Settling<Option<Document>>>,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// Temporary credentials.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Issued {
+    /// Whose.
+    pub principal: Principal,
+    /// `aws:TokenIssueTime`.
+    pub issued_at: Timestamp,
+    /// When they end by themselves.
+    pub expires_at: Timestamp,
+}
+
+/// Who credentials stand for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", content = "name", rename_all = "snake_case")]
+pub enum Principal {
+    /// A role.
+    Role(RoleName),
+    /// A user (`sts:GetSessionToken`).
+    User(UserName),
+}
+
+impl World {
+    /// The delay after which a change of IAM is felt.
+    #[must_use]
+    pub fn iam_delay(&self) -> Duration {
+        Duration::from_secs(self.iam_delay.into())
+    }
+
+    /// The account, or the refusal that a caller gets who can't assume its role.
+    ///
+    /// # Errors
+    /// `AccessDenied` when there is no such account.
+    pub fn account(&self, id: &AccountId) -> Result<&Account, Refused> {
+        self.accounts.get(id).ok_or_else(|| no_account(id))
+    }
+
+    /// As [`World::account`], to change it.
+    ///
+    /// # Errors
+    /// `AccessDenied` when there is no such account.
+    pub fn account_mut(&mut self, id: &AccountId) -> Result<&mut Account, Refused> {
+        self.accounts.get_mut(id).ok_or_else(|| no_account(id))
+    }
+
+    /// What is in a Region; `None`: nothing yet.
+    ///
+    /// # Errors
+    /// `AccessDenied` when there is no such account.
+    pub fn region(&self, at: &Place) -> Result<Option<&RegionState>, Refused> {
+        Ok(self.account(&at.account)?.regions.get(&at.region))
+    }
+
+    /// What is in a Region, to change it.
+    ///
+    /// # Errors
+    /// `AccessDenied` when there is no such account.
+    pub fn region_mut(&mut self, at: &Place) -> Result<&mut RegionState, Refused> {
+        Ok(self
+            .account_mut(&at.account)?
+            .regions
+            .entry(at.region.clone())
+            .or_default())
+    }
+
+    /// The next number of the sequence.
+    pub fn next(&mut self) -> u64 {
+        self.sequence += 1;
+        self.sequence
+    }
+
+    /// A new id: `prefix` and 17 hex digits that only depend on the sequence.
+    pub fn fresh(&mut self, prefix: &str) -> String {
+        let n = self.next();
+        derived(prefix, &n.to_string())
+    }
+
+    /// Ends an instance as EC2 does: it is still shown, without interfaces and volumes.
+    pub fn terminate(&mut self, at: &Place, id: &InstanceId) {
+        let Ok(region) = self.region_mut(at) else {
+            return;
+        };
+        if let Some(machine) = region.instances.get_mut(id) {
+            machine.instance.state = "terminated".to_owned();
+            machine.instance.vpc = None;
+            machine.instance.interfaces.clear();
+            machine.instance.volumes.clear();
+            machine.tracked_open.clear();
+        }
+    }
+
+    /// How many changes took effect, by (operation, resource).
+    #[must_use]
+    pub fn effects(&self) -> BTreeMap<(String, String), usize> {
+        self.mutations
+            .iter()
+            .fold(BTreeMap::new(), |mut counts, m| {
+                *counts
+                    .entry((m.operation.clone(), m.resource.clone()))
+                    .or_default() += 1;
+                counts
+            })
+    }
+}
+
+fn no_account(id: &AccountId) -> Refused {
+    Refused::new(
+        "AccessDenied",
+        format!("not authorized to perform sts:AssumeRole: there is no account {id} with our role"),
+    )
+}
+
+/// `prefix` and 17 hex digits that depend on `seed` alone.
+#[must_use]
+pub fn derived(prefix: &str, seed: &str) -> String {
+    let digest = Digest::of(format!("{prefix}\n{seed}").as_bytes());
+    format!("{prefix}{}", &digest.as_str()[..17])
+}
+
+/// A unique id as IAM makes them: four letters that say what it is, and 17 capitals or digits.
+#[must_use]
+pub fn unique_id(prefix: &str, seed: &str) -> String {
+    derived(prefix, seed).to_uppercase()
+}
+
+impl RegionState {
+    /// The key that an id, ARN or alias means.
+    #[must_use]
+    pub fn key(&self, name: &str) -> Option<&Key> {
+        // An alias ARN ends in `:alias/…`, a key ARN is stored as it is.
+        let alias = name
+            .split_once(":alias/")
+            .map(|(_, rest)| format!("alias/{rest}"));
+        let alias = alias.as_deref().unwrap_or(name);
+        self.keys.get(name).or_else(|| {
+            self.keys
+                .values()
+                .find(|key| key.arn == name || key.alias.as_deref() == Some(alias))
+        })
+    }
+
+    /// The instance that has an interface.
+    #[must_use]
+    pub fn machine_of(&self, interface: &InterfaceId) -> Option<&Machine> {
+        self.instances.values().find(|machine| {
+            machine
+                .instance
+                .interfaces
+                .iter()
+                .any(|i| i.id == *interface)
+        })
+    }
+}
+
+impl SnapshotRecord {
+    /// As EC2 shows it at `now`, without counting as a look.
+    #[must_use]
+    pub fn shown(&self, now: Timestamp) -> Snapshot {
+        use crate::cloud::SnapshotState::Pending;
+        let mut snapshot = self.snapshot.clone();
+        if self.looks_left > 0 || now < self.pending_until {
+            snapshot.state = Pending;
+            snapshot.state_message = None;
+        }
+        snapshot
+    }
+
+    /// As EC2 shows it at `now`; counts as a look.
+    pub fn look(&mut self, now: Timestamp) -> Snapshot {
+        let shown = self.shown(now);
+        self.looks_left = self.looks_left.saturating_sub(1);
+        shown
+    }
+}
