@@ -22,7 +22,7 @@ from moto.ec2.exceptions import (
     InvalidSnapshotIdError,
     InvalidVPCIdError,
 )
-from moto.ec2.models import ec2_backends
+from moto.ec2.models import EC2Backend, ec2_backends
 from moto.ec2.models.elastic_block_store import EBSBackend, Snapshot
 from moto.ec2.models.elastic_network_interfaces import NetworkInterface, NetworkInterfaceBackend
 from moto.ec2.models.instances import Instance
@@ -30,11 +30,12 @@ from moto.ec2.models.security_groups import SecurityGroupBackend
 from moto.ec2.responses.elastic_block_store import ElasticBlockStore
 from moto.ec2.utils import random_snapshot_id
 from moto.core.responses import ActionResult
+from moto.core.utils import get_service_model
 from moto.guardduty import urls as guardduty_urls
 from moto.guardduty.models import guardduty_backends
 from moto.guardduty.responses import GuardDutyResponse
 from moto.iam.exceptions import IAMException
-from moto.iam.models import IAMBackend, iam_backends
+from moto.iam.models import IAMBackend, User, iam_backends
 from moto.kms.models import kms_backends
 from moto.moto_api._internal import urls as moto_api_urls
 from moto.moto_server.werkzeug_app import (
@@ -121,6 +122,18 @@ def create_security_group(original, self, name, description, vpc_id=None, **kwar
         if any(group.name.lower() == name.lower() for group in self.groups[vpc_id].values()):
             raise InvalidSecurityGroupDuplicateError(name)
     return original(self, name, description, vpc_id, **kwargs)
+
+
+# --- Only what is there can be tagged -------------------------------------------------------------
+# Stock moto asks for the other kinds, but takes any instance id.
+
+
+@patch(EC2Backend)
+def do_resources_exist(original, self, resource_ids):
+    for resource_id in resource_ids:
+        if resource_id.startswith("i-"):
+            self.get_instance(resource_id)
+    return original(self, resource_ids)
 
 
 # --- IPv6 rules count in every VPC ----------------------------------------------------------------
@@ -283,6 +296,16 @@ def put_role_policy(original, self, role_name, policy_name, policy_json):
     return original(self, role_name, policy_name, policy_json)
 
 
+# --- Users have a user's id -----------------------------------------------------------------------
+# AIDA… (IAM User Guide, IAM identifiers).
+
+
+@patch(User, "__init__")
+def _new_user(original, self, *args, **kwargs):
+    original(self, *args, **kwargs)
+    self.id = "AIDA" + self.id[-17:].upper()
+
+
 # --- Access keys are looked up in the caller's account --------------------------------------------
 
 
@@ -401,6 +424,11 @@ def main():
         "127.0.0.1", 0, app, threaded=True, request_handler=MotoRequestHandler
     )
     os.environ["MOTO_PORT"] = str(server.server_port)
+    # Read now what the first request to each service would wait for, seconds on a busy machine:
+    # clients have timeouts.
+    for service in ("sts", "iam", "ec2", "s3", "guardduty", "kms"):
+        app.app_instances[service] = create_backend_app(service)
+        get_service_model(service)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     print(server.server_port, flush=True)
     server.serve_forever()

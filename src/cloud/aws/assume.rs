@@ -67,7 +67,14 @@ impl Assumer {
         clock: Arc<dyn Clock>,
     ) -> Self {
         let sts = aws_sdk_sts::Client::new(&hub);
-        Self { hub, sts, accounts, clock, hub_account: OnceCell::new(), held: Mutex::default() }
+        Self {
+            hub,
+            sts,
+            accounts,
+            clock,
+            hub_account: OnceCell::new(),
+            held: Mutex::default(),
+        }
     }
 
     /// Now, for signatures.
@@ -92,7 +99,9 @@ impl Assumer {
         if let Some(held) = held.as_ref().filter(|held| self.lasts(held)) {
             return Ok(held.config.clone());
         }
-        let fresh = self.assume(role_arn, access.external_id.as_deref(), &key).await?;
+        let fresh = self
+            .assume(role_arn, access.external_id.as_deref(), &key)
+            .await?;
         let config = fresh.config.clone();
         *held = Some(fresh);
         Ok(config)
@@ -104,8 +113,12 @@ impl Assumer {
         let hub = self
             .hub_account
             .get_or_try_init(|| async {
-                let answer =
-                    self.sts.get_caller_identity().send().await.map_err(|e| read(OPERATION, e))?;
+                let answer = self
+                    .sts
+                    .get_caller_identity()
+                    .send()
+                    .await
+                    .map_err(|e| read(OPERATION, e))?;
                 parsed::<AccountId>(OPERATION, answer.account())
             })
             .await?;
@@ -168,23 +181,37 @@ impl Assumer {
         // stays as small as the number of steps in the last quarter of an hour.
         held.retain(|other, slot| {
             other == key
-                || slot.try_lock().map_or(true, |held| held.as_ref().is_some_and(|h| self.lasts(h)))
+                || slot
+                    .try_lock()
+                    .map_or(true, |held| held.as_ref().is_some_and(|h| self.lasts(h)))
         });
         held.entry(key.clone()).or_default().clone()
     }
 
     fn lasts(&self, held: &Held) -> bool {
-        self.clock.now().checked_add(EXPIRY_MARGIN).is_ok_and(|then| then < held.expires)
+        self.clock
+            .now()
+            .checked_add(EXPIRY_MARGIN)
+            .is_ok_and(|then| then < held.expires)
     }
 }
 
 /// `<run>-<step>`, or `<case>-<step>` outside a run, in the characters that STS allows
 /// (`[\w+=,.@-]{2,64}`). `2[17]/3` becomes `2.17..3`.
 pub(super) fn session_name(scope: &Scope) -> String {
-    let who = scope.run.as_ref().map_or(scope.case.as_str(), |run| run.as_str());
+    let who = scope
+        .run
+        .as_ref()
+        .map_or(scope.case.as_str(), |run| run.as_str());
     format!("{who}-{}", scope.step)
         .chars()
-        .map(|c| if c.is_ascii_alphanumeric() || "_+=,.@-".contains(c) { c } else { '.' })
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || "_+=,.@-".contains(c) {
+                c
+            } else {
+                '.'
+            }
+        })
         .take(SESSION_NAME_MAX)
         .collect()
 }

@@ -31,7 +31,10 @@ impl AwsSession {
 
     async fn config(&self, at: &Place) -> Result<SdkConfig> {
         let config = self.assumer.access(&at.account, &self.scope).await?;
-        Ok(config.to_builder().region(SdkRegion::new(at.region.as_str().to_owned())).build())
+        Ok(config
+            .to_builder()
+            .region(SdkRegion::new(at.region.as_str().to_owned()))
+            .build())
     }
 
     async fn ec2(&self, at: &Place) -> Result<aws_sdk_ec2::Client> {
@@ -52,8 +55,11 @@ impl Session for AwsSession {
     async fn identity(&self, at: &Place) -> Result<Identity> {
         const OPERATION: &str = "sts:GetCallerIdentity";
         let client = aws_sdk_sts::Client::new(&self.config(at).await?);
-        let answer =
-            client.get_caller_identity().send().await.map_err(|e| errors::read(OPERATION, e))?;
+        let answer = client
+            .get_caller_identity()
+            .send()
+            .await
+            .map_err(|e| errors::read(OPERATION, e))?;
         Ok(Identity {
             account: super::convert::parsed(OPERATION, answer.account())?,
             arn: answer.arn().unwrap_or_default().to_owned(),
@@ -64,7 +70,12 @@ impl Session for AwsSession {
         ec2_read::instance(&self.ec2(at).await?, id).await
     }
 
-    async fn groups_for(&self, at: &Place, vpc: &VpcId, purpose: &str) -> Result<Vec<SecurityGroup>> {
+    async fn groups_for(
+        &self,
+        at: &Place,
+        vpc: &VpcId,
+        purpose: &str,
+    ) -> Result<Vec<SecurityGroup>> {
         ec2_read::groups_for(&self.ec2(at).await?, vpc, purpose).await
     }
 
@@ -108,7 +119,12 @@ impl Session for AwsSession {
         iam::profile_role(&self.iam(at).await?, profile_arn).await
     }
 
-    async fn role_policy(&self, at: &Place, role: &RoleName, policy: &str) -> Result<Option<Document>> {
+    async fn role_policy(
+        &self,
+        at: &Place,
+        role: &RoleName,
+        policy: &str,
+    ) -> Result<Option<Document>> {
         iam::role_policy(&self.iam(at).await?, role, policy).await
     }
 
@@ -120,7 +136,12 @@ impl Session for AwsSession {
         iam::user(&self.iam(at).await?, name).await
     }
 
-    async fn user_policy(&self, at: &Place, user: &UserName, policy: &str) -> Result<Option<Document>> {
+    async fn user_policy(
+        &self,
+        at: &Place,
+        user: &UserName,
+        policy: &str,
+    ) -> Result<Option<Document>> {
         iam::user_policy(&self.iam(at).await?, user, policy).await
     }
 
@@ -156,16 +177,18 @@ impl Session for AwsSession {
             | Kind::UserPolicy { .. }
             | Kind::AccessKey { .. }
             | Kind::DeleteLoginProfile { .. } => iam::apply(&self.iam(at).await?, change).await,
-            Kind::Tags { resource, before, after } => match resource {
+            Kind::Tags {
+                resource,
+                before,
+                after,
+            } => match resource {
                 Taggable::Instance(_) | Taggable::Volume(_) | Taggable::Snapshot(_) => {
                     ec2_apply::tags(&self.ec2(at).await?, change, resource, before, after).await
                 }
                 Taggable::Role(_) | Taggable::User(_) => {
                     iam::tags(&self.iam(at).await?, change, resource, before, after).await
                 }
-                Taggable::Bucket(name) => {
-                    s3::apply(&self.s3(at).await?, name, before, after).await
-                }
+                Taggable::Bucket(name) => s3::apply(&self.s3(at).await?, name, before, after).await,
             },
         }
     }

@@ -18,17 +18,41 @@ fn every_code_has_its_class() {
         ("ec2", "RequestLimitExceeded", 503, Reads, Throttled),
         ("iam", "Throttling", 400, Changes, Throttled),
         ("sts", "ThrottlingException", 400, Reads, Throttled),
-        ("guardduty", "TooManyRequestsException", 429, Reads, Throttled),
+        (
+            "guardduty",
+            "TooManyRequestsException",
+            429,
+            Reads,
+            Throttled,
+        ),
         ("guardduty", "SomethingNew", 429, Reads, Throttled),
         ("s3", "SlowDown", 503, Changes, Throttled),
-        ("ec2", "ConcurrentSnapshotLimitExceeded", 400, Changes, Throttled),
-        ("ec2", "SnapshotCreationPerVolumeRateExceeded", 400, Changes, Throttled),
+        (
+            "ec2",
+            "ConcurrentSnapshotLimitExceeded",
+            400,
+            Changes,
+            Throttled,
+        ),
+        (
+            "ec2",
+            "SnapshotCreationPerVolumeRateExceeded",
+            400,
+            Changes,
+            Throttled,
+        ),
         // The same word is a quota in IAM and throttling elsewhere.
         ("iam", "LimitExceeded", 409, Changes, Denied),
         ("iam", "LimitExceededException", 409, Changes, Denied),
         ("guardduty", "LimitExceededException", 400, Reads, Throttled),
         // What passes by itself.
-        ("iam", "EntityTemporarilyUnmodifiable", 409, Changes, Transient),
+        (
+            "iam",
+            "EntityTemporarilyUnmodifiable",
+            409,
+            Changes,
+            Transient,
+        ),
         ("iam", "ConcurrentModification", 409, Changes, Transient),
         ("s3", "OperationAborted", 409, Changes, Transient),
         // What a person must decide.
@@ -40,7 +64,13 @@ fn every_code_has_its_class() {
         ("sts", "ExpiredToken", 403, Reads, Denied),
         ("ec2", "OperationNotPermitted", 400, Changes, Denied),
         ("ec2", "SecurityGroupLimitExceeded", 400, Changes, Denied),
-        ("ec2", "RulesPerSecurityGroupLimitExceeded", 400, Changes, Denied),
+        (
+            "ec2",
+            "RulesPerSecurityGroupLimitExceeded",
+            400,
+            Changes,
+            Denied,
+        ),
         ("ec2", "SnapshotLimitExceeded", 400, Changes, Denied),
         ("sts", "SomethingNew", 403, Reads, Denied),
         // What is not there.
@@ -85,14 +115,19 @@ fn every_code_has_its_class() {
 /// Reads a user and switches its key off through `endpoint`: the classes of the failures.
 async fn failures(endpoint: &str) -> [(ErrorClass, String); 2] {
     let client = aws_sdk_iam::Client::new(&hub(endpoint).await);
-    let read = iam::user(&client, &"alice".parse().unwrap()).await.unwrap_err();
+    let read = iam::user(&client, &"alice".parse().unwrap())
+        .await
+        .unwrap_err();
     let kind = Kind::AccessKey {
         user: "alice".parse().unwrap(),
         key: "AKIA0000000000000000".parse().unwrap(),
         before: KeyStatus::Active,
         after: KeyStatus::Inactive,
     };
-    let change = Change { at: place(&HUB.parse().unwrap()), kind };
+    let change = Change {
+        at: place(&HUB.parse().unwrap()),
+        kind,
+    };
     let changed = iam::apply(&client, &change).await.unwrap_err();
     [(read.class, read.code), (changed.class, changed.code)]
 }
@@ -100,7 +135,11 @@ async fn failures(endpoint: &str) -> [(ErrorClass, String); 2] {
 #[tokio::test]
 async fn a_refused_connection_sent_nothing() {
     // Bound and dropped: the port is free, and nobody listens.
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
     for failure in failures(&format!("http://127.0.0.1:{port}")).await {
         assert_eq!(failure, (ErrorClass::Transient, "NotConnected".to_owned()));
     }

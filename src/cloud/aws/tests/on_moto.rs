@@ -21,8 +21,10 @@ use crate::tests::moto::Moto;
 const EXTERNAL_ID: &str = "contract";
 
 /// What moto with our overlay can't do.
-const CANNOT: &[(Ability, &str)] =
-    &[(Ability::Permissions, "moto does not evaluate session policies")];
+const CANNOT: &[(Ability, &str)] = &[(
+    Ability::Permissions,
+    "moto does not evaluate session policies",
+)];
 
 struct OnMoto {
     moto: &'static Moto,
@@ -36,7 +38,10 @@ fn text<E: std::error::Error>(error: E) -> String {
 }
 
 fn id<T: std::str::FromStr>(given: Option<&str>) -> Outcome<T> {
-    given.unwrap_or_default().parse().map_err(|_| format!("{given:?} is no id"))
+    given
+        .unwrap_or_default()
+        .parse()
+        .map_err(|_| format!("{given:?} is no id"))
 }
 
 impl OnMoto {
@@ -115,19 +120,28 @@ impl Fixture for OnMoto {
             );
         }
         // The first is moto's root device.
-        for (device, disk) in ["/dev/sda1", "/dev/sdf", "/dev/sdg"].iter().zip(&wish.disks) {
-            let ebs = EbsBlockDevice::builder().volume_size(8).delete_on_termination(true);
+        for (device, disk) in ["/dev/sda1", "/dev/sdf", "/dev/sdg"]
+            .iter()
+            .zip(&wish.disks)
+        {
+            let ebs = EbsBlockDevice::builder()
+                .volume_size(8)
+                .delete_on_termination(true);
             let ebs = match disk {
                 Disk::Plain => ebs.encrypted(false),
                 Disk::DefaultKey => ebs.encrypted(true),
                 Disk::Key(arn) => ebs.encrypted(true).kms_key_id(arn),
             };
             call = call.block_device_mappings(
-                BlockDeviceMapping::builder().device_name(*device).ebs(ebs.build()).build(),
+                BlockDeviceMapping::builder()
+                    .device_name(*device)
+                    .ebs(ebs.build())
+                    .build(),
             );
         }
         if !wish.tags.is_empty() {
-            let tag = |(key, value): (&String, &String)| Tag::builder().key(key).value(value).build();
+            let tag =
+                |(key, value): (&String, &String)| Tag::builder().key(key).value(value).build();
             call = call.tag_specifications(
                 TagSpecification::builder()
                     .resource_type(ResourceType::Instance)
@@ -136,7 +150,10 @@ impl Fixture for OnMoto {
             );
         }
         let made = call.send().await.map_err(text)?;
-        id(made.instances().first().and_then(|instance| instance.instance_id()))
+        id(made
+            .instances()
+            .first()
+            .and_then(|instance| instance.instance_id()))
     }
 
     async fn terminate(&self, at: &Place, id: &InstanceId) -> Outcome {
@@ -159,8 +176,12 @@ impl Fixture for OnMoto {
     async fn profile(&self, at: &Place, role: &RoleName) -> Outcome<String> {
         let name = format!("profile-{}", self.n());
         let iam = self.iam(at);
-        let made =
-            iam.create_instance_profile().instance_profile_name(&name).send().await.map_err(text)?;
+        let made = iam
+            .create_instance_profile()
+            .instance_profile_name(&name)
+            .send()
+            .await
+            .map_err(text)?;
         iam.add_role_to_instance_profile()
             .instance_profile_name(&name)
             .role_name(role.as_str())
@@ -174,12 +195,23 @@ impl Fixture for OnMoto {
     async fn user(&self, at: &Place, keys: usize, console: Console) -> Outcome<UserName> {
         let name = format!("user-{}", self.n());
         let iam = self.iam(at);
-        iam.create_user().user_name(&name).send().await.map_err(text)?;
+        iam.create_user()
+            .user_name(&name)
+            .send()
+            .await
+            .map_err(text)?;
         for _ in 0..keys {
-            iam.create_access_key().user_name(&name).send().await.map_err(text)?;
+            iam.create_access_key()
+                .user_name(&name)
+                .send()
+                .await
+                .map_err(text)?;
         }
         if console == Console::Password {
-            let call = iam.create_login_profile().user_name(&name).password("correct horse 9");
+            let call = iam
+                .create_login_profile()
+                .user_name(&name)
+                .password("correct horse 9");
             call.send().await.map_err(text)?;
         }
         id(Some(&name))
@@ -201,13 +233,21 @@ impl Fixture for OnMoto {
 
     async fn key(&self, at: &Place, _usable_by: &AccountId) -> Outcome<String> {
         // The adapter needs no KMS, so there is no SDK for it; moto asks no key policy.
-        let headers =
-            [("X-Amz-Target", "TrentService.CreateKey"), ("Content-Type", "application/x-amz-json-1.1")];
-        let answer =
-            self.moto.call("kms", at.region.as_str(), at.account.as_str(), &headers, "{}");
+        let headers = [
+            ("X-Amz-Target", "TrentService.CreateKey"),
+            ("Content-Type", "application/x-amz-json-1.1"),
+        ];
+        let answer = self.moto.call(
+            "kms",
+            at.region.as_str(),
+            at.account.as_str(),
+            &headers,
+            "{}",
+        );
         let json: serde_json::Value = serde_json::from_str(&answer.body).map_err(text)?;
         let arn = json["KeyMetadata"]["Arn"].as_str();
-        arn.map(str::to_owned).ok_or_else(|| format!("there is no key: {}", answer.body))
+        arn.map(str::to_owned)
+            .ok_or_else(|| format!("there is no key: {}", answer.body))
     }
 
     async fn finding(&self, at: &Place, id: &str) -> Outcome {
@@ -220,7 +260,8 @@ impl Fixture for OnMoto {
             "service": {"archived": false, "aFieldTheSdkDoesNotKnow": {"kept": true}},
         });
         let (account, region) = (at.account.as_str(), at.region.as_str());
-        self.moto.inject_finding(account, region, &finding.to_string());
+        self.moto
+            .inject_finding(account, region, &finding.to_string());
         Ok(())
     }
 }
@@ -233,8 +274,11 @@ async fn lab(moto: &'static Moto) -> (super::Aws, Lab, std::sync::Arc<OnMoto>) {
         configs.insert(account.clone(), inside(moto, account, EXTERNAL_ID).await);
     }
     let cloud = aws(moto, &[&workload, &forensics], EXTERNAL_ID).await;
-    let fixture =
-        std::sync::Arc::new(OnMoto { moto, inside: configs, count: AtomicU64::new(0) });
+    let fixture = std::sync::Arc::new(OnMoto {
+        moto,
+        inside: configs,
+        count: AtomicU64::new(0),
+    });
     let lab = Lab {
         workload: place(&workload),
         forensics: place(&forensics),
@@ -262,8 +306,15 @@ async fn a_finding_is_read_as_guardduty_wrote_it() {
         step: "confirm".to_owned(),
         permissions: std::collections::BTreeSet::new(),
     });
-    let found = session.finding(&lab.workload, &id.parse().unwrap()).await.unwrap().unwrap();
+    let found = session
+        .finding(&lab.workload, &id.parse().unwrap())
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(found["service"]["aFieldTheSdkDoesNotKnow"]["kept"], true);
-    let elsewhere = session.finding(&lab.forensics, &id.parse().unwrap()).await.unwrap();
+    let elsewhere = session
+        .finding(&lab.forensics, &id.parse().unwrap())
+        .await
+        .unwrap();
     assert_eq!(elsewhere, None);
 }
