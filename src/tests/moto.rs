@@ -13,6 +13,7 @@ use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// The version that the overlay patches; another one may have other insides.
 const MOTO: &str = "5.2.5";
@@ -49,9 +50,9 @@ impl Moto {
     /// As [`Moto::shared`].
     pub fn start() -> Self {
         let home = environment();
-        let overlay = home.join(format!("overlay-{}.py", std::process::id()));
+        let overlay = own_file("py");
         fs::write(&overlay, OVERLAY).expect("the overlay can be written");
-        let log_path = home.join(format!("server-{}.log", std::process::id()));
+        let log_path = own_file("log");
         let log = File::create(&log_path).expect("the server's log can be written");
         let mut server = Command::new(home.join("bin/python"))
             .arg(&overlay)
@@ -225,6 +226,14 @@ fn environment() -> PathBuf {
         File::create(&complete).expect("the cache folder can be written");
     }
     home
+}
+
+/// A file of this server's own in the temporary folder.
+fn own_file(extension: &str) -> PathBuf {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let name = format!("tourniquet-moto-{}-{count}.{extension}", std::process::id());
+    std::env::temp_dir().join(name)
 }
 
 fn run(command: &mut Command, wrong: &str) {

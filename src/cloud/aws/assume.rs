@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use tokio::sync::{Mutex as AsyncMutex, OnceCell};
 
 use super::AccountAccess;
+use super::access::Access;
 use super::convert::parsed;
 use super::errors::read;
 use crate::change::{Permission, session_policy};
@@ -33,9 +34,10 @@ const EXPIRY_MARGIN: Duration = Duration::from_secs(60);
 /// STS: RoleSessionName has 2 to 64 characters.
 const SESSION_NAME_MAX: usize = 64;
 
-/// Gives out configurations that carry an account's credentials.
+/// Gives out accounts' credentials, with the clients that carry them.
 pub(super) struct Assumer {
     hub: SdkConfig,
+    hub_access: Arc<Access>,
     sts: aws_sdk_sts::Client,
     accounts: BTreeMap<AccountId, AccountAccess>,
     clock: Arc<dyn Clock>,
@@ -56,7 +58,7 @@ struct Key {
 type Slot = Arc<AsyncMutex<Option<Held>>>;
 
 struct Held {
-    config: SdkConfig,
+    access: Arc<Access>,
     expires: Timestamp,
 }
 
@@ -67,8 +69,10 @@ impl Assumer {
         clock: Arc<dyn Clock>,
     ) -> Self {
         let sts = aws_sdk_sts::Client::new(&hub);
+        let hub_access = Arc::new(Access::new(hub.clone()));
         Self {
             hub,
+            hub_access,
             sts,
             accounts,
             clock,
@@ -82,8 +86,8 @@ impl Assumer {
         self.clock.now()
     }
 
-    /// The configuration with which `scope` calls `account`.
-    pub(super) async fn access(&self, account: &AccountId, scope: &Scope) -> Result<SdkConfig> {
+    /// The credentials with which `scope` calls `account`.
+    pub(super) async fn access(&self, account: &AccountId, scope: &Scope) -> Result<Arc<Access>> {
         let access = self.accounts.get(account).cloned().unwrap_or_default();
         let Some(role_arn) = access.role_arn.as_deref() else {
             return self.hub_access(account).await;
@@ -97,18 +101,18 @@ impl Assumer {
         let slot = self.slot(&key);
         let mut held = slot.lock().await;
         if let Some(held) = held.as_ref().filter(|held| self.lasts(held)) {
-            return Ok(held.config.clone());
+            return Ok(held.access.clone());
         }
         let fresh = self
             .assume(role_arn, access.external_id.as_deref(), &key)
             .await?;
-        let config = fresh.config.clone();
+        let access = fresh.access.clone();
         *held = Some(fresh);
-        Ok(config)
+        Ok(access)
     }
 
     /// Without a role only the hub's own account can be meant, and that is checked, not believed.
-    async fn hub_access(&self, account: &AccountId) -> Result<SdkConfig> {
+    async fn hub_access(&self, account: &AccountId) -> Result<Arc<Access>> {
         const OPERATION: &str = "sts:GetCallerIdentity";
         let hub = self
             .hub_account
@@ -123,7 +127,7 @@ impl Assumer {
             })
             .await?;
         if hub == account {
-            return Ok(self.hub.clone());
+            return Ok(self.hub_access.clone());
         }
         Err(CloudError::new(
             ErrorClass::Denied,
@@ -172,7 +176,10 @@ impl Assumer {
             // The SDK's shared cache would keep every session's credentials for good.
             .identity_cache(IdentityCache::no_cache())
             .build();
-        Ok(Held { config, expires })
+        Ok(Held {
+            access: Arc::new(Access::new(config)),
+            expires,
+        })
     }
 
     fn slot(&self, key: &Key) -> Slot {

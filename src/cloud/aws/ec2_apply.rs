@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use aws_config::SdkConfig;
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::types::{
     InstanceSpecification, OperationType, ResourceType, SnapshotAttributeName,
@@ -10,6 +9,7 @@ use aws_sdk_ec2::types::{
 use aws_types::request_id::RequestId;
 use jiff::Timestamp;
 
+use super::access::Clients;
 use super::convert::{permission, tag_list, tag_specification};
 use super::ec2_read::resource_id;
 use super::errors::{Effect, change as changing, unreadable};
@@ -174,9 +174,9 @@ async fn create_snapshots(client: &Client, change: &Change) -> Result<Receipt> {
     Ok(receipt(&answer, Some(Created::Snapshots(created))))
 }
 
-/// Copies a snapshot into the Region of `config`, encrypted.
+/// Copies a snapshot into the Region of `clients`, encrypted.
 pub(super) async fn copy_snapshot(
-    config: &SdkConfig,
+    clients: &Clients,
     change: &Change,
     now: Timestamp,
 ) -> Result<Receipt> {
@@ -190,8 +190,16 @@ pub(super) async fn copy_snapshot(
     else {
         return Err(refused(operation, "not a copy"));
     };
-    let url = copy_url(config, source, &source_at.region, &change.at.region, now).await?;
-    let answer = Client::new(config)
+    let url = copy_url(
+        clients.config(),
+        source,
+        &source_at.region,
+        &change.at.region,
+        now,
+    )
+    .await?;
+    let answer = clients
+        .ec2()
         .copy_snapshot()
         .source_snapshot_id(source.as_str())
         .source_region(source_at.region.as_str())

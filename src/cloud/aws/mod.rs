@@ -6,13 +6,14 @@
 //! executor owns them, and a create that the SDK sends twice is two snapshots.
 //!
 //! ```text
-//! Aws ── open(scope) ──► AwsSession ── access(place) ──► assume ──► SdkConfig of that account
+//! Aws ── open(scope) ──► AwsSession ── account ──► assume ──► access: its credentials and clients
 //!                             │                                          │
-//!                             └──► ec2_read, ec2_apply, iam, s3, guardduty ◄── one client a call
+//!                             └──► ec2_read, ec2_apply, iam, s3, guardduty ◄┘
 //! ```
 //!
 //! What may not be here: decisions about what to do, waiting, and retrying.
 
+mod access;
 mod assume;
 mod convert;
 mod ec2_apply;

@@ -1,12 +1,14 @@
 //! The error table, and failures without an answer.
 
 use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::super::errors::{Effect, classify};
 use super::super::iam;
 use super::{HUB, hub, place};
 use crate::change::{Change, KeyStatus, Kind};
-use crate::cloud::ErrorClass;
+use crate::cloud::{CloudError, ErrorClass};
 
 #[test]
 fn every_code_has_its_class() {
@@ -113,7 +115,7 @@ fn every_code_has_its_class() {
 }
 
 /// Reads a user and switches its key off through `endpoint`: the classes of the failures.
-async fn failures(endpoint: &str) -> [(ErrorClass, String); 2] {
+async fn failures(endpoint: &str) -> [CloudError; 2] {
     let client = aws_sdk_iam::Client::new(&hub(endpoint).await);
     let read = iam::user(&client, &"alice".parse().unwrap())
         .await
@@ -129,7 +131,15 @@ async fn failures(endpoint: &str) -> [(ErrorClass, String); 2] {
         kind,
     };
     let changed = iam::apply(&client, &change).await.unwrap_err();
-    [(read.class, read.code), (changed.class, changed.code)]
+    [read, changed]
+}
+
+fn seen(error: &CloudError) -> (ErrorClass, &str, Option<&str>) {
+    (
+        error.class,
+        error.code.as_str(),
+        error.request_id.as_deref(),
+    )
 }
 
 #[tokio::test]
@@ -141,7 +151,11 @@ async fn a_refused_connection_sent_nothing() {
         .unwrap()
         .port();
     for failure in failures(&format!("http://127.0.0.1:{port}")).await {
-        assert_eq!(failure, (ErrorClass::Transient, "NotConnected".to_owned()));
+        assert_eq!(
+            seen(&failure),
+            (ErrorClass::Transient, "NotConnected", None),
+            "{failure}"
+        );
     }
 }
 
@@ -149,25 +163,92 @@ async fn a_refused_connection_sent_nothing() {
 async fn a_name_that_does_not_resolve_sent_nothing() {
     // `.invalid` never resolves (RFC 2606).
     for failure in failures("http://aws.invalid").await {
-        assert_eq!(failure, (ErrorClass::Transient, "NotConnected".to_owned()));
+        assert_eq!(
+            seen(&failure),
+            (ErrorClass::Transient, "NotConnected", None),
+            "{failure}"
+        );
     }
 }
 
 #[tokio::test]
-async fn a_connection_cut_after_the_request_leaves_a_change_in_doubt() {
+async fn a_connection_cut_after_the_request_leaves_a_change_in_doubt_and_is_not_sent_again() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
+    let requests = Arc::new(AtomicUsize::new(0));
+    let counted = requests.clone();
     let server = tokio::spawn(async move {
         use tokio::io::AsyncReadExt as _;
         let mut buffer = [0; 4096];
         loop {
             let (mut stream, _) = listener.accept().await.unwrap();
+            counted.fetch_add(1, Ordering::SeqCst);
             // The request has arrived, and the answer never will.
             let _ = stream.read(&mut buffer).await;
         }
     });
     let [read, changed] = failures(&format!("http://127.0.0.1:{port}")).await;
     server.abort();
-    assert_eq!(read, (ErrorClass::Transient, "ConnectionLost".to_owned()));
-    assert_eq!(changed, (ErrorClass::InDoubt, "ConnectionLost".to_owned()));
+    assert_eq!(
+        seen(&read),
+        (ErrorClass::Transient, "ConnectionLost", None),
+        "{read}"
+    );
+    assert_eq!(
+        seen(&changed),
+        (ErrorClass::InDoubt, "ConnectionLost", None),
+        "{changed}"
+    );
+    assert_eq!(
+        requests.load(Ordering::SeqCst),
+        2,
+        "the SDK retries, which only the executor may"
+    );
+}
+
+/// One answer to every request, with these headers and this body.
+async fn answering(answer: &'static str) -> [CloudError; 2] {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let server = tokio::spawn(async move {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+        let mut buffer = [0; 4096];
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let _ = stream.read(&mut buffer).await;
+            let _ = stream.write_all(answer.as_bytes()).await;
+        }
+    });
+    let failures = failures(&format!("http://127.0.0.1:{port}")).await;
+    server.abort();
+    failures
+}
+
+#[tokio::test]
+async fn a_page_of_a_proxy_is_no_answer_of_aws() {
+    let [read, changed] = answering(
+        "HTTP/1.1 502 Bad Gateway\r\nConnection: close\r\nContent-Length: 13\r\n\r\n<html></html>",
+    )
+    .await;
+    assert_eq!(read.class, ErrorClass::Transient, "{read}");
+    assert_eq!(changed.class, ErrorClass::InDoubt, "{changed}");
+    let [_, cut] = answering("HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n<Upda").await;
+    assert_eq!(cut.class, ErrorClass::InDoubt, "{cut}");
+}
+
+#[tokio::test]
+async fn a_quota_of_iam_carries_its_code_and_request_id() {
+    let [read, changed] = answering(concat!(
+        "HTTP/1.1 409 Conflict\r\nConnection: close\r\nContent-Type: text/xml\r\nContent-Length: 191\r\n\r\n",
+        "<ErrorResponse xmlns=\"https://iam.amazonaws.com/doc/2010-05-08/\"><Error><Type>Sender</Type>",
+        "<Code>LimitExceeded</Code><Message>m</Message></Error><RequestId>r-1</RequestId></ErrorResponse>    ",
+    ))
+    .await;
+    for failure in [read, changed] {
+        assert_eq!(
+            seen(&failure),
+            (ErrorClass::Denied, "LimitExceeded", Some("r-1")),
+            "{failure}"
+        );
+    }
 }
