@@ -37,4 +37,6 @@ mod run;
 mod runbook;
 mod store;
 mod telemetry;
+#[cfg(test)]
+mod tests;
 mod timeline;
