@@ -42,7 +42,12 @@ struct Cli {
     #[arg(long, global = true, env = "TOURNIQUET_URL", default_value = client::URL, value_name = "URL")]
     url: String,
     /// A file that holds the API token; without it, TOURNIQUET_TOKEN does.
-    #[arg(long, global = true, env = "TOURNIQUET_TOKEN_FILE", value_name = "FILE")]
+    #[arg(
+        long,
+        global = true,
+        env = "TOURNIQUET_TOKEN_FILE",
+        value_name = "FILE"
+    )]
     token_file: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
@@ -95,9 +100,23 @@ struct Common {
 /// The program: reads the arguments, does it, and says how it went by its exit code.
 #[must_use]
 pub fn main() -> ExitCode {
-    let Cli { json, config, url, token_file, command } = Cli::parse();
-    let common = Common { json, config, url, token_file };
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let Cli {
+        json,
+        config,
+        url,
+        token_file,
+        command,
+    } = Cli::parse();
+    let common = Common {
+        json,
+        config,
+        url,
+        token_file,
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => return outcome::report(&Failure::system(&error), json),
     };
