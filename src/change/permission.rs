@@ -130,12 +130,6 @@ impl Change {
                 ] {
                     need(action, key.clone());
                 }
-                // The source is read under its own key, which is not known before it is looked at
-                // (EBS User Guide, "Share a KMS key").
-                let source = format!("arn:aws:kms:{}:{}:key/*", source_at.region, source_at.account);
-                for action in ["kms:DescribeKey", "kms:CreateGrant", "kms:Decrypt", "kms:ReEncryptFrom"] {
-                    need(action, source.clone());
-                }
             }
             Kind::SnapshotSharing { snapshot: id, .. } => need(operation, snapshot(id.as_str())),
             Kind::RolePolicy { role, .. } => need(operation, iam("role", role.as_str())),

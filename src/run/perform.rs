@@ -118,7 +118,7 @@ fn sleep(executor: &Executor<'_>, step: &StepLog) -> StepRun {
     if executor.env.clock.now() >= wake_at {
         return ended(succeeded(step, Value::Null));
     }
-    StepRun::Parked { wake_at: Some(wake_at), asks: false, drafts: vec![], effects: vec![] }
+    StepRun::Parked { wake_at: Some(wake_at), drafts: vec![], effects: vec![] }
 }
 
 async fn notify(executor: &Executor<'_>, step: &StepLog) -> StepEnd {

@@ -11,9 +11,18 @@ use crate::cloud::faulty::{Fault, Faulty, Plan};
 fn effects(sandbox: &Sandbox) -> BTreeMap<(String, String), usize> {
     let mut counts = BTreeMap::new();
     for mutation in sandbox.snapshot_world().mutations {
-        *counts.entry((mutation.operation, mutation.resource)).or_insert(0) += 1;
+        *counts.entry((mutation.operation, masked(&mutation.resource))).or_insert(0) += 1;
     }
     counts
+}
+
+/// Ids that AWS makes differ from world to world.
+fn masked(resource: &str) -> String {
+    let part = |part: &str| match part.split_once('-') {
+        Some(("sg" | "snap", _)) => "made".to_owned(),
+        _ => part.to_owned(),
+    };
+    resource.split('/').map(part).collect::<Vec<_>>().join("/")
 }
 
 async fn undisturbed() -> (BTreeMap<(String, String), usize>, u64) {
