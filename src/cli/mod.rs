@@ -18,6 +18,8 @@ pub mod paint;
 mod run;
 mod runbook;
 mod serve;
+#[cfg(test)]
+pub mod tests;
 mod token;
 mod undo;
 
@@ -100,6 +102,7 @@ struct Common {
 /// The program: reads the arguments, does it, and says how it went by its exit code.
 #[must_use]
 pub fn main() -> ExitCode {
+    crate::fault::arm();
     let Cli {
         json,
         config,
@@ -138,17 +141,5 @@ async fn dispatch(common: &Common, command: Command) -> Result<Outcome, Failure>
         Command::Token(command) => token::token(common, command).await,
         Command::Config(command) => config::config(common, &command),
         Command::Explain(args) => explain::explain(common, &args),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use clap::CommandFactory;
-
-    use super::Cli;
-
-    #[test]
-    fn the_menu_has_no_contradictions() {
-        Cli::command().debug_assert();
     }
 }

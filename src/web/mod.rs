@@ -21,7 +21,7 @@ mod secret;
 mod server;
 mod service;
 #[cfg(test)]
-mod tests;
+pub mod tests;
 mod view;
 
 use std::sync::Arc;
