@@ -7,7 +7,6 @@
 //! Every station is found by tags, so a look after a crash goes on where the world stands. Which
 //! volumes are preserved is decided in `snapshot_volumes`.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;

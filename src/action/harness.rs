@@ -7,6 +7,9 @@
 mod case;
 mod drive;
 mod edge;
+mod edge_evidence;
+mod edge_query;
+mod picture;
 mod undo;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,12 +22,13 @@ use serde_json::{Value, json};
 use super::{Action, Forensics, Params, Settings, find, registry};
 use crate::change::Permission;
 use crate::clock::{Clock, ManualClock};
+use crate::cloud::Scope;
 use crate::cloud::faulty::{Fault, Faulty, Plan};
 use crate::cloud::sandbox::{Sandbox, Scenario, World};
-use crate::cloud::{Cloud, Scope};
 use crate::id::Place;
 use case::{Again, CASES, Case, WORLD};
 use drive::{Point, Record, Step, Stop};
+use picture::picture;
 use undo::undo;
 
 /// When every test begins.
@@ -110,48 +114,6 @@ impl Bench {
         counts.values_mut().for_each(|list| list.sort_unstable());
         counts
     }
-}
-
-/// All that an undo has to bring back.
-pub fn picture(world: &World) -> Value {
-    let (mut groups, mut policies, mut keys, mut tags) =
-        (json!({}), json!({}), json!({}), json!({}));
-    for (id, account) in &world.accounts {
-        for region in account.regions.values() {
-            for (instance, machine) in &region.instances {
-                tags[format!("instance/{instance}")] = json!(machine.instance.tags);
-                for interface in &machine.instance.interfaces {
-                    groups[interface.id.as_str()] = json!(interface.groups);
-                }
-            }
-            for (volume, found) in &region.volumes {
-                tags[format!("volume/{volume}")] = json!(found.tags);
-            }
-        }
-        for (role, found) in &account.roles {
-            tags[format!("role/{role}")] = json!(found.tags);
-            for (name, document) in &found.policies {
-                if let Some(document) = &document.value {
-                    policies[format!("{id}/role/{role}/{name}")] = document.clone();
-                }
-            }
-        }
-        for (user, found) in &account.users {
-            tags[format!("user/{user}")] = json!(found.tags);
-            for (name, document) in &found.policies {
-                if let Some(document) = &document.value {
-                    policies[format!("{id}/user/{user}/{name}")] = document.clone();
-                }
-            }
-            for (key, status) in &found.keys {
-                keys[key.as_str()] = json!(status.value.label());
-            }
-        }
-        for (bucket, found) in &account.buckets {
-            tags[format!("bucket/{bucket}")] = json!(found);
-        }
-    }
-    json!({"groups": groups, "policies": policies, "keys": keys, "tags": tags})
 }
 
 impl Case {
@@ -382,15 +344,10 @@ async fn no_action_may_more_than_it_needs() {
     let bench = Bench::new(true);
     for action in registry() {
         for permission in action.permissions(&bench.at, &bench.settings) {
-            // Asked inside other calls, or by the SDK where the sandbox asks otherwise.
+            // Asked inside other calls, or by the SDK where the sandbox needs no second one.
             let inside = permission.action.starts_with("kms:")
-                || [
-                    "ec2:CreateTags",
-                    "ec2:DescribeTags",
-                    "iam:ListRoleTags",
-                    "iam:ListUserTags",
-                ]
-                .contains(&permission.action.as_str());
+                || ["ec2:CreateTags", "iam:ListRoleTags", "iam:ListUserTags"]
+                    .contains(&permission.action.as_str());
             // The table tags no snapshot.
             let rare = ["ec2:DescribeSnapshots"];
             assert!(

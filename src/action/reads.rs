@@ -81,8 +81,6 @@ impl Read {
                 ("ec2:DescribeInstances", Any),
                 ("ec2:DescribeVolumes", Any),
                 ("ec2:DescribeSnapshots", Any),
-                ("iam:GetRole", Role),
-                ("iam:GetUser", User),
                 ("iam:ListRoleTags", Role),
                 ("iam:ListUserTags", User),
                 ("s3:GetBucketTagging", Bucket),

@@ -185,7 +185,7 @@ impl Executor<'_> {
                 settings: &self.env.settings,
             };
             match action.look(&context, params).await {
-                Err(LookError::Cloud(error)) if may_pass(error.class) && attempt + 1 < ATTEMPTS_MAX => {
+                Err(LookError::Cloud(error)) if read_may_pass(error.class) && attempt + 1 < ATTEMPTS_MAX => {
                     attempt += 1;
                     self.env.clock.sleep(backoff(attempt)).await;
                 }
@@ -216,7 +216,16 @@ impl Executor<'_> {
         };
         let Some(resource) = resource else { return Ok(Tags::new()) };
         let session = self.session(step.key.as_str(), permissions_for(&[Read::Tags], &at));
-        Ok(session.tags(&at, &resource).await?.unwrap_or_default())
+        let mut attempt = 1;
+        loop {
+            match session.tags(&at, &resource).await {
+                Err(error) if read_may_pass(error.class) && attempt < ATTEMPTS_MAX => {
+                    self.env.clock.sleep(backoff(attempt)).await;
+                    attempt += 1;
+                }
+                other => return Ok(other?.unwrap_or_default()),
+            }
+        }
     }
 
     /// Writes the intents, makes the calls of one stage beside each other, and notes the outcomes.
@@ -368,6 +377,11 @@ pub fn settle_permissions(at: &Place) -> BTreeSet<Permission> {
 
 fn may_pass(class: ErrorClass) -> bool {
     matches!(class, ErrorClass::Throttled | ErrorClass::Transient)
+}
+
+/// A read has no effect, so that a lost answer is no more than a failure.
+pub fn read_may_pass(class: ErrorClass) -> bool {
+    may_pass(class) || class == ErrorClass::InDoubt
 }
 
 /// Which of several errors of one stage decides.

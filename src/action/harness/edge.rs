@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 
 use super::Bench;
 use super::drive::{Record, Step, Stop};
-use crate::action::{GONE, Params, Verdict, find, queries};
+use crate::action::{GONE, Params, Verdict, find};
 use crate::change::{Kind, Rule, RuleEffect};
-use crate::cloud::faulty::{Fault, Faulty, Plan};
+use crate::cloud::faulty::{Faulty, Plan};
 use crate::cloud::sandbox::{RegionState, World};
-use crate::cloud::{Cloud, Interface, Scope};
+use crate::cloud::{Cloud, Interface};
 use crate::id::{InstanceId, Place};
 
 const ISOLATE: &str = "contain::isolate_instance";
@@ -20,7 +20,7 @@ const REVOKE: &str = "contain::revoke_role_sessions";
 const DISABLE: &str = "contain::disable_access_keys";
 const TAG: &str = "act::tag_resource";
 
-async fn act(
+pub(super) async fn act(
     bench: &Bench,
     step: &mut Step,
     cloud: &dyn Cloud,
@@ -36,7 +36,7 @@ async fn act(
         })
 }
 
-fn region<'a>(world: &'a mut World, at: &Place) -> &'a mut RegionState {
+pub(super) fn region<'a>(world: &'a mut World, at: &Place) -> &'a mut RegionState {
     world
         .accounts
         .get_mut(&at.account)
@@ -46,7 +46,7 @@ fn region<'a>(world: &'a mut World, at: &Place) -> &'a mut RegionState {
         .unwrap()
 }
 
-fn id<T: std::str::FromStr<Err = crate::id::IdError>>(text: &str) -> T {
+pub(super) fn id<T: std::str::FromStr<Err = crate::id::IdError>>(text: &str) -> T {
     text.parse().unwrap()
 }
 
@@ -320,99 +320,6 @@ async fn the_cut_off_only_moves_forward_and_covers_a_late_put() {
 }
 
 #[tokio::test]
-async fn a_snapshot_that_fails_is_told_after_the_others_are_preserved() {
-    let bench = Bench::new(true);
-    let instance: InstanceId = id("i-000000000000000a2");
-    bench
-        .sandbox
-        .edit(|world| {
-            let region = region(world, &bench.at);
-            let (_, volume) = region.instances[&instance].instance.volumes[1].clone();
-            region
-                .bad_volumes
-                .insert(volume, "the disk is\nbad".to_owned());
-        })
-        .unwrap();
-    let stop = act(
-        &bench,
-        &mut bench.step("1"),
-        &bench.sandbox,
-        SNAPSHOT,
-        json!({"instance": instance}),
-    )
-    .await;
-    let Err(Stop::Refused(reason)) = stop else {
-        panic!("{stop:?}")
-    };
-    assert!(reason.contains("failed: the disk isbad"), "{reason}");
-    let world = bench.sandbox.snapshot_world();
-    let there = &world.accounts[&id("999988887777")].regions[&bench.at.region];
-    assert_eq!(
-        there.snapshots.len(),
-        2,
-        "the other two volumes are in the forensics account"
-    );
-}
-
-#[tokio::test]
-async fn evidence_goes_on_when_the_instance_is_terminated_meanwhile() {
-    let calls = {
-        let bench = Bench::new(true);
-        let cloud = Faulty::new(Arc::new(bench.sandbox.clone()), Plan::none());
-        let params = json!({"instance": "i-000000000000000a2"});
-        act(&bench, &mut bench.step("1"), &cloud, SNAPSHOT, params)
-            .await
-            .unwrap();
-        cloud.calls()
-    };
-    // Call 3 makes the snapshots; from the next on nothing of the instance is needed.
-    for n in 4..=calls {
-        let bench = Bench::new(true);
-        let instance: InstanceId = id("i-000000000000000a2");
-        let (sandbox, at, target) = (bench.sandbox.clone(), bench.at.clone(), instance.clone());
-        let end = move || sandbox.edit(|world| world.terminate(&at, &target)).unwrap();
-        let cloud = Faulty::new(
-            Arc::new(bench.sandbox.clone()),
-            Plan::none().before(n, Arc::new(end)),
-        );
-        let output = act(
-            &bench,
-            &mut bench.step("1"),
-            &cloud,
-            SNAPSHOT,
-            json!({"instance": instance}),
-        )
-        .await;
-        assert_eq!(output.unwrap()["volumes"], json!(3), "{n}");
-    }
-}
-
-#[tokio::test]
-async fn a_read_that_says_gone_never_makes_a_second_set_of_snapshots() {
-    let bench = Bench::new(true);
-    let plan = (4..40)
-        .step_by(3)
-        .fold(Plan::none(), |plan, n| plan.at(n, Fault::Gone));
-    let cloud = Faulty::new(Arc::new(bench.sandbox.clone()), plan);
-    let mut step = bench.step("1");
-    let params = json!({"instance": "i-000000000000000a2"});
-    for _ in 0..40 {
-        if act(&bench, &mut step, &cloud, SNAPSHOT, params.clone())
-            .await
-            .is_ok()
-        {
-            break;
-        }
-    }
-    assert_eq!(bench.effects()["ec2:CreateSnapshots"], vec![1]);
-    assert!(
-        bench.effects()["ec2:CopySnapshot"]
-            .iter()
-            .all(|count| *count == 1)
-    );
-}
-
-#[tokio::test]
 async fn a_plan_is_a_look_and_changes_nothing() {
     let bench = Bench::new(false);
     let action = find(ISOLATE).unwrap();
@@ -428,77 +335,4 @@ async fn a_plan_is_a_look_and_changes_nothing() {
         .unwrap();
     assert!(matches!(verdict, Verdict::Change(_)));
     assert!(bench.effects().is_empty());
-}
-
-#[tokio::test]
-async fn queries_read_with_their_own_permissions_and_say_null_for_what_is_absent() {
-    let bench = Bench::new(false);
-    for (name, params, pointer, expected) in [
-        (
-            "look::instance",
-            json!({"instance": "i-000000000000000a1"}),
-            "/role",
-            json!("web"),
-        ),
-        (
-            "look::instance",
-            json!({"instance": "i-000000000000000a1"}),
-            "/tags/team",
-            json!("web"),
-        ),
-        (
-            "look::instance",
-            json!({"instance": "i-000000000000000a2"}),
-            "/role",
-            Value::Null,
-        ),
-        (
-            "look::instance",
-            json!({"instance": "i-00000000000000fff"}),
-            "",
-            Value::Null,
-        ),
-        (
-            "look::role",
-            json!({"role": "batch"}),
-            "/path",
-            json!("/jobs/"),
-        ),
-        ("look::role", json!({"role": "nobody"}), "", Value::Null),
-        (
-            "look::user",
-            json!({"user": "deploy"}),
-            "/console",
-            json!(true),
-        ),
-        (
-            "look::user",
-            json!({"key": "AKIAAAAAAAAAAAAAAAA3"}),
-            "/name",
-            json!("legacy"),
-        ),
-        (
-            "look::user",
-            json!({"key": "AKIAAAAAAAAAAAAAAAA9"}),
-            "",
-            Value::Null,
-        ),
-    ] {
-        let query = queries().iter().find(|query| query.name() == name).unwrap();
-        let permissions = query.permissions(&bench.at);
-        let session = bench.sandbox.open(Scope {
-            permissions,
-            ..Bench::anything()
-        });
-        let given = Params::check(query.params(), params.as_object().cloned().unwrap()).unwrap();
-        let value = query
-            .read(session.as_ref(), &bench.at, &given)
-            .await
-            .unwrap();
-        assert_eq!(
-            value.pointer(pointer),
-            Some(&expected),
-            "{name} {params}: {value}"
-        );
-    }
 }
