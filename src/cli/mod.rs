@@ -18,6 +18,8 @@ pub mod paint;
 mod run;
 mod runbook;
 mod serve;
+#[cfg(test)]
+pub mod tests;
 mod token;
 mod undo;
 
@@ -42,7 +44,12 @@ struct Cli {
     #[arg(long, global = true, env = "TOURNIQUET_URL", default_value = client::URL, value_name = "URL")]
     url: String,
     /// A file that holds the API token; without it, TOURNIQUET_TOKEN does.
-    #[arg(long, global = true, env = "TOURNIQUET_TOKEN_FILE", value_name = "FILE")]
+    #[arg(
+        long,
+        global = true,
+        env = "TOURNIQUET_TOKEN_FILE",
+        value_name = "FILE"
+    )]
     token_file: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
@@ -95,9 +102,24 @@ struct Common {
 /// The program: reads the arguments, does it, and says how it went by its exit code.
 #[must_use]
 pub fn main() -> ExitCode {
-    let Cli { json, config, url, token_file, command } = Cli::parse();
-    let common = Common { json, config, url, token_file };
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    crate::fault::arm();
+    let Cli {
+        json,
+        config,
+        url,
+        token_file,
+        command,
+    } = Cli::parse();
+    let common = Common {
+        json,
+        config,
+        url,
+        token_file,
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => return outcome::report(&Failure::system(&error), json),
     };
@@ -119,17 +141,5 @@ async fn dispatch(common: &Common, command: Command) -> Result<Outcome, Failure>
         Command::Token(command) => token::token(common, command).await,
         Command::Config(command) => config::config(common, &command),
         Command::Explain(args) => explain::explain(common, &args),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use clap::CommandFactory;
-
-    use super::Cli;
-
-    #[test]
-    fn the_menu_has_no_contradictions() {
-        Cli::command().debug_assert();
     }
 }

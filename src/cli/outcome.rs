@@ -52,7 +52,11 @@ pub struct Failure {
 impl Failure {
     /// A failure with a number.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), remedy: None }
+        Self {
+            code,
+            detail: detail.into(),
+            remedy: None,
+        }
     }
 
     /// An argument that makes no sense.
@@ -90,13 +94,22 @@ impl From<StoreError> for Failure {
 
 /// Tells a person or a program what failed, on standard error, and gives the exit code.
 pub fn report(failure: &Failure, json: bool) -> ExitCode {
-    let Failure { code, detail, remedy } = failure;
+    let Failure {
+        code,
+        detail,
+        remedy,
+    } = failure;
     let remedy = remedy.as_deref().unwrap_or(code.remedy);
     if json {
-        let error = json!({"code": code.number, "title": code.title, "detail": detail, "remedy": remedy});
+        let error =
+            json!({"code": code.number, "title": code.title, "detail": detail, "remedy": remedy});
         paint::error_line(&json!({"error": error}).to_string());
     } else {
-        paint::error_line(&format!("{}: {}", paint::bad(&code.to_string()), paint::clean(detail)));
+        paint::error_line(&format!(
+            "{}: {}",
+            paint::bad(&code.to_string()),
+            paint::clean(detail)
+        ));
         paint::error_line(&format!("  {}", paint::clean(remedy)));
     }
     ExitCode::from(if *code == Code::USAGE { USAGE } else { FAILED })

@@ -2,7 +2,8 @@
 
 use std::io::{IsTerminal, Write};
 
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::{Attribute, Cell, Color, ContentArrangement, presets};
+use jiff::Timestamp;
 use owo_colors::{OwoColorize, Stream};
 
 /// Characters of a cell before it is cut: a title in a list is there to be recognised.
@@ -24,7 +25,10 @@ pub fn clean(text: &str) -> String {
 /// `text` clean, on one line, and at most `max` characters long.
 #[must_use]
 pub fn short(text: &str, max: usize) -> String {
-    let line: String = clean(text).chars().map(|c| if c.is_whitespace() { ' ' } else { c }).collect();
+    let line: String = clean(text)
+        .chars()
+        .map(|c| if c.is_whitespace() { ' ' } else { c })
+        .collect();
     if line.chars().count() <= max {
         return line;
     }
@@ -70,24 +74,90 @@ colours! {
     strong => bold;
 }
 
-/// A case's status or a run's state in its colour.
-#[must_use]
-pub fn status(label: &str) -> String {
-    match label {
-        "contained" | "succeeded" | "granted" => good(label),
-        "attention" | "failed" | "halted" | "denied" => bad(label),
-        "waiting" | "active" | "running" | "queued" | "parked" | "pending" => warn(label),
-        _ => clean(label),
+/// A table that fits the terminal; on anything else, as wide as it needs to be.
+pub struct Table {
+    inner: comfy_table::Table,
+}
+
+impl Table {
+    /// A table with these titles.
+    #[must_use]
+    pub fn new(titles: &[&str]) -> Self {
+        let mut inner = comfy_table::Table::new();
+        inner
+            .load_style(presets::NOTHING)
+            .set_content_arrangement(ContentArrangement::Dynamic);
+        let bold = |title: &&str| {
+            let cell = Cell::new(title.to_uppercase());
+            if colours() {
+                cell.add_attribute(Attribute::Bold)
+            } else {
+                cell
+            }
+        };
+        inner.set_header(titles.iter().map(bold));
+        Self { inner }
+    }
+
+    /// Adds a row: every text is made harmless, and a status gets its colour.
+    pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
+        self.inner.add_row(cells.into_iter().map(|text| {
+            let cell = Cell::new(short(&text, CELL_MAX));
+            match tone(&text) {
+                Some(colour) if colours() => cell.fg(colour),
+                _ => cell,
+            }
+        }));
+    }
+
+    /// Prints it.
+    pub fn print(&self) {
+        line(&self.inner.trim_fmt());
     }
 }
 
-/// A table that fits the terminal.
+/// Whether standard output takes colours: a terminal, and no NO_COLOR.
 #[must_use]
-pub fn table(header: &[&str]) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_header(header.iter().map(|title| strong(title)));
-    table
+pub fn colours() -> bool {
+    "x".if_supports_color(Stream::Stdout, |text| text.bold())
+        .to_string()
+        != "x"
+}
+
+/// The colour of a word that is a status or a state.
+fn tone(label: &str) -> Option<Color> {
+    match label {
+        "contained" | "succeeded" | "granted" | "valid" => Some(Color::Green),
+        "attention" | "failed" | "halted" | "denied" | "revoked" => Some(Color::Red),
+        "waiting" | "active" | "running" | "queued" | "parked" | "pending" | "expired" => {
+            Some(Color::Yellow)
+        }
+        _ => None,
+    }
+}
+
+/// A status in its colour, outside of a table.
+#[must_use]
+pub fn status(label: &str) -> String {
+    match tone(label) {
+        Some(Color::Green) => good(label),
+        Some(Color::Red) => bad(label),
+        Some(_) => warn(label),
+        None => clean(label),
+    }
+}
+
+/// A time as the API writes it, to the second; empty for none.
+#[must_use]
+pub fn moment(text: &str) -> String {
+    text.parse::<Timestamp>()
+        .map_or_else(|_| clean(text), |at| time(&at))
+}
+
+/// A time in UTC, to the second.
+#[must_use]
+pub fn time(at: &Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
 }
 
 /// Prints a line to standard output. A closed pipe (`| head`) is no error.
@@ -114,7 +184,10 @@ mod tests {
     fn hostile_text_commands_no_terminal() {
         for (text, expected) in [
             ("plain – ünïcode", "plain – ünïcode"),
-            ("\u{1b}[2J\u{1b}]0;owned\u{7}x", "\u{fffd}[2J\u{fffd}]0;owned\u{fffd}x"),
+            (
+                "\u{1b}[2J\u{1b}]0;owned\u{7}x",
+                "\u{fffd}[2J\u{fffd}]0;owned\u{fffd}x",
+            ),
             ("a\rb\u{8}", "a\u{fffd}b\u{fffd}"),
             ("\u{9b}31m", "\u{fffd}31m"),
             ("abc\u{202e}cba", "abc\u{fffd}cba"),

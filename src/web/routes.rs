@@ -82,7 +82,13 @@ pub fn router(app: App) -> Router {
         let mut handler = (route.handler)();
         if let Right::Roles(roles) = route.right {
             // `route_layer` leaves the 405 of other methods outside: it needs no token.
-            handler = handler.route_layer(from_fn_with_state(Door { app: app.clone(), roles }, authorise));
+            handler = handler.route_layer(from_fn_with_state(
+                Door {
+                    app: app.clone(),
+                    roles,
+                },
+                authorise,
+            ));
         }
         router = router.route(route.path, handler);
     }

@@ -16,7 +16,9 @@ use crate::web::view;
 /// `GET /v1/approvals`: the open ones.
 pub async fn pending(State(app): State<App>) -> Answer {
     let approvals = app.store.approvals_pending().await?;
-    Ok(Json(json!({"approvals": approvals.iter().map(view::approval).collect::<Vec<_>>()})))
+    Ok(Json(
+        json!({"items": approvals.iter().map(view::approval).collect::<Vec<_>>()}),
+    ))
 }
 
 /// The body of a decision. `hash` is the one that the question shows: nobody approves something else
@@ -54,5 +56,5 @@ pub async fn decide(
             at: app.clock.now(),
         })
         .await?;
-    Ok(Json(json!({"approval": view::approval(&approval)})))
+    Ok(Json(view::approval(&approval)))
 }
