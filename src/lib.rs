@@ -19,6 +19,7 @@
 mod action;
 mod case;
 mod change;
+mod cli;
 mod clock;
 mod cloud;
 mod config;
@@ -40,3 +41,6 @@ mod telemetry;
 #[cfg(test)]
 mod tests;
 mod timeline;
+mod web;
+
+pub use cli::main;
