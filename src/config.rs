@@ -160,9 +160,7 @@ impl Default for Config {
             database: "sqlite://tourniquet.db".to_owned(),
             runbooks: None,
             fallback: "observe".to_owned(),
-            cloud: CloudConfig::Aws {
-                region: default_region(),
-            },
+            cloud: CloudConfig::default(),
             accounts: BTreeMap::new(),
             forensics: None,
             guards: GuardConfig::default(),
@@ -170,6 +168,17 @@ impl Default for Config {
             intake: IntakeConfig::default(),
             log: LogConfig::default(),
             origin: Origin::default(),
+        }
+    }
+}
+
+impl Default for CloudConfig {
+    /// AWS; an empty sandbox in a build that can't reach AWS, so that `serve` starts all the same.
+    fn default() -> Self {
+        if cfg!(feature = "aws") {
+            Self::Aws { region: default_region() }
+        } else {
+            Self::Sandbox { scenario: None, world: None }
         }
     }
 }
