@@ -1,3 +1,5 @@
+//! The first look at a world: the example of the documentation is one.
+
 use super::super::*;
 use crate::clock::ManualClock;
 use std::sync::Arc;
