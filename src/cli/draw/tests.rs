@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::timeline::Kind;
 
 fn entry(seconds: i64, actor: Value, kind: &str, body: Value) -> Entry {
     let opened: Timestamp = "2026-01-03T10:00:00Z".parse().unwrap();
@@ -108,7 +109,27 @@ fn a_person_understands_a_timeline() {
             json!({"from": "active", "to": "attention"}),
         ),
     ];
-    insta::assert_snapshot!(timeline(&entries).join("\n"), @"");
+    insta::assert_snapshot!(timeline(&entries).join("\n"), @r#"
+       +0.000 s  tourniquet     ◆ case opened: Mining on i-0abc
+                                  CryptoCurrency:EC2/BitcoinTool.B!DNS · severity 8.0 · 111122223333 · eu-west-1 · instance/i-0abc
+       +0.000 s  tourniquet     ▸ routing: compromised-instance, mode contain
+                                  its type is CryptoCurrency:EC2/*
+       +1.000 s  tourniquet     ▸ run 0002 requested: compromised-instance, mode contain
+                                  instance=i-0abc
+       +2.000 s  run 0002       ○ contain::isolate_instance instance=i-0abc  · 2[0]/0
+       +3.000 s  run 0002       → eni-1: security groups sg-1 become sg-2  · 2[0]/0#1
+       +4.000 s  run 0002       ✓ AWS confirmed it (request req-1, 120 ms, 2 attempts)  · 2[0]/0#1
+       +5.000 s  run 0002       ✗ AWS refused it: UnauthorizedOperation: no (9 ms)
+    +1 min 15 s  run 0002       ? a person is asked: Isolate it?
+                                  apr-0003: 2 people must say yes, until 2026-01-03T11:00:00Z
+     +1 h 1 min  ada            ✓ approved by ada: it mines
+     +1 h 1 min  run 0002       ■ stopped by a guard, E0502: the target is protected  · 3
+     +1 h 1 min  run 0002       ◇ evidence: snapshot: snapshot=snap-1  · 4#evidence1
+     +1 h 1 min  run 0002       ✗ evidence::snapshot_volumes failed: E0505: AWS refused  · 4
+     +1 h 1 min  run 0002       ✗ run halted, containment verified: a guard stopped it
+                                  still open: snapshots
+       +1 d 1 h  tourniquet     ◆ case needs a person's attention (was active)
+    "#);
 }
 
 #[test]
