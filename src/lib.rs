@@ -38,6 +38,8 @@ mod run;
 mod runbook;
 mod store;
 mod telemetry;
+#[cfg(test)]
+mod tests;
 mod timeline;
 mod web;
 
