@@ -19,7 +19,7 @@ mod run;
 mod runbook;
 mod serve;
 #[cfg(test)]
-pub mod tests;
+mod tests;
 mod token;
 mod undo;
 

@@ -24,7 +24,7 @@ async fn command(harness: &Harness, arguments: &[&str]) -> Result<Outcome, Failu
 }
 
 /// Verifies a case online, its export offline, and finds what was changed in the export.
-pub async fn verifies(harness: &Harness, case: &str, export: &Value) {
+async fn verifies(harness: &Harness, case: &str, export: &Value) {
     assert_eq!(
         command(harness, &["case", "verify", case]).await,
         Ok(Outcome::Done)
@@ -135,6 +135,8 @@ async fn a_person_can_do_everything_from_a_terminal() {
         assert_eq!(seen, expected, "{arguments:?}");
     }
     harness.settled(&case).await;
+    let export = harness.get(&format!("/v1/cases/{case}/export")).await.body;
+    verifies(&harness, &case, &export).await;
     assert_eq!(
         command(&harness, &["case", "close", &case, "--reason", "done"]).await,
         Ok(Outcome::Done)

@@ -3,7 +3,6 @@
 use serde_json::json;
 
 use super::harness::{Harness, answer, finding};
-use crate::cli;
 
 #[tokio::test]
 async fn a_finding_becomes_a_case_that_anyone_can_verify() {
@@ -79,7 +78,13 @@ async fn a_finding_becomes_a_case_that_anyone_can_verify() {
     let export = harness.get(&format!("/v1/cases/{case}/export")).await.body;
     let raw = export["blobs"].as_object().unwrap().len();
     assert!(raw >= 2, "the raw finding and the runbook at least: {raw}");
-    cli::tests::verifies(&harness, case, &export).await;
+    let length = export["entries"].as_array().map(Vec::len);
+    assert_eq!(
+        length,
+        export["head"]["length"]
+            .as_u64()
+            .map(|length| length as usize)
+    );
     harness.service.stop().await;
 }
 
