@@ -100,8 +100,9 @@ fn new_run(intake: &Intake, finding: &Finding, decision: &mut Decision) -> Optio
         }
     };
     // Runs that act exclude each other by target; an observer is in nobody's way.
+    let resource = runbook.header.target(&params).or_else(|| finding.resource());
     let target = (mode != Mode::Observe)
-        .then(|| format!("{account}/{}", finding.resource().unwrap_or_else(|| format!("finding/{}", finding.id))));
+        .then(|| format!("{account}/{}", resource.unwrap_or_else(|| format!("finding/{}", finding.id))));
     Some(NewRun {
         id: intake.ids.run(intake.clock.as_ref()),
         kind: RunKind::Runbook,
