@@ -176,7 +176,11 @@ fn a_suspected_instance_is_contained_word_for_word_like_a_compromised_one() {
     assert_eq!(body("compromised-instance"), body("suspected-instance"));
     let types = |name| runbook(name).header.on.clone();
     let suspected = types("suspected-instance");
-    assert!(types("compromised-instance").iter().all(|on| suspected.contains(on)));
+    assert!(
+        types("compromised-instance")
+            .iter()
+            .all(|on| suspected.contains(on))
+    );
     assert_eq!(runbook("suspected-instance").header.mode, Mode::Approve);
 }
 
@@ -198,15 +202,31 @@ fn the_role_in_the_finding_decides_whether_a_person_is_asked() {
         ("CryptoCurrency:EC2/BitcoinTool.B", json!("ACTOR"), acts),
         ("CryptoCurrency:EC2/BitcoinTool.B", json!("TARGET"), asks),
         ("CryptoCurrency:EC2/BitcoinTool.B", Value::Null, asks),
-        ("Impact:EC2/AbusedDomainRequest.Reputation", json!("ACTOR"), acts),
-        ("Impact:EC2/AbusedDomainRequest.Reputation", json!("TARGET"), asks),
+        (
+            "Impact:EC2/AbusedDomainRequest.Reputation",
+            json!("ACTOR"),
+            acts,
+        ),
+        (
+            "Impact:EC2/AbusedDomainRequest.Reputation",
+            json!("TARGET"),
+            asks,
+        ),
         ("Impact:EC2/PortSweep", json!("ACTOR"), acts),
         ("UnauthorizedAccess:EC2/TorRelay", json!("TARGET"), asks),
         ("Execution:EC2/MaliciousFile", json!("TARGET"), asks),
         ("Execution:EC2/SuspiciousFile", Value::Null, asks),
         ("Impact:EC2/WinRMBruteForce", json!("TARGET"), watches),
-        ("UnauthorizedAccess:EC2/SSHBruteForce", json!("TARGET"), watches),
-        ("Recon:EC2/PortProbeUnprotectedPort", json!("TARGET"), watches),
+        (
+            "UnauthorizedAccess:EC2/SSHBruteForce",
+            json!("TARGET"),
+            watches,
+        ),
+        (
+            "Recon:EC2/PortProbeUnprotectedPort",
+            json!("TARGET"),
+            watches,
+        ),
     ] {
         let mut document: Value =
             serde_json::from_str(crate::finding::fixtures::CRYPTO_MINING_INSTANCE).unwrap();
@@ -217,7 +237,12 @@ fn the_role_in_the_finding_decides_whether_a_person_is_asked() {
         };
         let decision = decide(findings[0].as_ref().unwrap(), &rules, &policy);
         let runbook = decision.runbook.as_ref().map(|name| name.as_str());
-        assert_eq!((runbook, decision.mode), (Some(name), mode), "{finding_type} {role}: {:?}", decision.reasons);
+        assert_eq!(
+            (runbook, decision.mode),
+            (Some(name), mode),
+            "{finding_type} {role}: {:?}",
+            decision.reasons
+        );
     }
 }
 
