@@ -5,7 +5,8 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::execute::{Executor, StepRun, failed, succeeded};
+use super::end::{failed, succeeded};
+use super::execute::{Executor, StepRun};
 use super::journal::{Ask, PLAN_STEP};
 use super::replay::StepLog;
 use crate::error::Code;
