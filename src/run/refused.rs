@@ -17,7 +17,7 @@ pub struct DeskError {
     pub detail: String,
     /// What the log may read.
     #[source]
-    pub cause: Option<StoreError>,
+    pub cause: Option<Box<StoreError>>,
 }
 
 impl DeskError {
@@ -36,7 +36,7 @@ impl From<StoreError> for DeskError {
             StoreError::Illegal(illegal) => (Code::CONFLICT, illegal.to_string()),
             _ => (Code::INTERNAL, "the request could not be carried out".to_owned()),
         };
-        Self { code, detail, cause: Some(error) }
+        Self { code, detail, cause: Some(Box::new(error)) }
     }
 }
 
