@@ -1,0 +1,91 @@
+//! `case list`: the cases, a page at a time, as one table.
+
+use serde_json::Value;
+
+use crate::case::Status;
+use crate::cli::answer::{items, shown, text, time};
+use crate::cli::client::Client;
+use crate::cli::error::CliError;
+use crate::cli::screen::Screen;
+use crate::cli::table::{Tone, tone_of};
+use crate::id::AccountId;
+
+/// Cases in one answer: the service gives at most 200.
+const PAGE: u32 = 200;
+
+/// A status that exists.
+pub(super) fn status(label: &str) -> Result<String, String> {
+    if Status::from_label(label).is_some() {
+        return Ok(label.to_owned());
+    }
+    let known: Vec<&str> = Status::ALL.iter().map(|status| status.label()).collect();
+    Err(format!("expected one of {}", known.join(", ")))
+}
+
+pub(super) async fn list(
+    client: &Client,
+    screen: &mut Screen,
+    status: &[String],
+    account: Option<&AccountId>,
+    limit: u32,
+) -> Result<u8, CliError> {
+    let mut cases: Vec<Value> = Vec::new();
+    let mut cursor: Option<String> = None;
+    let limit = limit as usize;
+    while cases.len() < limit {
+        let mut query = vec![(
+            "limit",
+            (limit - cases.len()).min(PAGE as usize).to_string(),
+        )];
+        if !status.is_empty() {
+            query.push(("status", status.join(",")));
+        }
+        query.extend(account.map(|account| ("account", account.to_string())));
+        query.extend(cursor.take().map(|cursor| ("cursor", cursor)));
+        let mut answer: Value = client.get(&["v1", "cases"], &query).await?;
+        cursor = answer
+            .get("next")
+            .and_then(Value::as_str)
+            .map(str::to_owned);
+        let page = items(&mut answer, "cases");
+        let empty = page.is_empty();
+        cases.extend(page);
+        if empty || cursor.is_none() {
+            break;
+        }
+    }
+    cases.truncate(limit);
+    if cases.is_empty() {
+        screen.line("no cases")?;
+    } else {
+        let rows = cases.iter().map(row).collect();
+        let header = [
+            "case",
+            "status",
+            "sev",
+            "account",
+            "type",
+            "resource",
+            "last finding",
+        ];
+        let table = screen.style.table(&header, rows);
+        screen.line(&table)?;
+        if cursor.is_some() {
+            screen.note(&format!("there are more than {limit}; --limit shows more"));
+        }
+    }
+    screen.value(&Value::Array(cases))?;
+    Ok(0)
+}
+
+fn row(case: &Value) -> Vec<(Tone, String)> {
+    vec![
+        (Tone::Plain, shown(case, "id")),
+        (tone_of(text(case, "status")), shown(case, "status")),
+        (Tone::Plain, shown(case, "severity")),
+        (Tone::Plain, shown(case, "account")),
+        (Tone::Plain, shown(case, "finding_type")),
+        (Tone::Plain, shown(case, "resource")),
+        (Tone::Dim, time(case, "last_finding_at")),
+    ]
+}

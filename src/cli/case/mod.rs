@@ -1,0 +1,162 @@
+//! `tourniquet case …`: looking at cases, verifying them, writing into them.
+
+mod chain;
+mod export;
+mod list;
+pub mod show;
+#[cfg(test)]
+mod tests;
+mod verify;
+pub mod watch;
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use super::answer::{shown, unwrapped};
+use super::client::{Client, Connect};
+use super::error::CliError;
+use super::screen::Screen;
+use crate::id::{AccountId, CaseId};
+
+/// Looks at cases, verifies them, writes notes.
+#[derive(Debug, Clone, Args)]
+pub struct CaseArgs {
+    /// Which service, as whom.
+    #[command(flatten)]
+    pub connect: Connect,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: CaseCommand,
+}
+
+/// What to do with cases.
+#[derive(Debug, Clone, Subcommand)]
+pub enum CaseCommand {
+    /// List cases, newest first.
+    List {
+        /// Only cases with this status; may be given more than once.
+        #[arg(long, value_name = "STATUS", value_parser = list::status)]
+        status: Vec<String>,
+        /// Only cases of this account.
+        #[arg(long)]
+        account: Option<AccountId>,
+        /// How many at most.
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+        limit: u32,
+    },
+    /// Show one case: facts, runs, open questions, and its timeline.
+    Show {
+        /// The case.
+        case: CaseId,
+    },
+    /// Follow a case's timeline until all of its runs are over.
+    Watch {
+        /// The case.
+        case: CaseId,
+        /// Go on after that, until Ctrl-C.
+        #[arg(long)]
+        follow: bool,
+    },
+    /// Verify a case's timeline here, over the exact bytes. Exit code 3: it is not valid.
+    Verify {
+        /// The case.
+        #[arg(required_unless_present = "file")]
+        case: Option<CaseId>,
+        /// An export to verify, without a service; `-` is standard input.
+        #[arg(long, value_name = "EXPORT", conflicts_with = "case")]
+        file: Option<PathBuf>,
+    },
+    /// Print everything that is needed to verify and read a case elsewhere, as JSON.
+    Export {
+        /// The case.
+        case: CaseId,
+        /// Print it even if it does not verify.
+        #[arg(long)]
+        force: bool,
+    },
+    /// Write a note into a case's timeline.
+    Note {
+        /// The case.
+        case: CaseId,
+        /// The note.
+        text: String,
+    },
+    /// Close a case.
+    Close {
+        /// The case.
+        case: CaseId,
+        /// Why: it stands in the timeline.
+        #[arg(long)]
+        reason: String,
+    },
+}
+
+/// Carries the command out; gives the exit code.
+///
+/// # Errors
+/// When the service does not answer, refuses, or something local fails.
+pub async fn run(args: CaseArgs) -> Result<u8, CliError> {
+    let mut screen = Screen::of_process(args.connect.json);
+    if let CaseCommand::Verify {
+        file: Some(path), ..
+    } = &args.command
+    {
+        return verify::file(&mut screen, path);
+    }
+    let client = Client::open(&args.connect)?;
+    dispatch(&client, &mut screen, args.command).await
+}
+
+async fn dispatch(
+    client: &Client,
+    screen: &mut Screen,
+    command: CaseCommand,
+) -> Result<u8, CliError> {
+    match command {
+        CaseCommand::List {
+            status,
+            account,
+            limit,
+        } => list::list(client, screen, &status, account.as_ref(), limit).await,
+        CaseCommand::Show { case } => show::show(client, screen, &case).await,
+        CaseCommand::Watch { case, follow } => {
+            let until = if follow {
+                watch::Until::Interrupted
+            } else {
+                watch::Until::AllOver
+            };
+            watch::watch(client, screen, &case, until).await
+        }
+        CaseCommand::Verify { case, file } => match (case, file) {
+            (Some(case), _) => verify::case(client, screen, &case).await,
+            (None, Some(path)) => verify::file(screen, &path),
+            (None, None) => Err(CliError::usage("a case or --file is needed")),
+        },
+        CaseCommand::Export { case, force } => export::export(client, screen, &case, force).await,
+        CaseCommand::Note { case, text } => {
+            let answer: Value = client
+                .post(
+                    &["v1", "cases", case.as_str(), "notes"],
+                    &json!({"text": text}),
+                )
+                .await?;
+            screen.line(&format!("noted in {case}"))?;
+            screen.value(&answer)?;
+            Ok(0)
+        }
+        CaseCommand::Close { case, reason } => {
+            let answer: Value = client
+                .post(
+                    &["v1", "cases", case.as_str(), "close"],
+                    &json!({"reason": reason}),
+                )
+                .await?;
+            let row = unwrapped(answer, "case");
+            screen.line(&format!("{case} is {}", shown(&row, "status")))?;
+            screen.value(&row)?;
+            Ok(0)
+        }
+    }
+}

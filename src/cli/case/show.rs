@@ -1,0 +1,144 @@
+//! `case show`: what a responder wants to know first, then everything in order.
+
+use serde_json::{Value, json};
+
+use super::chain::Chain;
+use crate::cli::answer::{items, shown, text, time, unwrapped};
+use crate::cli::client::Client;
+use crate::cli::draw;
+use crate::cli::error::CliError;
+use crate::cli::screen::Screen;
+use crate::cli::table::{Tone, tone_of};
+use crate::id::CaseId;
+
+pub(super) async fn show(
+    client: &Client,
+    screen: &mut Screen,
+    case: &CaseId,
+) -> Result<u8, CliError> {
+    let mut answer: Value = client.get(&["v1", "cases", case.as_str()], &[]).await?;
+    let chain = Chain::fetch(client, case, 0).await?;
+    let runs = items(&mut answer, "runs");
+    let approvals = items(&mut answer, "approvals");
+    let row = unwrapped(answer, "case");
+    facts(screen, &row)?;
+    if !runs.is_empty() {
+        screen.line("")?;
+        let header = ["run", "runbook", "mode", "state", "for", "result"];
+        let table = screen
+            .style
+            .table(&header, runs.iter().map(run_row).collect());
+        screen.line(&table)?;
+    }
+    if !approvals.is_empty() {
+        screen.line("")?;
+        let table = screen.style.table(
+            &APPROVAL_HEADER,
+            approvals.iter().map(approval_row).collect(),
+        );
+        screen.line(&table)?;
+    }
+    let report = chain.verify(case);
+    let mut timeline = Vec::new();
+    match chain.read() {
+        Ok(entries) => {
+            let drawn = draw::timeline(&entries, screen.style);
+            screen.line("")?;
+            screen.line(drawn.trim_end())?;
+            for (bytes, _) in &chain.entries {
+                timeline.push(serde_json::from_slice(bytes).unwrap_or(Value::Null));
+            }
+        }
+        Err(error) => screen.warn(&error.to_string()),
+    }
+    if !report.is_valid() {
+        screen.warn(&format!(
+            "this timeline does not verify ({} faults): tourniquet case verify {case}",
+            report.faults.len()
+        ));
+    }
+    screen.value(&json!({
+        "case": row,
+        "runs": runs,
+        "approvals": approvals,
+        "timeline": timeline,
+        "verified": report.is_valid(),
+    }))?;
+    Ok(0)
+}
+
+fn facts(screen: &mut Screen, case: &Value) -> Result<(), CliError> {
+    let status = text(case, "status");
+    let mut lines = vec![
+        ("case", Tone::Strong, shown(case, "id")),
+        ("status", tone_of(status), shown(case, "status")),
+        ("title", Tone::Plain, shown(case, "title")),
+        ("type", Tone::Plain, shown(case, "finding_type")),
+        ("severity", Tone::Plain, shown(case, "severity")),
+        ("resource", Tone::Plain, shown(case, "resource")),
+        (
+            "account",
+            Tone::Plain,
+            format!("{}, {}", shown(case, "account"), shown(case, "region")),
+        ),
+        ("opened", Tone::Plain, time(case, "opened_at")),
+    ];
+    if let Some(seconds) = case.get("seconds_to_contain").and_then(Value::as_f64) {
+        lines.push((
+            "contained",
+            Tone::Good,
+            format!(
+                "{}, {seconds:.1} s after it was opened",
+                time(case, "contained_at")
+            ),
+        ));
+    }
+    lines.push(("findings", Tone::Plain, shown(case, "findings")));
+    lines.push((
+        "timeline",
+        Tone::Dim,
+        format!(
+            "{} entries, head {}",
+            shown(case, "length"),
+            shown(case, "head")
+        ),
+    ));
+    for (name, tone, value) in lines {
+        let (name, value) = (
+            screen.paint(Tone::Dim, &format!("{name:<10}")),
+            screen.paint(tone, &value),
+        );
+        screen.line(&format!("{name} {value}"))?;
+    }
+    Ok(())
+}
+
+fn run_row(run: &Value) -> Vec<(Tone, String)> {
+    let runbook = match text(run, "kind") {
+        "undo" => format!("undo of {}", shown(run, "runbook")),
+        _ => shown(run, "runbook"),
+    };
+    vec![
+        (Tone::Plain, shown(run, "id")),
+        (Tone::Plain, runbook),
+        (Tone::Plain, shown(run, "mode")),
+        (tone_of(text(run, "state")), shown(run, "state")),
+        (Tone::Plain, shown(run, "requested_by")),
+        (Tone::Plain, shown(run, "summary")),
+    ]
+}
+
+/// The columns of [`approval_row`].
+pub const APPROVAL_HEADER: [&str; 5] = ["approval", "case", "question", "for", "until"];
+
+/// An open question as a row.
+#[must_use]
+pub fn approval_row(approval: &Value) -> Vec<(Tone, String)> {
+    vec![
+        (Tone::Warn, shown(approval, "id")),
+        (Tone::Plain, shown(approval, "case")),
+        (Tone::Plain, shown(approval, "question")),
+        (Tone::Plain, shown(approval, "requested_by")),
+        (Tone::Dim, time(approval, "expires_at")),
+    ]
+}

@@ -1,0 +1,123 @@
+//! How a client command fails: a number, what happened, and what to do about it.
+
+use std::fmt;
+use std::io::Write;
+
+use serde_json::{Value, json};
+use thiserror::Error;
+
+use super::sanitise::sanitise;
+use crate::error::Code;
+use crate::id::IdError;
+
+/// The exit code of a failure.
+pub const FAILED: u8 = 1;
+/// The exit code of a command that makes no sense; clap uses it too.
+pub const USAGE: u8 = 2;
+/// The exit code of an answer that is no: not verified, not contained.
+pub const NO: u8 = 3;
+
+/// Characters of a detail: a service that is not ours can answer with pages.
+const DETAIL_MAX: usize = 2_000;
+
+/// A command that failed.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub struct CliError {
+    /// The error's number.
+    pub code: Code,
+    /// What happened.
+    pub detail: String,
+    /// What the service says to do; `None`: the words of our own table.
+    pub remedy: Option<String>,
+}
+
+impl CliError {
+    /// A failure with a number.
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+        Self {
+            code,
+            detail: detail.into(),
+            remedy: None,
+        }
+    }
+
+    /// An argument that makes no sense.
+    pub fn usage(detail: impl Into<String>) -> Self {
+        Self::new(Code::USAGE, detail)
+    }
+
+    /// No answer, or none that is understood.
+    pub fn unreachable(detail: impl Into<String>) -> Self {
+        Self::new(Code::CLIENT, detail)
+    }
+
+    /// The exit code.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        if self.code == Code::USAGE {
+            USAGE
+        } else {
+            FAILED
+        }
+    }
+
+    /// What to do.
+    #[must_use]
+    pub fn remedy(&self) -> &str {
+        self.remedy.as_deref().unwrap_or(self.code.remedy)
+    }
+
+    /// For programs.
+    #[must_use]
+    pub fn value(&self) -> Value {
+        json!({
+            "code": self.code.number,
+            "title": self.code.title,
+            "detail": self.detail,
+            "remedy": self.remedy(),
+        })
+    }
+
+    /// Tells a person on standard error, and gives the exit code.
+    #[must_use]
+    pub fn report(&self) -> u8 {
+        // Where standard error is closed nobody can be told; the exit code still says it.
+        drop(writeln!(
+            std::io::stderr().lock(),
+            "{self}\n  {}",
+            sanitise(self.remedy(), DETAIL_MAX)
+        ));
+        self.exit_code()
+    }
+}
+
+impl fmt::Display for CliError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code, sanitise(&self.detail, DETAIL_MAX))
+    }
+}
+
+impl From<IdError> for CliError {
+    fn from(error: IdError) -> Self {
+        Self::usage(error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_its_number_its_words_and_nothing_that_a_terminal_obeys() {
+        let error = CliError::unreachable("no connection to http://127.0.0.1:1\u{1b}[2J");
+        assert_eq!(
+            error.to_string(),
+            "E0006: the service can't be reached: no connection to http://127.0.0.1:1"
+        );
+        assert_eq!(
+            (error.exit_code(), CliError::usage("x").exit_code()),
+            (FAILED, USAGE)
+        );
+        assert_eq!(error.remedy(), Code::CLIENT.remedy);
+    }
+}

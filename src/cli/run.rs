@@ -1,0 +1,297 @@
+//! `tourniquet run`: starts a runbook by hand.
+
+use clap::Args;
+use serde_json::{Map, Value, json};
+
+use super::answer::{id, shown, text, unwrapped};
+use super::case::watch::{Ended, Until, follow};
+use super::client::{Client, Connect};
+use super::error::{CliError, NO};
+use super::screen::Screen;
+use super::table::tone_of;
+use crate::id::{AccountId, CaseId, Region, RunId, RunbookName};
+use crate::routing::Mode;
+
+/// Starts a runbook by hand, in a case or in a new one.
+#[derive(Debug, Clone, Args)]
+pub struct RunArgs {
+    /// Which service, as whom.
+    #[command(flatten)]
+    pub connect: Connect,
+    /// The runbook.
+    #[arg(value_name = "NAME")]
+    pub runbook: RunbookName,
+    /// The case that it belongs to; without it, a case is opened.
+    #[arg(long)]
+    pub case: Option<CaseId>,
+    /// A parameter: text, or JSON where the value is an object or array. May be given more than once.
+    #[arg(long = "param", value_name = "NAME=VALUE", value_parser = param)]
+    pub params: Vec<(String, Value)>,
+    /// All parameters as one JSON object; --param goes before it.
+    #[arg(long, value_name = "JSON", value_parser = object)]
+    pub params_json: Option<Map<String, Value>>,
+    /// How far it may go: plan only, after a person's approval, or at once.
+    #[arg(long, default_value = "approve", value_parser = mode, value_name = "observe|approve|contain")]
+    pub mode: Mode,
+    /// The account that it acts in; the case's, if it has one.
+    #[arg(long)]
+    pub account: Option<AccountId>,
+    /// The Region that it acts in; the case's, if it has one.
+    #[arg(long)]
+    pub region: Option<Region>,
+    /// Why: it stands in the timeline.
+    #[arg(long)]
+    pub reason: Option<String>,
+    /// Follow the run until it is over. Exit code 3: it did not succeed.
+    #[arg(long)]
+    pub watch: bool,
+}
+
+fn param(given: &str) -> Result<(String, Value), String> {
+    let (name, value) = given.split_once('=').ok_or("expected NAME=VALUE")?;
+    if name.is_empty() {
+        return Err("expected NAME=VALUE".to_owned());
+    }
+    // Numbers and words stay text: an account id must not become a number.
+    let value = match serde_json::from_str::<Value>(value) {
+        Ok(parsed @ (Value::Object(_) | Value::Array(_))) => parsed,
+        _ => Value::String(value.to_owned()),
+    };
+    Ok((name.to_owned(), value))
+}
+
+fn object(given: &str) -> Result<Map<String, Value>, String> {
+    serde_json::from_str(given).map_err(|error| format!("expected a JSON object: {error}"))
+}
+
+fn mode(label: &str) -> Result<Mode, String> {
+    Mode::from_label(label).ok_or_else(|| "expected observe, approve or contain".to_owned())
+}
+
+/// Carries the command out; gives the exit code.
+///
+/// # Errors
+/// When the service does not answer or refuses.
+pub async fn run(args: RunArgs) -> Result<u8, CliError> {
+    let mut screen = Screen::of_process(args.connect.json);
+    let client = Client::open(&args.connect)?;
+    start(&client, &mut screen, args).await
+}
+
+async fn start(client: &Client, screen: &mut Screen, args: RunArgs) -> Result<u8, CliError> {
+    let mut params = args.params_json.unwrap_or_default();
+    params.extend(args.params);
+    let body = json!({
+        "runbook": args.runbook,
+        "params": params,
+        "mode": args.mode.label(),
+        "account": args.account,
+        "region": args.region,
+        "reason": args.reason,
+    });
+    let (answer, from): (Value, u64) = match &args.case {
+        Some(case) => {
+            let from = if args.watch {
+                length(client, case).await?
+            } else {
+                0
+            };
+            (
+                client
+                    .post(&["v1", "cases", case.as_str(), "runs"], &body)
+                    .await?,
+                from,
+            )
+        }
+        None => (client.post(&["v1", "runs"], &body).await?, 0),
+    };
+    begun(client, screen, unwrapped(answer, "run"), args.watch, from).await
+}
+
+/// How many entries a case has: what is drawn begins after them.
+pub(super) async fn length(client: &Client, case: &CaseId) -> Result<u64, CliError> {
+    let answer: Value = client.get(&["v1", "cases", case.as_str()], &[]).await?;
+    Ok(unwrapped(answer, "case")
+        .get("length")
+        .and_then(Value::as_u64)
+        .unwrap_or(0))
+}
+
+/// Tells that a run was begun; with `watch`, follows it to its end.
+pub(super) async fn begun(
+    client: &Client,
+    screen: &mut Screen,
+    run: Value,
+    watch: bool,
+    from: u64,
+) -> Result<u8, CliError> {
+    let (run_id, case) = (id::<RunId>(&run, "id")?, id::<CaseId>(&run, "case")?);
+    let state = screen.paint(tone_of(text(&run, "state")), &shown(&run, "state"));
+    screen.line(&format!(
+        "{run_id} of {} is {state} in {case}",
+        shown(&run, "runbook")
+    ))?;
+    if !watch {
+        screen.note(&format!("follow it with: tourniquet case watch {case}"));
+        screen.value(&run)?;
+        return Ok(0);
+    }
+    let until = Until::Over(run_id.clone());
+    // One JSON value: the run as it ended, not its entries.
+    let ended = follow(client, screen, &case, from, &until, &mut Vec::new()).await?;
+    let run = unwrapped(
+        client.get(&["v1", "runs", run_id.as_str()], &[]).await?,
+        "run",
+    );
+    screen.value(&run)?;
+    if ended == Ended::Interrupted {
+        screen.note("stopped watching; the run goes on");
+        return Ok(0);
+    }
+    Ok(if text(&run, "state") == "succeeded" {
+        0
+    } else {
+        NO
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::StatusCode;
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::client::tests::{Service, problem};
+    use crate::cli::screen::tests::screen;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: RunArgs,
+    }
+
+    fn line(words: &[&str]) -> Result<RunArgs, String> {
+        let parsed = Line::try_parse_from([&["run"], words].concat());
+        parsed
+            .map(|line| line.args)
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn parameters_are_text_unless_they_are_lists_or_objects() {
+        for (given, expected) in [
+            ("a=b=c", Ok(json!("b=c"))),
+            ("a=111122223333", Ok(json!("111122223333"))),
+            ("a=true", Ok(json!("true"))),
+            ("a=[\"i-1\"]", Ok(json!(["i-1"]))),
+            ("a={\"b\":1}", Ok(json!({"b": 1}))),
+            ("a={broken", Ok(json!("{broken"))),
+            ("a=", Ok(json!(""))),
+            ("a", Err(())),
+            ("=b", Err(())),
+        ] {
+            assert_eq!(
+                param(given).map(|(_, value)| value).map_err(|_| ()),
+                expected,
+                "{given}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused_before_anything_is_sent() {
+        for words in [
+            &["../etc"][..],
+            &["observe", "--mode", "destroy"],
+            &["observe", "--params-json", "[]"],
+            &["observe", "--case", "case-../x"],
+            &["observe", "--account", "12"],
+        ] {
+            assert!(line(words).is_err(), "{words:?}");
+        }
+        assert_eq!(line(&["observe"]).unwrap().mode, Mode::Approve);
+    }
+
+    #[tokio::test]
+    async fn the_request_says_what_the_line_said() {
+        let service = Service::start(|request| {
+            (
+                StatusCode::ACCEPTED,
+                json!({"run": {"id": "run-0007", "case": "case-0001", "runbook": "observe",
+                "state": "queued", "path": request.path, "body": request.json()}}),
+            )
+        })
+        .await;
+        let words = [
+            "observe",
+            "--case",
+            "case-0001",
+            "--params-json",
+            r#"{"a": "x", "b": "y"}"#,
+            "--param",
+            "a=z",
+            "--mode",
+            "contain",
+            "--account",
+            "111122223333",
+            "--region",
+            "eu-west-1",
+            "--reason",
+            "drill",
+        ];
+        let (mut screen, out, _) = screen(true);
+        assert_eq!(
+            start(&service.client(), &mut screen, line(&words).unwrap()).await,
+            Ok(0)
+        );
+        let value = out.value();
+        assert_eq!(value["path"], "/v1/cases/case-0001/runs");
+        assert_eq!(
+            value["body"],
+            json!({"runbook": "observe", "params": {"a": "z", "b": "y"}, "mode": "contain",
+                "account": "111122223333", "region": "eu-west-1", "reason": "drill"})
+        );
+    }
+
+    #[tokio::test]
+    async fn a_run_without_a_case_opens_one_and_a_refusal_is_told() {
+        let service = Service::start(|request| match request.path.as_str() {
+            "/v1/runs" => problem(
+                StatusCode::FORBIDDEN,
+                "E0501",
+                "account 111122223333 is not on the allow list",
+            ),
+            _ => problem(StatusCode::NOT_FOUND, "E0203", "there is no such path"),
+        })
+        .await;
+        let (mut screen, out, _) = screen(false);
+        let error = start(&service.client(), &mut screen, line(&["observe"]).unwrap())
+            .await
+            .unwrap_err();
+        assert_eq!(error.code.number, "E0501");
+        assert_eq!(out.text(), "");
+    }
+
+    #[tokio::test]
+    async fn a_watched_run_that_did_not_succeed_is_a_no() {
+        for (state, expected) in [("succeeded", 0), ("halted", NO)] {
+            let service = Service::start(move |request| {
+                let run = json!({"id": "run-0007", "case": "case-0001", "runbook": "observe", "state": state});
+                (StatusCode::OK, match request.path.as_str() {
+                    "/v1/cases/case-0001/timeline" => json!({"items": [], "next": null,
+                        "head": {"length": 0, "hash": "0".repeat(64)}}),
+                    "/v1/cases/case-0001" => json!({"case": {}, "runs": [run]}),
+                    _ => json!({"run": run}),
+                })
+            })
+            .await;
+            let (mut screen, out, _) = screen(true);
+            let args = line(&["observe", "--watch"]).unwrap();
+            assert_eq!(
+                start(&service.client(), &mut screen, args).await,
+                Ok(expected)
+            );
+            assert_eq!(out.value()["state"], state);
+        }
+    }
+}
