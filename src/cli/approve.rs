@@ -35,7 +35,7 @@ pub struct ApproveArgs {
 /// When the service does not answer or refuses.
 pub async fn run(args: ApproveArgs) -> Result<u8, CliError> {
     let mut screen = Screen::of_process(args.connect.json);
-    let client = Client::open(&args.connect)?;
+    let client = Client::open(&args.connect, &mut screen)?;
     match (&args.approval, &args.reason) {
         (None, _) => list(&client, &mut screen).await,
         (Some(approval), Some(reason)) => {
@@ -193,7 +193,14 @@ mod tests {
             );
             texts.push(out.text());
         }
-        insta::assert_snapshot!(texts[0], @"");
+        insta::assert_snapshot!(texts[0], @r"
+        question  Isolate i-1?
+        case      case-0001
+        run       run-0002, asked for by ada
+        until     2026-01-03 22:00:00Z
+        hash      abababababababababababababababababababababababababababababababab
+        apr-0003 is still pending: 1 of 2 have agreed
+        ");
         assert!(texts[1].ends_with("apr-0003 is denied\n"));
     }
 
@@ -202,7 +209,10 @@ mod tests {
         let service = Service::start(|request| answer(&request)).await;
         let (mut human, out, _) = screen(false);
         assert_eq!(list(&service.client(), &mut human).await, Ok(0));
-        insta::assert_snapshot!(out.text(), @"");
+        insta::assert_snapshot!(out.text(), @r"
+        approval  case       question      for  until
+        apr-0003  case-0001  Isolate i-1?  ada  2026-01-03 22:00:00Z
+        ");
         let (mut program, out, _) = screen(true);
         assert_eq!(list(&service.client(), &mut program).await, Ok(0));
         assert_eq!(out.value()[0]["id"], "apr-0003");

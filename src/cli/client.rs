@@ -2,7 +2,6 @@
 //! answers. What is asked and what the answer means is the subcommands' business.
 
 use std::error::Error as _;
-use std::io::IsTerminal;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,6 +15,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::error::CliError;
+use super::screen::Screen;
 use super::wait::patiently;
 use crate::clock::{Clock, SystemClock};
 use crate::error::Code;
@@ -59,11 +59,11 @@ pub struct Client {
 }
 
 impl Client {
-    /// The client that the command line describes.
+    /// The client that the command line describes; remarks go to `screen`.
     ///
     /// # Errors
     /// When the address or the token has the wrong form, or the token's file can't be read.
-    pub fn open(connect: &Connect) -> Result<Self, CliError> {
+    pub fn open(connect: &Connect, screen: &mut Screen) -> Result<Self, CliError> {
         let token = match &connect.token_file {
             Some(path) => Some(std::fs::read_to_string(path).map_err(|error| {
                 CliError::usage(format!(
@@ -74,7 +74,13 @@ impl Client {
             None => std::env::var("TOURNIQUET_TOKEN").ok(),
         };
         let mut client = Self::new(&connect.url, token.as_deref())?;
-        client.spinner = !connect.json && std::io::stderr().is_terminal();
+        client.spinner = screen.watched && !screen.json;
+        if client.token.is_some() && client.base.scheme() == "http" && !is_loopback(&client.base) {
+            screen.note(&format!(
+                "the token goes to {} unencrypted; use https",
+                client.base
+            ));
+        }
         Ok(client)
     }
 

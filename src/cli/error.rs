@@ -6,7 +6,7 @@ use std::io::Write;
 use serde_json::{Value, json};
 use thiserror::Error;
 
-use super::sanitise::sanitise;
+use super::sanitise::{inert_json, sanitise};
 use crate::error::Code;
 use crate::id::IdError;
 
@@ -78,15 +78,16 @@ impl CliError {
         })
     }
 
-    /// Tells a person on standard error, and gives the exit code.
+    /// Tells a person, or with `json` a program, on standard error, and gives the exit code.
     #[must_use]
-    pub fn report(&self) -> u8 {
+    pub fn report(&self, json: bool) -> u8 {
+        let text = if json {
+            inert_json(&json!({"error": self.value()}).to_string())
+        } else {
+            format!("{self}\n  {}", sanitise(self.remedy(), DETAIL_MAX))
+        };
         // Where standard error is closed nobody can be told; the exit code still says it.
-        drop(writeln!(
-            std::io::stderr().lock(),
-            "{self}\n  {}",
-            sanitise(self.remedy(), DETAIL_MAX)
-        ));
+        drop(writeln!(std::io::stderr().lock(), "{text}"));
         self.exit_code()
     }
 }

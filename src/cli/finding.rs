@@ -44,7 +44,7 @@ pub enum FindingCommand {
 /// When the address or the token has the wrong form, or the answer can't be printed.
 pub async fn run(args: FindingArgs) -> Result<u8, CliError> {
     let mut screen = Screen::of_process(args.connect.json);
-    let client = Client::open(&args.connect)?;
+    let client = Client::open(&args.connect, &mut screen)?;
     let FindingCommand::Send { files } = args.command;
     send(&client, &mut screen, &files).await
 }
@@ -192,7 +192,16 @@ mod tests {
     async fn every_file_is_sent_and_told_whatever_became_of_the_others() {
         let (code, text) = check(false).await;
         assert_eq!(code, FAILED);
-        insta::assert_snapshot!(text, @"");
+        insta::assert_snapshot!(text, @r"
+        good: case-0001 (new, started run-0002)
+        missing: E0007: missing: No such file or directory (os error 2)
+          Read the message; `tourniquet help COMMAND` shows the arguments.
+        bad: E0101: line 1: cut off
+          do this
+        pair: case-0001 (duplicate, no run)
+        pair: E0103: no id
+        control: ignored: a test message
+        ");
     }
 
     #[tokio::test]

@@ -74,7 +74,7 @@ fn mode(label: &str) -> Result<Mode, String> {
 /// When the service does not answer or refuses.
 pub async fn run(args: RunArgs) -> Result<u8, CliError> {
     let mut screen = Screen::of_process(args.connect.json);
-    let client = Client::open(&args.connect)?;
+    let client = Client::open(&args.connect, &mut screen)?;
     start(&client, &mut screen, args).await
 }
 

@@ -98,6 +98,10 @@ impl Style {
         for row in rows {
             table.add_row(row.iter().map(|(tone, text)| cell(*tone, text)));
         }
+        // The first column stands at the left edge, as all other lines do.
+        table.column_iter_mut().for_each(|column| {
+            column.set_padding((0, 2));
+        });
         table.trim_fmt()
     }
 }
@@ -176,7 +180,11 @@ mod tests {
 
     #[test]
     fn a_table_is_plain_where_nobody_watches() {
-        insta::assert_snapshot!(Style::PLAIN.table(&["case", "status", "title"], rows()), @"");
+        insta::assert_snapshot!(Style::PLAIN.table(&["case", "status", "title"], rows()), @r"
+        case       status     title
+        case-0001  contained  an EC2 instance mines coins
+        case-0002  attention  xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…
+        ");
     }
 
     #[test]

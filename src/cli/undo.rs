@@ -37,7 +37,7 @@ pub struct UndoArgs {
 /// When the service does not answer or refuses.
 pub async fn run(args: UndoArgs) -> Result<u8, CliError> {
     let mut screen = Screen::of_process(args.connect.json);
-    let client = Client::open(&args.connect)?;
+    let client = Client::open(&args.connect, &mut screen)?;
     undo(&client, &mut screen, &args).await
 }
 

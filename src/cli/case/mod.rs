@@ -105,7 +105,7 @@ pub async fn run(args: CaseArgs) -> Result<u8, CliError> {
     {
         return verify::file(&mut screen, path);
     }
-    let client = Client::open(&args.connect)?;
+    let client = Client::open(&args.connect, &mut screen)?;
     dispatch(&client, &mut screen, args.command).await
 }
 

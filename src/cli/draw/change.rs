@@ -25,7 +25,7 @@ pub(super) fn intent(entry: &Entry, outcome: Option<&Entry>, home: Option<&str>)
     }
     spans.extend(match outcome {
         Some(outcome) => became(outcome),
-        None => vec![span(Tone::Warn, "… no answer yet")],
+        None => vec![span(Tone::Warn, "(no answer yet)")],
     });
     Said::new(Glyph::Change, spans).at(depth(text(entry, "step")) + 1)
 }

@@ -27,14 +27,11 @@ pub(super) fn opened(entry: &Entry) -> Option<Said> {
             about.push(format!("{before}{}", brief(value)));
         }
     }
-    Some(Said::new(
-        Glyph::Fact,
-        vec![
-            span(Tone::Plain, "case opened:"),
-            span(Tone::Strong, title),
-            span(Tone::Dim, &about.join(", ")),
-        ],
-    ))
+    let mut spans = vec![span(Tone::Plain, "case opened:"), span(Tone::Strong, title)];
+    if !about.is_empty() {
+        spans.push(span(Tone::Dim, &format!("({})", about.join(", "))));
+    }
+    Some(Said::new(Glyph::Fact, spans))
 }
 
 /// `finding.received`: which, and what became of it.
@@ -115,7 +112,7 @@ pub(super) fn status(entry: &Entry) -> Option<Said> {
         Tone::Bad => Glyph::Alarm,
         _ => Glyph::Fact,
     };
-    let mut spans = vec![span(Tone::Plain, "the case is"), span(tone, to)];
+    let mut spans = vec![span(Tone::Plain, "case status:"), span(tone, to)];
     if from != to {
         spans.push(span(Tone::Dim, &format!("(was {from})")));
     }

@@ -114,15 +114,12 @@ fn failure(error: Option<&Value>) -> Vec<Span> {
             .map(brief)
             .unwrap_or_default()
     };
-    let class = field("class");
-    let class = if class.is_empty() {
-        class
-    } else {
-        format!("({class})")
+    let words = match (field("code"), field("class")) {
+        (code, class) if class.is_empty() => format!("{code}:"),
+        (code, class) => format!("{code} ({class}):"),
     };
     vec![
-        span(Tone::Bad, &field("code")),
-        span(Tone::Dim, &class),
+        span(Tone::Bad, &words),
         span(Tone::Plain, &field("message")),
     ]
 }
@@ -132,7 +129,7 @@ pub(super) fn tripped(entry: &Entry) -> Option<Said> {
     let reason = needed(entry, "reason")?;
     let spans = vec![
         span(Tone::Warn, "a guard stopped this step:"),
-        span(Tone::Warn, text(entry, "code")),
+        span(Tone::Warn, &format!("{}:", text(entry, "code"))),
         span(Tone::Plain, reason),
     ];
     Some(Said::new(Glyph::Alarm, spans).at(depth(text(entry, "step"))))
