@@ -20,12 +20,16 @@ pub fn unwrapped(mut answer: Value, name: &str) -> Value {
 /// Takes the items out of an answer: `{"cases": […]}` or `{"items": […]}`.
 #[must_use]
 pub fn items(answer: &mut Value, name: &str) -> Vec<Value> {
-    for key in [name, "items"] {
-        if let Some(Value::Array(items)) = answer.get_mut(key) {
-            return std::mem::take(items);
-        }
+    let Some(fields) = answer.as_object_mut() else {
+        return Vec::new();
+    };
+    let found = [name, "items"]
+        .into_iter()
+        .find(|key| fields.get(*key).is_some_and(Value::is_array));
+    match found.and_then(|key| fields.remove(key)) {
+        Some(Value::Array(items)) => items,
+        _ => Vec::new(),
     }
-    Vec::new()
 }
 
 /// A field for people: clean text, `-` where there is none.

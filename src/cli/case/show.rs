@@ -57,13 +57,15 @@ pub(super) async fn show(
             report.faults.len()
         ));
     }
-    screen.value(&json!({
-        "case": row,
-        "runs": runs,
-        "approvals": approvals,
-        "timeline": timeline,
-        "verified": report.is_valid(),
-    }))?;
+    let mut whole = row;
+    if let Some(fields) = whole.as_object_mut() {
+        // The service's own object, with what was read besides.
+        fields.insert("runs".to_owned(), Value::Array(runs));
+        fields.insert("approvals".to_owned(), Value::Array(approvals));
+        fields.insert("timeline".to_owned(), Value::Array(timeline));
+        fields.insert("verified".to_owned(), json!(report.is_valid()));
+    }
+    screen.value(&whole)?;
     Ok(0)
 }
 

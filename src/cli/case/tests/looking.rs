@@ -12,10 +12,10 @@ use crate::cli::screen::tests::screen;
 use crate::error::Code;
 
 fn case_row(state: &str) -> Value {
-    json!({"case": {"id": "case-0001", "status": "waiting", "title": "mines\u{1b}[2J coins", "finding_type": "T",
+    json!({"id": "case-0001", "status": "waiting", "title": "mines\u{1b}[2J coins", "finding_type": "T",
             "severity": 8.0, "account": "111122223333", "region": "eu-west-1", "resource": "instance/i-1",
             "opened_at": "2026-01-03T10:00:00Z", "contained_at": "2026-01-03T10:00:07Z", "seconds_to_contain": 7.25,
-            "findings": 2, "length": 4, "head": "h"},
+            "findings": 2, "length": 4, "head": "h",
         "runs": [{"id": "run-0002", "kind": "runbook", "runbook": "observe", "mode": "observe", "state": state,
             "requested_by": "service", "summary": null}],
         "approvals": [{"id": "apr-0003", "case": "case-0001", "question": "Isolate?", "requested_by": "service",
@@ -73,7 +73,10 @@ async fn a_case_is_shown_with_its_runs_questions_and_timeline() {
         (&value["verified"], &value["timeline"][1]["seq"]),
         (&json!(true), &json!(1))
     );
-    assert_eq!(value["runs"][0]["id"], "run-0002");
+    assert_eq!(
+        (&value["runs"][0]["id"], &value["status"]),
+        (&json!("run-0002"), &json!("waiting"))
+    );
 }
 
 #[tokio::test]
