@@ -135,6 +135,9 @@ codes! {
     DIVERGED = "E0307", "the runbook asked for another step than the one recorded",
         "The same script must ask for the same steps. The run stopped and shows both.",
         "Look at both steps in the timeline; start a new run when it is safe.";
+    RUNBOOK_WEAK = "E0308", "the runbook works, but not as well as it could",
+        "A warning: telling people or tagging comes before containment, or the summary is missing. The runbook is loaded.",
+        "Follow the hint in the message; `tourniquet runbook check` shows all of them.";
 
     CHAIN_BROKEN = "E0401", "the timeline does not verify",
         "An entry was changed, removed or moved after it was written.",

@@ -7,29 +7,40 @@
 //! | 9 | `main`, `cli` | a menu: one file per subcommand | logic |
 //! | 8 | `web`, `intake`, `demo`, `playtest` | the edges | SQL, AWS calls |
 //! | 7 | `run` | driver, replay, approvals, guards, undo, recovery | AWS names |
-//! | 6 | `runbook` | load, engine, host API, lint, derived policy | IO other than reading scripts |
+//! | 6 | `runbook` | load, engine, host API, lint, advance | IO other than reading scripts |
 //! | 5 | `action` | one verb per file, the registry, the shared harness | store |
 //! | 4 | `store`, `notify`, `cloud` | the seams | each other |
 //! | 3 | `change` | the kinds of change: inverse, IAM actions, ARNs, words | async |
 //! | 2 | `finding`, `routing`, `case`, `timeline` | the pure core | async, IO, sqlx, axum, rhai, aws |
-//! | 1 | `id`, `clock`, `config`, `error`, `telemetry` | the ground | anything above |
+//! | 1 | `id`, `clock`, `config`, `error`, `fault`, `telemetry` | the ground | anything above |
 
-#![allow(
-    dead_code,
-    unused_imports,
-    reason = "removed when every module has landed"
-)]
+#![allow(dead_code, unused_imports, reason = "removed when every module has landed")]
 
 mod action;
 mod case;
 mod change;
+mod cli;
 mod clock;
 mod cloud;
 mod config;
 mod error;
+mod fault;
 mod finding;
 mod id;
+mod intake;
+#[cfg(test)]
+mod lab;
+mod notify;
+#[cfg(test)]
+mod playtest;
 mod routing;
-// mod runbook;
-// mod store;
+mod run;
+mod runbook;
+mod store;
+mod telemetry;
+#[cfg(test)]
+mod tests;
 mod timeline;
+mod web;
+
+pub use cli::main;

@@ -1,3 +1,7 @@
 //! The program: a menu over the library.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    tourniquet::main()
+}

@@ -7,7 +7,6 @@
 //! Every station is found by tags, so a look after a crash goes on where the world stands. Which
 //! volumes are preserved is decided in `snapshot_volumes`.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -140,18 +139,15 @@ impl Trail<'_> {
         };
         let Some(copy) = copy else {
             let share = sharing(context, carrier, &forensics.account, Wish::Shared).await?;
-            return Ok(share.map_or_else(
-                || {
-                    make(
-                        context,
-                        Stage::Forensics,
-                        &place,
-                        carrier,
-                        &forensics.kms_key,
-                    )
-                },
-                Next::Change,
-            ));
+            return Ok(share.unwrap_or_else(|| {
+                make(
+                    context,
+                    Stage::Forensics,
+                    &place,
+                    carrier,
+                    &forensics.kms_key,
+                )
+            }));
         };
         if copy.state == SnapshotState::Pending
             && let Some(next) = unfinished(context, &copy, "the forensics copy")
@@ -161,7 +157,7 @@ impl Trail<'_> {
         // The source too: it was shared when a direct copy was tried and refused.
         for shared in std::iter::once(carrier).chain(transfer.is_some().then_some(source)) {
             if let Some(end) = sharing(context, shared, &forensics.account, Wish::Private).await? {
-                return Ok(Next::Change(end));
+                return Ok(end);
             }
         }
         if let Some(next) = unfinished(context, &copy, "the forensics copy") {
@@ -274,34 +270,39 @@ enum Wish {
     Private,
 }
 
-/// The change that gives `snapshot` to `account` or takes it back; `None` when it stands so already
-/// or when both are the same account.
+/// What makes `snapshot` stand towards `account` as wished: a change, or another look where AWS does
+/// not show its sharing; `None` when it stands so already or when both are the same account.
 async fn sharing(
     context: &Context<'_>,
     snapshot: &Snapshot,
     account: &AccountId,
     wish: Wish,
-) -> Result<Option<Change>, LookError> {
+) -> Result<Option<Next>, LookError> {
     if *account == context.at.account {
         return Ok(None);
     }
-    let found = context
+    let Some(before) = context
         .session
         .snapshot_sharing(context.at, &snapshot.id)
-        .await?;
-    let before: BTreeSet<AccountId> = found.unwrap_or_default();
+        .await?
+    else {
+        let reason = format!("the sharing of {} is not visible", snapshot.id);
+        return Ok(Some(Next::Wait(WAIT_MIN, reason)));
+    };
     let mut after = before.clone();
     let changed = match wish {
         Wish::Shared => after.insert(account.clone()),
         Wish::Private => after.remove(account),
     };
-    Ok(changed.then(|| Change {
-        at: context.at.clone(),
-        kind: Kind::SnapshotSharing {
-            snapshot: snapshot.id.clone(),
-            before,
-            after,
-        },
+    Ok(changed.then(|| {
+        Next::Change(Change {
+            at: context.at.clone(),
+            kind: Kind::SnapshotSharing {
+                snapshot: snapshot.id.clone(),
+                before,
+                after,
+            },
+        })
     }))
 }
 

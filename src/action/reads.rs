@@ -63,6 +63,7 @@ impl Read {
                 ("iam:GetRole", Role),
                 ("iam:ListInstanceProfilesForRole", Role),
                 ("iam:ListRolePolicies", Role),
+                ("iam:ListRoleTags", Role),
             ],
             Self::ProfileRole => &[("iam:GetInstanceProfile", Profile)],
             Self::RolePolicy => &[("iam:GetRolePolicy", Role)],
@@ -71,10 +72,15 @@ impl Read {
                 ("iam:GetUser", User),
                 ("iam:ListAccessKeys", User),
                 ("iam:GetLoginProfile", User),
+                ("iam:ListUserTags", User),
             ],
             Self::UserPolicy => &[("iam:GetUserPolicy", User)],
+            // DescribeTags says the same of no tags and of no resource, so the resource is asked for.
             Self::Tags => &[
                 ("ec2:DescribeTags", Any),
+                ("ec2:DescribeInstances", Any),
+                ("ec2:DescribeVolumes", Any),
+                ("ec2:DescribeSnapshots", Any),
                 ("iam:ListRoleTags", Role),
                 ("iam:ListUserTags", User),
                 ("s3:GetBucketTagging", Bucket),

@@ -25,10 +25,7 @@ impl Permission {
     /// `action` on `resource`.
     #[must_use]
     pub fn new(action: &str, resource: impl Into<String>) -> Self {
-        Self {
-            action: action.to_owned(),
-            resource: resource.into(),
-        }
+        Self { action: action.to_owned(), resource: resource.into() }
     }
 }
 
@@ -38,10 +35,7 @@ impl Permission {
 pub fn session_policy(permissions: &BTreeSet<Permission>) -> serde_json::Value {
     let mut by_resource: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for permission in permissions {
-        by_resource
-            .entry(&permission.resource)
-            .or_default()
-            .insert(&permission.action);
+        by_resource.entry(&permission.resource).or_default().insert(&permission.action);
     }
     let mut by_actions: BTreeMap<BTreeSet<&str>, BTreeSet<&str>> = BTreeMap::new();
     for (resource, actions) in by_resource {
@@ -75,12 +69,7 @@ impl Change {
             needed.insert(Permission::new(action, resource));
         };
         match &self.kind {
-            Kind::InterfaceGroups {
-                interface,
-                instance,
-                after,
-                ..
-            } => {
+            Kind::InterfaceGroups { interface, instance, after, .. } => {
                 need(operation, ec2("network-interface", interface.as_str()));
                 need(operation, ec2("instance", instance.as_str()));
                 for group in after {
@@ -92,12 +81,8 @@ impl Change {
                 need(operation, ec2("vpc", vpc.as_str()));
                 need("ec2:CreateTags", ec2("security-group", "*"));
             }
-            Kind::GroupRules { group, .. } => {
-                need(operation, ec2("security-group", group.as_str()))
-            }
-            Kind::CreateSnapshots {
-                instance, volumes, ..
-            } => {
+            Kind::GroupRules { group, .. } => need(operation, ec2("security-group", group.as_str())),
+            Kind::CreateSnapshots { instance, volumes, .. } => {
                 need(operation, ec2("instance", instance.as_str()));
                 need(operation, snapshot("*"));
                 need("ec2:CreateTags", snapshot("*"));
@@ -130,12 +115,6 @@ impl Change {
                 ] {
                     need(action, key.clone());
                 }
-                // The source is read under its own key, which is not known before it is looked at
-                // (EBS User Guide, "Share a KMS key").
-                let source = format!("arn:aws:kms:{}:{}:key/*", source_at.region, source_at.account);
-                for action in ["kms:DescribeKey", "kms:CreateGrant", "kms:Decrypt", "kms:ReEncryptFrom"] {
-                    need(action, source.clone());
-                }
             }
             Kind::SnapshotSharing { snapshot: id, .. } => need(operation, snapshot(id.as_str())),
             Kind::RolePolicy { role, .. } => need(operation, iam("role", role.as_str())),
@@ -154,21 +133,9 @@ impl Change {
                 },
             ),
         }
-        if matches!(
-            &self.kind,
-            Kind::Tags {
-                resource: Taggable::Bucket(_),
-                ..
-            }
-        ) {
+        if matches!(&self.kind, Kind::Tags { resource: Taggable::Bucket(_), .. }) {
             // PutBucketTagging replaces the whole set, so the set is read first.
-            need(
-                "s3:GetBucketTagging",
-                format!(
-                    "arn:aws:s3:::{}",
-                    self.resource().split('/').nth(1).unwrap_or("*")
-                ),
-            );
+            need("s3:GetBucketTagging", format!("arn:aws:s3:::{}", self.resource().split('/').nth(1).unwrap_or("*")));
         }
         needed
     }

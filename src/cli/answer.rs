@@ -1,32 +1,18 @@
-//! Reading the service's answers: what they wrap, and text in them that nobody may trust.
+//! Reading the service's answers: lists, ids, times, and text in them that nobody may trust.
 
 use std::str::FromStr;
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::error::CliError;
 use super::sanitise::{VALUE_MAX, sanitise};
 use crate::id::IdError;
 
-/// What an answer is about: `{"run": {…}}` holds a run; a bare run is one, too.
-#[must_use]
-pub fn unwrapped(mut answer: Value, name: &str) -> Value {
-    match answer.get_mut(name) {
-        Some(inner @ Value::Object(_)) => inner.take(),
-        _ => answer,
-    }
-}
-
-/// Takes the items out of an answer: `{"cases": […]}` or `{"items": […]}`.
+/// Takes the list `name` out of an answer; none where there is no such list.
 #[must_use]
 pub fn items(answer: &mut Value, name: &str) -> Vec<Value> {
-    let Some(fields) = answer.as_object_mut() else {
-        return Vec::new();
-    };
-    let found = [name, "items"]
-        .into_iter()
-        .find(|key| fields.get(*key).is_some_and(Value::is_array));
-    match found.and_then(|key| fields.remove(key)) {
+    match answer.get_mut(name).map(Value::take) {
         Some(Value::Array(items)) => items,
         _ => Vec::new(),
     }
@@ -61,10 +47,16 @@ pub fn id<T: FromStr<Err = IdError>>(value: &Value, key: &str) -> Result<T, CliE
 /// A time for people: seconds are enough, and `Z` says that it is UTC.
 #[must_use]
 pub fn time(value: &Value, key: &str) -> String {
-    match text(value, key).parse::<jiff::Timestamp>() {
-        Ok(at) => at.strftime("%Y-%m-%d %H:%M:%SZ").to_string(),
+    match text(value, key).parse() {
+        Ok(at) => clock_time(at),
         Err(_) => shown(value, key),
     }
+}
+
+/// As [`time`], of a time that is one.
+#[must_use]
+pub fn clock_time(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
 }
 
 #[cfg(test)]
@@ -74,12 +66,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn answers_are_read_in_either_form_and_shown_clean() {
+    fn answers_are_read_and_shown_clean() {
         let run = json!({"id": "run-0001", "state": "queued\u{1b}[31m", "account": null, "n": 7.5});
-        assert_eq!(unwrapped(json!({"run": run}), "run"), run);
-        assert_eq!(unwrapped(run.clone(), "run"), run);
-        assert_eq!(items(&mut json!({"cases": [1]}), "cases"), [json!(1)]);
-        assert_eq!(items(&mut json!({"items": [1]}), "cases"), [json!(1)]);
+        let mut answer = json!({"items": [1], "runs": 1});
+        assert_eq!(items(&mut answer, "items"), [json!(1)]);
+        assert_eq!(items(&mut answer, "runs"), Vec::<Value>::new());
+        assert_eq!(items(&mut answer, "none"), Vec::<Value>::new());
         for (key, expected) in [
             ("state", "queued"),
             ("account", "-"),

@@ -3,21 +3,18 @@
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::answer::{items, shown, text, time, unwrapped};
+use super::Common;
+use super::answer::{items, shown, text, time};
 use super::case::show::{APPROVAL_HEADER, approval_row};
-use super::client::{Client, Connect};
+use super::client::Client;
 use super::error::CliError;
 use super::screen::Screen;
 use super::table::{Tone, tone_of};
-use crate::error::Code;
 use crate::id::ApprovalId;
 
 /// Decides what a run asks a person; without an id, lists what is open.
 #[derive(Debug, Clone, Args)]
 pub struct ApproveArgs {
-    /// Which service, as whom.
-    #[command(flatten)]
-    pub connect: Connect,
     /// The approval; without it, the open ones are listed.
     #[arg(requires = "reason")]
     pub approval: Option<ApprovalId>,
@@ -33,18 +30,21 @@ pub struct ApproveArgs {
 ///
 /// # Errors
 /// When the service does not answer or refuses.
-pub async fn run(args: ApproveArgs) -> Result<u8, CliError> {
-    let mut screen = Screen::of_process(args.connect.json);
-    let client = Client::open(&args.connect, &mut screen)?;
+pub(super) async fn approve(
+    common: &Common,
+    screen: &mut Screen,
+    args: ApproveArgs,
+) -> Result<u8, CliError> {
+    let client = Client::open(common, screen)?;
     match (&args.approval, &args.reason) {
-        (None, _) => list(&client, &mut screen).await,
+        (None, _) => list(&client, screen).await,
         (Some(approval), Some(reason)) => {
             let decision = if args.deny {
                 Decision::Deny
             } else {
                 Decision::Approve
             };
-            decide(&client, &mut screen, approval, decision, reason).await
+            decide(&client, screen, approval, decision, reason).await
         }
         (Some(_), None) => Err(CliError::usage("--reason is needed: the timeline says why")),
     }
@@ -65,13 +65,9 @@ impl Decision {
     }
 }
 
-async fn pending(client: &Client) -> Result<Vec<Value>, CliError> {
-    let mut answer: Value = client.get(&["v1", "approvals"], &[]).await?;
-    Ok(items(&mut answer, "approvals"))
-}
-
 async fn list(client: &Client, screen: &mut Screen) -> Result<u8, CliError> {
-    let approvals = pending(client).await?;
+    let mut answer: Value = client.get(&["v1", "approvals"], &[]).await?;
+    let approvals = items(&mut answer, "items");
     if approvals.is_empty() {
         screen.line("nothing waits for an approval")?;
     } else {
@@ -92,16 +88,7 @@ async fn decide(
     decision: Decision,
     reason: &str,
 ) -> Result<u8, CliError> {
-    let open = pending(client).await?;
-    let Some(asked) = open
-        .into_iter()
-        .find(|approval| text(approval, "id") == id.as_str())
-    else {
-        let detail = format!(
-            "no open question has the id {id}: it was answered, it expired, or it never was"
-        );
-        return Err(CliError::new(Code::NOT_FOUND, detail));
-    };
+    let asked: Value = client.get(&["v1", "approvals", id.as_str()], &[]).await?;
     for (name, tone, value) in [
         ("question", Tone::Strong, shown(&asked, "question")),
         ("case", Tone::Plain, shown(&asked, "case")),
@@ -125,10 +112,9 @@ async fn decide(
     }
     let body =
         json!({"decision": decision.label(), "reason": reason, "hash": text(&asked, "hash")});
-    let answer: Value = client
+    let row: Value = client
         .post(&["v1", "approvals", id.as_str()], &body)
         .await?;
-    let row = unwrapped(answer, "approval");
     let state = screen.paint(tone_of(text(&row, "state")), &shown(&row, "state"));
     let given = row
         .get("decisions")
@@ -153,6 +139,7 @@ mod tests {
     use super::*;
     use crate::cli::client::tests::{Request, Service, problem};
     use crate::cli::screen::tests::screen;
+    use crate::error::Code;
 
     fn answer(request: &Request) -> (StatusCode, Value) {
         let asked = |state: &str, decisions: Value| {
@@ -163,19 +150,16 @@ mod tests {
         match (request.method.as_str(), request.path.as_str()) {
             ("GET", "/v1/approvals") => (
                 StatusCode::OK,
-                json!({"approvals": [asked("pending", json!([]))]}),
+                json!({"items": [asked("pending", json!([]))]}),
             ),
+            ("GET", "/v1/approvals/apr-0003") => (StatusCode::OK, asked("pending", json!([]))),
             ("POST", "/v1/approvals/apr-0003") if request.json()["hash"] != "ab".repeat(32) => {
                 problem(StatusCode::CONFLICT, "E0205", "the hash is another one")
             }
-            ("POST", "/v1/approvals/apr-0003") if request.json()["decision"] == "deny" => (
-                StatusCode::OK,
-                json!({"approval": asked("denied", json!([1]))}),
-            ),
-            ("POST", "/v1/approvals/apr-0003") => (
-                StatusCode::OK,
-                json!({"approval": asked("pending", json!([1]))}),
-            ),
+            ("POST", "/v1/approvals/apr-0003") if request.json()["decision"] == "deny" => {
+                (StatusCode::OK, asked("denied", json!([1])))
+            }
+            ("POST", "/v1/approvals/apr-0003") => (StatusCode::OK, asked("pending", json!([1]))),
             _ => problem(StatusCode::NOT_FOUND, "E0203", "there is no such path"),
         }
     }

@@ -3,17 +3,16 @@
 
 use std::error::Error as _;
 use std::net::IpAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::Args;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use reqwest::{Method, RequestBuilder, Response, Url};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::Common;
 use super::error::CliError;
 use super::screen::Screen;
 use super::wait::patiently;
@@ -28,25 +27,6 @@ const ANSWER_WAIT: Duration = Duration::from_secs(30);
 
 /// Bytes of one answer: an export holds at most 64 MiB of documents, in base64, and its entries.
 const ANSWER_MAX: usize = 256 << 20;
-
-/// Which service, as whom, and for whom the answer is printed.
-#[derive(Debug, Clone, Args)]
-pub struct Connect {
-    /// Where the service listens.
-    #[arg(long, global = true, env = "TOURNIQUET_URL", default_value = URL, value_name = "URL")]
-    pub url: String,
-    /// A file that holds the API token; without it, TOURNIQUET_TOKEN does.
-    #[arg(
-        long,
-        global = true,
-        env = "TOURNIQUET_TOKEN_FILE",
-        value_name = "FILE"
-    )]
-    pub token_file: Option<PathBuf>,
-    /// Print one JSON value instead of tables.
-    #[arg(long, global = true)]
-    pub json: bool,
-}
 
 /// A service that can be asked.
 pub struct Client {
@@ -63,8 +43,8 @@ impl Client {
     ///
     /// # Errors
     /// When the address or the token has the wrong form, or the token's file can't be read.
-    pub fn open(connect: &Connect, screen: &mut Screen) -> Result<Self, CliError> {
-        let token = match &connect.token_file {
+    pub(super) fn open(common: &Common, screen: &mut Screen) -> Result<Self, CliError> {
+        let token = match &common.token_file {
             Some(path) => Some(std::fs::read_to_string(path).map_err(|error| {
                 CliError::usage(format!(
                     "the token file {} can't be read: {error}",
@@ -73,7 +53,7 @@ impl Client {
             })?),
             None => std::env::var("TOURNIQUET_TOKEN").ok(),
         };
-        let mut client = Self::new(&connect.url, token.as_deref())?;
+        let mut client = Self::new(&common.url, token.as_deref())?;
         client.spinner = screen.watched && !screen.json;
         if client.token.is_some() && client.base.scheme() == "http" && !is_loopback(&client.base) {
             screen.note(&format!(

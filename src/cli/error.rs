@@ -1,14 +1,17 @@
-//! How a client command fails: a number, what happened, and what to do about it.
+//! How a command fails: a number, what happened, and what to do about it.
 
-use std::fmt;
+use std::fmt::{self, Display};
 use std::io::Write;
 
 use serde_json::{Value, json};
 use thiserror::Error;
 
 use super::sanitise::{inert_json, sanitise};
+use crate::config::ConfigError;
 use crate::error::Code;
 use crate::id::IdError;
+use crate::store::StoreError;
+use crate::web::StartError;
 
 /// The exit code of a failure.
 pub const FAILED: u8 = 1;
@@ -49,6 +52,11 @@ impl CliError {
     /// No answer, or none that is understood.
     pub fn unreachable(detail: impl Into<String>) -> Self {
         Self::new(Code::CLIENT, detail)
+    }
+
+    /// Something that the operating system refused.
+    pub fn system(error: &dyn Display) -> Self {
+        Self::new(Code::INTERNAL, format!("the operating system: {error}"))
     }
 
     /// The exit code.
@@ -98,10 +106,42 @@ impl fmt::Display for CliError {
     }
 }
 
-impl From<IdError> for CliError {
-    fn from(error: IdError) -> Self {
-        Self::usage(error.to_string())
+impl From<ConfigError> for CliError {
+    fn from(error: ConfigError) -> Self {
+        Self::new(Code::CONFIG, error.to_string())
     }
+}
+
+impl From<StartError> for CliError {
+    fn from(error: StartError) -> Self {
+        Self::new(error.code(), error.to_string())
+    }
+}
+
+impl From<StoreError> for CliError {
+    fn from(error: StoreError) -> Self {
+        let code = match &error {
+            // Here it is the file that a person can see to, not a service to wait for.
+            StoreError::Unavailable(_) => Code::DATABASE_OPEN,
+            other => other.code(),
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+/// Tells that a command line was not understood, or shows the help that it asks for; gives the exit
+/// code. For programs that is one JSON value, too.
+#[must_use]
+pub fn misunderstood(error: &clap::Error) -> u8 {
+    let json = std::env::args_os().any(|word| word == "--json");
+    if json && error.use_stderr() {
+        let words = error.to_string();
+        let told = words.trim_start_matches("error: ").split("\n\n").next();
+        return CliError::usage(told.unwrap_or_default()).report(true);
+    }
+    // Where nobody reads any more the exit code still says it.
+    drop(error.print());
+    if error.use_stderr() { USAGE } else { 0 }
 }
 
 #[cfg(test)]

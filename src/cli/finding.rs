@@ -1,31 +1,18 @@
 //! `tourniquet finding send`: posts findings as they are; the service recognises the format.
 
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 use serde_json::{Value, json};
 
+use super::Common;
 use super::answer::{items, shown, text};
-use super::client::{Client, Connect};
+use super::client::Client;
 use super::error::{CliError, FAILED};
+use super::input;
 use super::sanitise::{VALUE_MAX, sanitise};
 use super::screen::Screen;
 use super::table::{Tone, tone_of};
-
-/// Bytes of one file: far over what the service takes, so that it says itself what is too much.
-const FILE_MAX: u64 = 64 << 20;
-
-/// Sends findings.
-#[derive(Debug, Clone, Args)]
-pub struct FindingArgs {
-    /// Which service, as whom.
-    #[command(flatten)]
-    pub connect: Connect,
-    /// What to do.
-    #[command(subcommand)]
-    pub command: FindingCommand,
-}
 
 /// What to do with findings.
 #[derive(Debug, Clone, Subcommand)]
@@ -42,11 +29,14 @@ pub enum FindingCommand {
 ///
 /// # Errors
 /// When the address or the token has the wrong form, or the answer can't be printed.
-pub async fn run(args: FindingArgs) -> Result<u8, CliError> {
-    let mut screen = Screen::of_process(args.connect.json);
-    let client = Client::open(&args.connect, &mut screen)?;
-    let FindingCommand::Send { files } = args.command;
-    send(&client, &mut screen, &files).await
+pub(super) async fn finding(
+    common: &Common,
+    screen: &mut Screen,
+    command: FindingCommand,
+) -> Result<u8, CliError> {
+    let client = Client::open(common, screen)?;
+    let FindingCommand::Send { files } = command;
+    send(&client, screen, &files).await
 }
 
 async fn send(client: &Client, screen: &mut Screen, files: &[PathBuf]) -> Result<u8, CliError> {
@@ -54,7 +44,7 @@ async fn send(client: &Client, screen: &mut Screen, files: &[PathBuf]) -> Result
     let mut failed = false;
     for path in files {
         let name = path.display().to_string();
-        let answer = match read(path) {
+        let answer = match input::file(path) {
             Ok(bytes) => client.send::<Value>(&["v1", "findings"], bytes).await,
             Err(error) => Err(error),
         };
@@ -71,24 +61,6 @@ async fn send(client: &Client, screen: &mut Screen, files: &[PathBuf]) -> Result
     }
     screen.value(&Value::Array(results))?;
     Ok(if failed { FAILED } else { 0 })
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, CliError> {
-    let refuse = |why: String| CliError::usage(format!("{}: {why}", path.display()));
-    let source: Box<dyn Read> = if path == Path::new("-") {
-        Box::new(std::io::stdin().lock())
-    } else {
-        Box::new(std::fs::File::open(path).map_err(|error| refuse(error.to_string()))?)
-    };
-    let mut bytes = Vec::new();
-    source
-        .take(FILE_MAX + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|error| refuse(error.to_string()))?;
-    if bytes.len() as u64 > FILE_MAX {
-        return Err(refuse(format!("larger than {} MiB", FILE_MAX >> 20)));
-    }
-    Ok(bytes)
 }
 
 /// One result for each finding, refused part or ignored message of an answer.

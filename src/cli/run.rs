@@ -1,12 +1,14 @@
 //! `tourniquet run`: starts a runbook by hand.
 
 use clap::Args;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::answer::{id, shown, text, unwrapped};
+use super::Common;
+use super::answer::{id, shown, text};
 use super::case::watch::{Ended, Until, follow};
-use super::client::{Client, Connect};
+use super::client::Client;
 use super::error::{CliError, NO};
+use super::input::Params;
 use super::screen::Screen;
 use super::table::tone_of;
 use crate::id::{AccountId, CaseId, Region, RunId, RunbookName};
@@ -15,21 +17,15 @@ use crate::routing::Mode;
 /// Starts a runbook by hand, in a case or in a new one.
 #[derive(Debug, Clone, Args)]
 pub struct RunArgs {
-    /// Which service, as whom.
-    #[command(flatten)]
-    pub connect: Connect,
     /// The runbook.
     #[arg(value_name = "NAME")]
     pub runbook: RunbookName,
     /// The case that it belongs to; without it, a case is opened.
     #[arg(long)]
     pub case: Option<CaseId>,
-    /// A parameter: text, or JSON where the value is an object or array. May be given more than once.
-    #[arg(long = "param", value_name = "NAME=VALUE", value_parser = param)]
-    pub params: Vec<(String, Value)>,
-    /// All parameters as one JSON object; --param goes before it.
-    #[arg(long, value_name = "JSON", value_parser = object)]
-    pub params_json: Option<Map<String, Value>>,
+    /// Its parameters; what the case's finding says fills in the others.
+    #[command(flatten)]
+    pub params: Params,
     /// How far it may go: plan only, after a person's approval, or at once.
     #[arg(long, default_value = "approve", value_parser = mode, value_name = "observe|approve|contain")]
     pub mode: Mode,
@@ -47,23 +43,6 @@ pub struct RunArgs {
     pub watch: bool,
 }
 
-fn param(given: &str) -> Result<(String, Value), String> {
-    let (name, value) = given.split_once('=').ok_or("expected NAME=VALUE")?;
-    if name.is_empty() {
-        return Err("expected NAME=VALUE".to_owned());
-    }
-    // Numbers and words stay text: an account id must not become a number.
-    let value = match serde_json::from_str::<Value>(value) {
-        Ok(parsed @ (Value::Object(_) | Value::Array(_))) => parsed,
-        _ => Value::String(value.to_owned()),
-    };
-    Ok((name.to_owned(), value))
-}
-
-fn object(given: &str) -> Result<Map<String, Value>, String> {
-    serde_json::from_str(given).map_err(|error| format!("expected a JSON object: {error}"))
-}
-
 fn mode(label: &str) -> Result<Mode, String> {
     Mode::from_label(label).ok_or_else(|| "expected observe, approve or contain".to_owned())
 }
@@ -72,18 +51,19 @@ fn mode(label: &str) -> Result<Mode, String> {
 ///
 /// # Errors
 /// When the service does not answer or refuses.
-pub async fn run(args: RunArgs) -> Result<u8, CliError> {
-    let mut screen = Screen::of_process(args.connect.json);
-    let client = Client::open(&args.connect, &mut screen)?;
-    start(&client, &mut screen, args).await
+pub(super) async fn run(
+    common: &Common,
+    screen: &mut Screen,
+    args: RunArgs,
+) -> Result<u8, CliError> {
+    let client = Client::open(common, screen)?;
+    start(&client, screen, args).await
 }
 
 async fn start(client: &Client, screen: &mut Screen, args: RunArgs) -> Result<u8, CliError> {
-    let mut params = args.params_json.unwrap_or_default();
-    params.extend(args.params);
     let body = json!({
         "runbook": args.runbook,
-        "params": params,
+        "params": args.params.merged()?,
         "mode": args.mode.label(),
         "account": args.account,
         "region": args.region,
@@ -105,16 +85,13 @@ async fn start(client: &Client, screen: &mut Screen, args: RunArgs) -> Result<u8
         }
         None => (client.post(&["v1", "runs"], &body).await?, 0),
     };
-    begun(client, screen, unwrapped(answer, "run"), args.watch, from).await
+    begun(client, screen, answer, args.watch, from).await
 }
 
 /// How many entries a case has: what is drawn begins after them.
 pub(super) async fn length(client: &Client, case: &CaseId) -> Result<u64, CliError> {
     let answer: Value = client.get(&["v1", "cases", case.as_str()], &[]).await?;
-    Ok(unwrapped(answer, "case")
-        .get("length")
-        .and_then(Value::as_u64)
-        .unwrap_or(0))
+    Ok(answer.get("length").and_then(Value::as_u64).unwrap_or(0))
 }
 
 /// Tells that a run was begun; with `watch`, follows it to its end.
@@ -139,10 +116,7 @@ pub(super) async fn begun(
     let until = Until::Over(run_id.clone());
     // One JSON value: the run as it ended, not its entries.
     let ended = follow(client, screen, &case, from, &until, &mut Vec::new()).await?;
-    let run = unwrapped(
-        client.get(&["v1", "runs", run_id.as_str()], &[]).await?,
-        "run",
-    );
+    let run: Value = client.get(&["v1", "runs", run_id.as_str()], &[]).await?;
     screen.value(&run)?;
     if ended == Ended::Interrupted {
         screen.note("stopped watching; the run goes on");
@@ -178,27 +152,6 @@ mod tests {
     }
 
     #[test]
-    fn parameters_are_text_unless_they_are_lists_or_objects() {
-        for (given, expected) in [
-            ("a=b=c", Ok(json!("b=c"))),
-            ("a=111122223333", Ok(json!("111122223333"))),
-            ("a=true", Ok(json!("true"))),
-            ("a=[\"i-1\"]", Ok(json!(["i-1"]))),
-            ("a={\"b\":1}", Ok(json!({"b": 1}))),
-            ("a={broken", Ok(json!("{broken"))),
-            ("a=", Ok(json!(""))),
-            ("a", Err(())),
-            ("=b", Err(())),
-        ] {
-            assert_eq!(
-                param(given).map(|(_, value)| value).map_err(|_| ()),
-                expected,
-                "{given}"
-            );
-        }
-    }
-
-    #[test]
     fn what_makes_no_sense_is_refused_before_anything_is_sent() {
         for words in [
             &["../etc"][..],
@@ -217,8 +170,8 @@ mod tests {
         let service = Service::start(|request| {
             (
                 StatusCode::ACCEPTED,
-                json!({"run": {"id": "run-0007", "case": "case-0001", "runbook": "observe",
-                "state": "queued", "path": request.path, "body": request.json()}}),
+                json!({"id": "run-0007", "case": "case-0001", "runbook": "observe",
+                "state": "queued", "path": request.path, "body": request.json()}),
             )
         })
         .await;
@@ -278,10 +231,10 @@ mod tests {
             let service = Service::start(move |request| {
                 let run = json!({"id": "run-0007", "case": "case-0001", "runbook": "observe", "state": state});
                 (StatusCode::OK, match request.path.as_str() {
-                    "/v1/cases/case-0001/timeline" => json!({"items": [], "next": null,
+                    "/v1/cases/case-0001/timeline" => json!({"entries": [], "next": null,
                         "head": {"length": 0, "hash": "0".repeat(64)}}),
-                    "/v1/cases/case-0001" => json!({"case": {}, "runs": [run]}),
-                    _ => json!({"run": run}),
+                    "/v1/cases/case-0001" => json!({"runs": [run]}),
+                    _ => run,
                 })
             })
             .await;

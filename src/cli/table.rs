@@ -130,12 +130,15 @@ fn cell(tone: Tone, text: &str) -> Cell {
     }
 }
 
-/// The tone of a case's status, a run's state, an approval's state or a finding's disposition.
+/// The tone of a case's status, a run's state, an approval's or a token's state, or a finding's
+/// disposition.
 #[must_use]
 pub fn tone_of(label: &str) -> Tone {
     match label {
-        "contained" | "succeeded" | "granted" => Tone::Good,
-        "attention" | "failed" | "halted" | "denied" | "expired" | "rejected" => Tone::Bad,
+        "contained" | "succeeded" | "granted" | "valid" => Tone::Good,
+        "attention" | "failed" | "halted" | "denied" | "expired" | "revoked" | "rejected" => {
+            Tone::Bad
+        }
         "waiting" | "active" | "running" | "queued" | "parked" | "pending" => Tone::Warn,
         "closed" | "duplicate" | "stale" | "ignored" => Tone::Dim,
         _ => Tone::Plain,

@@ -3,8 +3,9 @@
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::answer::{id, unwrapped};
-use super::client::{Client, Connect};
+use super::Common;
+use super::answer::id;
+use super::client::Client;
 use super::error::CliError;
 use super::run::{begun, length};
 use super::screen::Screen;
@@ -17,9 +18,6 @@ const REVIVE: &str = "--revive also takes back what keeps stolen credentials out
 /// Takes a run's changes back.
 #[derive(Debug, Clone, Args)]
 pub struct UndoArgs {
-    /// Which service, as whom.
-    #[command(flatten)]
-    pub connect: Connect,
     /// The run.
     pub run: RunId,
     /// Also take back what keeps stolen credentials out: deactivated keys work again, and so do
@@ -35,23 +33,21 @@ pub struct UndoArgs {
 ///
 /// # Errors
 /// When the service does not answer or refuses.
-pub async fn run(args: UndoArgs) -> Result<u8, CliError> {
-    let mut screen = Screen::of_process(args.connect.json);
-    let client = Client::open(&args.connect, &mut screen)?;
-    undo(&client, &mut screen, &args).await
+pub(super) async fn undo(
+    common: &Common,
+    screen: &mut Screen,
+    args: UndoArgs,
+) -> Result<u8, CliError> {
+    let client = Client::open(common, screen)?;
+    take_back(&client, screen, &args).await
 }
 
-async fn undo(client: &Client, screen: &mut Screen, args: &UndoArgs) -> Result<u8, CliError> {
+async fn take_back(client: &Client, screen: &mut Screen, args: &UndoArgs) -> Result<u8, CliError> {
     if args.revive {
         screen.note(REVIVE);
     }
     let from = if args.watch {
-        let run = unwrapped(
-            client
-                .get::<Value>(&["v1", "runs", args.run.as_str()], &[])
-                .await?,
-            "run",
-        );
+        let run: Value = client.get(&["v1", "runs", args.run.as_str()], &[]).await?;
         length(client, &id::<CaseId>(&run, "case")?).await?
     } else {
         0
@@ -60,7 +56,7 @@ async fn undo(client: &Client, screen: &mut Screen, args: &UndoArgs) -> Result<u
     let answer: Value = client
         .post(&["v1", "runs", args.run.as_str(), "undo"], &body)
         .await?;
-    begun(client, screen, unwrapped(answer, "run"), args.watch, from).await
+    begun(client, screen, answer, args.watch, from).await
 }
 
 #[cfg(test)]
@@ -72,13 +68,7 @@ mod tests {
     use crate::cli::screen::tests::screen;
 
     fn args(revive: bool, watch: bool) -> UndoArgs {
-        let connect = Connect {
-            url: String::new(),
-            token_file: None,
-            json: false,
-        };
         UndoArgs {
-            connect,
             run: "run-0001".parse().unwrap(),
             revive,
             watch,
@@ -91,12 +81,12 @@ mod tests {
             let service = Service::start(move |request| {
                 assert_eq!(request.json(), json!({"revive": revive}));
                 assert_eq!(request.path, "/v1/runs/run-0001/undo");
-                (StatusCode::ACCEPTED, json!({"run": {"id": "run-0002", "case": "case-0001", "runbook": "r", "state": "queued"}}))
+                (StatusCode::ACCEPTED, json!({"id": "run-0002", "case": "case-0001", "runbook": "r", "state": "queued"}))
             })
             .await;
             let (mut screen, out, err) = screen(false);
             assert_eq!(
-                undo(&service.client(), &mut screen, &args(revive, false)).await,
+                take_back(&service.client(), &mut screen, &args(revive, false)).await,
                 Ok(0)
             );
             assert_eq!(out.text(), "run-0002 of r is queued in case-0001\n");
@@ -109,17 +99,17 @@ mod tests {
         let service = Service::start(|request| {
             let run = json!({"id": "run-0002", "case": "case-0001", "runbook": "r", "state": "succeeded"});
             (StatusCode::OK, match (request.path.as_str(), request.query.as_str()) {
-                ("/v1/cases/case-0001/timeline", "from=7&limit=500") => json!({"items": [], "next": null,
+                ("/v1/cases/case-0001/timeline", "from=7&limit=500") => json!({"entries": [], "next": null,
                     "head": {"length": 7, "hash": "0".repeat(64)}}),
-                ("/v1/cases/case-0001", _) => json!({"case": {"length": 7}, "runs": [run]}),
-                ("/v1/runs/run-0001" | "/v1/runs/run-0001/undo" | "/v1/runs/run-0002", _) => json!({"run": run}),
+                ("/v1/cases/case-0001", _) => json!({"length": 7, "runs": [run]}),
+                ("/v1/runs/run-0001" | "/v1/runs/run-0001/undo" | "/v1/runs/run-0002", _) => run,
                 _ => return problem(StatusCode::NOT_FOUND, "E0203", "there is no such path"),
             })
         })
         .await;
         let (mut screen, _, _) = screen(false);
         assert_eq!(
-            undo(&service.client(), &mut screen, &args(false, true)).await,
+            take_back(&service.client(), &mut screen, &args(false, true)).await,
             Ok(0)
         );
     }

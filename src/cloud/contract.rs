@@ -1,1 +1,299 @@
 //! The contract suite: what every cloud must do, run on the twin and, over the wire, on moto.
+//!
+//! Each check makes its own things, so that checks may share a server with others and with their
+//! own past. Where implementations disagree, the AWS documentation decides: a check states what it
+//! says, and what an emulator can't do is named by the emulator's fixture with the reason. A check
+//! that is said to be beyond an emulator is run all the same and must fail, so that no limit
+//! outlives its cause. Nothing here knows an implementation: each calls [`suite`] with its fixture.
+
+mod copying;
+mod disk;
+mod general;
+mod group;
+mod identity;
+mod lab;
+mod network;
+mod tagging;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use futures::future::BoxFuture;
+
+pub use lab::{Ability, Console, Disk, Fixture, InstanceWish, Ip, Lab, Outcome};
+
+use super::{Cloud, CloudError, ErrorClass, Receipt, Scope, Session, Standing, standing};
+use crate::change::{Change, Kind, Permission, TAG_CASE, TAG_STEP, Tags};
+use crate::id::{AccountId, GroupId, InstanceId, Place, RoleName, UserName, VpcId};
+
+/// What one check works with.
+pub struct Bench<'a> {
+    cloud: &'a dyn Cloud,
+    lab: &'a Lab,
+    session: Arc<dyn Session>,
+    count: &'a AtomicU64,
+}
+
+struct Check {
+    name: &'static str,
+    needs: &'static [Ability],
+    run: for<'a> fn(&'a Bench<'a>) -> BoxFuture<'a, Outcome>,
+}
+
+macro_rules! checks {
+    ($($module:ident :: $name:ident $(needs $($ability:ident),+)?;)*) => {
+        &[$(Check {
+            name: concat!(stringify!($module), "::", stringify!($name)),
+            needs: &[$($(Ability::$ability),+)?],
+            run: |bench| Box::pin($module::$name(bench)),
+        }),*]
+    };
+}
+
+const CHECKS: &[Check] = checks! {
+    general::tells_who_it_is;
+    general::keeps_accounts_apart;
+    general::answers_with_request_ids;
+    general::reads_findings needs Findings;
+    general::finds_no_unknown_finding needs Findings;
+    general::refuses_what_is_not_permitted needs Permissions;
+    network::reads_an_instance;
+    network::finds_nothing_unknown;
+    network::swaps_the_groups_of_one_interface needs GroupsOfInterface;
+    network::refuses_groups_that_are_not_there needs GroupsChecked;
+    network::refuses_groups_of_another_vpc needs GroupsChecked;
+    network::refuses_an_empty_list_of_groups needs GroupsChecked;
+    network::refuses_an_unknown_interface;
+    network::shows_a_terminated_instance;
+    group::creates_a_group_and_finds_it_by_purpose;
+    group::refuses_a_name_that_is_taken;
+    group::refuses_a_name_that_is_taken_in_another_case needs NamesWithoutCase;
+    group::refuses_a_group_in_an_unknown_vpc;
+    group::opens_egress_for_both_families needs Ipv6Egress;
+    group::adds_and_removes_rules;
+    group::refuses_rules_twice_and_rules_that_are_not_there;
+    group::refuses_rules_of_an_unknown_group;
+    disk::makes_a_snapshot_of_every_volume;
+    disk::leaves_out_what_it_is_told_to needs LeavingOut;
+    disk::refuses_snapshots_of_an_unknown_instance;
+    disk::shows_a_snapshot_pending_first needs PendingSnapshots;
+    disk::shares_and_stops_sharing;
+    disk::shows_a_shared_snapshot_to_whom_it_is_shared_with needs SharedSnapshots;
+    disk::keeps_a_snapshot_under_the_default_key needs DefaultKeyKept;
+    copying::copies_under_a_key_of_ours;
+    copying::copies_a_shared_snapshot_to_another_account needs SharedSnapshots;
+    copying::refuses_to_copy_what_is_not_shared needs SharedSnapshots;
+    copying::ends_a_copy_without_a_key_in_error needs LateKeyErrors;
+    disk::knows_unknown_snapshots;
+    disk::knows_the_default_key_by_alias;
+    disk::knows_the_default_key_by_arn needs DefaultKeyByArn;
+    identity::reads_a_role_with_its_profiles;
+    identity::puts_replaces_and_deletes_a_role_policy;
+    identity::refuses_policies_of_an_unknown_role;
+    identity::refuses_a_malformed_policy;
+    identity::keeps_service_roles needs ServiceRolesKept;
+    identity::reads_a_user_with_keys_and_password;
+    identity::puts_and_deletes_a_user_policy;
+    identity::switches_access_keys;
+    identity::refuses_keys_that_are_not_there;
+    identity::removes_a_password_once;
+    tagging::tags_everything_in_ec2;
+    tagging::tags_roles_and_users;
+    tagging::tags_buckets_and_keeps_other_tags needs BucketTags;
+    tagging::finds_no_tags_of_the_unknown;
+    tagging::refuses_to_tag_unknown_roles_and_users;
+    tagging::refuses_to_tag_the_unknown_in_ec2 needs TagTargetsChecked;
+    tagging::refuses_to_set_and_remove_at_once;
+    tagging::keeps_text_as_it_is;
+};
+
+/// Runs every check on `cloud`.
+///
+/// # Panics
+/// With every check that went wrong, and every limit that is none.
+pub async fn suite(cloud: &dyn Cloud, lab: &Lab) {
+    let wrong = report(cloud, lab).await;
+    assert!(
+        wrong.is_empty(),
+        "{} of {} checks:\n{}",
+        wrong.len(),
+        CHECKS.len(),
+        wrong.join("\n")
+    );
+}
+
+/// Runs every check on `cloud`: what went wrong, each with the check's name.
+pub async fn report(cloud: &dyn Cloud, lab: &Lab) -> Vec<String> {
+    let count = AtomicU64::new(0);
+    let cannot = lab.fixture.cannot();
+    let mut wrong = Vec::new();
+    for check in CHECKS {
+        let session = cloud.open(scope(everything(), check.name));
+        let bench = Bench {
+            cloud,
+            lab,
+            session,
+            count: &count,
+        };
+        let outcome = (check.run)(&bench).await;
+        let limit = cannot
+            .iter()
+            .find(|(ability, _)| check.needs.contains(ability));
+        match (outcome, limit) {
+            (Ok(()), None) => {}
+            (Err(why), None) => wrong.push(format!("{}: {why}", check.name)),
+            (Err(why), Some((_, reason))) => {
+                println!("{}: beyond it ({reason}): {why}", check.name);
+            }
+            (Ok(()), Some((ability, reason))) => {
+                wrong.push(format!(
+                    "{}: passes, so {ability:?} is no limit ({reason})",
+                    check.name
+                ));
+            }
+        }
+    }
+    for (ability, _) in cannot {
+        if !CHECKS.iter().any(|check| check.needs.contains(ability)) {
+            wrong.push(format!("{ability:?} is no check's need"));
+        }
+    }
+    wrong
+}
+
+/// The name of every check.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    CHECKS.iter().map(|check| check.name)
+}
+
+fn everything() -> BTreeSet<Permission> {
+    BTreeSet::from([Permission::new("*", "*")])
+}
+
+fn scope(permissions: BTreeSet<Permission>, step: &str) -> Scope {
+    // STS takes no colons in a session's name.
+    let step = step.replace("::", "-");
+    Scope {
+        case: "case-contract".parse().unwrap(),
+        run: Some("run-contract".parse().unwrap()),
+        step,
+        permissions,
+    }
+}
+
+impl Bench<'_> {
+    fn here(&self) -> &Place {
+        &self.lab.workload
+    }
+
+    fn there(&self) -> &Place {
+        &self.lab.forensics
+    }
+
+    fn fixture(&self) -> &dyn Fixture {
+        self.lab.fixture.as_ref()
+    }
+
+    /// A text that is used once.
+    fn unique(&self, what: &str) -> String {
+        format!(
+            "{what}-{}-{}",
+            self.lab.token,
+            self.count.fetch_add(1, Ordering::Relaxed)
+        )
+    }
+
+    /// Tags of a new thing, with a step that is used once.
+    fn created_by_us(&self) -> Tags {
+        tags(&[
+            (TAG_CASE, "case-contract"),
+            (TAG_STEP, &self.unique("run/step")),
+        ])
+    }
+
+    fn change(&self, kind: Kind) -> Change {
+        Change {
+            at: self.here().clone(),
+            kind,
+        }
+    }
+
+    async fn apply(&self, change: &Change) -> Outcome<Receipt> {
+        self.session.apply(change).await.map_err(text)
+    }
+
+    /// Makes a change that goes from `Before` to `After`, and may be made again.
+    async fn passes(&self, change: &Change) -> Outcome<Receipt> {
+        self.stands(change, &Standing::Before).await?;
+        let receipt = self.apply(change).await?;
+        self.stands(change, &Standing::After).await?;
+        Ok(receipt)
+    }
+
+    async fn stands(&self, change: &Change, wanted: &Standing) -> Outcome {
+        let found = standing(self.session.as_ref(), change)
+            .await
+            .map_err(text)?;
+        equal("standing", &found, wanted)
+    }
+
+    async fn refuses(&self, change: &Change, classes: &[ErrorClass]) -> Outcome<CloudError> {
+        match self.session.apply(change).await {
+            Ok(receipt) => Err(format!("{} was not refused: {receipt:?}", change.words())),
+            Err(error)
+                if classes.contains(&error.class) && error.operation == change.operation() =>
+            {
+                Ok(error)
+            }
+            Err(error) => Err(format!(
+                "{} is {:?} and not {classes:?}",
+                text(error.clone()),
+                error.class
+            )),
+        }
+    }
+
+    /// An instance with one interface in a new VPC, and one plain volume.
+    async fn instance(&self, disks: &[Disk]) -> Outcome<InstanceId> {
+        let vpc = self.fixture().vpc(self.here(), Ip::V4).await?;
+        let group = self.fixture().group(self.here(), &vpc).await?;
+        let wish = InstanceWish {
+            interfaces: vec![(vpc, vec![group])],
+            disks: disks.to_vec(),
+            tags: Tags::new(),
+        };
+        self.fixture().instance(self.here(), &wish).await
+    }
+}
+
+fn text(error: CloudError) -> String {
+    error.to_string()
+}
+
+fn equal<T: PartialEq + std::fmt::Debug>(what: &str, found: &T, wanted: &T) -> Outcome {
+    if found == wanted {
+        Ok(())
+    } else {
+        Err(format!("{what} is {found:?} and not {wanted:?}"))
+    }
+}
+
+fn holds(what: &str, condition: bool) -> Outcome {
+    if condition {
+        Ok(())
+    } else {
+        Err(format!("not so: {what}"))
+    }
+}
+
+fn some<T>(what: &str, value: Option<T>) -> Outcome<T> {
+    value.ok_or_else(|| format!("there is no {what}"))
+}
+
+fn tags(pairs: &[(&str, &str)]) -> Tags {
+    pairs
+        .iter()
+        .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+        .collect()
+}

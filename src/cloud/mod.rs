@@ -82,8 +82,8 @@ pub trait Session: Send + Sync {
     /// (`ec2:DescribeSnapshotAttribute`).
     async fn snapshot_sharing(&self, at: &Place, id: &SnapshotId) -> Result<Option<BTreeSet<AccountId>>>;
     /// Whether `key` (id, ARN or alias) is an AWS managed key, which can't be shared (`kms:DescribeKey`
-    /// is not needed: the default key is known by its alias, or else by the account's EBS default,
-    /// `ec2:GetEbsDefaultKmsKeyId`).
+    /// is not needed: the default key is known by its alias; for an id or ARN the account's EBS
+    /// default is asked, `ec2:GetEbsDefaultKmsKeyId`).
     async fn is_default_key(&self, at: &Place, key: &str) -> Result<bool>;
     /// A role with the instance profiles that use it (`iam:GetRole`,
     /// `iam:ListInstanceProfilesForRole`, `iam:ListRolePolicies`).
@@ -99,10 +99,9 @@ pub trait Session: Send + Sync {
     async fn user(&self, at: &Place, name: &UserName) -> Result<Option<User>>;
     /// An inline policy of a user; `None` when user or policy is absent (`iam:GetUserPolicy`).
     async fn user_policy(&self, at: &Place, user: &UserName, policy: &str) -> Result<Option<Document>>;
-    /// The tags of a resource; `None` when it does not exist (`ec2:DescribeInstances`,
-    /// `ec2:DescribeVolumes` or `ec2:DescribeSnapshots`, `iam:GetRole`, `iam:GetUser`,
-    /// `s3:GetBucketTagging`: the describe call of its kind, as `ec2:DescribeTags` can't tell an
-    /// untagged resource from none).
+    /// The tags of a resource; `None` when it does not exist (`ec2:DescribeTags` and, where that is
+    /// empty, the describe call of its kind; `iam:ListRoleTags`, `iam:ListUserTags`,
+    /// `s3:GetBucketTagging`).
     async fn tags(&self, at: &Place, resource: &Taggable) -> Result<Option<Tags>>;
     /// A finding as GuardDuty holds it now, lower-camel JSON (`guardduty:ListDetectors`,
     /// `guardduty:GetFindings`).

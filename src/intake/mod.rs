@@ -85,7 +85,7 @@ async fn quarantine(
     source: &str,
 ) -> Result<Refused, IntakeError> {
     let now = intake.clock.now();
-    let digest = intake.store.quarantine(raw, &rejection.reason, rejection.code.number, source, now).await?;
+    let digest = intake.store.quarantine(raw, &rejection.reason, rejection.code, source, now).await?;
     tracing::warn!(source, code = rejection.code.number, raw = %digest, reason = rejection.reason, "what arrived is in quarantine");
     Ok(Refused { code: rejection.code, reason: rejection.reason.clone(), raw: digest })
 }

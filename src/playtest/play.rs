@@ -7,7 +7,7 @@ use super::render;
 use crate::case::Status;
 use crate::clock::{Clock, ManualClock};
 use crate::cloud::sandbox::{Sandbox, World};
-use crate::id::{AccountId, CaseId};
+use crate::id::{CaseId, Place};
 use crate::routing::Mode;
 use crate::lab::{Lab, LabSettings};
 use crate::store::Decide;
@@ -83,16 +83,16 @@ pub fn differences(case: &CaseFile, played: &Played, timeline: bool) -> Vec<Stri
     let world = played.sandbox.snapshot_world();
     check("the number of mutations", world.mutations.len().to_string(), expect.mutations.to_string());
     let attacker = played.sandbox.attacker();
-    let (account, region) = home(case);
+    let place = home(case);
     for (keys, allowed) in [(&expect.denied, false), (&expect.working, true)] {
         for key in keys {
-            let verdict = attacker.can_call(&account, key);
+            let verdict = attacker.can_call(&place.account, key);
             check(&format!("{key} may call"), verdict.allowed.to_string(), allowed.to_string());
         }
     }
     for (instances, allowed) in [(&expect.cut_off, false), (&expect.connected, true)] {
         for instance in instances {
-            let verdict = attacker.can_reach_out(&account, &region, instance);
+            let verdict = attacker.can_reach_out(&place, instance);
             check(&format!("{instance} reaches out"), verdict.allowed.to_string(), allowed.to_string());
         }
     }
@@ -109,7 +109,7 @@ pub fn differences(case: &CaseFile, played: &Played, timeline: bool) -> Vec<Stri
     found
 }
 
-fn home(case: &CaseFile) -> (AccountId, crate::id::Region) {
+fn home(case: &CaseFile) -> Place {
     let account = case.scenario.account.first().expect("a scenario has an account");
-    (account.id.clone(), account.region.clone())
+    Place { account: account.id.clone(), region: account.region.clone() }
 }

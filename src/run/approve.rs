@@ -75,7 +75,7 @@ pub async fn ask(executor: &Executor<'_>, question: &Question<'_>) -> Result<Ans
             decisions: vec![],
         };
         let effects = vec![Effect::OpenApproval(row)];
-        return Ok(Answer::Open(StepRun::Parked { wake_at: expires_at, asks: true, drafts, effects }));
+        return Ok(Answer::Open(StepRun::Parked { wake_at: expires_at, drafts, effects }));
     };
     Ok(match row.state {
         ApprovalState::Granted if row.hash == question.hash => Answer::Granted(row.decisions),
@@ -83,12 +83,13 @@ pub async fn ask(executor: &Executor<'_>, question: &Question<'_>) -> Result<Ans
         ApprovalState::Denied => Answer::Refused("a person said no".to_owned()),
         ApprovalState::Expired => Answer::Refused("nobody answered in time".to_owned()),
         ApprovalState::Pending if row.expires_at.is_some_and(|at| at <= now) => {
-            executor.write(vec![], vec![Effect::Expire { approval: row.id.clone(), at: now }]).await?;
+            let entry = executor.writer.expired(now, question.step, &row.id);
+            executor.write(vec![entry], vec![Effect::Expire { approval: row.id.clone(), at: now }]).await?;
             Answer::Refused("nobody answered in time".to_owned())
         }
         ApprovalState::Pending => {
             let wake_at: Option<Timestamp> = row.expires_at;
-            Answer::Open(StepRun::Parked { wake_at, asks: true, drafts: vec![], effects: vec![] })
+            Answer::Open(StepRun::Parked { wake_at, drafts: vec![], effects: vec![] })
         }
     })
 }

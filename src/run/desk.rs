@@ -149,6 +149,7 @@ impl Desk {
         if let Some(reason) = reason.filter(|reason| !reason.is_empty()) {
             entries.push(note(now, &by, &bounded(&reason)?));
         }
+        entries.push(checked.new.requested(now));
         effects.push(Effect::CreateRun(checked.new));
         self.env.store.commit(Commit { case, fence: None, entries, effects }).await?;
         self.wake();
@@ -318,8 +319,9 @@ impl Desk {
             requested_by: by,
         };
         let id = new.id.clone();
+        let entries = vec![new.requested(self.env.clock.now())];
         let effects = vec![Effect::CreateRun(new)];
-        self.env.store.commit(Commit { case: of.case, fence: None, entries: vec![], effects }).await?;
+        self.env.store.commit(Commit { case: of.case, fence: None, entries, effects }).await?;
         self.wake();
         self.run(&id).await
     }

@@ -91,7 +91,7 @@ impl<'a> Drive<'a> {
         let writer = self.writer.clone();
         let mut inflight = FuturesUnordered::new();
         let mut busy: BTreeSet<StepKey> = BTreeSet::new();
-        let mut parked: BTreeMap<StepKey, (Option<Timestamp>, bool)> = BTreeMap::new();
+        let mut parked: BTreeMap<StepKey, Option<Timestamp>> = BTreeMap::new();
         let (mut entries, mut effects): (Vec<Draft>, Vec<Effect>) = (vec![], vec![]);
         loop {
             lease.hold(&env.store, env.clock.as_ref()).await?;
@@ -141,11 +141,11 @@ impl<'a> Drive<'a> {
                     effects.extend(more);
                     self.ended(&key, end, &mut entries, &mut effects);
                 }
-                StepRun::Parked { wake_at, asks, drafts, effects: more } => {
+                StepRun::Parked { wake_at, drafts, effects: more } => {
                     entries.extend(drafts);
                     effects.extend(more);
                     self.write(&mut entries, &mut effects).await?;
-                    parked.insert(key, (wake_at, asks));
+                    parked.insert(key, wake_at);
                 }
             }
         }
@@ -197,22 +197,21 @@ impl<'a> Drive<'a> {
         Executor { env: self.env, run: self.run, lease: self.lease, writer: &self.writer, changed }
     }
 
-    async fn park(&self, parked: &BTreeMap<StepKey, (Option<Timestamp>, bool)>, stop: bool) -> Result<Driven, StoreError> {
-        let wake_at = parked.values().filter_map(|(wake_at, _)| *wake_at).min();
-        let asks = parked.values().any(|(_, asks)| *asks);
+    async fn park(&self, parked: &BTreeMap<StepKey, Option<Timestamp>>, stop: bool) -> Result<Driven, StoreError> {
+        let wake_at = parked.values().filter_map(|wake_at| *wake_at).min();
         let (event, driven) = if stop && parked.is_empty() {
             (RunEvent::Released, Driven::Released)
         } else {
             (RunEvent::Parked, Driven::Parked)
         };
-        self.end_drive(event, wake_at, asks).await?;
+        self.end_drive(event, wake_at).await?;
         Ok(driven)
     }
 
-    async fn end_drive(&self, event: RunEvent, wake_at: Option<Timestamp>, asks: bool) -> Result<(), StoreError> {
+    async fn end_drive(&self, event: RunEvent, wake_at: Option<Timestamp>) -> Result<(), StoreError> {
         let run = self.run.id.clone();
         let contained = self.run.contained;
-        let effect = Effect::Run { run, event, wake_at, asks, contained, summary: None };
+        let effect = Effect::Run { run, event, wake_at, contained, summary: None };
         self.executor(&BTreeSet::new()).write(vec![], vec![effect]).await
     }
 
@@ -241,9 +240,9 @@ impl<'a> Drive<'a> {
         match approve::ask(&executor, &question).await? {
             Answer::Granted(_) => Ok(None),
             Answer::Refused(reason) => self.halt(Code::APPROVAL_DENIED, &reason).await.map(Some),
-            Answer::Open(StepRun::Parked { wake_at, asks, drafts, mut effects }) => {
+            Answer::Open(StepRun::Parked { wake_at, drafts, mut effects }) => {
                 let (run, contained) = (self.run.id.clone(), self.run.contained);
-                effects.push(Effect::Run { run, event: RunEvent::Parked, wake_at, asks, contained, summary: None });
+                effects.push(Effect::Run { run, event: RunEvent::Parked, wake_at, contained, summary: None });
                 executor.write(drafts, effects).await?;
                 Ok(Some(Driven::Parked))
             }
@@ -272,8 +271,8 @@ impl<'a> Drive<'a> {
                 [Code::ACTION_REFUSED, Code::APPROVAL_DENIED, Code::OUTCOME_UNKNOWN].iter().any(|c| c.number == error.code)
             });
         let (event, summary) = match &result {
-            Err(error) if needs_person => (RunEvent::Halted, script_words(error)),
-            Err(error) => (RunEvent::Failed, script_words(error)),
+            Err(error) if needs_person => (RunEvent::Halted, self.script_words(error)),
+            Err(error) => (RunEvent::Failed, self.script_words(error)),
             Ok(_) if !open.is_empty() && needs_person => (RunEvent::Halted, open.join("; ")),
             Ok(_) if !open.is_empty() => (RunEvent::Failed, open.join("; ")),
             Ok(_) if self.run.mode == Mode::Observe => (RunEvent::Succeeded, "observed; nothing was changed".to_owned()),
@@ -308,10 +307,26 @@ impl<'a> Drive<'a> {
     ) -> Result<Driven, StoreError> {
         entries.push(self.writer.ended(self.env.clock.now(), event.label(), summary, contained, open));
         let (run, summary) = (self.run.id.clone(), Some(summary.to_owned()));
-        effects.push(Effect::Run { run, event, wake_at: None, asks: false, contained, summary });
+        effects.push(Effect::Run { run, event, wake_at: None, contained, summary });
         self.executor(&BTreeSet::new()).write(entries, effects).await?;
         tracing::info!(case = %self.run.case, run = %self.run.id, runbook = %self.run.runbook, state = event.label(), contained, "a run ended");
         Ok(Driven::Over)
+    }
+
+    /// The script's error in words. Where a step raised it, the step's own number says more than
+    /// "the runbook failed".
+    fn script_words(&self, error: &ScriptError) -> String {
+        let place = match (error.line, error.column) {
+            (Some(line), Some(column)) => format!(" at line {line}, column {column}"),
+            _ => String::new(),
+        };
+        let step = error.step.as_ref().and_then(|key| self.log.step(key));
+        match step.and_then(|step| Some((step, step.end.as_ref()?.error.as_ref()?))) {
+            Some((step, raised)) => {
+                format!("{}: {}: {} (step {}{place})", raised.code, step.name, raised.message, step.key)
+            }
+            None => format!("{}: {}{place}", error.code.number, error.message),
+        }
     }
 
     /// Whether a containment was verified.
@@ -340,15 +355,6 @@ impl<'a> Drive<'a> {
             _ => false,
         })
     }
-}
-
-fn script_words(error: &ScriptError) -> String {
-    let place = match (error.line, error.column) {
-        (Some(line), Some(column)) => format!(" at line {line}, column {column}"),
-        _ => String::new(),
-    };
-    let step = error.step.as_ref().map(|step| format!(" in step {step}")).unwrap_or_default();
-    format!("{}: {}{place}{step}", error.code, error.message)
 }
 
 fn cut(text: &str) -> String {

@@ -15,7 +15,7 @@ use super::journal::{Outcome, OutcomeResult, StepEnd, StepResult, Writer};
 use super::lease::Lease;
 use super::replay::{ChangeLog, StepLog};
 use super::settle::{millis, settle};
-use crate::action::{Action, Context, LookError, Params, Verdict};
+use crate::action::{Action, Context, LookError, Params, Read, Verdict, permissions_for};
 use crate::change::{Change, Permission, Taggable, Tags, Urgency};
 use crate::cloud::{CloudError, ErrorClass, Scope, Session};
 use crate::error::Code;
@@ -53,8 +53,6 @@ pub enum StepRun {
     Parked {
         /// When to look again; `None`: when somebody decides.
         wake_at: Option<jiff::Timestamp>,
-        /// Whether a person is asked.
-        asks: bool,
         /// Entries and effects that must be written when parking.
         drafts: Vec<Draft>,
         /// Effects to write with them.
@@ -125,7 +123,7 @@ impl Executor<'_> {
                 }
                 Ok(Verdict::Wait(duration, _reason)) => {
                     let wake_at = self.env.clock.now().checked_add(duration).ok();
-                    return Ok(StepRun::Parked { wake_at, asks: false, drafts: pending, effects: vec![] });
+                    return Ok(StepRun::Parked { wake_at, drafts: pending, effects: vec![] });
                 }
                 Ok(Verdict::Change(stages)) => stages,
             };
@@ -150,7 +148,7 @@ impl Executor<'_> {
                         }
                         ErrorClass::Throttled | ErrorClass::Transient => {
                             let wake_at = self.env.clock.now().checked_add(BACKOFF_MAX).ok();
-                            return Ok(StepRun::Parked { wake_at, asks: false, drafts: pending, effects: vec![] });
+                            return Ok(StepRun::Parked { wake_at, drafts: pending, effects: vec![] });
                         }
                         // The world is not as the plan thought: look again before the next stage.
                         ErrorClass::Gone | ErrorClass::Conflict | ErrorClass::InDoubt => break,
@@ -187,7 +185,7 @@ impl Executor<'_> {
                 settings: &self.env.settings,
             };
             match action.look(&context, params).await {
-                Err(LookError::Cloud(error)) if may_pass(error.class) && attempt + 1 < ATTEMPTS_MAX => {
+                Err(LookError::Cloud(error)) if read_may_pass(error.class) && attempt + 1 < ATTEMPTS_MAX => {
                     attempt += 1;
                     self.env.clock.sleep(backoff(attempt)).await;
                 }
@@ -210,15 +208,24 @@ impl Executor<'_> {
 
     async fn target_tags(&self, step: &StepLog, target: &str) -> Result<Tags, CloudError> {
         let at = self.place();
-        let (resource, action) = match target.split_once('/') {
-            Some(("instance", id)) => (id.parse().ok().map(Taggable::Instance), "ec2:DescribeTags"),
-            Some(("role", name)) => (name.parse().ok().map(Taggable::Role), "iam:ListRoleTags"),
-            Some(("user", name)) => (name.parse().ok().map(Taggable::User), "iam:ListUserTags"),
-            _ => (None, ""),
+        let resource = match target.split_once('/') {
+            Some(("instance", id)) => id.parse().ok().map(Taggable::Instance),
+            Some(("role", name)) => name.parse().ok().map(Taggable::Role),
+            Some(("user", name)) => name.parse().ok().map(Taggable::User),
+            _ => None,
         };
         let Some(resource) = resource else { return Ok(Tags::new()) };
-        let session = self.session(step.key.as_str(), [Permission::new(action, "*")].into());
-        Ok(session.tags(&at, &resource).await?.unwrap_or_default())
+        let session = self.session(step.key.as_str(), permissions_for(&[Read::Tags], &at));
+        let mut attempt = 1;
+        loop {
+            match session.tags(&at, &resource).await {
+                Err(error) if read_may_pass(error.class) && attempt < ATTEMPTS_MAX => {
+                    self.env.clock.sleep(backoff(attempt)).await;
+                    attempt += 1;
+                }
+                other => return Ok(other?.unwrap_or_default()),
+            }
+        }
     }
 
     /// Writes the intents, makes the calls of one stage beside each other, and notes the outcomes.
@@ -252,7 +259,7 @@ impl Executor<'_> {
                 }
                 if error.class == ErrorClass::InDoubt {
                     // The lost answer is an entry of its own kind of truth: settled at once, by a look.
-                    let session = self.session(step.key.as_str(), settle_permissions());
+                    let session = self.session(step.key.as_str(), settle_permissions(&log.change.at));
                     let settled = settle(session.as_ref(), self.env.clock.as_ref(), &log.change, Duration::ZERO).await;
                     let settled = Outcome { attempts: outcome.attempts, ..settled };
                     pending.push(self.writer.outcome(self.env.clock.now(), &step.key, n, &settled));
@@ -313,7 +320,7 @@ impl Executor<'_> {
             self.lease.hold(&self.env.store, self.env.clock.as_ref()).await?;
             let now = self.env.clock.now();
             let age = Duration::try_from(now.duration_since(log.intended)).unwrap_or_default();
-            let session = self.session(key.as_str(), settle_permissions());
+            let session = self.session(key.as_str(), settle_permissions(&log.change.at));
             let outcome = settle(session.as_ref(), self.env.clock.as_ref(), &log.change, age).await;
             tracing::info!(
                 case = %self.run.case, run = %self.run.id, step = %key, change = n + 1,
@@ -353,32 +360,28 @@ impl Executor<'_> {
 }
 
 /// Every read that `standing` may need.
-pub fn settle_permissions() -> BTreeSet<Permission> {
-    [
-        "ec2:DescribeInstances",
-        "ec2:DescribeNetworkInterfaces",
-        "ec2:DescribeSecurityGroups",
-        "ec2:DescribeSnapshots",
-        "ec2:DescribeSnapshotAttribute",
-        "ec2:DescribeTags",
-        "iam:GetRole",
-        "iam:ListInstanceProfilesForRole",
-        "iam:GetRolePolicy",
-        "iam:GetUser",
-        "iam:ListAccessKeys",
-        "iam:GetLoginProfile",
-        "iam:GetUserPolicy",
-        "iam:ListRoleTags",
-        "iam:ListUserTags",
-        "s3:GetBucketTagging",
-    ]
-    .into_iter()
-    .map(|action| Permission::new(action, "*"))
-    .collect()
+pub fn settle_permissions(at: &Place) -> BTreeSet<Permission> {
+    let reads = [
+        Read::Instance,
+        Read::Groups,
+        Read::Snapshots,
+        Read::SnapshotSharing,
+        Read::Role,
+        Read::RolePolicy,
+        Read::User,
+        Read::UserPolicy,
+        Read::Tags,
+    ];
+    permissions_for(&reads, at)
 }
 
 fn may_pass(class: ErrorClass) -> bool {
     matches!(class, ErrorClass::Throttled | ErrorClass::Transient)
+}
+
+/// A read has no effect, so that a lost answer is no more than a failure.
+pub fn read_may_pass(class: ErrorClass) -> bool {
+    may_pass(class) || class == ErrorClass::InDoubt
 }
 
 /// Which of several errors of one stage decides.

@@ -183,6 +183,13 @@ impl Writer {
         self.draft(at, Kind::ApprovalRequested, body)
     }
 
+    /// Nobody answered in time.
+    #[must_use]
+    pub fn expired(&self, at: Timestamp, step: &str, approval: &ApprovalId) -> Draft {
+        let body = json!({"step": step, "approval": approval, "decision": "expired", "by": "service"});
+        self.draft(at, Kind::ApprovalDecided, body)
+    }
+
     /// The run ended.
     #[must_use]
     pub fn ended(&self, at: Timestamp, state: &str, summary: &str, contained: bool, open: &[String]) -> Draft {

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::approve;
-use super::execute::{Executor, StepRun, failed, look_failed, plan_of, succeeded};
+use super::execute::{Executor, StepRun, failed, look_failed, plan_of, read_may_pass, succeeded};
 use super::journal::{StepEnd, StepResult};
 use super::replay::StepLog;
 use super::undo;
@@ -97,13 +97,7 @@ async fn read(executor: &Executor<'_>, query: &dyn action::Query, step: &StepLog
         match query.read(session.as_ref(), &at, &params).await {
             Ok(output) => return succeeded(step, output),
             Err(LookError::Cloud(error))
-                if attempt < QUERY_ATTEMPTS_MAX
-                    && matches!(
-                        error.class,
-                        crate::cloud::ErrorClass::Throttled
-                            | crate::cloud::ErrorClass::Transient
-                            | crate::cloud::ErrorClass::InDoubt
-                    ) =>
+                if attempt < QUERY_ATTEMPTS_MAX && read_may_pass(error.class) =>
             {
                 executor.env.clock.sleep(std::time::Duration::from_secs(1 << attempt)).await;
             }
@@ -118,7 +112,7 @@ fn sleep(executor: &Executor<'_>, step: &StepLog) -> StepRun {
     if executor.env.clock.now() >= wake_at {
         return ended(succeeded(step, Value::Null));
     }
-    StepRun::Parked { wake_at: Some(wake_at), asks: false, drafts: vec![], effects: vec![] }
+    StepRun::Parked { wake_at: Some(wake_at), drafts: vec![], effects: vec![] }
 }
 
 async fn notify(executor: &Executor<'_>, step: &StepLog) -> StepEnd {

@@ -57,7 +57,7 @@ fn words(step: &StepLog, end: &super::journal::StepEnd) -> Vec<String> {
 
 fn broken(message: &str) -> ScriptError {
     ScriptError {
-        code: crate::error::Code::SCRIPT_FAILED.number.to_owned(),
+        code: crate::error::Code::SCRIPT_FAILED,
         message: message.to_owned(),
         line: None,
         column: None,

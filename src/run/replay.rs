@@ -169,6 +169,7 @@ impl StepLog {
             .iter()
             .filter(|change| change.outcome.as_ref().is_none_or(|outcome| outcome.result.happened()))
             .map(|change| Applied {
+                at: change.intended,
                 change: change.change.clone(),
                 receipt: change.outcome.as_ref().and_then(|outcome| outcome.receipt.clone()),
             })

@@ -104,7 +104,7 @@ pub async fn restore(executor: &Executor<'_>, mut step: StepLog) -> Result<StepR
         Inverse::Kept(why) => return ended(succeeded(&step, json!({"kept": format!("{words}: {why}")})), vec![]),
         Inverse::Lost(why) => return ended(succeeded(&step, json!({"by_hand": format!("{words}: {why}")})), vec![]),
     };
-    let mut permissions = super::execute::settle_permissions();
+    let mut permissions = super::execute::settle_permissions(&done.at);
     permissions.extend(inverse.permissions());
     let session = executor.session(step.key.as_str(), permissions);
     let clock = executor.env.clock.as_ref();

@@ -67,26 +67,58 @@ pub fn advance(engine: &Engine, runbook: &Runbook, facts: &Facts, recorded: &Rec
         verdict(result, run.end())
     };
     catch_unwind(AssertUnwindSafe(evaluate)).unwrap_or_else(|_| {
-        failed(Code::SCRIPT_FAILED, "the script made the evaluator panic; this is a defect of Tourniquet".to_owned(), Position::NONE, None)
+        failed(
+            Code::SCRIPT_FAILED,
+            "the script made the evaluator panic; this is a defect of Tourniquet".to_owned(),
+            Position::NONE,
+            None,
+        )
     })
 }
 
 fn call(engine: &Engine, runbook: &Runbook, facts: &Facts) -> Result<Dynamic, Box<EvalAltResult>> {
     let case = to_script(&facts.case);
-    let params: rhai::Map =
-        facts.params.iter().map(|(name, value)| (name.as_str().into(), to_script(value))).collect();
+    let params: rhai::Map = facts
+        .params
+        .iter()
+        .map(|(name, value)| (name.as_str().into(), to_script(value)))
+        .collect();
     // The top level holds only constants; evaluating it makes `global::NAME` work in functions.
     let options = CallFnOptions::new().eval_ast(true);
-    engine.call_fn_with_options(options, &mut Scope::new(), &runbook.ast, "run", (case, Dynamic::from(params)))
+    engine.call_fn_with_options(
+        options,
+        &mut Scope::new(),
+        &runbook.ast,
+        "run",
+        (case, Dynamic::from(params)),
+    )
 }
 
 fn verdict(result: Result<Dynamic, Box<EvalAltResult>>, ended: Ended) -> Advance {
     // The context decides first: what `result` says may be a halt that the script swallowed.
     match ended.stop {
-        Some(Stop::Diverged { key, recorded, requested }) => return Advance::Diverged { key, recorded, requested },
+        Some(Stop::Diverged {
+            key,
+            recorded,
+            requested,
+        }) => {
+            return Advance::Diverged {
+                key,
+                recorded,
+                requested,
+            };
+        }
         Some(Stop::Limit(what)) => {
-            let position = result.as_ref().err().map_or(Position::NONE, |error| position(error));
-            return failed(Code::SCRIPT_LIMIT, format!("the runbook used {what}"), position, None);
+            let position = result
+                .as_ref()
+                .err()
+                .map_or(Position::NONE, |error| position(error));
+            return failed(
+                Code::SCRIPT_LIMIT,
+                format!("the runbook used {what}"),
+                position,
+                None,
+            );
         }
         None => {}
     }
@@ -98,11 +130,18 @@ fn verdict(result: Result<Dynamic, Box<EvalAltResult>>, ended: Ended) -> Advance
     }
     match result {
         Ok(value) => match (ended.unasked, from_script(&value)) {
-            (Some((key, recorded)), _) => Advance::Diverged { key, recorded, requested: Value::Null },
+            (Some((key, recorded)), _) => Advance::Diverged {
+                key,
+                recorded,
+                requested: Value::Null,
+            },
             (None, Ok(value)) => Advance::Done(value),
-            (None, Err(reason)) => {
-                failed(Code::SCRIPT_FAILED, format!("the runbook's result: {reason}"), Position::NONE, None)
-            }
+            (None, Err(reason)) => failed(
+                Code::SCRIPT_FAILED,
+                format!("the runbook's result: {reason}"),
+                Position::NONE,
+                None,
+            ),
         },
         Err(error) => {
             let (code, message, step) = explain(&error);
@@ -112,18 +151,23 @@ fn verdict(result: Result<Dynamic, Box<EvalAltResult>>, ended: Ended) -> Advance
 }
 
 fn failed(code: Code, message: String, position: Position, step: Option<StepKey>) -> Advance {
-    Advance::Failed(ScriptError { code, message, line: position.line(), column: position.position(), step })
+    Advance::Failed(ScriptError {
+        code,
+        message,
+        line: position.line(),
+        column: position.position(),
+        step,
+    })
 }
 
 /// Where an error was raised: the innermost place that is known.
 fn position(error: &EvalAltResult) -> Position {
     match error {
-        EvalAltResult::ErrorInFunctionCall(_, _, inner, outer) | EvalAltResult::ErrorInModule(_, inner, outer) => {
-            match position(inner) {
-                found if found.is_none() => *outer,
-                found => found,
-            }
-        }
+        EvalAltResult::ErrorInFunctionCall(_, _, inner, outer)
+        | EvalAltResult::ErrorInModule(_, inner, outer) => match position(inner) {
+            found if found.is_none() => *outer,
+            found => found,
+        },
         other => other.position(),
     }
 }
@@ -134,7 +178,10 @@ fn explain(error: &EvalAltResult) -> (Code, String, Option<StepKey>) {
             let step = value
                 .as_map_ref()
                 .ok()
-                .and_then(|map| map.get("step").and_then(|step| step.clone().into_string().ok()))
+                .and_then(|map| {
+                    map.get("step")
+                        .and_then(|step| step.clone().into_string().ok())
+                })
                 .and_then(|step| step.parse().ok());
             (Code::SCRIPT_FAILED, describe(value), step)
         }

@@ -32,12 +32,25 @@ impl Replay {
         let runbook = compile(&engine, name, source)?;
         let recorded = (1..=steps)
             .filter_map(|n| {
-                let step = RecordedStep { name: "sleep".to_owned(), args: json!({"seconds": n}), outcome: Some(Ok(json!({"waited": n}))) };
+                let step = RecordedStep {
+                    name: "sleep".to_owned(),
+                    args: json!({"seconds": n}),
+                    outcome: Some(Ok(json!({"waited": n}))),
+                };
                 Some((n.to_string().parse().ok()?, step))
             })
             .collect();
-        let facts = Facts { case: json!({"steps": steps}), params: serde_json::Map::new(), mode: Mode::Observe };
-        Ok(Self { engine, runbook, facts, recorded })
+        let facts = Facts {
+            case: json!({"steps": steps}),
+            params: serde_json::Map::new(),
+            mode: Mode::Observe,
+        };
+        Ok(Self {
+            engine,
+            runbook,
+            facts,
+            recorded,
+        })
     }
 
     /// Evaluates once over everything recorded.

@@ -23,10 +23,16 @@ pub(super) struct Call {
 pub(super) fn calls(ast: &AST) -> Vec<Call> {
     let mut found = Vec::new();
     ast.walk(&mut |path: &[ASTNode<'_>]| {
-        let in_try = path.iter().any(|node| matches!(node, ASTNode::Stmt(Stmt::TryCatch(..))));
+        let in_try = path
+            .iter()
+            .any(|node| matches!(node, ASTNode::Stmt(Stmt::TryCatch(..))));
         match path.last() {
-            Some(ASTNode::Expr(Expr::FnCall(call, at)) | ASTNode::Stmt(Stmt::FnCall(call, at))) => push(&mut found, call, *at, false, in_try),
-            Some(ASTNode::Expr(Expr::MethodCall(call, at))) => push(&mut found, call, *at, true, in_try),
+            Some(ASTNode::Expr(Expr::FnCall(call, at)) | ASTNode::Stmt(Stmt::FnCall(call, at))) => {
+                push(&mut found, call, *at, false, in_try)
+            }
+            Some(ASTNode::Expr(Expr::MethodCall(call, at))) => {
+                push(&mut found, call, *at, true, in_try)
+            }
             _ => {}
         }
         true
@@ -38,11 +44,28 @@ pub(super) fn calls(ast: &AST) -> Vec<Call> {
 }
 
 fn push(found: &mut Vec<Call>, call: &FnCallExpr, at: Position, method: bool, in_try: bool) {
-    let internal = call.op_token.is_some() || call.name.starts_with("anon$") || call.name.as_str() == "curry" || call.name.as_str() == "Fn";
+    let internal = call.op_token.is_some()
+        || call.name.starts_with("anon$")
+        || call.name.as_str() == "curry"
+        || call.name.as_str() == "Fn";
     if internal || at.is_none() {
         return;
     }
-    let name = if call.namespace.is_empty() { call.name.to_string() } else { format!("{}::{}", call.namespace, call.name) };
-    let args = call.args.iter().map(|arg| (arg.get_literal_value(None), arg.start_position())).collect();
-    found.push(Call { name, method, at, args, in_try });
+    let name = if call.namespace.is_empty() {
+        call.name.to_string()
+    } else {
+        format!("{}::{}", call.namespace, call.name)
+    };
+    let args = call
+        .args
+        .iter()
+        .map(|arg| (arg.get_literal_value(None), arg.start_position()))
+        .collect();
+    found.push(Call {
+        name,
+        method,
+        at,
+        args,
+        in_try,
+    });
 }

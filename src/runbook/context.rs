@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 
 use super::key::{KeyScope, StepKey};
 use super::limits::{
-    BRANCHES_MAX, CLOCK_EVERY, EVALUATION_MAX, LOG_LINE_CHARS_MAX, LOG_LINES_MAX, OPERATIONS_MAX, PARALLEL_DEPTH_MAX, STEPS_MAX,
+    BRANCHES_MAX, CLOCK_EVERY, EVALUATION_MAX, LOG_LINE_CHARS_MAX, LOG_LINES_MAX, OPERATIONS_MAX,
+    PARALLEL_DEPTH_MAX, STEPS_MAX,
 };
 use super::step::{Recorded, StepFailure, Wanted};
 use super::value::cut;
@@ -24,7 +25,11 @@ pub(super) enum Stop {
     /// A limit; in words.
     Limit(String),
     /// The script asked for another step than the one recorded.
-    Diverged { key: StepKey, recorded: Value, requested: Value },
+    Diverged {
+        key: StepKey,
+        recorded: Value,
+        requested: Value,
+    },
 }
 
 /// What a host call gets.
@@ -68,7 +73,9 @@ pub(super) fn around<T>(recorded: &Recorded, evaluate: impl FnOnce() -> T) -> (T
     let clear = Clear;
     RUN.with(|run| *run.borrow_mut() = Some(Run::new(recorded.clone())));
     let result = evaluate();
-    let run = RUN.with(|run| run.borrow_mut().take()).unwrap_or_else(|| Run::new(Recorded::new()));
+    let run = RUN
+        .with(|run| run.borrow_mut().take())
+        .unwrap_or_else(|| Run::new(Recorded::new()));
     drop(clear);
     (result, run)
 }
@@ -78,7 +85,10 @@ pub(super) fn with<T>(act: impl FnOnce(&mut Run) -> T) -> Option<T> {
     RUN.with(|run| run.borrow_mut().as_mut().map(act))
 }
 
-#[expect(clippy::disallowed_methods, reason = "the one home of the evaluation's deadline, which no test moves")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one home of the evaluation's deadline, which no test moves"
+)]
 fn monotonic() -> Instant {
     Instant::now()
 }
@@ -110,7 +120,9 @@ impl Run {
         self.operations += 1;
         if self.operations > OPERATIONS_MAX {
             self.limit(format!("more than {OPERATIONS_MAX} operations"));
-        } else if self.operations.is_multiple_of(CLOCK_EVERY) && monotonic().duration_since(self.started) > EVALUATION_MAX {
+        } else if self.operations.is_multiple_of(CLOCK_EVERY)
+            && monotonic().duration_since(self.started) > EVALUATION_MAX
+        {
             self.limit(format!("longer than {} s", EVALUATION_MAX.as_secs()));
         }
         self.is_halted()
@@ -133,7 +145,14 @@ impl Run {
         self.visited.insert(key.clone());
         let Some(recorded) = self.recorded.get(&key) else {
             let log = std::mem::take(&mut self.log);
-            self.wanted.push(Wanted { key, name: name.to_owned(), args, line: at.line(), column: at.position(), log });
+            self.wanted.push(Wanted {
+                key,
+                name: name.to_owned(),
+                args,
+                line: at.line(),
+                column: at.position(),
+                log,
+            });
             self.halted = true;
             return Answer::Halt;
         };
@@ -223,11 +242,17 @@ impl Run {
 
     /// What the evaluation left: why it stopped, whether it waits, what it wants.
     pub(super) fn end(self) -> Ended {
-        let unasked =
-            self.recorded.iter().find(|(key, _)| !self.visited.contains(*key)).map(|(key, step)| {
-                (key.clone(), json!({"name": step.name, "args": step.args}))
-            });
-        Ended { stop: self.stop, halted: self.halted, wanted: self.wanted, unasked }
+        let unasked = self
+            .recorded
+            .iter()
+            .find(|(key, _)| !self.visited.contains(*key))
+            .map(|(key, step)| (key.clone(), json!({"name": step.name, "args": step.args})));
+        Ended {
+            stop: self.stop,
+            halted: self.halted,
+            wanted: self.wanted,
+            unasked,
+        }
     }
 }
 

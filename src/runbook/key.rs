@@ -22,7 +22,10 @@ impl StepKey {
 }
 
 fn number(text: &str) -> bool {
-    !text.is_empty() && text.len() <= 5 && text.bytes().all(|b| b.is_ascii_digit()) && (text == "0" || !text.starts_with('0'))
+    !text.is_empty()
+        && text.len() <= 5
+        && text.bytes().all(|b| b.is_ascii_digit())
+        && (text == "0" || !text.starts_with('0'))
 }
 
 fn well_formed(text: &str) -> bool {
@@ -82,7 +85,10 @@ pub(super) struct KeyScope {
 impl KeyScope {
     /// The scope of branch `index` of the `parallel` at `key`.
     pub(super) fn branch(key: &StepKey, index: usize) -> Self {
-        Self { prefix: format!("{key}[{index}]/"), taken: 0 }
+        Self {
+            prefix: format!("{key}[{index}]/"),
+            taken: 0,
+        }
     }
 
     /// The next key.
@@ -128,6 +134,12 @@ mod tests {
         assert_eq!(branch.next().as_str(), "2[17]/1");
         let inner = branch.next();
         assert_eq!(KeyScope::branch(&inner, 0).next().as_str(), "2[17]/2[0]/1");
-        assert!(KeyScope::branch(&inner, 0).next().as_str().parse::<StepKey>().is_ok());
+        assert!(
+            KeyScope::branch(&inner, 0)
+                .next()
+                .as_str()
+                .parse::<StepKey>()
+                .is_ok()
+        );
     }
 }

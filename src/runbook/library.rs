@@ -20,11 +20,23 @@ use crate::routing::{Rule, TypePattern};
 
 /// The runbooks that come with Tourniquet.
 const SHIPPED: [(&str, &str); 5] = [
-    ("attack-sequence", include_str!("../../runbooks/attack-sequence.rhai")),
-    ("compromised-instance", include_str!("../../runbooks/compromised-instance.rhai")),
-    ("leaked-access-key", include_str!("../../runbooks/leaked-access-key.rhai")),
+    (
+        "attack-sequence",
+        include_str!("../../runbooks/attack-sequence.rhai"),
+    ),
+    (
+        "compromised-instance",
+        include_str!("../../runbooks/compromised-instance.rhai"),
+    ),
+    (
+        "leaked-access-key",
+        include_str!("../../runbooks/leaked-access-key.rhai"),
+    ),
     ("observe", include_str!("../../runbooks/observe.rhai")),
-    ("stolen-role-credentials", include_str!("../../runbooks/stolen-role-credentials.rhai")),
+    (
+        "stolen-role-credentials",
+        include_str!("../../runbooks/stolen-role-credentials.rhai"),
+    ),
 ];
 
 /// A compiled runbook. A run is pinned to its hash.
@@ -46,7 +58,10 @@ pub struct Runbook {
 impl fmt::Debug for Runbook {
     /// Name and hash; the syntax tree would fill pages.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Runbook").field("name", &self.name).field("hash", &self.hash).finish_non_exhaustive()
+        f.debug_struct("Runbook")
+            .field("name", &self.name)
+            .field("hash", &self.hash)
+            .finish_non_exhaustive()
     }
 }
 
@@ -54,7 +69,11 @@ impl fmt::Debug for Runbook {
 ///
 /// # Errors
 /// Everything that is wrong with it, errors first.
-pub fn compile(engine: &Engine, name: RunbookName, source: &str) -> Result<Runbook, Vec<Diagnostic>> {
+pub fn compile(
+    engine: &Engine,
+    name: RunbookName,
+    source: &str,
+) -> Result<Runbook, Vec<Diagnostic>> {
     let checked = check(engine, source)?;
     Ok(Runbook {
         name,
@@ -89,7 +108,10 @@ impl Runbook {
     /// The actions that its source calls, each once, by name: what its policy is derived from.
     #[must_use]
     pub fn actions_used(&self) -> Vec<&'static dyn Action> {
-        let mut used: Vec<_> = calls(&self.ast).iter().filter_map(|call| find(&call.name)).collect();
+        let mut used: Vec<_> = calls(&self.ast)
+            .iter()
+            .filter_map(|call| find(&call.name))
+            .collect();
         used.sort_by_key(|action| action.name());
         used.dedup_by_key(|action| action.name());
         used
@@ -99,8 +121,11 @@ impl Runbook {
     #[must_use]
     pub fn host_calls(&self, engine: &Engine) -> Vec<(&'static str, HostKind)> {
         let api = api(engine);
-        let mut used: Vec<_> =
-            calls(&self.ast).iter().filter_map(|call| api.find(&call.name)).map(|function| (function.name, function.kind)).collect();
+        let mut used: Vec<_> = calls(&self.ast)
+            .iter()
+            .filter_map(|call| api.find(&call.name))
+            .map(|function| (function.name, function.kind))
+            .collect();
         used.sort_by_key(|(name, _)| *name);
         used.dedup_by_key(|(name, _)| *name);
         used
@@ -132,7 +157,10 @@ impl LoadError {
 }
 
 fn lines(files: &[(String, Vec<Diagnostic>)]) -> String {
-    let lines: Vec<String> = files.iter().flat_map(|(file, all)| all.iter().map(move |one| format!("{file}:{one}"))).collect();
+    let lines: Vec<String> = files
+        .iter()
+        .flat_map(|(file, all)| all.iter().map(move |one| format!("{file}:{one}")))
+        .collect();
     lines.join("\n")
 }
 
@@ -149,11 +177,17 @@ impl Library {
     /// # Errors
     /// When the folder can't be read or any script has an error.
     pub fn load(dir: &Path) -> Result<Self, LoadError> {
-        let read = |path: &Path, error: &dyn fmt::Display| LoadError::Read { path: path.display().to_string(), reason: error.to_string() };
+        let read = |path: &Path, error: &dyn fmt::Display| LoadError::Read {
+            path: path.display().to_string(),
+            reason: error.to_string(),
+        };
         let mut files = Vec::new();
         for entry in std::fs::read_dir(dir).map_err(|error| read(dir, &error))? {
             let path = entry.map_err(|error| read(dir, &error))?.path();
-            if path.extension().is_some_and(|extension| extension == "rhai") {
+            if path
+                .extension()
+                .is_some_and(|extension| extension == "rhai")
+            {
                 files.push(path);
             }
         }
@@ -166,12 +200,21 @@ impl Library {
         files.sort();
         let mut sources = Vec::new();
         for path in &files {
-            let bytes = std::fs::metadata(path).map_err(|error| read(path, &error))?.len();
+            let bytes = std::fs::metadata(path)
+                .map_err(|error| read(path, &error))?
+                .len();
             if bytes > SOURCE_BYTES_MAX as u64 {
-                return Err(read(path, &format!("{bytes} bytes; a runbook has at most {SOURCE_BYTES_MAX}")));
+                return Err(read(
+                    path,
+                    &format!("{bytes} bytes; a runbook has at most {SOURCE_BYTES_MAX}"),
+                ));
             }
             let source = std::fs::read_to_string(path).map_err(|error| read(path, &error))?;
-            let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default().to_owned();
+            let stem = path
+                .file_stem()
+                .and_then(|stem| stem.to_str())
+                .unwrap_or_default()
+                .to_owned();
             sources.push((path.display().to_string(), stem, source));
         }
         Self::compile(&build_engine(), sources)
@@ -190,7 +233,13 @@ impl Library {
     /// # Errors
     /// When the engine lacks a host function that they call.
     pub fn embedded_with(engine: &Engine) -> Result<Self, LoadError> {
-        let sources = SHIPPED.iter().map(|(name, source)| (format!("{name}.rhai"), (*name).to_owned(), (*source).to_owned()));
+        let sources = SHIPPED.iter().map(|(name, source)| {
+            (
+                format!("{name}.rhai"),
+                (*name).to_owned(),
+                (*source).to_owned(),
+            )
+        });
         Self::compile(engine, sources.collect())
     }
 
@@ -205,9 +254,15 @@ impl Library {
                 },
             }
         }
-        let fallbacks: Vec<_> = runbooks.iter().filter(|runbook| runbook.header.fallback).collect();
+        let fallbacks: Vec<_> = runbooks
+            .iter()
+            .filter(|runbook| runbook.header.fallback)
+            .collect();
         if let [first, second, ..] = fallbacks.as_slice() {
-            let message = format!("only one runbook may be the fallback; {} is one too", first.name);
+            let message = format!(
+                "only one runbook may be the fallback; {} is one too",
+                first.name
+            );
             problems.push((format!("{}.rhai", second.name), vec![file_problem(message)]));
         }
         if !problems.is_empty() {
@@ -220,7 +275,10 @@ impl Library {
     /// The runbook with this name.
     #[must_use]
     pub fn get(&self, name: &RunbookName) -> Option<Arc<Runbook>> {
-        self.runbooks.iter().find(|runbook| runbook.name == *name).cloned()
+        self.runbooks
+            .iter()
+            .find(|runbook| runbook.name == *name)
+            .cloned()
     }
 
     /// Every runbook.
@@ -231,16 +289,30 @@ impl Library {
     /// The runbook for what no rule matches.
     #[must_use]
     pub fn fallback(&self) -> Option<Arc<Runbook>> {
-        self.runbooks.iter().find(|runbook| runbook.header.fallback).cloned()
+        self.runbooks
+            .iter()
+            .find(|runbook| runbook.header.fallback)
+            .cloned()
     }
 
     /// The rules for routing: every runbook that names finding types.
     #[must_use]
     pub fn rules(&self) -> Vec<Rule> {
-        self.runbooks.iter().filter(|runbook| !runbook.header.on.is_empty()).map(|runbook| runbook.rule()).collect()
+        self.runbooks
+            .iter()
+            .filter(|runbook| !runbook.header.on.is_empty())
+            .map(|runbook| runbook.rule())
+            .collect()
     }
 }
 
 fn file_problem(message: String) -> Diagnostic {
-    Diagnostic { level: DiagnosticLevel::Error, code: Code::RUNBOOKS_LOAD, message, line: None, column: None, help: None }
+    Diagnostic {
+        level: DiagnosticLevel::Error,
+        code: Code::RUNBOOKS_LOAD,
+        message,
+        line: None,
+        column: None,
+        help: None,
+    }
 }

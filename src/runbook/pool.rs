@@ -68,9 +68,23 @@ impl Evaluator {
     }
 
     /// Evaluates once.
-    pub async fn advance(&self, runbook: Arc<Runbook>, facts: Arc<Facts>, recorded: Arc<Recorded>) -> Advance {
+    pub async fn advance(
+        &self,
+        runbook: Arc<Runbook>,
+        facts: Arc<Facts>,
+        recorded: Arc<Recorded>,
+    ) -> Advance {
         let (reply, verdict) = oneshot::channel();
-        if self.jobs.send(Job { runbook, facts, recorded, reply }).is_err() {
+        if self
+            .jobs
+            .send(Job {
+                runbook,
+                facts,
+                recorded,
+                reply,
+            })
+            .is_err()
+        {
             return gone();
         }
         verdict.await.unwrap_or_else(|_| gone())

@@ -3,7 +3,9 @@
 use rhai::{Array, Dynamic, FnPtr, Map};
 use serde_json::Value;
 
-use super::limits::{CAPTURED_VALUES_MAX, INTEGER_MAX, MESSAGE_CHARS_MAX, VALUE_BYTES_MAX, VALUE_DEPTH_MAX};
+use super::limits::{
+    CAPTURED_VALUES_MAX, INTEGER_MAX, MESSAGE_CHARS_MAX, VALUE_BYTES_MAX, VALUE_DEPTH_MAX,
+};
 
 /// A JSON value for the script: plain maps, arrays and texts. An integer above `i64::MAX` becomes
 /// text, because Rhai's float would lose digits.
@@ -18,9 +20,11 @@ pub(super) fn to_script(value: &Value) -> Dynamic {
         },
         Value::String(text) => text.as_str().into(),
         Value::Array(list) => list.iter().map(to_script).collect::<Array>().into(),
-        Value::Object(map) => {
-            map.iter().map(|(name, value)| (name.as_str().into(), to_script(value))).collect::<Map>().into()
-        }
+        Value::Object(map) => map
+            .iter()
+            .map(|(name, value)| (name.as_str().into(), to_script(value)))
+            .collect::<Map>()
+            .into(),
     }
 }
 
@@ -33,7 +37,9 @@ pub(super) fn from_script(value: &Dynamic) -> Result<Value, String> {
     let value = convert(value, 0)?;
     let bytes = size(&value);
     if bytes > VALUE_BYTES_MAX {
-        return Err(format!("it is {bytes} bytes long; at most {VALUE_BYTES_MAX} may leave the script"));
+        return Err(format!(
+            "it is {bytes} bytes long; at most {VALUE_BYTES_MAX} may leave the script"
+        ));
     }
     Ok(value)
 }
@@ -62,7 +68,11 @@ fn convert(value: &Dynamic, depth: usize) -> Result<Value, String> {
         return Ok(Value::from(text.as_str()));
     }
     if let Ok(list) = value.as_array_ref() {
-        return list.iter().map(|item| convert(item, depth + 1)).collect::<Result<_, _>>().map(Value::Array);
+        return list
+            .iter()
+            .map(|item| convert(item, depth + 1))
+            .collect::<Result<_, _>>()
+            .map(Value::Array);
     }
     if let Ok(map) = value.as_map_ref() {
         return map
@@ -112,7 +122,12 @@ pub(super) fn describe(value: &Dynamic) -> String {
         return "an error without a message".to_owned();
     }
     if let Ok(map) = value.as_map_ref()
-        && let Some(text) = map.get("message").and_then(|message| message.as_immutable_string_ref().ok().map(|t| t.to_string()))
+        && let Some(text) = map.get("message").and_then(|message| {
+            message
+                .as_immutable_string_ref()
+                .ok()
+                .map(|t| t.to_string())
+        })
     {
         return cut(&text, MESSAGE_CHARS_MAX);
     }
@@ -140,7 +155,9 @@ pub(super) fn detached(closure: &FnPtr) -> Result<FnPtr, String> {
 }
 
 fn detach_captured(closure: &mut FnPtr, depth: usize, budget: &mut usize) -> Result<(), String> {
-    closure.iter_curry_mut().try_for_each(|value| detach(value, depth, budget))
+    closure
+        .iter_curry_mut()
+        .try_for_each(|value| detach(value, depth, budget))
 }
 
 fn detach(value: &mut Dynamic, depth: usize, budget: &mut usize) -> Result<(), String> {
@@ -153,10 +170,14 @@ fn detach(value: &mut Dynamic, depth: usize, budget: &mut usize) -> Result<(), S
         return detach_captured(&mut closure, depth + 1, budget);
     }
     if let Ok(mut list) = value.as_array_mut() {
-        return list.iter_mut().try_for_each(|item| detach(item, depth + 1, budget));
+        return list
+            .iter_mut()
+            .try_for_each(|item| detach(item, depth + 1, budget));
     }
     if let Ok(mut map) = value.as_map_mut() {
-        return map.values_mut().try_for_each(|item| detach(item, depth + 1, budget));
+        return map
+            .values_mut()
+            .try_for_each(|item| detach(item, depth + 1, budget));
     }
     Ok(())
 }
@@ -194,11 +215,18 @@ mod tests {
     fn depth_is_bounded() {
         let nest = |levels: usize| (0..levels).fold(Dynamic::UNIT, |inner, _| vec![inner].into());
         assert!(from_script(&nest(VALUE_DEPTH_MAX)).is_ok());
-        assert!(from_script(&nest(VALUE_DEPTH_MAX + 1)).unwrap_err().contains("nested"));
+        assert!(
+            from_script(&nest(VALUE_DEPTH_MAX + 1))
+                .unwrap_err()
+                .contains("nested")
+        );
     }
 
     #[test]
     fn a_large_unsigned_number_keeps_its_digits() {
-        assert_eq!(to_script(&json!(u64::MAX)).into_string(), Ok(u64::MAX.to_string()));
+        assert_eq!(
+            to_script(&json!(u64::MAX)).into_string(),
+            Ok(u64::MAX.to_string())
+        );
     }
 }

@@ -9,7 +9,7 @@ use sqlx::any::AnyRow;
 use crate::id::{ApprovalId, CaseId, Digest, RunId};
 
 use super::row::{Cells, micros, micros_or_none};
-use super::{Store, StoreError};
+use super::{Store, StoreError, runs};
 
 /// One question.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -114,6 +114,7 @@ pub(super) async fn insert(
             "a question starts pending, in its own case",
         ));
     }
+    let run = row.run.clone();
     sqlx::query(
         "INSERT INTO approvals (id, case_id, run, step, question, hash, quorum, requested_by, \
          requested_at, expires_at, state, decisions)
@@ -131,9 +132,9 @@ pub(super) async fn insert(
     .bind(micros_or_none(row.expires_at))
     .bind(row.state.label())
     .bind(Value::Array(row.decisions).to_string())
-    .execute(connection)
+    .execute(&mut *connection)
     .await?;
-    Ok(())
+    runs::refresh_asks(connection, &run).await
 }
 
 /// The question with this id, in the transaction.

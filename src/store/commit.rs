@@ -46,8 +46,6 @@ pub enum Effect {
         event: RunEvent,
         /// When it should go on. A decision that came since the claim wakes it earlier.
         wake_at: Option<Timestamp>,
-        /// Whether it now waits for a person.
-        asks: bool,
         /// Whether a containment was verified in it; once set it stays.
         contained: bool,
         /// Its result or error, in words; `None` keeps what is there.
@@ -181,7 +179,6 @@ impl Scene<'_> {
                 run,
                 event,
                 wake_at,
-                asks,
                 contained,
                 summary,
             } => {
@@ -192,7 +189,6 @@ impl Scene<'_> {
                     run,
                     event,
                     wake_at,
-                    asks,
                     contained,
                     summary,
                 };

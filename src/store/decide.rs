@@ -31,6 +31,7 @@ pub(super) async fn decide(
     {
         chain.append(connection, &entry(&row, &decision)).await?;
     }
+    runs::refresh_asks(connection, &row.run).await?;
     if row.state != ApprovalState::Pending {
         runs::wake(connection, &row.run, decision.at).await?;
     }
@@ -53,7 +54,8 @@ pub(super) async fn expire(
         return Err(StoreError::conflict("the question has not expired yet"));
     }
     row.state = ApprovalState::Expired;
-    approvals::update(connection, &row).await
+    approvals::update(connection, &row).await?;
+    runs::refresh_asks(connection, &row.run).await
 }
 
 fn pending(row: &ApprovalRow) -> Result<(), StoreError> {

@@ -158,7 +158,6 @@ pub(super) struct Moved {
     pub(super) run: RunId,
     pub(super) event: RunEvent,
     pub(super) wake_at: Option<Timestamp>,
-    pub(super) asks: bool,
     pub(super) contained: bool,
     pub(super) summary: Option<String>,
 }
@@ -190,16 +189,31 @@ pub(super) async fn advance(
     let contained = moved.contained || row.flag("contained")?;
     // A park in order is no death: only claims that end in a crash add up to a poisoned run.
     sqlx::query(
-        "UPDATE runs SET state = $2, wake_at = $3, asks = $4, contained = $5, \
-         summary = COALESCE($6, summary), lease_owner = NULL, lease_until = NULL, \
+        "UPDATE runs SET state = $2, wake_at = $3, contained = $4, \
+         summary = COALESCE($5, summary), lease_owner = NULL, lease_until = NULL, \
          attempts = CASE WHEN $2 = 'parked' THEN 0 ELSE attempts END WHERE id = $1",
     )
     .bind(moved.run.as_str())
     .bind(state.label())
     .bind(micros_or_none(wake_at))
-    .bind(i64::from(moved.asks))
     .bind(i64::from(contained))
     .bind(moved.summary)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// A run asks as long as one of its questions is open.
+pub(super) async fn refresh_asks(
+    connection: &mut AnyConnection,
+    run: &RunId,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE runs SET asks = CASE WHEN EXISTS \
+         (SELECT 1 FROM approvals WHERE approvals.run = runs.id AND approvals.state = 'pending') \
+         THEN 1 ELSE 0 END WHERE id = $1",
+    )
+    .bind(run.as_str())
     .execute(connection)
     .await?;
     Ok(())

@@ -30,8 +30,8 @@ type Answer = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 
 /// What a job did.
 struct Worked {
-    /// Whether its changes are to be kept.
-    stands: bool,
+    /// Why its changes are to be taken back; `None`: they stand.
+    failed: Option<StoreError>,
     answer: Answer,
 }
 
@@ -74,12 +74,12 @@ impl Writer {
         let job: Job = Box::new(move |connection| {
             Box::pin(async move {
                 let worked = work(connection).await;
-                let stands = worked.is_ok();
+                let failed = worked.as_ref().err().cloned();
                 // A caller that went away misses the answer, not the write.
                 let answer: Answer = Box::new(move |committed| {
                     let _ = sender.send(committed.and(worked));
                 });
-                Worked { stands, answer }
+                Worked { failed, answer }
             })
         });
         self.queue
@@ -175,12 +175,12 @@ impl Task {
                 ));
             };
             answers.push(worked.answer);
-            if !worked.stands {
-                // After a full disk SQLite may have rolled everything back; this then fails, and
-                // with it the batch, before anything could run outside of a transaction.
+            if let Some(error) = worked.failed {
+                // A full disk or an I/O error can make SQLite roll everything back by itself. This
+                // then fails, and with it the batch, before anything runs outside of a transaction.
                 run(connection, "ROLLBACK TO SAVEPOINT job")
                     .await
-                    .map_err(unavailable)?;
+                    .map_err(|_| unavailable(error))?;
             }
             run(connection, "RELEASE SAVEPOINT job")
                 .await
@@ -203,6 +203,6 @@ async fn run(connection: &mut AnyConnection, statement: &'static str) -> Result<
 fn unavailable(error: StoreError) -> StoreError {
     match error {
         StoreError::Unavailable(_) => error,
-        other => StoreError::Unavailable(format!("a transaction could not be ended: {other}")),
+        other => StoreError::Unavailable(format!("a transaction was given up: {other}")),
     }
 }

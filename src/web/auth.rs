@@ -7,15 +7,16 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use axum::extract::{FromRequestParts, Request, State};
+use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use super::App;
 use super::limit::Limit;
 use super::problem::Problem;
 use super::secret::{Secret, same};
-use super::App;
 use crate::error::Code;
 use crate::id::{Digest, TokenId};
 use crate::store::{Role, TokenRow};
@@ -66,28 +67,52 @@ impl Doorkeeper {
     /// A doorkeeper that lets every token in `rate_per_second` times a second; 0: without limit.
     #[must_use]
     pub fn new(rate_per_second: u32) -> Self {
-        Self { known: Mutex::default(), limit: Limit::per_second(rate_per_second) }
+        Self {
+            known: Mutex::default(),
+            limit: Limit::per_second(rate_per_second),
+        }
     }
 
     fn remembered(&self, hash: &Digest, now: Duration) -> Option<TokenRow> {
-        let mut known = self.known.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut known = self
+            .known
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         known.retain(|known| known.until > now);
         // Every entry is compared, each in constant time.
-        known.iter().fold(None, |found, known| if same(&known.hash, hash) { Some(known.row.clone()) } else { found })
+        known.iter().fold(None, |found, known| {
+            if same(&known.hash, hash) {
+                Some(known.row.clone())
+            } else {
+                found
+            }
+        })
     }
 
     fn remember(&self, hash: Digest, row: TokenRow, now: Duration) {
-        let mut known = self.known.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut known = self
+            .known
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         if known.len() >= KNOWN_MAX {
             known.remove(0);
         }
-        known.push(Known { hash, row, until: now + KNOWN_FOR });
+        known.push(Known {
+            hash,
+            row,
+            until: now + KNOWN_FOR,
+        });
     }
 }
 
 /// The middleware before every route that is not open.
 pub async fn authorise(State(door): State<Door>, mut request: Request, next: Next) -> Response {
-    match admit(&door, &request).await {
+    // The secret is read before the first wait: a request can't be shared between threads.
+    let admitted = match sent(request.headers()) {
+        Ok(secret) => admit(&door, &secret).await,
+        Err(problem) => Err(problem),
+    };
+    match admitted {
         Err(problem) => problem.into_response(),
         Ok(caller) => {
             request.extensions_mut().insert(caller.clone());
@@ -99,9 +124,8 @@ pub async fn authorise(State(door): State<Door>, mut request: Request, next: Nex
     }
 }
 
-async fn admit(door: &Door, request: &Request) -> Result<Caller, Problem> {
+async fn admit(door: &Door, secret: &Secret) -> Result<Caller, Problem> {
     let refused = |detail: &str| Problem::new(Code::UNAUTHENTICATED, detail);
-    let secret = sent(request)?.ok_or_else(|| refused("the request carries no token"))?;
     let hash = secret.hash();
     let (keeper, clock) = (&door.app.doorkeeper, &door.app.clock);
     let monotonic = clock.monotonic();
@@ -127,16 +151,27 @@ async fn admit(door: &Door, request: &Request) -> Result<Caller, Problem> {
     }
     if !door.roles.contains(&row.role) {
         let roles: Vec<&str> = door.roles.iter().map(|role| role.label()).collect();
-        let detail = format!("role {} may not do this; {} may", row.role.label(), roles.join(", "));
+        let detail = format!(
+            "role {} may not do this; {} may",
+            row.role.label(),
+            roles.join(", ")
+        );
         return Err(Problem::new(Code::FORBIDDEN, detail));
     }
-    Ok(Caller { token: row.id, name: row.name, role: row.role })
+    Ok(Caller {
+        token: row.id,
+        name: row.name,
+        role: row.role,
+    })
 }
 
-/// The secret of a request; `None`: it carries none.
-fn sent(request: &Request) -> Result<Option<Secret>, Problem> {
+fn missing() -> Problem {
+    Problem::new(Code::UNAUTHENTICATED, "the request carries no token")
+}
+
+/// The secret that a request carries.
+fn sent(headers: &HeaderMap) -> Result<Secret, Problem> {
     let invalid = || Problem::new(Code::UNAUTHENTICATED, "the token is not valid");
-    let headers = request.headers();
     let text = match (headers.get(AUTHORIZATION), headers.get(API_KEY)) {
         (Some(value), _) => {
             let value = value.to_str().map_err(|_| invalid())?;
@@ -147,9 +182,9 @@ fn sent(request: &Request) -> Result<Option<Secret>, Problem> {
             rest
         }
         (None, Some(value)) => value.to_str().map_err(|_| invalid())?,
-        (None, None) => return Ok(None),
+        (None, None) => return Err(missing()),
     };
-    Secret::sent(text).map(Some).ok_or_else(invalid)
+    Secret::sent(text).ok_or_else(invalid)
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Caller {
@@ -157,7 +192,6 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         // Without the middleware there is no caller, and then nobody may do anything.
-        let missing = || Problem::new(Code::UNAUTHENTICATED, "the request carries no token");
         parts.extensions.get::<Self>().cloned().ok_or_else(missing)
     }
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
-    X_FRAME_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY,
+    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -23,7 +23,10 @@ const REQUEST_MAX: Duration = Duration::from_secs(60);
 /// Headers of every answer. Case data is nobody's to cache, frame or run as a page.
 const HEADERS: [(HeaderName, HeaderValue); 5] = [
     (CACHE_CONTROL, HeaderValue::from_static("no-store")),
-    (CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'")),
+    (
+        CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"),
+    ),
     (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
     (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     (X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
@@ -40,7 +43,10 @@ pub async fn record(State(app): State<App>, request: Request, next: Next) -> Res
     }
     let duration = app.clock.monotonic().saturating_sub(started);
     let route = route.as_ref().map_or("none", MatchedPath::as_str);
-    let token = response.extensions().get::<Caller>().map(|caller| caller.name.as_str());
+    let token = response
+        .extensions()
+        .get::<Caller>()
+        .map(|caller| caller.name.as_str());
     let status = response.status();
     let duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     if status.is_server_error() {

@@ -21,14 +21,15 @@ mod secret;
 mod server;
 mod service;
 #[cfg(test)]
-mod tests;
+pub mod tests;
 mod view;
 
 use std::sync::Arc;
 
 pub use secret::Secret;
 pub use server::{ListenError, Server};
-pub use service::{Service, Setup, StartError};
+pub use service::{Service, Setup, StartError, library};
+pub use view::runbook as runbook_view;
 
 use crate::clock::Clock;
 use crate::intake::Intake;
@@ -67,7 +68,9 @@ impl App {
     /// An app of these parts.
     #[must_use]
     pub fn new(inner: Inner) -> Self {
-        Self { inner: Arc::new(inner) }
+        Self {
+            inner: Arc::new(inner),
+        }
     }
 }
 

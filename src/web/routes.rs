@@ -68,6 +68,7 @@ routes! {
     "GET"  "/v1/runs/{id}" READ => get(runs::show);
     "POST" "/v1/runs/{id}/undo" ACT => post(runs::undo);
     "GET"  "/v1/approvals" READ => get(approvals::pending);
+    "GET"  "/v1/approvals/{id}" READ => get(approvals::show);
     "POST" "/v1/approvals/{id}" Right::Roles(&[Approver, Admin]) => post(approvals::decide);
     "GET"  "/v1/runbooks" READ => get(runbooks::list);
     "POST" "/v1/runbooks/{id}/plan" Right::Roles(&[Responder, Author, Admin]) => post(runbooks::plan);
@@ -82,7 +83,13 @@ pub fn router(app: App) -> Router {
         let mut handler = (route.handler)();
         if let Right::Roles(roles) = route.right {
             // `route_layer` leaves the 405 of other methods outside: it needs no token.
-            handler = handler.route_layer(from_fn_with_state(Door { app: app.clone(), roles }, authorise));
+            handler = handler.route_layer(from_fn_with_state(
+                Door {
+                    app: app.clone(),
+                    roles,
+                },
+                authorise,
+            ));
         }
         router = router.route(route.path, handler);
     }

@@ -16,7 +16,8 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use thiserror::Error;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
@@ -50,7 +51,7 @@ pub struct ListenError {
 /// A running server.
 pub struct Server {
     address: SocketAddr,
-    stop: watch::Sender<bool>,
+    stop: CancellationToken,
     accepting: tokio::task::JoinHandle<()>,
     connections: TaskTracker,
     clock: Arc<dyn Clock>,
@@ -65,7 +66,9 @@ impl Server {
         TcpListener::bind(address).await.map_err(|error| {
             let reason = match error.kind() {
                 io::ErrorKind::AddrInUse => "another program listens there".to_owned(),
-                io::ErrorKind::AddrNotAvailable => "this machine does not have this address".to_owned(),
+                io::ErrorKind::AddrNotAvailable => {
+                    "this machine does not have this address".to_owned()
+                }
                 io::ErrorKind::PermissionDenied => "this user may not listen there".to_owned(),
                 _ => error.to_string(),
             };
@@ -79,10 +82,22 @@ impl Server {
     /// When the listener does not know its own address.
     pub fn start(listener: TcpListener, router: Router, clock: Arc<dyn Clock>) -> io::Result<Self> {
         let address = listener.local_addr()?;
-        let (stop, stopped) = watch::channel(false);
+        let stop = CancellationToken::new();
         let connections = TaskTracker::new();
-        let accepting = tokio::spawn(accept(listener, router, connections.clone(), stopped, Arc::clone(&clock)));
-        Ok(Self { address, stop, accepting, connections, clock })
+        let accepting = tokio::spawn(accept(
+            listener,
+            router,
+            connections.clone(),
+            stop.clone(),
+            Arc::clone(&clock),
+        ));
+        Ok(Self {
+            address,
+            stop,
+            accepting,
+            connections,
+            clock,
+        })
     }
 
     /// Where it listens.
@@ -93,8 +108,7 @@ impl Server {
 
     /// Stops accepting, and waits for the requests under way.
     pub async fn stop(self) {
-        // Without receivers there is nothing left to stop.
-        drop(self.stop.send(true));
+        self.stop.cancel();
         drop(self.accepting.await);
         self.connections.close();
         tokio::select! {
@@ -110,21 +124,23 @@ async fn accept(
     listener: TcpListener,
     router: Router,
     connections: TaskTracker,
-    mut stopped: watch::Receiver<bool>,
+    stop: CancellationToken,
     clock: Arc<dyn Clock>,
 ) {
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+            return;
+        };
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            _ = stopped.wait_for(|stop| *stop) => return,
+            () = stop.cancelled() => return,
         };
         match accepted {
             Ok((stream, _)) => {
-                let (router, stopped) = (router.clone(), stopped.clone());
+                let (router, stop) = (router.clone(), stop.clone());
                 connections.spawn(async move {
-                    serve(stream, router, stopped).await;
+                    serve(stream, router, stop).await;
                     drop(place);
                 });
             }
@@ -136,7 +152,7 @@ async fn accept(
     }
 }
 
-async fn serve(stream: TcpStream, router: Router, mut stopped: watch::Receiver<bool>) {
+async fn serve(stream: TcpStream, router: Router, stop: CancellationToken) {
     // Answers are small, and a sender waits for each.
     drop(stream.set_nodelay(true));
     let connection = http1::Builder::new()
@@ -147,7 +163,7 @@ async fn serve(stream: TcpStream, router: Router, mut stopped: watch::Receiver<b
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
-        _ = stopped.wait_for(|stop| *stop) => {
+        () = stop.cancelled() => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }

@@ -93,7 +93,13 @@ impl Service {
     /// # Errors
     /// What can't be started; whatever was started before is stopped again.
     pub async fn start(setup: Setup) -> Result<Self, StartError> {
-        let Setup { config, cloud, clock, ids, script_threads } = setup;
+        let Setup {
+            config,
+            cloud,
+            clock,
+            ids,
+            script_threads,
+        } = setup;
         // The address comes first: two services on one database are noticed before either writes.
         let listener = Server::bind(config.listen).await?;
         let library = library(&config)?;
@@ -104,24 +110,27 @@ impl Service {
             cloud,
             clock: Arc::clone(&clock),
             ids: Arc::clone(&ids),
-            evaluator: Evaluator::new(script_threads),
+            evaluator: Evaluator::new(script_threads)?,
             library: Arc::clone(&library),
             notifier: Channels::new(&config.notify)?,
             settings: settings(&config),
             limits: limits(&config),
-            owner: ids.run(clock.as_ref()).to_string().replacen("run-", "process-", 1),
+            owner: ids
+                .run(clock.as_ref())
+                .to_string()
+                .replacen("run-", "process-", 1),
             compiled: Mutex::new(BTreeMap::new()),
         });
         let desk = Desk::new(Arc::clone(&env), Arc::clone(&hint));
         let driver: Shared = Arc::new(Mutex::new(Some(Driver::spawn(env, hint).await?)));
-        let intake = Intake {
-            clock: Arc::clone(&clock),
+        let intake = Intake::new(
+            store.clone(),
+            Arc::clone(&library),
+            policy(&config),
+            Arc::clone(&clock),
             ids,
-            store: store.clone(),
-            library: Arc::clone(&library),
-            policy: policy(&config),
-            desk: desk.clone(),
-        };
+            desk.clone(),
+        );
         let watched = Arc::clone(&driver);
         let app = App::new(Inner {
             store: store.clone(),
@@ -137,7 +146,12 @@ impl Service {
             }),
         });
         let server = Server::start(listener, router(app), clock)?;
-        Ok(Self { server, driver, store, desk })
+        Ok(Self {
+            server,
+            driver,
+            store,
+            desk,
+        })
     }
 
     /// Where the API listens.
@@ -161,7 +175,11 @@ impl Service {
     /// Stops in order: no new requests, runs given back, the last writes on disk.
     pub async fn stop(self) {
         self.server.stop().await;
-        let driver = self.driver.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let driver = self
+            .driver
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         if let Some(driver) = driver {
             driver.drain().await;
         }
@@ -178,7 +196,11 @@ pub fn library(config: &Config) -> Result<Arc<Library>, StartError> {
         Some(folder) => Library::load(folder)?,
         None => Library::embedded()?,
     };
-    let known = config.fallback.parse().ok().filter(|name| library.get(name).is_some());
+    let known = config
+        .fallback
+        .parse()
+        .ok()
+        .filter(|name| library.get(name).is_some());
     match known {
         Some(_) => Ok(Arc::new(library)),
         None => Err(StartError::Fallback(config.fallback.clone())),
@@ -198,8 +220,17 @@ fn settings(config: &Config) -> Settings {
         .filter_map(|account| account.role_arn.as_deref())
         .filter_map(|arn| arn.rsplit('/').next())
         .map(str::to_owned);
-    let protected_roles = config.guards.protected_roles.iter().cloned().chain(ours).collect();
-    Settings { forensics, protected_roles }
+    let protected_roles = config
+        .guards
+        .protected_roles
+        .iter()
+        .cloned()
+        .chain(ours)
+        .collect();
+    Settings {
+        forensics,
+        protected_roles,
+    }
 }
 
 fn limits(config: &Config) -> Limits {

@@ -3,12 +3,14 @@
 use serde_json::{Value, json};
 
 use crate::runbook::Runbook;
-use crate::store::{ApprovalRow, ApprovalState, CaseRow, RunKind, RunRow};
+use crate::store::{ApprovalRow, CaseRow, RunKind, RunRow};
 
 /// A case. `severity` is GuardDuty's number, 1.0 to 10.0.
 #[must_use]
 pub fn case(row: &CaseRow) -> Value {
-    let contained = row.contained_at.map(|at| at.duration_since(row.opened_at).as_secs_f64());
+    let contained = row
+        .contained_at
+        .map(|at| at.duration_since(row.opened_at).as_secs_f64());
     json!({
         "id": row.id,
         "status": row.status.label(),
@@ -71,12 +73,7 @@ pub fn approval(row: &ApprovalRow) -> Value {
         "requested_by": row.requested_by,
         "requested_at": row.requested_at,
         "expires_at": row.expires_at,
-        "state": match row.state {
-            ApprovalState::Pending => "pending",
-            ApprovalState::Granted => "granted",
-            ApprovalState::Denied => "denied",
-            ApprovalState::Expired => "expired",
-        },
+        "state": row.state.label(),
         "decisions": row.decisions,
     })
 }
@@ -106,6 +103,7 @@ pub fn runbook(runbook: &Runbook) -> Value {
         "resource": header.resource,
         "role": header.role,
         "user": header.user,
+        "fallback": header.fallback,
         "severity": header.severity.map(|tenths| f64::from(tenths) / 10.0),
         "mode": header.mode.label(),
         "params": params,

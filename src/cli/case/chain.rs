@@ -18,19 +18,16 @@ const ENTRIES_MAX: usize = 1_000_000;
 /// One answer of `GET /v1/cases/{id}/timeline`.
 #[derive(Deserialize)]
 struct Page {
-    #[serde(alias = "entries")]
-    items: Vec<Item>,
+    entries: Vec<Item>,
     next: Option<u64>,
     head: HeadText,
 }
 
-/// An entry, whose exact bytes are `bytes` as text, or `entry` as it stands in the answer.
+/// An entry: its exact bytes are `entry` as it stands in the answer.
 #[derive(Deserialize)]
 struct Item {
-    seq: u64,
     hash: String,
-    bytes: Option<String>,
-    entry: Option<Box<RawValue>>,
+    entry: Box<RawValue>,
 }
 
 /// The head as the service tells it.
@@ -69,9 +66,8 @@ impl Chain {
             let page: Page = client
                 .get(&["v1", "cases", case.as_str(), "timeline"], &query)
                 .await?;
-            for item in page.items {
-                let hash = digest(&item.hash);
-                entries.push((item.exact()?, hash));
+            for item in page.entries {
+                entries.push((item.entry.get().as_bytes().to_vec(), digest(&item.hash)));
             }
             // A next page that does not lie ahead would be read for ever.
             match page
@@ -103,19 +99,6 @@ impl Chain {
         let read = self.entries.iter().map(|(bytes, _)| Entry::parse(bytes));
         read.collect::<Result<_, _>>()
             .map_err(|error| CliError::new(crate::error::Code::CHAIN_BROKEN, error.to_string()))
-    }
-}
-
-impl Item {
-    fn exact(self) -> Result<Vec<u8>, CliError> {
-        match (self.bytes, self.entry) {
-            (Some(text), _) => Ok(text.into_bytes()),
-            (None, Some(raw)) => Ok(raw.get().as_bytes().to_vec()),
-            (None, None) => Err(CliError::unreachable(format!(
-                "entry {} came without its bytes",
-                self.seq
-            ))),
-        }
     }
 }
 

@@ -47,7 +47,7 @@ pub(super) async fn list(
             .get("next")
             .and_then(Value::as_str)
             .map(str::to_owned);
-        let page = items(&mut answer, "cases");
+        let page = items(&mut answer, "items");
         let empty = page.is_empty();
         cases.extend(page);
         if empty || cursor.is_none() {

@@ -11,25 +11,15 @@ pub mod watch;
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::answer::{shown, unwrapped};
-use super::client::{Client, Connect};
+use super::Common;
+use super::answer::shown;
+use super::client::Client;
 use super::error::CliError;
 use super::screen::Screen;
 use crate::id::{AccountId, CaseId};
-
-/// Looks at cases, verifies them, writes notes.
-#[derive(Debug, Clone, Args)]
-pub struct CaseArgs {
-    /// Which service, as whom.
-    #[command(flatten)]
-    pub connect: Connect,
-    /// What to do.
-    #[command(subcommand)]
-    pub command: CaseCommand,
-}
 
 /// What to do with cases.
 #[derive(Debug, Clone, Subcommand)]
@@ -97,16 +87,19 @@ pub enum CaseCommand {
 ///
 /// # Errors
 /// When the service does not answer, refuses, or something local fails.
-pub async fn run(args: CaseArgs) -> Result<u8, CliError> {
-    let mut screen = Screen::of_process(args.connect.json);
+pub(super) async fn case(
+    common: &Common,
+    screen: &mut Screen,
+    command: CaseCommand,
+) -> Result<u8, CliError> {
     if let CaseCommand::Verify {
         file: Some(path), ..
-    } = &args.command
+    } = &command
     {
-        return verify::file(&mut screen, path);
+        return verify::file(screen, path);
     }
-    let client = Client::open(&args.connect, &mut screen)?;
-    dispatch(&client, &mut screen, args.command).await
+    let client = Client::open(common, screen)?;
+    dispatch(&client, screen, command).await
 }
 
 async fn dispatch(
@@ -147,13 +140,12 @@ async fn dispatch(
             Ok(0)
         }
         CaseCommand::Close { case, reason } => {
-            let answer: Value = client
+            let row: Value = client
                 .post(
                     &["v1", "cases", case.as_str(), "close"],
                     &json!({"reason": reason}),
                 )
                 .await?;
-            let row = unwrapped(answer, "case");
             screen.line(&format!("{case} is {}", shown(&row, "status")))?;
             screen.value(&row)?;
             Ok(0)

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::chain::Chain;
-use crate::cli::answer::{items, shown, text, time, unwrapped};
+use crate::cli::answer::{items, shown, text, time};
 use crate::cli::client::Client;
 use crate::cli::draw;
 use crate::cli::error::CliError;
@@ -16,11 +16,10 @@ pub(super) async fn show(
     screen: &mut Screen,
     case: &CaseId,
 ) -> Result<u8, CliError> {
-    let mut answer: Value = client.get(&["v1", "cases", case.as_str()], &[]).await?;
+    let mut row: Value = client.get(&["v1", "cases", case.as_str()], &[]).await?;
     let chain = Chain::fetch(client, case, 0).await?;
-    let runs = items(&mut answer, "runs");
-    let approvals = items(&mut answer, "approvals");
-    let row = unwrapped(answer, "case");
+    let runs = items(&mut row, "runs");
+    let approvals = items(&mut row, "approvals");
     facts(screen, &row)?;
     if !runs.is_empty() {
         screen.line("")?;

@@ -1,8 +1,6 @@
 //! `case verify`: the chain is checked here, over the exact bytes, so that nobody has to trust the
 //! service about its own records.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -11,13 +9,11 @@ use super::chain::Chain;
 use super::export::Export;
 use crate::cli::client::Client;
 use crate::cli::error::{CliError, NO};
+use crate::cli::input;
 use crate::cli::screen::Screen;
 use crate::cli::table::Tone;
 use crate::id::CaseId;
 use crate::timeline::Report;
-
-/// Bytes of an export file: what the service may send at most.
-const FILE_MAX: u64 = 256 << 20;
 
 pub(super) async fn case(
     client: &Client,
@@ -30,20 +26,8 @@ pub(super) async fn case(
 
 /// Verifies an export without a service.
 pub(super) fn file(screen: &mut Screen, path: &Path) -> Result<u8, CliError> {
+    let bytes = input::file(path)?;
     let refuse = |why: String| CliError::usage(format!("{}: {why}", path.display()));
-    let source: Box<dyn Read> = if path == Path::new("-") {
-        Box::new(std::io::stdin().lock())
-    } else {
-        Box::new(File::open(path).map_err(|error| refuse(error.to_string()))?)
-    };
-    let mut bytes = Vec::new();
-    source
-        .take(FILE_MAX + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|error| refuse(error.to_string()))?;
-    if bytes.len() as u64 > FILE_MAX {
-        return Err(refuse(format!("larger than {} MiB", FILE_MAX >> 20)));
-    }
     let value: Value =
         serde_json::from_slice(&bytes).map_err(|error| refuse(format!("no export: {error}")))?;
     let export = Export::read(&value).map_err(|error| refuse(error.detail))?;

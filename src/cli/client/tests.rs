@@ -7,7 +7,6 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use clap::{Parser, Subcommand};
 use serde_json::{Value, json};
 
 use super::*;
@@ -233,77 +232,5 @@ fn loopback_is_never_reached_through_a_proxy() {
         ("https://tourniquet.example", false),
     ] {
         assert_eq!(is_loopback(&base(url).unwrap()), expected, "{url}");
-    }
-}
-
-#[derive(Parser)]
-struct Menu {
-    #[arg(long, global = true)]
-    json: bool,
-    #[arg(long, global = true, env = "TOURNIQUET_URL", default_value = URL)]
-    url: String,
-    #[command(subcommand)]
-    command: Commands,
-}
-
-#[derive(Subcommand)]
-enum Commands {
-    Case(crate::cli::case::CaseArgs),
-    Finding(crate::cli::finding::FindingArgs),
-    Run(crate::cli::run::RunArgs),
-    Approve(crate::cli::approve::ApproveArgs),
-    Undo(crate::cli::undo::UndoArgs),
-}
-
-#[test]
-fn options_may_stand_before_and_after_a_subcommand_even_if_a_menu_has_them_too() {
-    <Menu as clap::CommandFactory>::command().debug_assert();
-    for words in [
-        ["x", "--json", "--url", "http://h:1", "case", "list"],
-        ["x", "case", "--json", "--url", "http://h:1", "list"],
-        ["x", "case", "list", "--json", "--url", "http://h:1"],
-        ["x", "--url", "http://h:1", "approve", "--json", "--"],
-    ] {
-        let connect = match Menu::try_parse_from(words).unwrap().command {
-            Commands::Case(args) => args.connect,
-            Commands::Approve(args) => args.connect,
-            _ => unreachable!(),
-        };
-        assert_eq!(
-            (connect.json, connect.url.as_str()),
-            (true, "http://h:1"),
-            "{words:?}"
-        );
-    }
-}
-
-#[test]
-fn a_decision_needs_a_reason_and_a_verification_needs_something_to_verify() {
-    for (words, accepted) in [
-        (&["approve"][..], true),
-        (&["approve", "apr-0001"], false),
-        (&["approve", "--deny"], false),
-        (&["approve", "apr-0001", "--deny", "--reason", "no"], true),
-        (&["case", "verify"], false),
-        (&["case", "verify", "case-0001"], true),
-        (&["case", "verify", "--file", "-"], true),
-        (&["case", "verify", "case-0001", "--file", "-"], false),
-        (
-            &["case", "list", "--status", "open", "--status", "attention"],
-            true,
-        ),
-        (&["case", "list", "--status", "lost"], false),
-        (&["case", "list", "--limit", "0"], false),
-        (&["case", "show", "../../etc"], false),
-        (&["finding", "send"], false),
-        (&["undo", "run-0001", "--revive"], true),
-    ] {
-        let result = Menu::try_parse_from([&["x"], words].concat());
-        assert_eq!(
-            result.is_ok(),
-            accepted,
-            "{words:?} {:?}",
-            result.err().map(|e| e.to_string())
-        );
     }
 }

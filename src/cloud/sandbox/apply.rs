@@ -28,7 +28,16 @@ pub fn apply(
         });
         allow::check(&scope.permissions, &needs)?;
     }
-    let created = make(world, scope, change, now)?;
+    let known = world.region(&change.at)?.is_some();
+    let made = make(world, scope, change, now);
+    if made.is_err() && !known {
+        // A refused call leaves no trace, not even an empty Region.
+        world
+            .account_mut(&change.at.account)?
+            .regions
+            .remove(&change.at.region);
+    }
+    let created = made?;
     world.mutations.push(Mutation {
         n: u64::try_from(world.mutations.len())
             .unwrap_or(u64::MAX)

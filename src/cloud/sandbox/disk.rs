@@ -57,7 +57,7 @@ pub fn create(
         .volumes
         .iter()
         .filter(|(device, id)| {
-            !(leave_out.boot && is_root(device)) && !leave_out.volumes.contains(id)
+            !(leave_out.volumes.contains(id) || leave_out.boot && is_root(device))
         })
         .filter_map(|(_, id)| region.volumes.get(id).cloned())
         .collect();

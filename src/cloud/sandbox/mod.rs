@@ -9,7 +9,7 @@
 //! |---|---|
 //! | `world` | the state, plain data |
 //! | `scenario`, `build` | the readable form of a state, and the way to it |
-//! | `session`, `apply` | the calls |
+//! | `session`, `view`, `apply` | the calls: asked, answered, made |
 //! | `network`, `disk`, `identity`, `tag` | the rules of EC2, EBS, IAM and tagging |
 //! | `allow`, `policy`, `settle` | permissions of the caller, denies of the attacker, IAM's delay |
 //! | `attacker` | whether containment holds, seen from the other side |
@@ -30,6 +30,7 @@ mod settle;
 mod tag;
 #[cfg(test)]
 mod tests;
+mod view;
 mod world;
 
 use std::path::{Path, PathBuf};

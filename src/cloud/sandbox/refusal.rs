@@ -35,7 +35,8 @@ impl Refused {
 
 /// What a code means for the caller (EC2 API reference, error codes; IAM API reference, common
 /// errors). `InvalidGroup.NotFound` is Gone also where the group is of another VPC: the code can't
-/// tell the two apart.
+/// tell the two apart. A rule that is to be revoked and is not there says nothing about its group,
+/// so `InvalidPermission.NotFound` is a conflict: look again.
 #[must_use]
 pub fn class(code: &str) -> ErrorClass {
     match code {
@@ -54,7 +55,8 @@ pub fn class(code: &str) -> ErrorClass {
         "IncorrectInstanceState"
         | "IncorrectState"
         | "InvalidGroup.Duplicate"
-        | "InvalidPermission.Duplicate" => ErrorClass::Conflict,
+        | "InvalidPermission.Duplicate"
+        | "InvalidPermission.NotFound" => ErrorClass::Conflict,
         "NoSuchBucket" | "NoSuchEntity" => ErrorClass::Gone,
         code if code.ends_with(".NotFound") => ErrorClass::Gone,
         _ => ErrorClass::Invalid,

@@ -8,11 +8,11 @@ use super::allow::{self, Need};
 use super::apply::{apply, iam_arn, request_id};
 use super::refusal::Refused;
 use super::world::{RegionState, World};
-use super::{EBS_DEFAULT_ALIAS, Sandbox};
+use super::{EBS_DEFAULT_ALIAS, Sandbox, view};
 use crate::change::{Change, Document, TAG_PURPOSE, Taggable, Tags};
 use crate::cloud::{
     Identity, Instance, Receipt, Result, Role, Scope, SecurityGroup, Session, Snapshot, User,
-    UserKey, Volume,
+    Volume,
 };
 use crate::id::{
     AccessKeyId, AccountId, FindingId, GroupId, InstanceId, Place, RoleName, SnapshotId, UserName,
@@ -78,13 +78,6 @@ impl SandboxSession {
     }
 }
 
-fn any(actions: &[&'static str]) -> Vec<Need> {
-    actions
-        .iter()
-        .map(|action| (*action, "*".to_owned()))
-        .collect()
-}
-
 #[async_trait]
 impl Session for SandboxSession {
     async fn identity(&self, at: &Place) -> Result<Identity> {
@@ -103,7 +96,7 @@ impl Session for SandboxSession {
     async fn instance(&self, at: &Place, id: &InstanceId) -> Result<Option<Instance>> {
         self.look(
             at,
-            any(&["ec2:DescribeInstances", "ec2:DescribeNetworkInterfaces"]),
+            view::any(&["ec2:DescribeInstances", "ec2:DescribeNetworkInterfaces"]),
             |region| {
                 region
                     .instances
@@ -119,7 +112,7 @@ impl Session for SandboxSession {
         vpc: &VpcId,
         purpose: &str,
     ) -> Result<Vec<SecurityGroup>> {
-        self.look(at, any(&["ec2:DescribeSecurityGroups"]), |region| {
+        self.look(at, view::any(&["ec2:DescribeSecurityGroups"]), |region| {
             let wanted = |group: &&SecurityGroup| {
                 group.vpc == *vpc
                     && group
@@ -132,7 +125,7 @@ impl Session for SandboxSession {
     }
 
     async fn groups(&self, at: &Place, ids: &[GroupId]) -> Result<Vec<SecurityGroup>> {
-        self.look(at, any(&["ec2:DescribeSecurityGroups"]), |region| {
+        self.look(at, view::any(&["ec2:DescribeSecurityGroups"]), |region| {
             ids.iter()
                 .filter_map(|id| region.groups.get(id).cloned())
                 .collect()
@@ -140,7 +133,7 @@ impl Session for SandboxSession {
     }
 
     async fn volumes(&self, at: &Place, ids: &[VolumeId]) -> Result<Vec<Volume>> {
-        self.look(at, any(&["ec2:DescribeVolumes"]), |region| {
+        self.look(at, view::any(&["ec2:DescribeVolumes"]), |region| {
             ids.iter()
                 .filter_map(|id| region.volumes.get(id).cloned())
                 .collect()
@@ -151,18 +144,8 @@ impl Session for SandboxSession {
         let now = self.sandbox.clock().now();
         self.read(
             at,
-            |_| any(&["ec2:DescribeSnapshots"]),
-            |world| {
-                let region = world.region_mut(at)?;
-                let tagged = region.snapshots.values_mut().filter(|record| {
-                    record
-                        .snapshot
-                        .tags
-                        .get(key)
-                        .is_some_and(|have| have == value)
-                });
-                Ok(tagged.map(|record| record.look(now)).collect())
-            },
+            |_| view::any(&["ec2:DescribeSnapshots"]),
+            |world| Ok(view::tagged(world, at, key, value, now)),
         )
     }
 
@@ -170,25 +153,8 @@ impl Session for SandboxSession {
         let now = self.sandbox.clock().now();
         self.read(
             at,
-            |_| any(&["ec2:DescribeSnapshots"]),
-            |world| {
-                let (caller, region) = (&at.account, &at.region);
-                let found = world
-                    .accounts
-                    .values_mut()
-                    .filter_map(|account| account.regions.get_mut(region)?.snapshots.get_mut(id))
-                    .find(|record| {
-                        record.snapshot.owner == *caller || record.shared_with.contains(caller)
-                    });
-                Ok(found.map(|record| {
-                    let mut shown = record.look(now);
-                    // Tags of a shared snapshot are its owner's alone (EC2 User Guide, tags).
-                    if shown.owner != *caller {
-                        shown.tags.clear();
-                    }
-                    shown
-                }))
-            },
+            |_| view::any(&["ec2:DescribeSnapshots"]),
+            |world| Ok(view::snapshot(world, at, id, now)),
         )
     }
 
@@ -210,10 +176,11 @@ impl Session for SandboxSession {
     }
 
     async fn is_default_key(&self, at: &Place, key: &str) -> Result<bool> {
-        if key.starts_with("alias/aws/") || key.contains(":alias/aws/") {
-            return Ok(true);
+        // An alias under `alias/aws/` always names an AWS managed key, and no other alias does.
+        if let Some(alias) = key.rsplit(':').next().unwrap_or(key).strip_prefix("alias/") {
+            return Ok(alias.starts_with("aws/"));
         }
-        self.look(at, any(&["ec2:GetEbsDefaultKmsKeyId"]), |region| {
+        self.look(at, view::any(&["ec2:GetEbsDefaultKmsKeyId"]), |region| {
             let named = region.key(key);
             named.is_some_and(|key| {
                 key.aws_managed && key.alias.as_deref() == Some(EBS_DEFAULT_ALIAS)
@@ -234,22 +201,7 @@ impl Session for SandboxSession {
                 .map(|action| (action, arn.clone()))
                 .to_vec()
             },
-            |world| {
-                let arn = iam_arn(world, &at.account, "role", name.as_str());
-                let account = world.account(&at.account)?;
-                let profiles = account
-                    .profiles
-                    .iter()
-                    .filter(|(_, role)| role.as_ref() == Some(name));
-                Ok(account.roles.get(name).map(|role| Role {
-                    name: name.clone(),
-                    arn,
-                    path: role.path.clone(),
-                    unique_id: role.unique_id.clone(),
-                    instance_profiles: profiles.map(|(profile, _)| profile.clone()).collect(),
-                    tags: role.tags.clone(),
-                }))
-            },
+            |world| Ok(view::role(world, at, name)),
         )
     }
 
@@ -320,28 +272,7 @@ impl Session for SandboxSession {
                     .map(|action| (action, arn.clone()))
                     .to_vec()
             },
-            |world| {
-                let arn = iam_arn(world, &at.account, "user", name.as_str());
-                Ok(world
-                    .account(&at.account)?
-                    .users
-                    .get(name)
-                    .map(|user| User {
-                        name: name.clone(),
-                        arn,
-                        unique_id: user.unique_id.clone(),
-                        keys: user
-                            .keys
-                            .iter()
-                            .map(|(id, status)| UserKey {
-                                id: id.clone(),
-                                status: status.value,
-                            })
-                            .collect(),
-                        login_profile: user.login_profile.clone(),
-                        tags: user.tags.clone(),
-                    }))
-            },
+            |world| Ok(view::user(world, at, name)),
         )
     }
 
@@ -369,45 +300,8 @@ impl Session for SandboxSession {
     async fn tags(&self, at: &Place, resource: &Taggable) -> Result<Option<Tags>> {
         self.read(
             at,
-            |world| match resource {
-                Taggable::Instance(_) => any(&["ec2:DescribeInstances"]),
-                Taggable::Volume(_) => any(&["ec2:DescribeVolumes"]),
-                Taggable::Snapshot(_) => any(&["ec2:DescribeSnapshots"]),
-                Taggable::Role(name) => {
-                    vec![(
-                        "iam:GetRole",
-                        iam_arn(world, &at.account, "role", name.as_str()),
-                    )]
-                }
-                Taggable::User(name) => {
-                    vec![(
-                        "iam:GetUser",
-                        iam_arn(world, &at.account, "user", name.as_str()),
-                    )]
-                }
-                Taggable::Bucket(name) => {
-                    vec![("s3:GetBucketTagging", format!("arn:aws:s3:::{name}"))]
-                }
-            },
-            |world| {
-                let account = world.account(&at.account)?;
-                let region = account.regions.get(&at.region);
-                Ok(match resource {
-                    Taggable::Instance(id) => region
-                        .and_then(|r| r.instances.get(id))
-                        .map(|m| &m.instance.tags),
-                    Taggable::Volume(id) => region
-                        .and_then(|r| r.volumes.get(id))
-                        .map(|volume| &volume.tags),
-                    Taggable::Snapshot(id) => region
-                        .and_then(|r| r.snapshots.get(id))
-                        .map(|record| &record.snapshot.tags),
-                    Taggable::Role(name) => account.roles.get(name).map(|role| &role.tags),
-                    Taggable::User(name) => account.users.get(name).map(|user| &user.tags),
-                    Taggable::Bucket(name) => account.buckets.get(name),
-                }
-                .cloned())
-            },
+            |world| view::tag_needs(world, at, resource),
+            |world| Ok(view::tags(world, at, resource).cloned()),
         )
     }
 

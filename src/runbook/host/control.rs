@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 use super::{HostFunction, HostKind, halt, raise, step};
 use crate::error::Code;
 use crate::runbook::context;
-use crate::runbook::limits::{APPROVAL_WAIT_DEFAULT_SECONDS, MESSAGE_CHARS_MAX, QUORUM_MAX, WAIT_MAX_SECONDS};
+use crate::runbook::limits::{
+    APPROVAL_WAIT_DEFAULT_SECONDS, MESSAGE_CHARS_MAX, QUORUM_MAX, WAIT_MAX_SECONDS,
+};
 use crate::runbook::value::{describe, from_script, kind};
 
 /// Characters of a notification channel's name.
@@ -16,26 +18,61 @@ const CHANNEL_CHARS_MAX: usize = 64;
 
 /// For lint and the reference page.
 pub(super) fn functions() -> Vec<HostFunction> {
-    let control = |name, summary, arity| HostFunction { name, summary, kind: HostKind::Control, params: &[], arity };
+    let control = |name, summary, arity| HostFunction {
+        name,
+        summary,
+        kind: HostKind::Control,
+        params: &[],
+        arity,
+    };
     vec![
-        control("approve", "Asks a person, and fails when the answer is no or does not come: approve(question, #{quorum: 2, within: \"30m\"}).", (1, 2)),
-        control("sleep", "Waits: sleep(\"30m\"), or a number of seconds.", (1, 1)),
-        control("notify", "Tells a channel: notify(channel, message).", (2, 2)),
-        control("parallel", "Runs closures side by side and waits for all: parallel([|| …, || …], #{catch: true}).", (1, 2)),
-        control("log", "Writes a line that goes out with the next step.", (1, 1)),
+        control(
+            "approve",
+            "Asks a person, and fails when the answer is no or does not come: approve(question, #{quorum: 2, within: \"30m\"}).",
+            (1, 2),
+        ),
+        control(
+            "sleep",
+            "Waits: sleep(\"30m\"), or a number of seconds.",
+            (1, 1),
+        ),
+        control(
+            "notify",
+            "Tells a channel: notify(channel, message).",
+            (2, 2),
+        ),
+        control(
+            "parallel",
+            "Runs closures side by side and waits for all: parallel([|| …, || …], #{keep_errors: true}).",
+            (1, 2),
+        ),
+        control(
+            "log",
+            "Writes a line that goes out with the next step.",
+            (1, 1),
+        ),
     ]
 }
 
 pub(super) fn register(engine: &mut Engine) {
     for arity in 1..=2 {
-        each(engine, "approve", arity, |context, args| step(context, "approve", || question(args)));
+        each(engine, "approve", arity, |context, args| {
+            step(context, "approve", || question(args))
+        });
     }
     each(engine, "sleep", 1, |context, args| {
-        step(context, "sleep", || Ok(json!({"seconds": seconds(&args[0], "time")?})))
+        step(context, "sleep", || {
+            Ok(json!({"seconds": seconds(&args[0], "time")?}))
+        })
     });
-    each(engine, "notify", 2, |context, args| step(context, "notify", || message(args)));
+    each(engine, "notify", 2, |context, args| {
+        step(context, "notify", || message(args))
+    });
     each(engine, "log", 1, |context, args| {
-        let text = args[0].clone().into_string().unwrap_or_else(|_| describe(&args[0]));
+        let text = args[0]
+            .clone()
+            .into_string()
+            .unwrap_or_else(|_| describe(&args[0]));
         match context::with(|run| {
             run.line(&text);
             run.is_halted()
@@ -51,17 +88,27 @@ pub(super) fn each(
     engine: &mut Engine,
     name: &'static str,
     arity: usize,
-    act: impl Fn(&NativeCallContext<'_>, &[Dynamic]) -> Result<Dynamic, Box<EvalAltResult>> + Send + Sync + 'static,
+    act: impl Fn(&NativeCallContext<'_>, &[Dynamic]) -> Result<Dynamic, Box<EvalAltResult>>
+    + Send
+    + Sync
+    + 'static,
 ) {
-    engine.register_raw_fn(name, vec![TypeId::of::<Dynamic>(); arity], move |context, args| {
-        // Copies: the first argument is a reference to the script's own variable.
-        let args: Vec<Dynamic> = args.iter().map(|arg| arg.flatten_clone()).collect();
-        act(&context, &args)
-    });
+    engine.register_raw_fn(
+        name,
+        vec![TypeId::of::<Dynamic>(); arity],
+        move |context, args| {
+            // Copies: the first argument is a reference to the script's own variable.
+            let args: Vec<Dynamic> = args.iter().map(|arg| arg.flatten_clone()).collect();
+            act(&context, &args)
+        },
+    );
 }
 
 fn text(value: &Dynamic, what: &str, max: usize) -> Result<String, String> {
-    let text = value.clone().into_string().map_err(|_| format!("{what}: expected a text, not a {}", kind(value)))?;
+    let text = value
+        .clone()
+        .into_string()
+        .map_err(|_| format!("{what}: expected a text, not a {}", kind(value)))?;
     match text.chars().count() {
         0 => Err(format!("{what}: it is empty")),
         count if count > max => Err(format!("{what}: longer than {max} characters")),
@@ -71,7 +118,10 @@ fn text(value: &Dynamic, what: &str, max: usize) -> Result<String, String> {
 
 fn message(args: &[Dynamic]) -> Result<Value, String> {
     let channel = text(&args[0], "channel", CHANNEL_CHARS_MAX)?;
-    if !channel.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_')) {
+    if !channel
+        .bytes()
+        .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+    {
         return Err("channel: a name has letters, digits, dashes and underscores".to_owned());
     }
     Ok(json!({"channel": channel, "message": text(&args[1], "message", MESSAGE_CHARS_MAX)?}))
@@ -81,7 +131,9 @@ fn question(args: &[Dynamic]) -> Result<Value, String> {
     let question = text(&args[0], "question", MESSAGE_CHARS_MAX)?;
     let (mut quorum, mut within) = (1, APPROVAL_WAIT_DEFAULT_SECONDS);
     if let Some(options) = args.get(1) {
-        let options = options.as_map_ref().map_err(|_| format!("options: expected a map, not a {}", kind(options)))?;
+        let options = options
+            .as_map_ref()
+            .map_err(|_| format!("options: expected a map, not a {}", kind(options)))?;
         for (name, value) in options.iter() {
             match name.as_str() {
                 "quorum" => {
@@ -89,10 +141,16 @@ fn question(args: &[Dynamic]) -> Result<Value, String> {
                         .as_int()
                         .ok()
                         .filter(|count| (1..=QUORUM_MAX).contains(count))
-                        .ok_or_else(|| format!("quorum: expected a number from 1 to {QUORUM_MAX}"))?;
+                        .ok_or_else(|| {
+                            format!("quorum: expected a number from 1 to {QUORUM_MAX}")
+                        })?;
                 }
                 "within" => within = seconds(value, "within")?,
-                other => return Err(format!("options: {other} is unknown; known are quorum, within")),
+                other => {
+                    return Err(format!(
+                        "options: {other} is unknown; known are quorum, within"
+                    ));
+                }
             }
         }
     }
@@ -101,12 +159,16 @@ fn question(args: &[Dynamic]) -> Result<Value, String> {
 
 /// `"90s"`, `"30m"`, `"2h"`, `"1d"` or a number of seconds.
 fn seconds(value: &Dynamic, what: &str) -> Result<i64, String> {
-    let expected = || format!("{what}: expected a time such as \"30m\" or a number of seconds, from 1 s to 7 d");
+    let expected = || {
+        format!("{what}: expected a time such as \"30m\" or a number of seconds, from 1 s to 7 d")
+    };
     let seconds = if let Ok(seconds) = value.as_int() {
         seconds
     } else {
         let text = value.clone().into_string().map_err(|_| expected())?;
-        let (digits, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(expected)?;
+        let (digits, unit) = text
+            .split_at_checked(text.len().saturating_sub(1))
+            .ok_or_else(expected)?;
         let factor = match unit {
             "s" => 1,
             "m" => 60,
@@ -117,9 +179,17 @@ fn seconds(value: &Dynamic, what: &str) -> Result<i64, String> {
         if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
             return Err(expected());
         }
-        digits.parse::<i64>().ok().and_then(|count| count.checked_mul(factor)).ok_or_else(expected)?
+        digits
+            .parse::<i64>()
+            .ok()
+            .and_then(|count| count.checked_mul(factor))
+            .ok_or_else(expected)?
     };
-    if (1..=WAIT_MAX_SECONDS).contains(&seconds) { Ok(seconds) } else { Err(expected()) }
+    if (1..=WAIT_MAX_SECONDS).contains(&seconds) {
+        Ok(seconds)
+    } else {
+        Err(expected())
+    }
 }
 
 #[cfg(test)]
@@ -151,7 +221,9 @@ mod tests {
 
     #[test]
     fn questions_have_defaults_and_bounds() {
-        let options = |text: &str| -> Dynamic { crate::runbook::value::to_script(&serde_json::from_str(text).unwrap()) };
+        let options = |text: &str| -> Dynamic {
+            crate::runbook::value::to_script(&serde_json::from_str(text).unwrap())
+        };
         assert_eq!(
             question(&["Go?".into()]).unwrap(),
             json!({"question": "Go?", "quorum": 1, "within_seconds": APPROVAL_WAIT_DEFAULT_SECONDS})
@@ -160,7 +232,12 @@ mod tests {
             question(&["Go?".into(), options(r#"{"quorum": 2, "within": "30m"}"#)]).unwrap(),
             json!({"question": "Go?", "quorum": 2, "within_seconds": 1800})
         );
-        for bad in [r#"{"quorum": 0}"#, r#"{"quorum": "2"}"#, r#"{"whithin": "30m"}"#, "7"] {
+        for bad in [
+            r#"{"quorum": 0}"#,
+            r#"{"quorum": "2"}"#,
+            r#"{"whithin": "30m"}"#,
+            "7",
+        ] {
             assert!(question(&["Go?".into(), options(bad)]).is_err(), "{bad}");
         }
         assert!(question(&["".into()]).is_err());
@@ -169,7 +246,8 @@ mod tests {
     #[test]
     fn a_channel_is_a_name() {
         assert!(message(&["oncall".into(), "text".into()]).is_ok());
-        for (channel, message_text) in [("", "x"), ("on call", "x"), ("../x", "x"), ("oncall", "")] {
+        for (channel, message_text) in [("", "x"), ("on call", "x"), ("../x", "x"), ("oncall", "")]
+        {
             assert!(message(&[channel.into(), message_text.into()]).is_err());
         }
     }

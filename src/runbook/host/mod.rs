@@ -8,7 +8,10 @@ mod parallel;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use rhai::{Dynamic, Engine, EvalAltResult, FuncRegistration, Map, Module, NativeCallContext, Position, RhaiFunc};
+use rhai::{
+    Dynamic, Engine, EvalAltResult, FuncRegistration, Map, Module, NativeCallContext, Position,
+    RhaiFunc,
+};
 use serde_json::Value;
 
 pub(super) use bind::bind;
@@ -88,24 +91,50 @@ impl Api {
     #[must_use]
     pub fn is_reserved(&self, name: &str) -> bool {
         matches!(name, "print" | "debug")
-            || self.functions.iter().any(|function| function.name.rsplit("::").next() == Some(name))
+            || self
+                .functions
+                .iter()
+                .any(|function| function.name.rsplit("::").next() == Some(name))
     }
 
     /// Every name that a call may use.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.functions.iter().map(|function| function.name).chain(self.built_in.iter().map(String::as_str))
+        self.functions
+            .iter()
+            .map(|function| function.name)
+            .chain(self.built_in.iter().map(String::as_str))
     }
 }
 
 /// Registers the host functions.
-pub(super) fn register(engine: &mut Engine, actions: &[&'static dyn Action], queries: &[&'static dyn Query]) -> Api {
+pub(super) fn register(
+    engine: &mut Engine,
+    actions: &[&'static dyn Action],
+    queries: &[&'static dyn Query],
+) -> Api {
     let mut functions = control::functions();
-    functions.extend(actions.iter().map(|action| step_function(action.name(), action.summary(), HostKind::Action(*action), action.params())));
-    functions.extend(queries.iter().map(|query| step_function(query.name(), query.summary(), HostKind::Query(*query), query.params())));
+    functions.extend(actions.iter().map(|action| {
+        step_function(
+            action.name(),
+            action.summary(),
+            HostKind::Action(*action),
+            action.params(),
+        )
+    }));
+    functions.extend(queries.iter().map(|query| {
+        step_function(
+            query.name(),
+            query.summary(),
+            HostKind::Query(*query),
+            query.params(),
+        )
+    }));
 
     let mut modules = std::collections::BTreeMap::<&str, Module>::new();
     for function in &functions {
-        let Some((namespace, short)) = function.name.split_once("::") else { continue };
+        let Some((namespace, short)) = function.name.split_once("::") else {
+            continue;
+        };
         let module = modules.entry(namespace).or_default();
         register_step(module, short, function);
     }
@@ -114,13 +143,27 @@ pub(super) fn register(engine: &mut Engine, actions: &[&'static dyn Action], que
     }
     control::register(engine);
     parallel::register(engine);
-    Api { functions, built_in: built_in(engine) }
+    Api {
+        functions,
+        built_in: built_in(engine),
+    }
 }
 
-fn step_function(name: &'static str, summary: &'static str, kind: HostKind, params: &'static [ParamSpec]) -> HostFunction {
+fn step_function(
+    name: &'static str,
+    summary: &'static str,
+    kind: HostKind,
+    params: &'static [ParamSpec],
+) -> HostFunction {
     let required = params.iter().take_while(|spec| spec.required).count();
     // One more than the parameters: a trailing map may hold the optional ones by name.
-    HostFunction { name, summary, kind, params, arity: (required, params.len() + 1) }
+    HostFunction {
+        name,
+        summary,
+        kind,
+        params,
+        arity: (required, params.len() + 1),
+    }
 }
 
 /// Registers a step under every number of arguments, so that a wrong number is our error, with the
@@ -129,14 +172,23 @@ fn register_step(module: &mut Module, short: &'static str, function: &HostFuncti
     for arity in 0..=function.arity.1 {
         let (name, params) = (function.name, function.params);
         let call = move |context: Option<NativeCallContext<'_>>, args: &mut [&mut Dynamic]| {
-            let context = context.ok_or_else(|| Box::new(EvalAltResult::from("no call context")))?;
-            let args = args.iter().map(|arg| arg.flatten_clone()).collect::<Vec<_>>();
+            let context =
+                context.ok_or_else(|| Box::new(EvalAltResult::from("no call context")))?;
+            let args = args
+                .iter()
+                .map(|arg| arg.flatten_clone())
+                .collect::<Vec<_>>();
             step(&context, name, || bind(params, args))
         };
         FuncRegistration::new(short).set_into_module_raw(
             module,
             vec![std::any::TypeId::of::<Dynamic>(); arity],
-            RhaiFunc::Pure { func: Arc::new(call), has_context: true, is_pure: true, is_volatile: true },
+            RhaiFunc::Pure {
+                func: Arc::new(call),
+                has_context: true,
+                is_pure: true,
+                is_volatile: true,
+            },
         );
     }
 }
@@ -149,16 +201,36 @@ pub(super) fn step(
 ) -> Result<Dynamic, Box<EvalAltResult>> {
     let at = context.call_position();
     match context::with(|run| run.is_halted()) {
-        None => return Err(raise(Code::SCRIPT_FAILED.number, "script", &format!("{name} was called outside of a run"), None, at)),
+        None => {
+            return Err(raise(
+                Code::SCRIPT_FAILED.number,
+                "script",
+                &format!("{name} was called outside of a run"),
+                None,
+                at,
+            ));
+        }
         Some(true) => return Err(halt(at)),
         Some(false) => {}
     }
-    let args = arguments().map_err(|reason| raise(Code::SCRIPT_FAILED.number, "argument", &format!("{name}: {reason}"), None, at))?;
+    let args = arguments().map_err(|reason| {
+        raise(
+            Code::SCRIPT_FAILED.number,
+            "argument",
+            &format!("{name}: {reason}"),
+            None,
+            at,
+        )
+    })?;
     match context::with(|run| run.step(name, args, at)) {
         Some(Answer::Value(value)) => Ok(to_script(&value)),
-        Some(Answer::Failure(key, failure)) => {
-            Err(raise(&failure.code, &failure.class, &failure.message, Some(key.as_str()), at))
-        }
+        Some(Answer::Failure(key, failure)) => Err(raise(
+            &failure.code,
+            &failure.class,
+            &failure.message,
+            Some(key.as_str()),
+            at,
+        )),
         Some(Answer::Halt) | None => Err(halt(at)),
     }
 }
@@ -170,8 +242,17 @@ pub(super) fn halt(at: Position) -> Box<EvalAltResult> {
 }
 
 /// An error that a script may catch, as a map.
-pub(super) fn raise(code: &str, class: &str, message: &str, step: Option<&str>, at: Position) -> Box<EvalAltResult> {
-    Box::new(EvalAltResult::ErrorRuntime(error_map(code, class, message, step).into(), at))
+pub(super) fn raise(
+    code: &str,
+    class: &str,
+    message: &str,
+    step: Option<&str>,
+    at: Position,
+) -> Box<EvalAltResult> {
+    Box::new(EvalAltResult::ErrorRuntime(
+        error_map(code, class, message, step).into(),
+        at,
+    ))
 }
 
 /// `#{code, class, message, step}`: the form of every error that the host raises.
@@ -180,15 +261,28 @@ pub(super) fn error_map(code: &str, class: &str, message: &str, step: Option<&st
         ("code".into(), code.into()),
         ("class".into(), class.into()),
         ("message".into(), message.into()),
-        ("step".into(), step.map_or(Dynamic::UNIT, |step| step.to_owned().into())),
+        (
+            "step".into(),
+            step.map_or(Dynamic::UNIT, |step| step.to_owned().into()),
+        ),
     ])
 }
 
 /// The names of the functions that the chosen packages bring.
 fn built_in(engine: &Engine) -> BTreeSet<String> {
-    let listed = engine.gen_fn_metadata_to_json(true).ok().and_then(|text| serde_json::from_str::<Value>(&text).ok());
-    let mut names: BTreeSet<String> = ["print", "debug", "type_of", "is_shared"].map(str::to_owned).into();
-    for function in listed.as_ref().and_then(|all| all["functions"].as_array()).into_iter().flatten() {
+    let listed = engine
+        .gen_fn_metadata_to_json(true)
+        .ok()
+        .and_then(|text| serde_json::from_str::<Value>(&text).ok());
+    let mut names: BTreeSet<String> = ["print", "debug", "type_of", "is_shared"]
+        .map(str::to_owned)
+        .into();
+    for function in listed
+        .as_ref()
+        .and_then(|all| all["functions"].as_array())
+        .into_iter()
+        .flatten()
+    {
         names.extend(function["name"].as_str().map(str::to_owned));
     }
     names

@@ -13,10 +13,14 @@ use crate::runbook::context;
 use crate::runbook::value::{describe, detached, kind};
 
 pub(super) fn register(engine: &mut Engine) {
-    each(engine, "parallel", 1, |context, args| parallel(context, &args[0], OnError::Raise));
-    each(engine, "parallel", 2, |context, args| match on_error(&args[1]) {
-        Ok(on_error) => parallel(context, &args[0], on_error),
-        Err(reason) => Err(wrong(context, &reason)),
+    each(engine, "parallel", 1, |context, args| {
+        parallel(context, &args[0], OnError::Raise)
+    });
+    each(engine, "parallel", 2, |context, args| {
+        match on_error(&args[1]) {
+            Ok(on_error) => parallel(context, &args[0], on_error),
+            Err(reason) => Err(wrong(context, &reason)),
+        }
     });
 }
 
@@ -29,42 +33,62 @@ enum OnError {
 }
 
 fn on_error(options: &Dynamic) -> Result<OnError, String> {
-    let map = options.as_map_ref().map_err(|_| format!("options: expected a map, not a {}", kind(options)))?;
-    if let Some(unknown) = map.keys().find(|name| name.as_str() != "catch") {
-        return Err(format!("options: {unknown} is unknown; known is catch"));
+    let map = options
+        .as_map_ref()
+        .map_err(|_| format!("options: expected a map, not a {}", kind(options)))?;
+    if let Some(unknown) = map.keys().find(|name| name.as_str() != "keep_errors") {
+        return Err(format!(
+            "options: {unknown} is unknown; known is keep_errors"
+        ));
     }
-    match map.get("catch").map(Dynamic::as_bool) {
+    match map.get("keep_errors").map(Dynamic::as_bool) {
         None | Some(Ok(false)) => Ok(OnError::Raise),
         Some(Ok(true)) => Ok(OnError::Keep),
-        Some(Err(_)) => Err("catch: expected true or false".to_owned()),
+        Some(Err(_)) => Err("keep_errors: expected true or false".to_owned()),
     }
 }
 
 fn wrong(context: &NativeCallContext<'_>, reason: &str) -> Box<EvalAltResult> {
-    raise(Code::SCRIPT_FAILED.number, "argument", &format!("parallel: {reason}"), None, context.call_position())
+    raise(
+        Code::SCRIPT_FAILED.number,
+        "argument",
+        &format!("parallel: {reason}"),
+        None,
+        context.call_position(),
+    )
 }
 
 fn branches(list: &Dynamic) -> Result<Vec<FnPtr>, String> {
-    let list = list.as_array_ref().map_err(|_| format!("expected a list of closures, not a {}", kind(list)))?;
+    let list = list
+        .as_array_ref()
+        .map_err(|_| format!("expected a list of closures, not a {}", kind(list)))?;
     list.iter()
         .enumerate()
         .map(|(index, item)| {
-            let closure = item
-                .flatten_clone()
-                .try_cast::<FnPtr>()
-                .ok_or_else(|| format!("element {index} is a {}, not a closure: write `|| contain::…`", kind(item)))?;
+            let closure = item.flatten_clone().try_cast::<FnPtr>().ok_or_else(|| {
+                format!(
+                    "element {index} is a {}, not a closure: write `|| contain::…`",
+                    kind(item)
+                )
+            })?;
             detached(&closure).map_err(|reason| format!("element {index}: {reason}"))
         })
         .collect()
 }
 
-fn parallel(context: &NativeCallContext<'_>, list: &Dynamic, on_error: OnError) -> Result<Dynamic, Box<EvalAltResult>> {
+fn parallel(
+    context: &NativeCallContext<'_>,
+    list: &Dynamic,
+    on_error: OnError,
+) -> Result<Dynamic, Box<EvalAltResult>> {
     let at = context.call_position();
     if context::with(|run| run.is_halted()).unwrap_or(true) {
         return Err(halt(at));
     }
     let branches = branches(list).map_err(|reason| wrong(context, &reason))?;
-    let Some(key) = context::with(|run| run.fork(branches.len())).flatten() else { return Err(halt(at)) };
+    let Some(key) = context::with(|run| run.fork(branches.len())).flatten() else {
+        return Err(halt(at));
+    };
 
     let mut results = Array::with_capacity(branches.len());
     let mut first_error = None;
@@ -111,6 +135,12 @@ fn error_value(error: &EvalAltResult) -> Dynamic {
         EvalAltResult::ErrorRuntime(value, _) => {
             error_map(Code::SCRIPT_FAILED.number, "script", &describe(value), None).into()
         }
-        other => error_map(Code::SCRIPT_FAILED.number, "script", &other.to_string(), None).into(),
+        other => error_map(
+            Code::SCRIPT_FAILED.number,
+            "script",
+            &other.to_string(),
+            None,
+        )
+        .into(),
     }
 }

@@ -23,9 +23,24 @@ use crate::routing::Mode;
 /// A query that this build may lack; only its name and parameters matter to a script.
 struct NamedQuery(&'static str, &'static [ParamSpec]);
 
-const INSTANCE: &[ParamSpec] = &[ParamSpec { name: "instance", kind: ParamKind::InstanceId, required: true, doc: "" }];
-const ROLE: &[ParamSpec] = &[ParamSpec { name: "role", kind: ParamKind::RoleName, required: true, doc: "" }];
-const USER: &[ParamSpec] = &[ParamSpec { name: "user", kind: ParamKind::UserName, required: true, doc: "" }];
+const INSTANCE: &[ParamSpec] = &[ParamSpec {
+    name: "instance",
+    kind: ParamKind::InstanceId,
+    required: true,
+    doc: "",
+}];
+const ROLE: &[ParamSpec] = &[ParamSpec {
+    name: "role",
+    kind: ParamKind::RoleName,
+    required: true,
+    doc: "",
+}];
+const USER: &[ParamSpec] = &[ParamSpec {
+    name: "user",
+    kind: ParamKind::UserName,
+    required: true,
+    doc: "",
+}];
 
 #[async_trait]
 impl Query for NamedQuery {
@@ -41,12 +56,21 @@ impl Query for NamedQuery {
     fn permissions(&self, _at: &Place) -> std::collections::BTreeSet<Permission> {
         std::collections::BTreeSet::new()
     }
-    async fn read(&self, _session: &dyn Session, _at: &Place, _params: &Params) -> Result<Value, LookError> {
+    async fn read(
+        &self,
+        _session: &dyn Session,
+        _at: &Place,
+        _params: &Params,
+    ) -> Result<Value, LookError> {
         Ok(Value::Null)
     }
 }
 
-static NAMED: [NamedQuery; 3] = [NamedQuery("look::instance", INSTANCE), NamedQuery("look::role", ROLE), NamedQuery("look::user", USER)];
+static NAMED: [NamedQuery; 3] = [
+    NamedQuery("look::instance", INSTANCE),
+    NamedQuery("look::role", ROLE),
+    NamedQuery("look::user", USER),
+];
 
 /// The engine of this build, with every query that runbooks rely on.
 pub(super) static ENGINE: LazyLock<Arc<Engine>> = LazyLock::new(|| {
@@ -66,18 +90,31 @@ pub(super) fn script(body: &str) -> String {
 
 pub(super) fn compiled(source: &str) -> Runbook {
     compile(&ENGINE, "test".parse().unwrap(), source).unwrap_or_else(|all| {
-        panic!("{}\n{source}", all.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+        panic!(
+            "{}\n{source}",
+            all.iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join("\n")
+        )
     })
 }
 
 pub(super) fn facts(case: Value, params: Value) -> Facts {
-    Facts { case, params: params.as_object().unwrap().clone(), mode: Mode::Contain }
+    Facts {
+        case,
+        params: params.as_object().unwrap().clone(),
+        mode: Mode::Contain,
+    }
 }
 
 /// Evaluates on a thread with the stack that production uses.
 pub(super) fn on_big_stack<T: Send + 'static>(act: impl FnOnce() -> T + Send + 'static) -> T {
     let (send, receive) = mpsc::channel();
-    std::thread::Builder::new().stack_size(STACK_BYTES).spawn(move || drop(send.send(act()))).unwrap();
+    std::thread::Builder::new()
+        .stack_size(STACK_BYTES)
+        .spawn(move || drop(send.send(act())))
+        .unwrap();
     receive.recv().unwrap()
 }
 
@@ -86,7 +123,12 @@ pub(super) fn once(body: &str) -> Advance {
     let source = script(body);
     on_big_stack(move || {
         let runbook = compiled(&source);
-        advance(&ENGINE, &runbook, &facts(json!({"id": "case-0001"}), json!({})), &Recorded::new())
+        advance(
+            &ENGINE,
+            &runbook,
+            &facts(json!({"id": "case-0001"}), json!({})),
+            &Recorded::new(),
+        )
     })
 }
 
@@ -105,7 +147,11 @@ pub(super) fn drive(
                     let outcome = perform(&step);
                     recorded.insert(
                         step.key.clone(),
-                        RecordedStep { name: step.name.clone(), args: step.args.clone(), outcome: Some(outcome) },
+                        RecordedStep {
+                            name: step.name.clone(),
+                            args: step.args.clone(),
+                            outcome: Some(outcome),
+                        },
                     );
                     asked.push(step);
                 }
@@ -116,10 +162,17 @@ pub(super) fn drive(
 }
 
 pub(super) fn failure(message: &str) -> StepFailure {
-    StepFailure { code: "E0505".to_owned(), class: "denied".to_owned(), message: message.to_owned() }
+    StepFailure {
+        code: "E0505".to_owned(),
+        class: "denied".to_owned(),
+        message: message.to_owned(),
+    }
 }
 
 /// `key name args` of each step.
 pub(super) fn shown(asked: &[Wanted]) -> Vec<String> {
-    asked.iter().map(|step| format!("{} {} {}", step.key, step.name, step.args)).collect()
+    asked
+        .iter()
+        .map(|step| format!("{} {} {}", step.key, step.name, step.args))
+        .collect()
 }

@@ -24,10 +24,26 @@ fn case(finding: Value) -> Value {
 /// Runs the runbook as the driver would, the parameters taken from the finding.
 fn check(name: &str, finding: Value, look: Value, wanted: &[&str]) -> Advance {
     let runbook = runbook(name);
-    let params = runbook.header.check_params(runbook.header.params_from(&finding)).unwrap();
-    let facts = Facts { case: case(finding), params, mode: Mode::Contain };
-    let (end, asked) = drive(&runbook, &facts, |step| Ok(if step.name.starts_with("look::") { look.clone() } else { json!({}) }));
-    let asked: Vec<_> = asked.iter().map(|step| format!("{} {}", step.key, step.name)).collect();
+    let params = runbook
+        .header
+        .check_params(runbook.header.params_from(&finding))
+        .unwrap();
+    let facts = Facts {
+        case: case(finding),
+        params,
+        mode: Mode::Contain,
+    };
+    let (end, asked) = drive(&runbook, &facts, |step| {
+        Ok(if step.name.starts_with("look::") {
+            look.clone()
+        } else {
+            json!({})
+        })
+    });
+    let asked: Vec<_> = asked
+        .iter()
+        .map(|step| format!("{} {}", step.key, step.name))
+        .collect();
     assert_eq!(asked, wanted, "{name}");
     end
 }
@@ -41,7 +57,12 @@ fn all_compile_without_a_warning() {
     let library = library();
     assert_eq!(library.iter().count(), 5);
     for runbook in library.iter() {
-        assert!(runbook.warnings.is_empty(), "{}: {:?}", runbook.name, runbook.warnings);
+        assert!(
+            runbook.warnings.is_empty(),
+            "{}: {:?}",
+            runbook.name,
+            runbook.warnings
+        );
         assert!(!runbook.header.summary.is_empty());
     }
     assert_eq!(library.fallback().unwrap().name.as_str(), "observe");
@@ -52,16 +73,29 @@ fn all_compile_without_a_warning() {
 fn they_answer_the_findings_they_are_for() {
     let rules = library().rules();
     for (finding_type, wanted) in [
-        ("Backdoor:EC2/C&CActivity.B!DNS", &["compromised-instance"][..]),
+        (
+            "Backdoor:EC2/C&CActivity.B!DNS",
+            &["compromised-instance"][..],
+        ),
         ("UnauthorizedAccess:EC2/TorRelay", &["compromised-instance"]),
         ("UnauthorizedAccess:EC2/SSHBruteForce", &[]),
         ("Recon:EC2/PortProbeUnprotectedPort", &[]),
-        ("CredentialAccess:IAMUser/AnomalousBehavior", &["leaked-access-key", "stolen-role-credentials"]),
+        (
+            "CredentialAccess:IAMUser/AnomalousBehavior",
+            &["leaked-access-key", "stolen-role-credentials"],
+        ),
         ("Policy:IAMUser/RootCredentialUsage", &[]),
-        ("AttackSequence:EC2/CompromisedInstanceGroup", &["attack-sequence"]),
+        (
+            "AttackSequence:EC2/CompromisedInstanceGroup",
+            &["attack-sequence"],
+        ),
         ("AttackSequence:S3/CompromisedData", &[]),
     ] {
-        let found: Vec<_> = rules.iter().filter(|rule| rule.on.iter().any(|on| on.matches(finding_type))).map(|rule| rule.runbook.as_str()).collect();
+        let found: Vec<_> = rules
+            .iter()
+            .filter(|rule| rule.on.iter().any(|on| on.matches(finding_type)))
+            .map(|rule| rule.runbook.as_str())
+            .collect();
         assert_eq!(found, wanted, "{finding_type}");
     }
 }
@@ -86,30 +120,61 @@ fn a_compromised_instance_is_isolated_before_anyone_is_told() {
         "compromised-instance",
         instance_finding(),
         json!({"id": I1, "role": null}),
-        &["1 look::instance", "2[0]/1 contain::isolate_instance", "2[1]/1 evidence::snapshot_volumes", "3 act::tag_resource", "4 notify"],
+        &[
+            "1 look::instance",
+            "2[0]/1 contain::isolate_instance",
+            "2[1]/1 evidence::snapshot_volumes",
+            "3 act::tag_resource",
+            "4 notify",
+        ],
     );
-    let end = check("compromised-instance", instance_finding(), Value::Null, &["1 look::instance"]);
+    let end = check(
+        "compromised-instance",
+        instance_finding(),
+        Value::Null,
+        &["1 look::instance"],
+    );
     assert_eq!(end, Advance::Done(json!({"instance": I1, "gone": true})));
 }
 
 #[test]
 fn a_crown_jewel_needs_two_people_first() {
     let runbook = runbook("compromised-instance");
-    let facts = Facts { case: case(instance_finding()), params: runbook.header.params_from(&instance_finding()), mode: Mode::Contain };
+    let facts = Facts {
+        case: case(instance_finding()),
+        params: runbook.header.params_from(&instance_finding()),
+        mode: Mode::Contain,
+    };
     let (end, asked) = drive(&runbook, &facts, |step| match step.name.as_str() {
         "look::instance" => Ok(json!({"role": "web", "tags": {"criticality": "crown-jewel"}})),
-        "approve" => Err(StepFailure { code: "E0507".into(), class: "denied".into(), message: "bob said no".into() }),
+        "approve" => Err(StepFailure {
+            code: "E0507".into(),
+            class: "denied".into(),
+            message: "bob said no".into(),
+        }),
         _ => Ok(json!({})),
     });
-    assert_eq!(asked[1].args, json!({"question": format!("Isolate the crown jewel {I1}?"), "quorum": 2, "within_seconds": 1800}));
-    assert_eq!(asked.len(), 2, "nothing is done without them: {:?}", shown(&asked));
+    assert_eq!(
+        asked[1].args,
+        json!({"question": format!("Isolate the crown jewel {I1}?"), "quorum": 2, "within_seconds": 1800})
+    );
+    assert_eq!(
+        asked.len(),
+        2,
+        "nothing is done without them: {:?}",
+        shown(&asked)
+    );
     assert!(matches!(end, Advance::Failed(error) if error.message == "bob said no"));
 }
 
 #[test]
 fn telling_and_tagging_never_fail_a_run_and_containment_always_does() {
     let runbook = runbook("compromised-instance");
-    let facts = Facts { case: case(instance_finding()), params: runbook.header.params_from(&instance_finding()), mode: Mode::Contain };
+    let facts = Facts {
+        case: case(instance_finding()),
+        params: runbook.header.params_from(&instance_finding()),
+        mode: Mode::Contain,
+    };
     let run = |broken: &str| {
         drive(&runbook, &facts, |step| match step.name.as_str() {
             "look::instance" => Ok(json!({"role": "web"})),
@@ -120,10 +185,19 @@ fn telling_and_tagging_never_fail_a_run_and_containment_always_does() {
     for broken in ["act::tag_resource", "notify"] {
         assert!(matches!(run(broken).0, Advance::Done(_)), "{broken}");
     }
-    for broken in ["contain::isolate_instance", "evidence::snapshot_volumes", "contain::revoke_role_sessions"] {
+    for broken in [
+        "contain::isolate_instance",
+        "evidence::snapshot_volumes",
+        "contain::revoke_role_sessions",
+    ] {
         let (end, asked) = run(broken);
         assert!(matches!(end, Advance::Failed(_)), "{broken}");
-        let contained = asked.iter().filter(|step| find(&step.name).is_some_and(|action| action.urgency() == Urgency::Containment)).count();
+        let contained = asked
+            .iter()
+            .filter(|step| {
+                find(&step.name).is_some_and(|action| action.urgency() == Urgency::Containment)
+            })
+            .count();
         assert_eq!(contained, 2, "the others went on without {broken}");
     }
 }
@@ -131,9 +205,24 @@ fn telling_and_tagging_never_fail_a_run_and_containment_always_does() {
 #[test]
 fn principals_are_contained() {
     let finding = |user: &str, key: &str| json!({"resource": {"accessKeyDetails": {"userName": user, "accessKeyId": key}}});
-    check("leaked-access-key", finding("bob", "AKIAIOSFODNN7EXAMPLE"), json!({}), &["1 contain::disable_access_keys", "2 notify"]);
-    check("stolen-role-credentials", finding("ci-admin", "ASIAIOSFODNN7EXAMPLE"), json!({}), &["1 contain::revoke_role_sessions", "2 notify"]);
-    let end = check("stolen-role-credentials", finding("AWSReservedSSO_Admin_0123", "ASIAIOSFODNN7EXAMPLE"), json!({}), &[]);
+    check(
+        "leaked-access-key",
+        finding("bob", "AKIAIOSFODNN7EXAMPLE"),
+        json!({}),
+        &["1 contain::disable_access_keys", "2 notify"],
+    );
+    check(
+        "stolen-role-credentials",
+        finding("ci-admin", "ASIAIOSFODNN7EXAMPLE"),
+        json!({}),
+        &["1 contain::revoke_role_sessions", "2 notify"],
+    );
+    let end = check(
+        "stolen-role-credentials",
+        finding("AWSReservedSSO_Admin_0123", "ASIAIOSFODNN7EXAMPLE"),
+        json!({}),
+        &[],
+    );
     assert!(matches!(end, Advance::Failed(error) if error.message.contains("Identity Center")));
 }
 
@@ -146,7 +235,11 @@ fn an_attack_sequence_fans_out_once_for_each_target() {
         "actors": [actor("bob", "IAMUser"), {"id": "process", "process": {"name": "sh"}}, actor("ci-admin", "AssumedRole"), actor("bob", "IAMUser"), actor("x", "AWSService")],
     }}}});
     let runbook = runbook("attack-sequence");
-    let facts = Facts { case: case(finding), params: serde_json::Map::new(), mode: Mode::Contain };
+    let facts = Facts {
+        case: case(finding),
+        params: serde_json::Map::new(),
+        mode: Mode::Contain,
+    };
     let (end, asked) = drive(&runbook, &facts, |_| Ok(json!({})));
     assert!(matches!(end, Advance::Done(_)), "{end:?}");
     let asked = shown(&asked);
@@ -163,16 +256,29 @@ fn an_attack_sequence_fans_out_once_for_each_target() {
     );
     assert_eq!(asked.len(), 7);
 
-    for empty in [json!({}), json!({"service": {"detection": {"sequence": {"resources": [], "actors": []}}}})] {
+    for empty in [
+        json!({}),
+        json!({"service": {"detection": {"sequence": {"resources": [], "actors": []}}}}),
+    ] {
         let end = check("attack-sequence", empty, json!({}), &[]);
-        assert!(matches!(end, Advance::Failed(error) if error.message.contains("names no instance")));
+        assert!(
+            matches!(end, Advance::Failed(error) if error.message.contains("names no instance"))
+        );
     }
 }
 
 #[test]
 fn what_nobody_answers_is_only_looked_at() {
-    let end = check("observe", instance_finding(), json!({"state": "running"}), &["1 look::instance"]);
+    let end = check(
+        "observe",
+        instance_finding(),
+        json!({"state": "running"}),
+        &["1 look::instance"],
+    );
     assert!(matches!(end, Advance::Done(value) if value["state"] == "running"));
-    assert!(matches!(check("observe", json!({}), json!({}), &[]), Advance::Done(_)));
+    assert!(matches!(
+        check("observe", json!({}), json!({}), &[]),
+        Advance::Done(_)
+    ));
     assert!(runbook("observe").actions_used().is_empty());
 }

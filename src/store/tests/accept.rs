@@ -186,13 +186,14 @@ async fn another_finding_joins_and_starts_only_what_the_case_has_no_run_for() {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_hundred_deliveries_at_once_are_one_case_and_one_run() {
     on_bed(async |bed| {
         let deliveries = (0..100).map(|n| {
             let mut incoming = finding("aaaa").with_run(&format!("aaa{n:03}"));
             incoming.case = case_id(&format!("aaa{n:03}"));
-            bed.store.accept(incoming)
+            let store = bed.store.clone();
+            tokio::spawn(async move { store.accept(incoming).await.unwrap() })
         });
         let accepted: Vec<_> = join_all(deliveries)
             .await

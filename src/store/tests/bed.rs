@@ -70,8 +70,7 @@ impl Bed {
                 let status = entries
                     .iter()
                     .map(value)
-                    .filter(|e| e["kind"] == "case.status_changed")
-                    .last();
+                    .rfind(|e| e["kind"] == "case.status_changed");
                 let status = status.map_or("open".to_owned(), |e| {
                     e["body"]["to"].as_str().unwrap().to_owned()
                 });

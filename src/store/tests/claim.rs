@@ -1,28 +1,24 @@
 //! Leases: at most one owner, at most one run per target, nothing forgotten.
 
-use std::collections::BTreeMap;
-
-use proptest::prelude::*;
-
 use super::bed::{Bed, at, case_id, finding, note, on_bed, run, run_id};
 use crate::case::{RunEvent, RunState};
 use crate::id::RunId;
 use crate::routing::Mode;
 use crate::store::{Commit, Effect, Fence, LEASE, NewRun, StoreError};
 
-fn event(fence: &Fence, event: RunEvent, wake_at: Option<i64>) -> Vec<Effect> {
+/// Moves the fence's run.
+pub fn event(fence: &Fence, event: RunEvent, wake_at: Option<i64>) -> Vec<Effect> {
     vec![Effect::Run {
         run: fence.run.clone(),
         event,
         wake_at: wake_at.map(at),
-        asks: false,
         contained: false,
         summary: None,
     }]
 }
 
 /// Asks for a run of `case` at a time.
-async fn ask(bed: &Bed, case: &str, new: NewRun, seconds: i64) {
+pub async fn ask(bed: &Bed, case: &str, new: NewRun, seconds: i64) {
     let mut entry = note("ask");
     entry.at = at(seconds);
     let effects = vec![Effect::CreateRun(new)];
@@ -35,14 +31,16 @@ async fn ask(bed: &Bed, case: &str, new: NewRun, seconds: i64) {
     bed.store.commit(commit).await.unwrap();
 }
 
-fn on_target(name: &str, target: &str) -> NewRun {
+/// `run-<name>` on `target`.
+pub fn on_target(name: &str, target: &str) -> NewRun {
     NewRun {
         target: Some(target.into()),
         ..run(name)
     }
 }
 
-async fn claimed(bed: &Bed, owner: &str, seconds: i64) -> Option<(RunId, Fence)> {
+/// Claims what there is, at a time.
+pub async fn claimed(bed: &Bed, owner: &str, seconds: i64) -> Option<(RunId, Fence)> {
     bed.store
         .claim(owner, at(seconds))
         .await
@@ -250,153 +248,4 @@ async fn an_unknown_run_is_not_claimed() {
         );
     })
     .await;
-}
-
-/// What the owners do, in the property below.
-#[derive(Debug, Clone)]
-enum Move {
-    Ask {
-        target: u8,
-    },
-    Claim {
-        owner: u8,
-    },
-    Renew {
-        pick: prop::sample::Index,
-    },
-    End {
-        pick: prop::sample::Index,
-        event: u8,
-    },
-    Pass {
-        seconds: i64,
-    },
-}
-
-fn any_move() -> impl Strategy<Value = Move> {
-    prop_oneof![
-        2 => (0..3_u8).prop_map(|target| Move::Ask { target }),
-        4 => (0..3_u8).prop_map(|owner| Move::Claim { owner }),
-        1 => any::<prop::sample::Index>().prop_map(|pick| Move::Renew { pick }),
-        2 => (any::<prop::sample::Index>(), 0..4_u8).prop_map(|(pick, event)| Move::End { pick, event }),
-        2 => (1..40_i64).prop_map(|seconds| Move::Pass { seconds }),
-    ]
-}
-
-/// What the property knows of a run.
-#[derive(Debug, Clone, Default)]
-struct Model {
-    target: u8,
-    epoch: u64,
-    lease_until: i64,
-    running: bool,
-    over: bool,
-}
-
-async fn play(moves: Vec<Move>) {
-    on_bed(async |bed| {
-        bed.store.accept(finding("aaaa")).await.unwrap();
-        let mut now = 0;
-        let mut runs: BTreeMap<RunId, Model> = BTreeMap::new();
-        let mut fences: Vec<Fence> = Vec::new();
-        for step in moves {
-            match step {
-                Move::Ask { target } => {
-                    let name = format!("n{:04}", runs.len());
-                    ask(bed, "aaaa", on_target(&name, &target.to_string()), now).await;
-                    runs.insert(
-                        run_id(&name),
-                        Model {
-                            target,
-                            ..Model::default()
-                        },
-                    );
-                }
-                Move::Claim { owner } => {
-                    let Some((id, fence)) = claimed(bed, &owner.to_string(), now).await else {
-                        continue;
-                    };
-                    let before = runs[&id].clone();
-                    assert!(
-                        !before.over && !(before.running && now < before.lease_until),
-                        "{id} is taken"
-                    );
-                    assert_eq!(fence.epoch, before.epoch + 1);
-                    let started = |m: &Model| m.target == before.target && m.epoch > 0 && !m.over;
-                    let others = runs
-                        .iter()
-                        .filter(|(other, model)| **other != id && started(model))
-                        .count();
-                    assert_eq!(others, 0, "two runs on one target");
-                    let lease_until = now + i64::try_from(LEASE.as_secs()).unwrap();
-                    let model = Model {
-                        epoch: fence.epoch,
-                        lease_until,
-                        running: true,
-                        ..before
-                    };
-                    runs.insert(id, model);
-                    fences.push(fence);
-                }
-                Move::Renew { pick } if !fences.is_empty() => {
-                    let fence = pick.get(&fences);
-                    let model = runs.get_mut(&fence.run).unwrap();
-                    let holds = model.running && model.epoch == fence.epoch;
-                    assert_eq!(bed.store.renew(fence, at(now)).await.is_ok(), holds);
-                    if holds {
-                        model.lease_until = now + i64::try_from(LEASE.as_secs()).unwrap();
-                    }
-                }
-                Move::End { pick, event: kind } if !fences.is_empty() => {
-                    let fence = pick.get(&fences);
-                    let model = runs.get_mut(&fence.run).unwrap();
-                    let (kind, wake) = match kind {
-                        0 => (RunEvent::Succeeded, None),
-                        1 => (RunEvent::Halted, None),
-                        2 => (RunEvent::Parked, Some(now + 5)),
-                        _ => (RunEvent::Released, None),
-                    };
-                    let holds = model.running && model.epoch == fence.epoch;
-                    let written = bed
-                        .apply(&case_id("aaaa"), Some(fence), event(fence, kind, wake))
-                        .await;
-                    assert_eq!(
-                        written.is_ok(),
-                        holds,
-                        "a lost lease can't write: {written:?}"
-                    );
-                    if holds {
-                        model.running = false;
-                        model.over = matches!(kind, RunEvent::Succeeded | RunEvent::Halted);
-                    }
-                }
-                Move::Renew { .. } | Move::End { .. } => {}
-                Move::Pass { seconds } => now += seconds,
-            }
-        }
-        // Nothing is forgotten: with time, every run ends.
-        for _ in 0..runs.len() * 2 {
-            now += 60;
-            while let Some((_, fence)) = claimed(bed, "last", now).await {
-                bed.apply(
-                    &case_id("aaaa"),
-                    Some(&fence),
-                    event(&fence, RunEvent::Succeeded, None),
-                )
-                .await
-                .unwrap();
-            }
-        }
-        assert_eq!(bed.store.runs_open().await.unwrap(), []);
-    })
-    .await;
-}
-
-proptest! {
-    // Each case is a database with its fsyncs.
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
-    #[test]
-    fn no_two_owners_hold_a_run_and_no_two_runs_a_target(moves in prop::collection::vec(any_move(), 1..60)) {
-        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(play(moves));
-    }
 }

@@ -4,9 +4,11 @@
 mod accept;
 mod bed;
 mod claim;
+mod claim_property;
 mod commit;
 mod decide;
 mod open;
 mod read;
+mod status;
 mod tokens;
 mod writer;

@@ -26,18 +26,24 @@ async fn execute(store: &Store, statement: String) -> Result<(), StoreError> {
 
 /// Holds the writer in one transaction until `others` are all handed in, then lets it go on.
 async fn while_busy<T>(store: &Store, others: impl Future<Output = T>) -> T {
+    let (begin, begun) = oneshot::channel::<()>();
     let (free, busy) = oneshot::channel::<()>();
     let hold = store.write(|_| {
         Box::pin(async move {
+            let _ = begin.send(());
             let _ = busy.await;
             Ok(())
         })
     });
-    // The futures are polled in this order: the holder first, the release last.
-    let release = async move {
-        let _ = free.send(());
+    let rest = async move {
+        begun.await.unwrap();
+        let release = async move {
+            let _ = free.send(());
+        };
+        // The others are polled first. Unconstrained, or tokio would interrupt their handing in.
+        tokio::task::unconstrained(join(others, release)).await.0
     };
-    let (held, (result, ())) = join(hold, join(others, release)).await;
+    let (held, result) = join(hold, rest).await;
     held.unwrap();
     result
 }
@@ -210,7 +216,7 @@ async fn a_crash_around_the_commit_leaves_all_or_nothing() {
     }
 }
 
-/// Leaves the file no room to grow.
+/// Leaves the file no room to grow, until the writer's connection is another.
 async fn fill(bed: &Bed) {
     // The pragma takes no less than the present size, so 1 is "not one page more".
     execute(&bed.store, "PRAGMA max_page_count = 1".into())
@@ -228,16 +234,23 @@ async fn a_full_disk_is_unavailable_and_nothing_is_half_done() {
         large.raw = vec![b'x'; 1 << 20];
         let full = Err(StoreError::Unavailable("the disk is full".into()));
         assert_eq!(bed.store.accept(large.clone()).await, full);
+        // The writer has a new connection now, and the limit was the old one's.
+        fill(bed).await;
         // Entries until the last page is full: what is acknowledged stands, what is not is not there.
         let mut acknowledged = 0;
-        let error = loop {
+        let mut error = None;
+        while error.is_none() {
+            assert!(acknowledged < 10_000, "the file has no room to grow");
             let entries = (0..10).map(|_| note(&"y".repeat(1000))).collect();
             match bed.store.commit(commit(&case_id("aaaa"), entries)).await {
                 Ok(_) => acknowledged += 10,
-                Err(error) => break error,
+                Err(refused) => error = Some(refused),
             }
-        };
-        assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
+        }
+        assert_eq!(
+            error,
+            Some(StoreError::Unavailable("the disk is full".into()))
+        );
         let length = bed
             .store
             .head(&case_id("aaaa"))

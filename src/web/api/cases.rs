@@ -3,8 +3,8 @@
 use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
-use serde_json::value::RawValue;
 use serde_json::json;
+use serde_json::value::RawValue;
 
 use crate::case::Status;
 use crate::id::{AccountId, CaseId};
@@ -42,37 +42,51 @@ pub async fn list(State(app): State<App>, Query(query): Query<Listing>) -> Answe
         .flat_map(|labels| labels.split(','))
         .map(|label| Status::from_label(label.trim()).ok_or_else(|| unknown_status(label)))
         .collect::<Result<Vec<_>, _>>()?;
-    let filter = CaseFilter { status, account: query.account };
+    let filter = CaseFilter {
+        status,
+        account: query.account,
+    };
     let limit = limit(query.limit, CASES_MAX)?;
-    let page = app.store.cases(filter, query.cursor.as_deref(), limit).await?;
+    let page = app
+        .store
+        .cases(filter, query.cursor.as_deref(), limit)
+        .await?;
     let cases: Vec<_> = page.items.iter().map(view::case).collect();
-    Ok(Json(json!({"cases": cases, "next": page.next})))
+    Ok(Json(json!({"items": cases, "next": page.next})))
 }
 
 fn unknown_status(label: &str) -> Problem {
     let known: Vec<&str> = Status::ALL.iter().map(|status| status.label()).collect();
     let given: String = label.chars().take(crate::id::SHOWN_MAX).collect();
-    Problem::bad_request(format!("`status`: {given:?} is not one of {}", known.join(", ")))
+    Problem::bad_request(format!(
+        "`status`: {given:?} is not one of {}",
+        known.join(", ")
+    ))
 }
 
 fn limit(given: Option<u32>, max: u32) -> Result<u32, Problem> {
     match given.unwrap_or(LIMIT_DEFAULT) {
         limit if (1..=max).contains(&limit) => Ok(limit),
-        _ => Err(Problem::bad_request(format!("`limit` must be from 1 to {max}"))),
+        _ => Err(Problem::bad_request(format!(
+            "`limit` must be from 1 to {max}"
+        ))),
     }
 }
 
 /// `GET /v1/cases/{id}`: the case with its runs and open questions.
 pub async fn show(State(app): State<App>, Id(id): Id<CaseId>) -> Answer {
-    let case = app.store.case(&id).await?.ok_or_else(|| Problem::not_found("case"))?;
+    let case = app
+        .store
+        .case(&id)
+        .await?
+        .ok_or_else(|| Problem::not_found("case"))?;
     let runs = app.store.runs_of(&id).await?;
     let approvals = app.store.approvals_pending().await?;
     let mine = approvals.iter().filter(|approval| approval.case == id);
-    Ok(Json(json!({
-        "case": view::case(&case),
-        "runs": runs.iter().map(view::run).collect::<Vec<_>>(),
-        "approvals": mine.map(view::approval).collect::<Vec<_>>(),
-    })))
+    let mut shown = view::case(&case);
+    shown["runs"] = runs.iter().map(view::run).collect();
+    shown["approvals"] = mine.map(view::approval).collect();
+    Ok(Json(shown))
 }
 
 /// The query of a timeline.
@@ -90,13 +104,31 @@ pub async fn timeline(
     Id(id): Id<CaseId>,
     Query(query): Query<Part>,
 ) -> Result<Json<Timeline>, Problem> {
-    let head = app.store.head(&id).await?.ok_or_else(|| Problem::not_found("case"))?;
+    let head = app
+        .store
+        .head(&id)
+        .await?
+        .ok_or_else(|| Problem::not_found("case"))?;
     let (from, limit) = (query.from.unwrap_or(0), limit(query.limit, ENTRIES_MAX)?);
     let stored = app.store.entries(&id, from, limit).await?;
-    let next = stored.last().map(|entry| entry.seq + 1).filter(|next| *next < head.length);
-    let entries = stored.into_iter().map(Entry::of).collect::<Result<_, _>>()?;
-    let head = Head { length: head.length, hash: head.hash.to_string() };
-    Ok(Json(Timeline { case: id, head, entries, next }))
+    let next = stored
+        .last()
+        .map(|entry| entry.seq + 1)
+        .filter(|next| *next < head.length);
+    let entries = stored
+        .into_iter()
+        .map(Entry::of)
+        .collect::<Result<_, _>>()?;
+    let head = Head {
+        length: head.length,
+        hash: head.hash.to_string(),
+    };
+    Ok(Json(Timeline {
+        case: id,
+        head,
+        entries,
+        next,
+    }))
 }
 
 /// A part of a timeline.
@@ -130,7 +162,11 @@ impl Entry {
         let entry = RawValue::from_string(text.clone())
             .or_else(|_| serde_json::value::to_raw_value(&text))
             .map_err(|_| Problem::internal())?;
-        Ok(Self { seq: stored.seq, hash: stored.hash.to_string(), entry })
+        Ok(Self {
+            seq: stored.seq,
+            hash: stored.hash.to_string(),
+            entry,
+        })
     }
 }
 
@@ -167,5 +203,5 @@ pub async fn close(
     Body(close): Body<Close>,
 ) -> Answer {
     let case = app.desk.close_case(&id, caller.name, &close.reason).await?;
-    Ok(Json(json!({"case": view::case(&case)})))
+    Ok(Json(view::case(&case)))
 }

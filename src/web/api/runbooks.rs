@@ -16,8 +16,12 @@ use crate::web::view;
 
 /// `GET /v1/runbooks`
 pub async fn list(State(app): State<App>) -> Answer {
-    let runbooks: Vec<_> = app.library.iter().map(|runbook| view::runbook(runbook)).collect();
-    Ok(Json(json!({"runbooks": runbooks})))
+    let runbooks: Vec<_> = app
+        .library
+        .iter()
+        .map(|runbook| view::runbook(runbook))
+        .collect();
+    Ok(Json(json!({"items": runbooks})))
 }
 
 /// The body that asks for a plan.
@@ -38,7 +42,12 @@ pub async fn plan(
     Id(runbook): Id<RunbookName>,
     Body(plan): Body<Plan>,
 ) -> Answer {
-    let Plan { params, case, account, region } = plan;
+    let Plan {
+        params,
+        case,
+        account,
+        region,
+    } = plan;
     let request = StartRun {
         case,
         runbook,
@@ -49,5 +58,5 @@ pub async fn plan(
         by: caller.name,
         reason: None,
     };
-    Ok(Json(json!({"plan": app.desk.plan(request).await?})))
+    Ok(Json(app.desk.plan(request).await?))
 }

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::id::{AccountId, CaseId, Region, RunId, RunbookName};
 use crate::routing::Mode;
@@ -68,7 +68,7 @@ impl Start {
 /// `POST /v1/runs`: in the case that the body names, or in a new one.
 pub async fn start(State(app): State<App>, caller: Caller, Body(start): Body<Start>) -> Begun {
     let run = app.desk.start(start.of(caller.name)).await?;
-    begun(json!({"run": view::run(&run)}))
+    begun(view::run(&run))
 }
 
 /// `POST /v1/cases/{id}/runs`
@@ -78,19 +78,39 @@ pub async fn start_in_case(
     Id(case): Id<CaseId>,
     Body(start): Body<StartInCase>,
 ) -> Begun {
-    let StartInCase { runbook, params, mode, account, region, reason } = start;
+    let StartInCase {
+        runbook,
+        params,
+        mode,
+        account,
+        region,
+        reason,
+    } = start;
     let case = Some(case);
-    let start = Start { runbook, params, mode, case, account, region, reason };
+    let start = Start {
+        runbook,
+        params,
+        mode,
+        case,
+        account,
+        region,
+        reason,
+    };
     let run = app.desk.start(start.of(caller.name)).await?;
-    begun(json!({"run": view::run(&run)}))
+    begun(view::run(&run))
 }
 
 /// `GET /v1/runs/{id}`
 pub async fn show(State(app): State<App>, Id(id): Id<RunId>) -> Answer {
-    let run = app.store.run(&id).await?.ok_or_else(|| Problem::not_found("run"))?;
+    let run = app
+        .store
+        .run(&id)
+        .await?
+        .ok_or_else(|| Problem::not_found("run"))?;
     let approvals = app.store.approvals_of(&id).await?;
-    let approvals: Vec<_> = approvals.iter().map(view::approval).collect();
-    Ok(Json(json!({"run": view::run(&run), "approvals": approvals})))
+    let mut shown = view::run(&run);
+    shown["approvals"] = approvals.iter().map(view::approval).collect();
+    Ok(Json(shown))
 }
 
 /// The body of an undo.
@@ -110,5 +130,5 @@ pub async fn undo(
     Body(undo): Body<Undo>,
 ) -> Begun {
     let run = app.desk.undo(&id, caller.name, undo.revive).await?;
-    begun(json!({"run": view::run(&run)}))
+    begun(view::run(&run))
 }

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
-use super::{Form, chain, id, page};
+use super::{chain, id, page};
 use crate::cli::case::{CaseCommand, dispatch, list, show, watch};
 use crate::cli::client::tests::{Request, Service, problem};
 use crate::cli::screen::tests::screen;
@@ -28,7 +28,7 @@ async fn a_case_is_shown_with_its_runs_questions_and_timeline() {
     let service = Service::start(move |request| {
         let text = match request.path.as_str() {
             "/v1/cases/case-0001" => case_row("parked").to_string(),
-            _ => page(&sealed, &head, &request.query, Form::Raw),
+            _ => page(&sealed, &head, &request.query),
         };
         (
             StatusCode::OK,
@@ -100,7 +100,7 @@ async fn watching_draws_what_comes_and_ends_with_the_last_run() {
             }
         } else {
             let known = if *looks > 1 { 5 } else { 2 };
-            page(&sealed[..known], &head, &request.query, Form::Text)
+            page(&sealed[..known], &head, &request.query)
         };
         (
             StatusCode::OK,
@@ -182,7 +182,7 @@ fn listing(request: &Request) -> (StatusCode, Value) {
     };
     (
         StatusCode::OK,
-        json!({"cases": cases, "next": next, "query": request.query}),
+        json!({"items": cases, "next": next, "query": request.query}),
     )
 }
 
@@ -217,7 +217,7 @@ async fn notes_and_closes_are_sent() {
         }
         "/v1/cases/case-0001/close" if request.json() == json!({"reason": "done"}) => (
             StatusCode::OK,
-            json!({"case": {"id": "case-0001", "status": "closed"}}),
+            json!({"id": "case-0001", "status": "closed"}),
         ),
         _ => problem(StatusCode::BAD_REQUEST, "E0204", "what?"),
     })

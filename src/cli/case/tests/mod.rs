@@ -30,15 +30,8 @@ fn head_of(head: &Head) -> Value {
     json!({"length": head.length, "hash": head.hash})
 }
 
-/// Two ways in which a service may give exact bytes.
-#[derive(Clone, Copy, Debug)]
-enum Form {
-    Text,
-    Raw,
-}
-
 /// Pages of three entries, whatever is asked for.
-fn page(sealed: &[Sealed], head: &Head, query: &str, form: Form) -> String {
+fn page(sealed: &[Sealed], head: &Head, query: &str) -> String {
     let from: usize = query
         .split('&')
         .find_map(|part| part.strip_prefix("from="))
@@ -50,27 +43,19 @@ fn page(sealed: &[Sealed], head: &Head, query: &str, form: Form) -> String {
         .iter()
         .map(|entry| {
             let text = String::from_utf8(entry.bytes.clone()).unwrap();
-            let bytes = match form {
-                Form::Text => format!("\"bytes\": {}", json!(text)),
-                Form::Raw => format!("\"entry\": {text}"),
-            };
             format!(
-                "{{\"seq\": {}, \"hash\": \"{}\", {bytes}}}",
+                "{{\"seq\": {}, \"hash\": \"{}\", \"entry\": {text}}}",
                 entry.seq, entry.hash
             )
         })
         .collect();
-    let name = match form {
-        Form::Text => "items",
-        Form::Raw => "entries",
-    };
     let next = if until < sealed.len() {
         until.to_string()
     } else {
         "null".to_owned()
     };
     format!(
-        "{{\"{name}\": [{}], \"next\": {next}, \"head\": {}}}",
+        "{{\"entries\": [{}], \"next\": {next}, \"head\": {}}}",
         items.join(","),
         head_of(head)
     )

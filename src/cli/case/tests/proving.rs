@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
-use super::{Form, chain, head_of, id, page};
+use super::{chain, head_of, id, page};
 use crate::cli::case::{export, verify};
 use crate::cli::client::tests::Service;
 use crate::cli::error::NO;
@@ -11,10 +11,10 @@ use crate::cli::screen::tests::screen;
 use crate::error::Code;
 use crate::timeline::{Head, Sealed};
 
-async fn verified(sealed: Vec<Sealed>, head: Head, form: Form, json: bool) -> (u8, String) {
+async fn verified(sealed: Vec<Sealed>, head: Head, json: bool) -> (u8, String) {
     let service = Service::start(move |request| {
         assert_eq!(request.path, "/v1/cases/case-0001/timeline");
-        let text = page(&sealed, &head, &request.query, form);
+        let text = page(&sealed, &head, &request.query);
         // Raw text must reach the client as it is.
         (
             StatusCode::OK,
@@ -33,42 +33,39 @@ async fn verified(sealed: Vec<Sealed>, head: Head, form: Form, json: bool) -> (u
 
 #[tokio::test]
 async fn a_chain_is_verified_here_over_the_exact_bytes() {
-    for form in [Form::Text, Form::Raw] {
-        let (sealed, head) = chain(7);
-        let (code, text) = verified(sealed, head.clone(), form, false).await;
-        assert_eq!(
-            (code, text),
-            (0, format!("valid: 7 entries, head {}\n", head.hash)),
-            "{form:?}"
-        );
+    let (sealed, head) = chain(7);
+    let (code, text) = verified(sealed, head.clone(), false).await;
+    assert_eq!(
+        (code, text),
+        (0, format!("valid: 7 entries, head {}\n", head.hash))
+    );
 
-        let (mut sealed, head) = chain(7);
-        let text = String::from_utf8(sealed[4].bytes.clone()).unwrap();
-        sealed[4].bytes = text.replace("note 4", "note 9").into_bytes();
-        let (code, text) = verified(sealed, head, form, false).await;
-        assert_eq!(code, NO);
-        assert!(
-            text.contains("entry 4: INVALID: hash does not match"),
-            "{form:?} {text}"
-        );
-        assert!(text.contains("INVALID: case-0001"), "{form:?} {text}");
-    }
+    let (mut sealed, head) = chain(7);
+    let text = String::from_utf8(sealed[4].bytes.clone()).unwrap();
+    sealed[4].bytes = text.replace("note 4", "note 9").into_bytes();
+    let (code, text) = verified(sealed, head, false).await;
+    assert_eq!(code, NO);
+    assert!(
+        text.contains("entry 4: INVALID: hash does not match"),
+        "{text}"
+    );
+    assert!(text.contains("INVALID: case-0001"), "{text}");
 }
 
 #[tokio::test]
 async fn a_cut_or_foreign_chain_and_a_false_head_are_found() {
     let (mut cut, head) = chain(5);
     cut.pop();
-    let (code, text) = verified(cut, head, Form::Text, true).await;
+    let (code, text) = verified(cut, head, true).await;
     let value: Value = serde_json::from_str(&text).unwrap();
     assert_eq!((code, &value["valid"]), (NO, &json!(false)));
     assert_eq!(value["faults"], json!([{"seq": 4, "kind": "not_found"}]));
 
     let (sealed, mut head) = chain(5);
     head.hash = crate::id::Digest::zero();
-    assert_eq!(verified(sealed, head, Form::Raw, true).await.0, NO);
+    assert_eq!(verified(sealed, head, true).await.0, NO);
 
-    let (code, text) = verified(vec![], Head::empty(), Form::Text, true).await;
+    let (code, text) = verified(vec![], Head::empty(), true).await;
     let value: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(
         (code, &value["valid"], &value["entries"]),

@@ -1,0 +1,235 @@
+//! The table: every action with its parameters in a world, and how the world must be afterwards.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::Bench;
+use crate::change::TAG_PURPOSE;
+use crate::cloud::sandbox::World;
+use crate::id::{AccessKeyId, InstanceId};
+
+/// Everything that the table needs: containers of several kinds, keys that can and can't be shared,
+/// things that others left behind.
+pub const WORLD: &str = include_str!("world.toml");
+
+/// What a second, later step for the same target does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Again {
+    /// Nothing: it is so already.
+    Nothing,
+    /// The same once more: a later cut-off, a later snapshot.
+    TheSame,
+}
+
+/// One line of the table.
+pub struct Case {
+    pub name: &'static str,
+    pub action: &'static str,
+    pub params: fn() -> Value,
+    pub forensics: bool,
+    pub again: Again,
+    /// Asserts that the world is as the action promises, given the world before and the output.
+    pub check: fn(&Bench, &World, &Value),
+}
+
+const ISOLATE: &str = "contain::isolate_instance";
+const SNAPSHOT: &str = "evidence::snapshot_volumes";
+const REVOKE: &str = "contain::revoke_role_sessions";
+const DISABLE: &str = "contain::disable_access_keys";
+const TAG: &str = "act::tag_resource";
+
+macro_rules! case {
+    ($name:literal, $action:expr, $params:tt, $forensics:expr, $again:expr, $check:expr) => {
+        Case {
+            name: $name,
+            action: $action,
+            params: || json!($params),
+            forensics: $forensics,
+            again: $again,
+            check: $check,
+        }
+    };
+}
+
+pub const CASES: &[Case] = &[
+    case!("one interface, no group yet", ISOLATE, {"instance": "i-000000000000000a1"}, false, Again::Nothing, isolated),
+    case!("three interfaces in two VPCs", ISOLATE, {"instance": "i-000000000000000a2"}, false, Again::Nothing, isolated),
+    case!("stopped", ISOLATE, {"instance": "i-000000000000000a3"}, false, Again::Nothing, isolated),
+    case!("an interface of a service", ISOLATE, {"instance": "i-000000000000000a4"}, false, Again::Nothing, isolated),
+    case!("on a quarantine group that was tampered with", ISOLATE, {"instance": "i-000000000000000a5"}, false, Again::Nothing, isolated),
+    case!("three kinds of keys", SNAPSHOT, {"instance": "i-000000000000000a2"}, true, Again::TheSame, preserved),
+    case!("a key that refuses the forensics account", SNAPSHOT, {"instance": "i-000000000000000a3"}, true, Again::TheSame, preserved),
+    case!("no forensics account", SNAPSHOT, {"instance": "i-000000000000000a2"}, false, Again::TheSame, preserved),
+    case!("no EBS volume", SNAPSHOT, {"instance": "i-000000000000000a4"}, true, Again::Nothing, nothing_to_preserve),
+    case!("a role without our policy", REVOKE, {"role": "web"}, false, Again::TheSame, revoked),
+    case!("a role with a policy of that name", REVOKE, {"role": "batch"}, false, Again::TheSame, revoked),
+    case!("a user by name", DISABLE, {"user": "deploy"}, false, Again::Nothing, disabled),
+    case!("a user by key", DISABLE, {"key": "AKIAAAAAAAAAAAAAAAA1"}, false, Again::Nothing, disabled),
+    case!("a user with a policy of that name", DISABLE, {"user": "legacy"}, false, Again::Nothing, disabled),
+    case!("an instance, one tag new and one overwritten", TAG, {"resource": "instance/i-000000000000000a1", "tags": {"state": "contained", "team": "sec"}}, false, Again::Nothing, tagged),
+    case!("an instance without tags", TAG, {"resource": "instance/i-000000000000000a2", "tags": {"state": "contained"}}, false, Again::Nothing, tagged),
+    case!("a volume without tags", TAG, {"resource": "volume/vol-000000000000000b2", "tags": {"state": "evidence"}}, false, Again::Nothing, tagged),
+    case!("a volume", TAG, {"resource": "volume/vol-000000000000000b1", "tags": {"state": "evidence"}}, false, Again::Nothing, tagged),
+    case!("a role", TAG, {"resource": "role/web", "tags": {"state": "contained", "team": "sec"}}, false, Again::Nothing, tagged),
+    case!("a user", TAG, {"resource": "user/deploy", "tags": {"state": "contained"}}, false, Again::Nothing, tagged),
+    case!("a bucket", TAG, {"resource": "bucket/our-logs", "tags": {"state": "contained", "team": "sec"}}, false, Again::Nothing, tagged),
+];
+
+fn isolated(bench: &Bench, before: &World, output: &Value) {
+    let id: InstanceId = output["instance"].as_str().unwrap().parse().unwrap();
+    let world = bench.sandbox.snapshot_world();
+    let region = &world.accounts[&bench.at.account].regions[&bench.at.region];
+    let was = &before.accounts[&bench.at.account].regions[&bench.at.region].instances[&id].instance;
+    for (now, was) in region.instances[&id]
+        .instance
+        .interfaces
+        .iter()
+        .zip(&was.interfaces)
+    {
+        if now.requester_managed {
+            assert_eq!(now.groups, was.groups, "what belongs to a service stays");
+            assert_eq!(output["unmanaged"], json!([now.id]));
+            continue;
+        }
+        let [group] = now.groups.as_slice() else {
+            panic!("{:?}", now.groups)
+        };
+        let group = &region.groups[group];
+        assert_eq!(
+            group.tags.get(TAG_PURPOSE).map(String::as_str),
+            Some("quarantine")
+        );
+        assert!(
+            group.ingress.is_empty() && group.egress.is_empty(),
+            "{group:?}"
+        );
+        let told = &output["interfaces"][now.id.as_str()];
+        assert_eq!(told["after"], json!(now.groups));
+        if output["already"] == json!(false) {
+            assert_eq!(
+                told["before"],
+                json!(was.groups),
+                "the first `before` is the one that counts"
+            );
+        }
+    }
+    if output["unmanaged"] == json!([]) {
+        let reach = bench.sandbox.attacker().can_reach_out(&bench.at, &id);
+        assert!(!reach.allowed, "{}", reach.why);
+    }
+    assert!(output["warnings"].as_array().unwrap().len() >= 2);
+}
+
+fn preserved(bench: &Bench, before: &World, output: &Value) {
+    let id: InstanceId = output["instance"].as_str().unwrap().parse().unwrap();
+    let world = bench.sandbox.snapshot_world();
+    let here = &world.accounts[&bench.at.account].regions[&bench.at.region];
+    let was = &before.accounts[&bench.at.account].regions[&bench.at.region].instances[&id].instance;
+    let records = output["evidence"].as_array().unwrap();
+    let mut volumes: Vec<&str> = records
+        .iter()
+        .map(|r| r["volume"].as_str().unwrap())
+        .collect();
+    let mut wanted: Vec<&str> = was
+        .volumes
+        .iter()
+        .map(|(_, volume)| volume.as_str())
+        .collect();
+    volumes.sort_unstable();
+    wanted.sort_unstable();
+    assert_eq!(volumes, wanted, "every volume is preserved once");
+    for record in records {
+        assert!(record["collected_at"].is_string());
+        let Some(forensics) = &bench.settings.forensics else {
+            assert_eq!(record["copy"], Value::Null);
+            continue;
+        };
+        let there = &world.accounts[&forensics.account].regions[&bench.at.region];
+        let copy = &there.snapshots[&record["copy"]["snapshot"]
+            .as_str()
+            .unwrap()
+            .parse()
+            .unwrap()];
+        assert_eq!(
+            copy.shown(bench.now()).state,
+            crate::cloud::SnapshotState::Completed
+        );
+        assert_eq!(copy.snapshot.owner, forensics.account);
+        let key = there.key(&forensics.kms_key).unwrap();
+        assert_eq!(copy.snapshot.kms_key.as_deref(), Some(key.arn.as_str()));
+        assert_eq!(
+            record["lineage"].as_array().unwrap().last(),
+            Some(&record["copy"]["snapshot"])
+        );
+    }
+    assert!(
+        here.snapshots
+            .values()
+            .all(|record| record.shared_with.is_empty()),
+        "nothing stays shared"
+    );
+}
+
+fn nothing_to_preserve(_: &Bench, _: &World, output: &Value) {
+    assert_eq!(output["volumes"], json!(0));
+    assert!(
+        output["warnings"][0]
+            .as_str()
+            .unwrap()
+            .contains("instance store")
+    );
+}
+
+fn revoked(bench: &Bench, _: &World, output: &Value) {
+    // From the cut-off on, old sessions are dead and new ones live.
+    bench.clock.advance(Duration::from_secs(40));
+    let attacker = bench.sandbox.attacker();
+    let role = output["role"].as_str().unwrap();
+    let key: AccessKeyId = match role {
+        "web" => "ASIAAAAAAAAAAAAAAAA1",
+        _ => "ASIAAAAAAAAAAAAAAAA2",
+    }
+    .parse()
+    .unwrap();
+    let old = attacker.can_call(&bench.at.account, &key);
+    assert!(!old.allowed, "{}", old.why);
+    let fresh = attacker
+        .new_session(&bench.at.account, &role.parse().unwrap())
+        .unwrap();
+    let new = attacker.can_call(&bench.at.account, &fresh);
+    assert!(new.allowed, "{}", new.why);
+}
+
+fn disabled(bench: &Bench, before: &World, output: &Value) {
+    let user: crate::id::UserName = output["user"].as_str().unwrap().parse().unwrap();
+    let attacker = bench.sandbox.attacker();
+    let was = &before.accounts[&bench.at.account].users[&user];
+    for (key, status) in &was.keys {
+        let call = attacker.can_call(&bench.at.account, key);
+        assert!(!call.allowed, "{}", call.why);
+        if output["already"] == json!(false) {
+            assert_eq!(output["keys"][key.as_str()], json!(status.value.label()));
+        }
+    }
+    let console = attacker.console_login(&bench.at.account, &user);
+    assert!(!console.allowed, "{}", console.why);
+    let world = bench.sandbox.snapshot_world();
+    let now = &world.accounts[&bench.at.account].users[&user];
+    assert!(
+        now.keys
+            .values()
+            .all(|key| key.value == crate::change::KeyStatus::Inactive)
+    );
+    assert!(now.login_profile.is_none());
+}
+
+fn tagged(bench: &Bench, before: &World, output: &Value) {
+    let resource = output["resource"].as_str().unwrap();
+    let now = super::picture::picture(&bench.sandbox.snapshot_world());
+    let was = super::picture::picture(before);
+    // What others set stays.
+    let mut wanted = was["tags"][resource].as_object().cloned().unwrap();
+    wanted.extend(output["tags"].as_object().cloned().unwrap());
+    assert_eq!(now["tags"][resource], json!(wanted));
+}

@@ -1,0 +1,47 @@
+//! What an undo has to bring back, as one value to compare.
+
+use serde_json::{Value, json};
+
+use crate::cloud::sandbox::World;
+
+/// All that an undo has to bring back.
+pub fn picture(world: &World) -> Value {
+    let (mut groups, mut policies, mut keys, mut tags) =
+        (json!({}), json!({}), json!({}), json!({}));
+    for (id, account) in &world.accounts {
+        for region in account.regions.values() {
+            for (instance, machine) in &region.instances {
+                tags[format!("instance/{instance}")] = json!(machine.instance.tags);
+                for interface in &machine.instance.interfaces {
+                    groups[interface.id.as_str()] = json!(interface.groups);
+                }
+            }
+            for (volume, found) in &region.volumes {
+                tags[format!("volume/{volume}")] = json!(found.tags);
+            }
+        }
+        for (role, found) in &account.roles {
+            tags[format!("role/{role}")] = json!(found.tags);
+            for (name, document) in &found.policies {
+                if let Some(document) = &document.value {
+                    policies[format!("{id}/role/{role}/{name}")] = document.clone();
+                }
+            }
+        }
+        for (user, found) in &account.users {
+            tags[format!("user/{user}")] = json!(found.tags);
+            for (name, document) in &found.policies {
+                if let Some(document) = &document.value {
+                    policies[format!("{id}/user/{user}/{name}")] = document.clone();
+                }
+            }
+            for (key, status) in &found.keys {
+                keys[key.as_str()] = json!(status.value.label());
+            }
+        }
+        for (bucket, found) in &account.buckets {
+            tags[format!("bucket/{bucket}")] = json!(found);
+        }
+    }
+    json!({"groups": groups, "policies": policies, "keys": keys, "tags": tags})
+}

@@ -1,0 +1,57 @@
+//! `config check`: reads the configuration as `serve` does, and says what it means.
+
+use clap::Subcommand;
+use serde_json::json;
+
+use super::Common;
+use super::error::CliError;
+use super::sanitise::{VALUE_MAX, sanitise};
+use super::screen::Screen;
+use super::table::Tone;
+use crate::config::Config;
+use crate::{telemetry, web};
+
+/// What to do with the configuration.
+#[derive(Debug, Clone, Subcommand)]
+pub enum ConfigCommand {
+    /// Check file, variables and runbooks; start nothing.
+    Check,
+}
+
+/// Carries the command out; gives the exit code.
+///
+/// # Errors
+/// When the configuration is not valid.
+pub fn config(
+    common: &Common,
+    screen: &mut Screen,
+    command: &ConfigCommand,
+) -> Result<u8, CliError> {
+    let ConfigCommand::Check = command;
+    let config = load(common)?;
+    let library = web::library(&config)?;
+    for line in config.describe() {
+        screen.line(&sanitise(&line, VALUE_MAX))?;
+    }
+    let valid = screen.paint(Tone::Good, "the configuration is valid");
+    screen.line(&valid)?;
+    let file = config.origin.file.as_ref();
+    screen.value(&json!({
+        "valid": true,
+        "file": file.map(|path| path.display().to_string()),
+        "variables": config.origin.variables,
+        "runbooks": library.iter().count(),
+        "config": config,
+    }))?;
+    Ok(0)
+}
+
+/// The configuration that the options name, checked.
+///
+/// # Errors
+/// When it is not valid.
+pub fn load(common: &Common) -> Result<Config, CliError> {
+    let config = Config::load(common.config.as_deref())?;
+    telemetry::check(&config.log)?;
+    Ok(config)
+}

@@ -1,0 +1,45 @@
+//! `runbook`: what there is, whether it is right, and what it would do.
+
+mod check;
+mod list;
+mod plan;
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+
+use super::Common;
+use super::error::CliError;
+use super::screen::Screen;
+
+/// What to do with runbooks.
+#[derive(Debug, Clone, Subcommand)]
+pub enum RunbookCommand {
+    /// List the runbooks of this configuration.
+    List,
+    /// Check scripts: file, line, column and what to write instead. Exit code 1 when one has an
+    /// error.
+    Check {
+        /// The scripts; without them, those of the configuration.
+        #[arg(value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+    /// Ask the running service what a runbook would change now; it looks, and changes nothing.
+    Plan(plan::PlanArgs),
+}
+
+/// Carries the command out; gives the exit code.
+///
+/// # Errors
+/// When the configuration is not valid, a script has an error, or the service refuses.
+pub(super) async fn runbook(
+    common: &Common,
+    screen: &mut Screen,
+    command: RunbookCommand,
+) -> Result<u8, CliError> {
+    match command {
+        RunbookCommand::List => list::list(common, screen),
+        RunbookCommand::Check { files } => check::check(common, screen, &files),
+        RunbookCommand::Plan(args) => plan::plan(common, screen, args).await,
+    }
+}

@@ -1,0 +1,89 @@
+//! An account's credentials and the clients that carry them.
+//!
+//! A client takes milliseconds to build in a debug build and its calls a fraction of that, so each is
+//! built once for a Region. They go when the credentials go. No call is made here.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use aws_config::{Region as SdkRegion, SdkConfig};
+
+use crate::id::Region;
+
+/// One account, with one set of credentials.
+pub(super) struct Access {
+    config: SdkConfig,
+    clients: Mutex<HashMap<Region, Arc<Clients>>>,
+}
+
+impl Access {
+    pub(super) fn new(config: SdkConfig) -> Self {
+        Self {
+            config,
+            clients: Mutex::default(),
+        }
+    }
+
+    /// The clients for `region`.
+    pub(super) fn in_region(&self, region: &Region) -> Arc<Clients> {
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        let made = clients.entry(region.clone()).or_insert_with(|| {
+            let there = SdkRegion::new(region.as_str().to_owned());
+            Arc::new(Clients::new(self.config.to_builder().region(there).build()))
+        });
+        made.clone()
+    }
+}
+
+/// One client for each service, built when it is first asked for.
+pub(super) struct Clients {
+    config: SdkConfig,
+    ec2: OnceLock<aws_sdk_ec2::Client>,
+    guardduty: OnceLock<aws_sdk_guardduty::Client>,
+    iam: OnceLock<aws_sdk_iam::Client>,
+    s3: OnceLock<aws_sdk_s3::Client>,
+    sts: OnceLock<aws_sdk_sts::Client>,
+}
+
+impl Clients {
+    fn new(config: SdkConfig) -> Self {
+        Self {
+            config,
+            ec2: OnceLock::new(),
+            guardduty: OnceLock::new(),
+            iam: OnceLock::new(),
+            s3: OnceLock::new(),
+            sts: OnceLock::new(),
+        }
+    }
+
+    /// What the clients are made of, for what is signed by hand.
+    pub(super) fn config(&self) -> &SdkConfig {
+        &self.config
+    }
+
+    pub(super) fn ec2(&self) -> &aws_sdk_ec2::Client {
+        self.ec2
+            .get_or_init(|| aws_sdk_ec2::Client::new(&self.config))
+    }
+
+    pub(super) fn guardduty(&self) -> &aws_sdk_guardduty::Client {
+        self.guardduty
+            .get_or_init(|| aws_sdk_guardduty::Client::new(&self.config))
+    }
+
+    pub(super) fn iam(&self) -> &aws_sdk_iam::Client {
+        self.iam
+            .get_or_init(|| aws_sdk_iam::Client::new(&self.config))
+    }
+
+    pub(super) fn s3(&self) -> &aws_sdk_s3::Client {
+        self.s3
+            .get_or_init(|| aws_sdk_s3::Client::new(&self.config))
+    }
+
+    pub(super) fn sts(&self) -> &aws_sdk_sts::Client {
+        self.sts
+            .get_or_init(|| aws_sdk_sts::Client::new(&self.config))
+    }
+}

@@ -1,0 +1,262 @@
+//! From SDK values to our words. No calls are made here.
+
+use std::str::FromStr;
+
+use aws_sdk_ec2::types as ec2;
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
+
+use super::errors::{Effect, unreadable};
+use crate::change::{Document, Peer, Rule, Tags};
+use crate::cloud::{CloudError, Interface, Result, SecurityGroup, Snapshot, SnapshotState, Volume};
+use crate::id::GroupId;
+
+/// A required id of an answer to a read.
+pub(super) fn parsed<T>(operation: &str, text: Option<&str>) -> Result<T>
+where
+    T: FromStr,
+    T::Err: std::fmt::Display,
+{
+    text.unwrap_or_default()
+        .parse()
+        .map_err(|e: T::Err| unreadable(operation, Effect::Reads, e.to_string()))
+}
+
+/// An optional id: absent or empty is `None`.
+pub(super) fn parsed_if_there<T>(operation: &str, text: Option<&str>) -> Result<Option<T>>
+where
+    T: FromStr,
+    T::Err: std::fmt::Display,
+{
+    match text {
+        None | Some("") => Ok(None),
+        some => parsed(operation, some).map(Some),
+    }
+}
+
+/// RFC 3339; empty for a date that can't be written, which no AWS answer holds.
+pub(super) fn rfc3339(at: &DateTime) -> String {
+    at.fmt(Format::DateTime).unwrap_or_default()
+}
+
+pub(super) fn ec2_tags(tags: &[ec2::Tag]) -> Tags {
+    tags.iter()
+        .filter_map(|tag| {
+            Some((
+                tag.key()?.to_owned(),
+                tag.value().unwrap_or_default().to_owned(),
+            ))
+        })
+        .collect()
+}
+
+pub(super) fn iam_tags(tags: &[aws_sdk_iam::types::Tag]) -> Tags {
+    tags.iter()
+        .map(|tag| (tag.key().to_owned(), tag.value().to_owned()))
+        .collect()
+}
+
+/// An interface as DescribeNetworkInterfaces shows it.
+pub(super) fn interface(operation: &str, found: &ec2::NetworkInterface) -> Result<Interface> {
+    let groups: Result<Vec<GroupId>> = found
+        .groups()
+        .iter()
+        .map(|group| parsed(operation, group.group_id()))
+        .collect();
+    Ok(Interface {
+        id: parsed(operation, found.network_interface_id())?,
+        vpc: parsed(operation, found.vpc_id())?,
+        groups: groups?,
+        requester_managed: found.requester_managed().unwrap_or(false),
+    })
+}
+
+pub(super) fn security_group(operation: &str, found: &ec2::SecurityGroup) -> Result<SecurityGroup> {
+    Ok(SecurityGroup {
+        id: parsed(operation, found.group_id())?,
+        name: found.group_name().unwrap_or_default().to_owned(),
+        vpc: parsed(operation, found.vpc_id())?,
+        ingress: rules(found.ip_permissions()),
+        egress: rules(found.ip_permissions_egress()),
+        tags: ec2_tags(found.tags()),
+    })
+}
+
+/// EC2 gathers peers that share protocol and ports; ours have one peer each.
+fn rules(permissions: &[ec2::IpPermission]) -> Vec<Rule> {
+    permissions.iter().flat_map(rules_of).collect()
+}
+
+fn rules_of(permission: &ec2::IpPermission) -> Vec<Rule> {
+    let protocol = permission.ip_protocol().unwrap_or("-1").to_owned();
+    // "Everything" has no ports; some answers write them as -1 or 0 all the same.
+    let (from_port, to_port) = match protocol.as_str() {
+        "-1" => (None, None),
+        _ => (permission.from_port(), permission.to_port()),
+    };
+    let ipv4 = permission
+        .ip_ranges()
+        .iter()
+        .filter_map(|r| r.cidr_ip())
+        .map(|c| Peer::Ipv4(c.to_owned()));
+    let ipv6 = permission
+        .ipv6_ranges()
+        .iter()
+        .filter_map(|r| r.cidr_ipv6())
+        .map(|c| Peer::Ipv6(c.to_owned()));
+    let lists = permission
+        .prefix_list_ids()
+        .iter()
+        .filter_map(|list| list.prefix_list_id())
+        .map(|id| Peer::PrefixList(id.to_owned()));
+    let groups = permission
+        .user_id_group_pairs()
+        .iter()
+        .filter_map(|pair| pair.group_id())
+        .map(|id| Peer::Group(id.to_owned()));
+    ipv4.chain(ipv6)
+        .chain(lists)
+        .chain(groups)
+        .map(|peer| Rule {
+            protocol: protocol.clone(),
+            from_port,
+            to_port,
+            peer,
+        })
+        .collect()
+}
+
+/// A rule as EC2 takes it.
+pub(super) fn permission(rule: &Rule) -> ec2::IpPermission {
+    let blank = ec2::IpPermission::builder()
+        .ip_protocol(&rule.protocol)
+        .set_from_port(rule.from_port)
+        .set_to_port(rule.to_port);
+    match &rule.peer {
+        Peer::Ipv4(cidr) => blank.ip_ranges(ec2::IpRange::builder().cidr_ip(cidr).build()),
+        Peer::Ipv6(cidr) => blank.ipv6_ranges(ec2::Ipv6Range::builder().cidr_ipv6(cidr).build()),
+        Peer::PrefixList(id) => {
+            blank.prefix_list_ids(ec2::PrefixListId::builder().prefix_list_id(id).build())
+        }
+        Peer::Group(id) => {
+            blank.user_id_group_pairs(ec2::UserIdGroupPair::builder().group_id(id).build())
+        }
+    }
+    .build()
+}
+
+pub(super) fn volume(operation: &str, found: &ec2::Volume) -> Result<Volume> {
+    Ok(Volume {
+        id: parsed(operation, found.volume_id())?,
+        size: found.size().unwrap_or_default(),
+        encrypted: found.encrypted().unwrap_or(false),
+        kms_key: found.kms_key_id().map(str::to_owned),
+        tags: ec2_tags(found.tags()),
+    })
+}
+
+pub(super) fn snapshot(operation: &str, found: &ec2::Snapshot) -> Result<Snapshot> {
+    Ok(Snapshot {
+        id: parsed(operation, found.snapshot_id())?,
+        owner: parsed(operation, found.owner_id())?,
+        volume: parsed_if_there(operation, found.volume_id())?,
+        state: match found.state() {
+            Some(ec2::SnapshotState::Completed) => SnapshotState::Completed,
+            Some(ec2::SnapshotState::Error) => SnapshotState::Error,
+            // `pending`, `recoverable` and `recovering` are not usable yet.
+            _ => SnapshotState::Pending,
+        },
+        state_message: found
+            .state_message()
+            .filter(|m| !m.is_empty())
+            .map(str::to_owned),
+        encrypted: found.encrypted().unwrap_or(false),
+        kms_key: found.kms_key_id().map(str::to_owned),
+        size: found.volume_size().unwrap_or_default(),
+        started: found.start_time().map(rfc3339),
+        tags: ec2_tags(found.tags()),
+    })
+}
+
+/// A tag specification for a create; `None` without tags, which EC2 refuses to take empty.
+pub(super) fn tag_specification(
+    of: ec2::ResourceType,
+    tags: &Tags,
+) -> Option<ec2::TagSpecification> {
+    (!tags.is_empty()).then(|| {
+        ec2::TagSpecification::builder()
+            .resource_type(of)
+            .set_tags(Some(tag_list(tags)))
+            .build()
+    })
+}
+
+pub(super) fn tag_list(tags: &Tags) -> Vec<ec2::Tag> {
+    tags.iter()
+        .map(|(key, value)| ec2::Tag::builder().key(key).value(value).build())
+        .collect()
+}
+
+/// A policy document as IAM returns it: JSON, percent-encoded after RFC 3986 (IAM API, GetRolePolicy).
+pub(super) fn document(operation: &str, text: &str) -> Result<Document> {
+    let wrong = |why: String| -> CloudError { unreadable(operation, Effect::Reads, why) };
+    // Encoded JSON never begins with a brace, and decoding plain JSON could damage a `%` in it.
+    let plain = if text.trim_start().starts_with('{') {
+        text.to_owned()
+    } else {
+        percent_decoded(text)
+            .ok_or_else(|| wrong("the policy is not percent-encoded text".to_owned()))?
+    };
+    serde_json::from_str(&plain).map_err(|e| wrong(format!("the policy is not JSON: {e}")))
+}
+
+fn percent_decoded(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, tail)) = rest.split_first() {
+        rest = match first {
+            b'%' => {
+                let (digits, tail) = tail.split_at_checked(2)?;
+                bytes.push(u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?);
+                tail
+            }
+            other => {
+                bytes.push(other);
+                tail
+            }
+        };
+    }
+    String::from_utf8(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::document;
+
+    #[test]
+    fn documents_are_read_encoded_or_plain_and_damage_is_an_error() {
+        let policy = json!({"Statement": [{"Resource": "a%b+c ü"}]});
+        let encoded: String = policy
+            .to_string()
+            .bytes()
+            .map(|b| format!("%{b:02X}"))
+            .collect();
+        for (text, expected) in [
+            (policy.to_string(), Some(policy.clone())),
+            (encoded, Some(policy)),
+            ("%7B%7D".to_owned(), Some(json!({}))),
+            ("%7".to_owned(), None),
+            ("%zz".to_owned(), None),
+            ("%FF".to_owned(), None),
+            ("%7B".to_owned(), None),
+        ] {
+            assert_eq!(
+                document("iam:GetRolePolicy", &text).ok(),
+                expected,
+                "{text}"
+            );
+        }
+    }
+}

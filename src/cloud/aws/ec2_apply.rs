@@ -1,0 +1,323 @@
+//! Changes of EC2 and EBS: one mutating call each, never sent twice from here.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_ec2::Client;
+use aws_sdk_ec2::types::{
+    InstanceSpecification, OperationType, ResourceType, SnapshotAttributeName,
+};
+use aws_types::request_id::RequestId;
+use jiff::Timestamp;
+
+use super::access::Clients;
+use super::convert::{permission, tag_list, tag_specification};
+use super::ec2_read::resource_id;
+use super::errors::{Effect, change as changing, unreadable};
+use super::presign::copy_url;
+use crate::change::{Change, Direction, Kind, RuleEffect, Taggable, Tags};
+use crate::cloud::{CloudError, Created, ErrorClass, Receipt, Result};
+use crate::id::{AccountId, GroupId, SnapshotId};
+
+/// Makes every change of EC2 but copies, which need more than a client, and tags.
+pub(super) async fn apply(client: &Client, change: &Change) -> Result<Receipt> {
+    let operation = change.operation();
+    match &change.kind {
+        Kind::InterfaceGroups {
+            interface, after, ..
+        } => {
+            let answer = client
+                .modify_network_interface_attribute()
+                .network_interface_id(interface.as_str())
+                .set_groups(Some(
+                    after
+                        .iter()
+                        .map(|group| group.as_str().to_owned())
+                        .collect(),
+                ))
+                .send()
+                .await
+                .map_err(|e| changing(operation, e))?;
+            Ok(receipt(&answer, None))
+        }
+        Kind::CreateGroup {
+            vpc,
+            name,
+            description,
+            tags,
+        } => {
+            let answer = client
+                .create_security_group()
+                .vpc_id(vpc.as_str())
+                .group_name(name)
+                .description(description)
+                .set_tag_specifications(
+                    tag_specification(ResourceType::SecurityGroup, tags).map(|one| vec![one]),
+                )
+                .send()
+                .await
+                .map_err(|e| changing(operation, e))?;
+            let id: GroupId = made(operation, answer.group_id())?;
+            Ok(receipt(&answer, Some(Created::Group(id))))
+        }
+        Kind::GroupRules { .. } => group_rules(client, change).await,
+        Kind::CreateSnapshots { .. } => create_snapshots(client, change).await,
+        Kind::SnapshotSharing {
+            snapshot,
+            before,
+            after,
+        } => {
+            let (effect, account) = shared(operation, before, after)?;
+            let answer = client
+                .modify_snapshot_attribute()
+                .snapshot_id(snapshot.as_str())
+                .attribute(SnapshotAttributeName::CreateVolumePermission)
+                .operation_type(effect)
+                .user_ids(account.as_str())
+                .send()
+                .await
+                .map_err(|e| changing(operation, e))?;
+            Ok(receipt(&answer, None))
+        }
+        Kind::CopySnapshot { .. }
+        | Kind::RolePolicy { .. }
+        | Kind::UserPolicy { .. }
+        | Kind::AccessKey { .. }
+        | Kind::DeleteLoginProfile { .. }
+        | Kind::Tags { .. } => Err(refused(operation, "this change is made elsewhere")),
+    }
+}
+
+async fn group_rules(client: &Client, change: &Change) -> Result<Receipt> {
+    let operation = change.operation();
+    let Kind::GroupRules {
+        group,
+        direction,
+        effect,
+        rules,
+    } = &change.kind
+    else {
+        return Err(refused(operation, "not a change of rules"));
+    };
+    let group = group.as_str();
+    let rules = Some(rules.iter().map(permission).collect());
+    match (direction, effect) {
+        (Direction::Ingress, RuleEffect::Authorize) => client
+            .authorize_security_group_ingress()
+            .group_id(group)
+            .set_ip_permissions(rules)
+            .send()
+            .await
+            .map(|answer| receipt(&answer, None))
+            .map_err(|e| changing(operation, e)),
+        (Direction::Egress, RuleEffect::Authorize) => client
+            .authorize_security_group_egress()
+            .group_id(group)
+            .set_ip_permissions(rules)
+            .send()
+            .await
+            .map(|answer| receipt(&answer, None))
+            .map_err(|e| changing(operation, e)),
+        (Direction::Ingress, RuleEffect::Revoke) => client
+            .revoke_security_group_ingress()
+            .group_id(group)
+            .set_ip_permissions(rules)
+            .send()
+            .await
+            .map(|answer| receipt(&answer, None))
+            .map_err(|e| changing(operation, e)),
+        (Direction::Egress, RuleEffect::Revoke) => client
+            .revoke_security_group_egress()
+            .group_id(group)
+            .set_ip_permissions(rules)
+            .send()
+            .await
+            .map(|answer| receipt(&answer, None))
+            .map_err(|e| changing(operation, e)),
+    }
+}
+
+async fn create_snapshots(client: &Client, change: &Change) -> Result<Receipt> {
+    let operation = change.operation();
+    let Kind::CreateSnapshots {
+        instance,
+        exclude_boot,
+        exclude,
+        tags,
+        ..
+    } = &change.kind
+    else {
+        return Err(refused(operation, "not a change that makes snapshots"));
+    };
+    let excluded: Vec<String> = exclude
+        .iter()
+        .map(|volume| volume.as_str().to_owned())
+        .collect();
+    let of = InstanceSpecification::builder()
+        .instance_id(instance.as_str())
+        .exclude_boot_volume(*exclude_boot)
+        .set_exclude_data_volume_ids((!excluded.is_empty()).then_some(excluded))
+        .build();
+    let answer = client
+        .create_snapshots()
+        .instance_specification(of)
+        .set_tag_specifications(
+            tag_specification(ResourceType::Snapshot, tags).map(|one| vec![one]),
+        )
+        .send()
+        .await
+        .map_err(|e| changing(operation, e))?;
+    let mut created = Vec::new();
+    for snapshot in answer.snapshots() {
+        let volume = snapshot.volume_id().and_then(|id| id.parse().ok());
+        created.push((made(operation, snapshot.snapshot_id())?, volume));
+    }
+    Ok(receipt(&answer, Some(Created::Snapshots(created))))
+}
+
+/// Copies a snapshot into the Region of `clients`, encrypted.
+pub(super) async fn copy_snapshot(
+    clients: &Clients,
+    change: &Change,
+    now: Timestamp,
+) -> Result<Receipt> {
+    let operation = change.operation();
+    let Kind::CopySnapshot {
+        source,
+        source_at,
+        kms_key,
+        tags,
+    } = &change.kind
+    else {
+        return Err(refused(operation, "not a copy"));
+    };
+    let url = copy_url(
+        clients.config(),
+        source,
+        &source_at.region,
+        &change.at.region,
+        now,
+    )
+    .await?;
+    let answer = clients
+        .ec2()
+        .copy_snapshot()
+        .source_snapshot_id(source.as_str())
+        .source_region(source_at.region.as_str())
+        .destination_region(change.at.region.as_str())
+        .presigned_url(url)
+        .encrypted(true)
+        .kms_key_id(kms_key)
+        .description(format!("Evidence: copy of {source}"))
+        .set_tag_specifications(
+            tag_specification(ResourceType::Snapshot, tags).map(|one| vec![one]),
+        )
+        .send()
+        .await
+        .map_err(|e| changing(operation, e))?;
+    let id: SnapshotId = made(operation, answer.snapshot_id())?;
+    Ok(receipt(&answer, Some(Created::Snapshots(vec![(id, None)]))))
+}
+
+/// Sets or removes tags of an instance, a volume or a snapshot.
+pub(super) async fn tags(
+    client: &Client,
+    change: &Change,
+    resource: &Taggable,
+    before: &Tags,
+    after: &Tags,
+) -> Result<Receipt> {
+    let operation = change.operation();
+    let id = resource_id(resource);
+    match touched(operation, before, after)? {
+        Touched::Set(tags) => client
+            .create_tags()
+            .resources(id)
+            .set_tags(Some(tag_list(&tags)))
+            .send()
+            .await
+            .map(|answer| receipt(&answer, None))
+            .map_err(|e| changing(operation, e)),
+        // With its value a tag goes only if it still has that value (EC2 API, DeleteTags).
+        Touched::Removed(tags) => client
+            .delete_tags()
+            .resources(id)
+            .set_tags(Some(tag_list(&tags)))
+            .send()
+            .await
+            .map(|answer| receipt(&answer, None))
+            .map_err(|e| changing(operation, e)),
+    }
+}
+
+/// What a change of tags does, in the one call it is allowed.
+pub(super) enum Touched {
+    /// These are set.
+    Set(Tags),
+    /// These, with the values they are known to have, are removed.
+    Removed(Tags),
+}
+
+/// The tags that differ. EC2 and IAM set and remove with different calls, and a change is one call.
+pub(super) fn touched(operation: &str, before: &Tags, after: &Tags) -> Result<Touched> {
+    let gone: Tags = before
+        .iter()
+        .filter(|(key, _)| !after.contains_key(*key))
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect();
+    let new: Tags = after
+        .iter()
+        .filter(|(key, value)| before.get(*key) != Some(*value))
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect();
+    match (new.is_empty(), gone.is_empty()) {
+        (false, true) => Ok(Touched::Set(new)),
+        (true, false) => Ok(Touched::Removed(gone)),
+        (false, false) => Err(refused(
+            operation,
+            "one change either sets tags or removes them",
+        )),
+        (true, true) => Err(refused(operation, "no tag changes")),
+    }
+}
+
+/// Exactly one account comes or goes.
+fn shared<'a>(
+    operation: &str,
+    before: &'a BTreeSet<AccountId>,
+    after: &'a BTreeSet<AccountId>,
+) -> Result<(OperationType, &'a AccountId)> {
+    let new: Vec<_> = after.difference(before).collect();
+    let gone: Vec<_> = before.difference(after).collect();
+    match (new.as_slice(), gone.as_slice()) {
+        ([account], []) => Ok((OperationType::Add, *account)),
+        ([], [account]) => Ok((OperationType::Remove, *account)),
+        _ => Err(refused(
+            operation,
+            "exactly one account comes or goes with one change",
+        )),
+    }
+}
+
+/// The id of what was made. Without it the change has happened and what it made must be looked for.
+fn made<T>(operation: &str, id: Option<&str>) -> Result<T>
+where
+    T: std::str::FromStr,
+    T::Err: std::fmt::Display,
+{
+    id.unwrap_or_default()
+        .parse()
+        .map_err(|e: T::Err| unreadable(operation, Effect::Changes, e.to_string()))
+}
+
+/// A change that is not sent, because it can't be made with one call.
+pub(super) fn refused(operation: &str, why: &str) -> CloudError {
+    CloudError::new(ErrorClass::Invalid, operation, "NotOneCall", why)
+}
+
+/// The receipt of a change that AWS confirmed.
+pub(super) fn receipt(answer: &impl RequestId, created: Option<Created>) -> Receipt {
+    Receipt {
+        request_id: answer.request_id().unwrap_or_default().to_owned(),
+        created,
+    }
+}

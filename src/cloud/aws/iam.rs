@@ -1,0 +1,369 @@
+//! Reads and changes of IAM. Lists are followed to the last page; `NoSuchEntity` is an absence.
+
+use aws_sdk_iam::Client;
+use aws_sdk_iam::types::{StatusType, Tag};
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+use super::convert::{document, iam_tags, parsed, parsed_if_there, rfc3339};
+use super::ec2_apply::{Touched, receipt, refused, touched};
+use super::errors::{change as changing, read, unreadable};
+use crate::change::{Change, Document, KeyStatus, Kind, LoginProfile, Taggable, Tags};
+use crate::cloud::{Receipt, Result, Role, User, UserKey};
+use crate::id::{AccessKeyId, RoleName, UserName};
+
+pub(super) async fn role(client: &Client, name: &RoleName) -> Result<Option<Role>> {
+    const OPERATION: &str = "iam:GetRole";
+    let answer = match client.get_role().role_name(name.as_str()).send().await {
+        Ok(answer) => answer,
+        Err(error) if absent(error.code()) => return Ok(None),
+        Err(error) => return Err(read(OPERATION, error)),
+    };
+    let Some(found) = answer.role() else {
+        return Ok(None);
+    };
+    let profiles = client
+        .list_instance_profiles_for_role()
+        .role_name(name.as_str())
+        .into_paginator()
+        .items()
+        .send()
+        .collect::<std::result::Result<Vec<_>, _>>()
+        .await
+        .map_err(|e| read("iam:ListInstanceProfilesForRole", e))?;
+    Ok(Some(Role {
+        name: name.clone(),
+        arn: found.arn().to_owned(),
+        path: found.path().to_owned(),
+        unique_id: found.role_id().to_owned(),
+        instance_profiles: profiles
+            .iter()
+            .map(|p| p.instance_profile_name().to_owned())
+            .collect(),
+        tags: iam_tags(found.tags()),
+    }))
+}
+
+pub(super) async fn profile_role(client: &Client, profile_arn: &str) -> Result<Option<RoleName>> {
+    const OPERATION: &str = "iam:GetInstanceProfile";
+    // arn:aws:iam::123456789012:instance-profile/path/name
+    let name = profile_arn.rsplit('/').next().unwrap_or_default();
+    match client
+        .get_instance_profile()
+        .instance_profile_name(name)
+        .send()
+        .await
+    {
+        Ok(answer) => {
+            // A profile holds one role at most (IAM User Guide, instance profiles).
+            let role = answer
+                .instance_profile()
+                .and_then(|profile| profile.roles().first());
+            parsed_if_there(OPERATION, role.map(|role| role.role_name()))
+        }
+        Err(error) if absent(error.code()) => Ok(None),
+        Err(error) => Err(read(OPERATION, error)),
+    }
+}
+
+pub(super) async fn role_policy(
+    client: &Client,
+    role: &RoleName,
+    policy: &str,
+) -> Result<Option<Document>> {
+    const OPERATION: &str = "iam:GetRolePolicy";
+    match client
+        .get_role_policy()
+        .role_name(role.as_str())
+        .policy_name(policy)
+        .send()
+        .await
+    {
+        Ok(answer) => document(OPERATION, answer.policy_document()).map(Some),
+        Err(error) if absent(error.code()) => Ok(None),
+        Err(error) => Err(read(OPERATION, error)),
+    }
+}
+
+pub(super) async fn user_policy(
+    client: &Client,
+    user: &UserName,
+    policy: &str,
+) -> Result<Option<Document>> {
+    const OPERATION: &str = "iam:GetUserPolicy";
+    match client
+        .get_user_policy()
+        .user_name(user.as_str())
+        .policy_name(policy)
+        .send()
+        .await
+    {
+        Ok(answer) => document(OPERATION, answer.policy_document()).map(Some),
+        Err(error) if absent(error.code()) => Ok(None),
+        Err(error) => Err(read(OPERATION, error)),
+    }
+}
+
+/// `None` also for the root user's key, whose answer names no user.
+pub(super) async fn key_owner(client: &Client, key: &AccessKeyId) -> Result<Option<UserName>> {
+    const OPERATION: &str = "iam:GetAccessKeyLastUsed";
+    match client
+        .get_access_key_last_used()
+        .access_key_id(key.as_str())
+        .send()
+        .await
+    {
+        Ok(answer) => parsed_if_there(OPERATION, answer.user_name()),
+        Err(error) if absent(error.code()) => Ok(None),
+        Err(error) => Err(read(OPERATION, error)),
+    }
+}
+
+pub(super) async fn user(client: &Client, name: &UserName) -> Result<Option<User>> {
+    const OPERATION: &str = "iam:GetUser";
+    let answer = match client.get_user().user_name(name.as_str()).send().await {
+        Ok(answer) => answer,
+        Err(error) if absent(error.code()) => return Ok(None),
+        Err(error) => return Err(read(OPERATION, error)),
+    };
+    let Some(found) = answer.user() else {
+        return Ok(None);
+    };
+    // A user that is deleted between two of these calls is gone, not an error.
+    let Some(keys) = keys(client, name).await? else {
+        return Ok(None);
+    };
+    let Some(tags) = user_tags(client, name).await? else {
+        return Ok(None);
+    };
+    Ok(Some(User {
+        name: name.clone(),
+        arn: found.arn().to_owned(),
+        unique_id: found.user_id().to_owned(),
+        keys,
+        login_profile: login_profile(client, name).await?,
+        tags,
+    }))
+}
+
+async fn keys(client: &Client, name: &UserName) -> Result<Option<Vec<UserKey>>> {
+    const OPERATION: &str = "iam:ListAccessKeys";
+    let found = client
+        .list_access_keys()
+        .user_name(name.as_str())
+        .into_paginator()
+        .items()
+        .send()
+        .collect::<std::result::Result<Vec<_>, _>>()
+        .await;
+    let found = match found {
+        Ok(found) => found,
+        Err(error) if absent(error.code()) => return Ok(None),
+        Err(error) => return Err(read(OPERATION, error)),
+    };
+    let mut keys = Vec::new();
+    for key in &found {
+        let status = match key.status() {
+            Some(StatusType::Active) => KeyStatus::Active,
+            Some(StatusType::Inactive) => KeyStatus::Inactive,
+            // `Expired` can't be used any more, and a status that we do not know must not pass for
+            // contained.
+            Some(other) if other.as_str() == "Expired" => KeyStatus::Inactive,
+            _ => KeyStatus::Active,
+        };
+        keys.push(UserKey {
+            id: parsed(OPERATION, key.access_key_id())?,
+            status,
+        });
+    }
+    Ok(Some(keys))
+}
+
+async fn login_profile(client: &Client, name: &UserName) -> Result<Option<LoginProfile>> {
+    match client
+        .get_login_profile()
+        .user_name(name.as_str())
+        .send()
+        .await
+    {
+        Ok(answer) => Ok(answer.login_profile().map(|profile| LoginProfile {
+            created: rfc3339(profile.create_date()),
+            reset_required: profile.password_reset_required(),
+        })),
+        Err(error) if absent(error.code()) => Ok(None),
+        Err(error) => Err(read("iam:GetLoginProfile", error)),
+    }
+}
+
+pub(super) async fn role_tags(client: &Client, name: &RoleName) -> Result<Option<Tags>> {
+    let pages = client
+        .list_role_tags()
+        .role_name(name.as_str())
+        .into_paginator()
+        .items()
+        .send();
+    match pages.collect::<std::result::Result<Vec<_>, _>>().await {
+        Ok(tags) => Ok(Some(iam_tags(&tags))),
+        Err(error) if absent(error.code()) => Ok(None),
+        Err(error) => Err(read("iam:ListRoleTags", error)),
+    }
+}
+
+pub(super) async fn user_tags(client: &Client, name: &UserName) -> Result<Option<Tags>> {
+    let pages = client
+        .list_user_tags()
+        .user_name(name.as_str())
+        .into_paginator()
+        .items()
+        .send();
+    match pages.collect::<std::result::Result<Vec<_>, _>>().await {
+        Ok(tags) => Ok(Some(iam_tags(&tags))),
+        Err(error) if absent(error.code()) => Ok(None),
+        Err(error) => Err(read("iam:ListUserTags", error)),
+    }
+}
+
+fn absent(code: Option<&str>) -> bool {
+    matches!(code, Some("NoSuchEntity" | "NoSuchEntityException"))
+}
+
+/// Makes every change of IAM but tags.
+pub(super) async fn apply(client: &Client, change: &Change) -> Result<Receipt> {
+    let operation = change.operation();
+    match &change.kind {
+        Kind::RolePolicy {
+            role,
+            policy,
+            after: Some(document),
+            ..
+        } => client
+            .put_role_policy()
+            .role_name(role.as_str())
+            .policy_name(policy)
+            .policy_document(document.to_string())
+            .send()
+            .await
+            .map(|answer| receipt(&answer, None))
+            .map_err(|e| changing(operation, e)),
+        Kind::RolePolicy {
+            role,
+            policy,
+            after: None,
+            ..
+        } => client
+            .delete_role_policy()
+            .role_name(role.as_str())
+            .policy_name(policy)
+            .send()
+            .await
+            .map(|answer| receipt(&answer, None))
+            .map_err(|e| changing(operation, e)),
+        Kind::UserPolicy {
+            user,
+            policy,
+            after: Some(document),
+            ..
+        } => client
+            .put_user_policy()
+            .user_name(user.as_str())
+            .policy_name(policy)
+            .policy_document(document.to_string())
+            .send()
+            .await
+            .map(|answer| receipt(&answer, None))
+            .map_err(|e| changing(operation, e)),
+        Kind::UserPolicy {
+            user,
+            policy,
+            after: None,
+            ..
+        } => client
+            .delete_user_policy()
+            .user_name(user.as_str())
+            .policy_name(policy)
+            .send()
+            .await
+            .map(|answer| receipt(&answer, None))
+            .map_err(|e| changing(operation, e)),
+        Kind::AccessKey {
+            user, key, after, ..
+        } => client
+            .update_access_key()
+            .user_name(user.as_str())
+            .access_key_id(key.as_str())
+            .status(match after {
+                KeyStatus::Active => StatusType::Active,
+                KeyStatus::Inactive => StatusType::Inactive,
+            })
+            .send()
+            .await
+            .map(|answer| receipt(&answer, None))
+            .map_err(|e| changing(operation, e)),
+        Kind::DeleteLoginProfile { user, .. } => client
+            .delete_login_profile()
+            .user_name(user.as_str())
+            .send()
+            .await
+            .map(|answer| receipt(&answer, None))
+            .map_err(|e| changing(operation, e)),
+        Kind::InterfaceGroups { .. }
+        | Kind::CreateGroup { .. }
+        | Kind::GroupRules { .. }
+        | Kind::CreateSnapshots { .. }
+        | Kind::CopySnapshot { .. }
+        | Kind::SnapshotSharing { .. }
+        | Kind::Tags { .. } => Err(refused(operation, "this change is made elsewhere")),
+    }
+}
+
+/// Sets or removes tags of a role or a user.
+pub(super) async fn tags(
+    client: &Client,
+    change: &Change,
+    resource: &Taggable,
+    before: &Tags,
+    after: &Tags,
+) -> Result<Receipt> {
+    let operation = change.operation();
+    match (resource, touched(operation, before, after)?) {
+        (Taggable::Role(name), Touched::Set(tags)) => client
+            .tag_role()
+            .role_name(name.as_str())
+            .set_tags(Some(tag_list(operation, &tags)?))
+            .send()
+            .await
+            .map(|answer| receipt(&answer, None))
+            .map_err(|e| changing(operation, e)),
+        (Taggable::Role(name), Touched::Removed(tags)) => client
+            .untag_role()
+            .role_name(name.as_str())
+            .set_tag_keys(Some(tags.into_keys().collect()))
+            .send()
+            .await
+            .map(|answer| receipt(&answer, None))
+            .map_err(|e| changing(operation, e)),
+        (Taggable::User(name), Touched::Set(tags)) => client
+            .tag_user()
+            .user_name(name.as_str())
+            .set_tags(Some(tag_list(operation, &tags)?))
+            .send()
+            .await
+            .map(|answer| receipt(&answer, None))
+            .map_err(|e| changing(operation, e)),
+        (Taggable::User(name), Touched::Removed(tags)) => client
+            .untag_user()
+            .user_name(name.as_str())
+            .set_tag_keys(Some(tags.into_keys().collect()))
+            .send()
+            .await
+            .map(|answer| receipt(&answer, None))
+            .map_err(|e| changing(operation, e)),
+        _ => Err(refused(operation, "not a resource of IAM")),
+    }
+}
+
+fn tag_list(operation: &str, tags: &Tags) -> Result<Vec<Tag>> {
+    tags.iter()
+        .map(|(key, value)| Tag::builder().key(key).value(value).build())
+        .collect::<std::result::Result<_, _>>()
+        .map_err(|_| refused(operation, "a tag needs a key and a value"))
+}

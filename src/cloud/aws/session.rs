@@ -1,0 +1,200 @@
+//! A session: which client a call goes to. What the calls do is in the files named after services.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::access::Clients;
+use super::assume::Assumer;
+use super::{ec2_apply, ec2_read, errors, guardduty, iam, s3};
+use crate::change::{Change, Document, Kind, Taggable, Tags};
+use crate::cloud::{
+    Identity, Instance, Receipt, Result, Role, Scope, SecurityGroup, Session, Snapshot, User,
+    Volume,
+};
+use crate::id::{
+    AccessKeyId, AccountId, FindingId, GroupId, InstanceId, Place, RoleName, SnapshotId, UserName,
+    VolumeId, VpcId,
+};
+
+/// Calls on behalf of one step.
+pub(super) struct AwsSession {
+    assumer: Arc<Assumer>,
+    scope: Scope,
+}
+
+impl AwsSession {
+    pub(super) fn new(assumer: Arc<Assumer>, scope: Scope) -> Self {
+        Self { assumer, scope }
+    }
+
+    async fn clients(&self, at: &Place) -> Result<Arc<Clients>> {
+        let access = self.assumer.access(&at.account, &self.scope).await?;
+        Ok(access.in_region(&at.region))
+    }
+}
+
+#[async_trait]
+impl Session for AwsSession {
+    async fn identity(&self, at: &Place) -> Result<Identity> {
+        const OPERATION: &str = "sts:GetCallerIdentity";
+        let clients = self.clients(at).await?;
+        let answer = clients
+            .sts()
+            .get_caller_identity()
+            .send()
+            .await
+            .map_err(|e| errors::read(OPERATION, e))?;
+        Ok(Identity {
+            account: super::convert::parsed(OPERATION, answer.account())?,
+            arn: answer.arn().unwrap_or_default().to_owned(),
+        })
+    }
+
+    async fn instance(&self, at: &Place, id: &InstanceId) -> Result<Option<Instance>> {
+        ec2_read::instance(self.clients(at).await?.ec2(), id).await
+    }
+
+    async fn groups_for(
+        &self,
+        at: &Place,
+        vpc: &VpcId,
+        purpose: &str,
+    ) -> Result<Vec<SecurityGroup>> {
+        ec2_read::groups_for(self.clients(at).await?.ec2(), vpc, purpose).await
+    }
+
+    async fn groups(&self, at: &Place, ids: &[GroupId]) -> Result<Vec<SecurityGroup>> {
+        ec2_read::groups(self.clients(at).await?.ec2(), ids).await
+    }
+
+    async fn volumes(&self, at: &Place, ids: &[VolumeId]) -> Result<Vec<Volume>> {
+        ec2_read::volumes(self.clients(at).await?.ec2(), ids).await
+    }
+
+    async fn snapshots_tagged(&self, at: &Place, key: &str, value: &str) -> Result<Vec<Snapshot>> {
+        ec2_read::snapshots_tagged(self.clients(at).await?.ec2(), key, value).await
+    }
+
+    async fn snapshot(&self, at: &Place, id: &SnapshotId) -> Result<Option<Snapshot>> {
+        ec2_read::snapshot(self.clients(at).await?.ec2(), id).await
+    }
+
+    async fn snapshot_sharing(
+        &self,
+        at: &Place,
+        id: &SnapshotId,
+    ) -> Result<Option<BTreeSet<AccountId>>> {
+        ec2_read::snapshot_sharing(self.clients(at).await?.ec2(), id).await
+    }
+
+    async fn is_default_key(&self, at: &Place, key: &str) -> Result<bool> {
+        // An alias under `alias/aws/` always names an AWS managed key, and no other alias does.
+        match key.rsplit(':').next().unwrap_or(key).strip_prefix("alias/") {
+            Some(alias) => Ok(alias.starts_with("aws/")),
+            None => ec2_read::is_default_key(self.clients(at).await?.ec2(), key).await,
+        }
+    }
+
+    async fn role(&self, at: &Place, name: &RoleName) -> Result<Option<Role>> {
+        iam::role(self.clients(at).await?.iam(), name).await
+    }
+
+    async fn profile_role(&self, at: &Place, profile_arn: &str) -> Result<Option<RoleName>> {
+        iam::profile_role(self.clients(at).await?.iam(), profile_arn).await
+    }
+
+    async fn role_policy(
+        &self,
+        at: &Place,
+        role: &RoleName,
+        policy: &str,
+    ) -> Result<Option<Document>> {
+        iam::role_policy(self.clients(at).await?.iam(), role, policy).await
+    }
+
+    async fn key_owner(&self, at: &Place, key: &AccessKeyId) -> Result<Option<UserName>> {
+        iam::key_owner(self.clients(at).await?.iam(), key).await
+    }
+
+    async fn user(&self, at: &Place, name: &UserName) -> Result<Option<User>> {
+        iam::user(self.clients(at).await?.iam(), name).await
+    }
+
+    async fn user_policy(
+        &self,
+        at: &Place,
+        user: &UserName,
+        policy: &str,
+    ) -> Result<Option<Document>> {
+        iam::user_policy(self.clients(at).await?.iam(), user, policy).await
+    }
+
+    async fn tags(&self, at: &Place, resource: &Taggable) -> Result<Option<Tags>> {
+        match resource {
+            Taggable::Instance(_) | Taggable::Volume(_) | Taggable::Snapshot(_) => {
+                ec2_read::tags(self.clients(at).await?.ec2(), resource).await
+            }
+            Taggable::Role(name) => iam::role_tags(self.clients(at).await?.iam(), name).await,
+            Taggable::User(name) => iam::user_tags(self.clients(at).await?.iam(), name).await,
+            Taggable::Bucket(name) => s3::tags(self.clients(at).await?.s3(), name).await,
+        }
+    }
+
+    async fn finding(&self, at: &Place, id: &FindingId) -> Result<Option<serde_json::Value>> {
+        guardduty::finding(self.clients(at).await?.guardduty(), id).await
+    }
+
+    async fn apply(&self, change: &Change) -> Result<Receipt> {
+        let at = &change.at;
+        match &change.kind {
+            Kind::CopySnapshot { .. } => {
+                let clients = self.clients(at).await?;
+                ec2_apply::copy_snapshot(&clients, change, self.assumer.now()).await
+            }
+            Kind::InterfaceGroups { .. }
+            | Kind::CreateGroup { .. }
+            | Kind::GroupRules { .. }
+            | Kind::CreateSnapshots { .. }
+            | Kind::SnapshotSharing { .. } => {
+                ec2_apply::apply(self.clients(at).await?.ec2(), change).await
+            }
+            Kind::RolePolicy { .. }
+            | Kind::UserPolicy { .. }
+            | Kind::AccessKey { .. }
+            | Kind::DeleteLoginProfile { .. } => {
+                iam::apply(self.clients(at).await?.iam(), change).await
+            }
+            Kind::Tags {
+                resource,
+                before,
+                after,
+            } => match resource {
+                Taggable::Instance(_) | Taggable::Volume(_) | Taggable::Snapshot(_) => {
+                    ec2_apply::tags(
+                        self.clients(at).await?.ec2(),
+                        change,
+                        resource,
+                        before,
+                        after,
+                    )
+                    .await
+                }
+                Taggable::Role(_) | Taggable::User(_) => {
+                    iam::tags(
+                        self.clients(at).await?.iam(),
+                        change,
+                        resource,
+                        before,
+                        after,
+                    )
+                    .await
+                }
+                Taggable::Bucket(name) => {
+                    s3::apply(self.clients(at).await?.s3(), name, before, after).await
+                }
+            },
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Where the suite works, what an implementation makes for it, and what it may be unable to do.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::change::Tags;
+use crate::id::{AccountId, GroupId, InstanceId, Place, RoleName, UserName, VpcId};
+
+/// What a check or a fixture says when it goes wrong.
+pub type Outcome<T = ()> = Result<T, String>;
+
+/// What an emulator may be unable to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Ability {
+    /// An interface's groups are read back just as they were set.
+    GroupsOfInterface,
+    /// Groups that don't exist, or are of another VPC, are refused; so is an empty list.
+    GroupsChecked,
+    /// A group's name is taken whatever its case.
+    NamesWithoutCase,
+    /// A new group in a VPC with IPv6 also gets an egress rule to `::/0`.
+    Ipv6Egress,
+    /// Tagging something in EC2 that does not exist is refused.
+    TagTargetsChecked,
+    /// A snapshot is pending before it is completed.
+    PendingSnapshots,
+    /// A set of snapshots leaves out what it is told to.
+    LeavingOut,
+    /// A snapshot is seen by, and can be copied in, just the accounts that it is shared with.
+    SharedSnapshots,
+    /// A snapshot under the AWS managed key can't be shared.
+    DefaultKeyKept,
+    /// The AWS managed key is told from others by its ARN.
+    DefaultKeyByArn,
+    /// A copy under a key that is not there ends in error after the call has answered.
+    LateKeyErrors,
+    /// Service-linked roles can't be changed.
+    ServiceRolesKept,
+    /// Tags of buckets.
+    BucketTags,
+    /// GuardDuty findings can be put there and read.
+    Findings,
+    /// A session may do just what its permissions say.
+    Permissions,
+}
+
+/// Makes things for checks, with the implementation's own means.
+#[async_trait]
+pub trait Fixture: Send + Sync {
+    /// What this emulator can't do, each with the reason.
+    fn cannot(&self) -> &'static [(Ability, &'static str)];
+    /// A new VPC.
+    async fn vpc(&self, at: &Place, ip: Ip) -> Outcome<VpcId>;
+    /// A new group in `vpc` as EC2 makes it: no inbound rule, everything out.
+    async fn group(&self, at: &Place, vpc: &VpcId) -> Outcome<GroupId>;
+    /// A new running instance.
+    async fn instance(&self, at: &Place, wish: &InstanceWish) -> Outcome<InstanceId>;
+    /// Terminates it, and waits until it is.
+    async fn terminate(&self, at: &Place, id: &InstanceId) -> Outcome;
+    /// A new role under `path`.
+    async fn role(&self, at: &Place, path: &str) -> Outcome<RoleName>;
+    /// A new instance profile that holds `role`: its ARN.
+    async fn profile(&self, at: &Place, role: &RoleName) -> Outcome<String>;
+    /// A new user with this many active access keys (0-2).
+    async fn user(&self, at: &Place, keys: usize, console: Console) -> Outcome<UserName>;
+    /// A new bucket: its name.
+    async fn bucket(&self, at: &Place) -> Outcome<String>;
+    /// A new customer managed key that `usable_by` may use too: its ARN.
+    async fn key(&self, at: &Place, usable_by: &AccountId) -> Outcome<String>;
+    /// A finding with the id `id`, of any type, as GuardDuty would hold it.
+    async fn finding(&self, at: &Place, id: &str) -> Outcome;
+}
+
+/// The address families of a VPC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ip {
+    /// IPv4 only.
+    V4,
+    /// IPv4 and IPv6.
+    Dual,
+}
+
+/// Whether a user has a console password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Console {
+    /// It has.
+    Password,
+    /// It has none.
+    None,
+}
+
+/// An instance to make.
+#[derive(Debug, Clone, Default)]
+pub struct InstanceWish {
+    /// Its interfaces: VPC and groups, the primary one first.
+    pub interfaces: Vec<(VpcId, Vec<GroupId>)>,
+    /// Its volumes, the root volume first; at least one.
+    pub disks: Vec<Disk>,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// A volume to make.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Disk {
+    /// Not encrypted.
+    Plain,
+    /// Encrypted under `alias/aws/ebs`.
+    DefaultKey,
+    /// Encrypted under this customer managed key (ARN).
+    Key(String),
+}
+
+/// Where the suite works.
+pub struct Lab {
+    /// The account where things are made.
+    pub workload: Place,
+    /// The account that evidence goes to, in the same Region.
+    pub forensics: Place,
+    /// Makes things.
+    pub fixture: Arc<dyn Fixture>,
+    /// A text that no other run of the suite on the same server uses: part of names and tags.
+    pub token: String,
+}

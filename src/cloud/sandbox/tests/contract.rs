@@ -1,0 +1,322 @@
+//! The contract suite on the twin, and whether the suite would notice.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use serde_json::json;
+
+use crate::change::{KeyStatus, LoginProfile, Rule};
+use crate::clock::ManualClock;
+use crate::cloud::contract::{
+    Ability, Console, Disk, Fixture, InstanceWish, Ip, Lab, Outcome, names, report, suite,
+};
+use crate::cloud::faulty::{Fault, Faulty, Plan};
+use crate::cloud::sandbox::{
+    EBS_DEFAULT_ALIAS, Key, Machine, RoleState, Sandbox, Scenario, Settling, UserState, Vpc, World,
+};
+use crate::cloud::{Instance, Interface, SecurityGroup, Volume};
+use crate::id::{AccountId, GroupId, InstanceId, Place, RoleName, UserName, VolumeId, VpcId};
+
+struct OnSandbox {
+    sandbox: Sandbox,
+    cannot: &'static [(Ability, &'static str)],
+    count: AtomicU64,
+}
+
+impl OnSandbox {
+    fn n(&self) -> u64 {
+        self.count.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn id<T: std::str::FromStr>(&self, prefix: &str) -> T
+    where
+        T::Err: std::fmt::Debug,
+    {
+        format!("{prefix}{:017x}", self.n()).parse().unwrap()
+    }
+
+    fn edit<T>(&self, change: impl FnOnce(&mut World) -> T) -> Outcome<T> {
+        self.sandbox.edit(change).map_err(|error| error.to_string())
+    }
+}
+
+#[async_trait]
+impl Fixture for OnSandbox {
+    fn cannot(&self) -> &'static [(Ability, &'static str)] {
+        self.cannot
+    }
+
+    async fn vpc(&self, at: &Place, ip: Ip) -> Outcome<VpcId> {
+        let id: VpcId = self.id("vpc-");
+        self.edit(|world| {
+            let region = world.region_mut(at).unwrap();
+            region.vpcs.insert(
+                id.clone(),
+                Vpc {
+                    ipv6: ip == Ip::Dual,
+                },
+            );
+        })?;
+        Ok(id)
+    }
+
+    async fn group(&self, at: &Place, vpc: &VpcId) -> Outcome<GroupId> {
+        let id: GroupId = self.id("sg-");
+        let group = SecurityGroup {
+            id: id.clone(),
+            name: id.to_string(),
+            vpc: vpc.clone(),
+            ingress: Vec::new(),
+            egress: vec![Rule::everything_ipv4()],
+            tags: BTreeMap::new(),
+        };
+        self.edit(|world| {
+            world
+                .region_mut(at)
+                .unwrap()
+                .groups
+                .insert(id.clone(), group)
+        })?;
+        Ok(id)
+    }
+
+    async fn instance(&self, at: &Place, wish: &InstanceWish) -> Outcome<InstanceId> {
+        let id: InstanceId = self.id("i-");
+        let interfaces: Vec<Interface> = wish
+            .interfaces
+            .iter()
+            .map(|(vpc, groups)| Interface {
+                id: self.id("eni-"),
+                vpc: vpc.clone(),
+                groups: groups.clone(),
+                requester_managed: false,
+            })
+            .collect();
+        let devices: Vec<(String, VolumeId)> = (0..wish.disks.len())
+            .map(|n| (format!("/dev/sd{n}"), self.id("vol-")))
+            .collect();
+        self.edit(|world| {
+            let region = world.region_mut(at).unwrap();
+            for ((_, volume), disk) in devices.iter().zip(&wish.disks) {
+                let kms_key = match disk {
+                    Disk::Plain => None,
+                    Disk::DefaultKey => Some(region.key(EBS_DEFAULT_ALIAS).unwrap().arn.clone()),
+                    Disk::Key(arn) => Some(arn.clone()),
+                };
+                let encrypted = kms_key.is_some();
+                let built = Volume {
+                    id: volume.clone(),
+                    size: 8,
+                    encrypted,
+                    kms_key,
+                    tags: BTreeMap::new(),
+                };
+                region.volumes.insert(volume.clone(), built);
+            }
+            let instance = Instance {
+                id: id.clone(),
+                state: "running".to_owned(),
+                vpc: interfaces.first().map(|i| i.vpc.clone()),
+                interfaces,
+                root_device: devices.first().map(|(device, _)| device.clone()),
+                volumes: devices,
+                profile_arn: None,
+                tags: wish.tags.clone(),
+            };
+            region.instances.insert(
+                id.clone(),
+                Machine {
+                    instance,
+                    tracked_open: BTreeSet::new(),
+                },
+            );
+        })?;
+        Ok(id)
+    }
+
+    async fn terminate(&self, at: &Place, id: &InstanceId) -> Outcome {
+        self.edit(|world| world.terminate(at, id))
+    }
+
+    async fn role(&self, at: &Place, path: &str) -> Outcome<RoleName> {
+        let name: RoleName = format!("role-{}", self.n()).parse().unwrap();
+        let role = RoleState {
+            path: path.to_owned(),
+            unique_id: format!("AROA{:017}", self.n()),
+            trust: json!({}),
+            policies: BTreeMap::new(),
+            tags: BTreeMap::new(),
+        };
+        self.edit(|world| {
+            world
+                .account_mut(&at.account)
+                .unwrap()
+                .roles
+                .insert(name.clone(), role)
+        })?;
+        Ok(name)
+    }
+
+    async fn profile(&self, at: &Place, role: &RoleName) -> Outcome<String> {
+        let name = format!("profile-{}", self.n());
+        let arn = format!("arn:aws:iam::{}:instance-profile/{name}", at.account);
+        self.edit(|world| {
+            world
+                .account_mut(&at.account)
+                .unwrap()
+                .profiles
+                .insert(name, Some(role.clone()));
+        })?;
+        Ok(arn)
+    }
+
+    async fn user(&self, at: &Place, keys: usize, console: Console) -> Outcome<UserName> {
+        let name: UserName = format!("user-{}", self.n()).parse().unwrap();
+        let keys = (0..keys)
+            .map(|_| {
+                (
+                    format!("AKIA{:016}", 1 + self.n()).parse().unwrap(),
+                    Settling::settled(KeyStatus::Active),
+                )
+            })
+            .collect();
+        let created = "2026-01-01T00:00:00Z".to_owned();
+        let user = UserState {
+            path: "/".to_owned(),
+            unique_id: format!("AIDA{:017}", self.n()),
+            keys,
+            login_profile: (console == Console::Password).then_some(LoginProfile {
+                created,
+                reset_required: false,
+            }),
+            policies: BTreeMap::new(),
+            tags: BTreeMap::new(),
+        };
+        self.edit(|world| {
+            world
+                .account_mut(&at.account)
+                .unwrap()
+                .users
+                .insert(name.clone(), user)
+        })?;
+        Ok(name)
+    }
+
+    async fn bucket(&self, at: &Place) -> Outcome<String> {
+        let name = format!("bucket-{}", self.n());
+        self.edit(|world| {
+            world
+                .account_mut(&at.account)
+                .unwrap()
+                .buckets
+                .insert(name.clone(), BTreeMap::new());
+        })?;
+        Ok(name)
+    }
+
+    async fn key(&self, at: &Place, usable_by: &AccountId) -> Outcome<String> {
+        let id = format!("00000000-0000-4000-8000-1{:011x}", self.n());
+        let arn = format!("arn:aws:kms:{}:{}:key/{id}", at.region, at.account);
+        let usable_by = BTreeSet::from([usable_by.clone()]);
+        let key = Key {
+            arn: arn.clone(),
+            alias: None,
+            aws_managed: false,
+            usable_by,
+        };
+        self.edit(|world| world.region_mut(at).unwrap().keys.insert(id, key))?;
+        Ok(arn)
+    }
+
+    async fn finding(&self, at: &Place, id: &str) -> Outcome {
+        let json = json!({
+            "schemaVersion": "2.0", "id": id, "accountId": at.account, "region": at.region, "severity": 8,
+            "type": "CryptoCurrency:EC2/BitcoinTool.B!DNS",
+        });
+        self.edit(|world| {
+            world
+                .region_mut(at)
+                .unwrap()
+                .findings
+                .insert(id.parse().unwrap(), json);
+        })
+    }
+}
+
+fn lab(cannot: &'static [(Ability, &'static str)]) -> (Sandbox, Lab) {
+    let text = "
+        [[account]]
+        id = '111122223333'
+        [[account]]
+        id = '444455556666'
+    ";
+    let now = "2026-01-02T03:04:05Z".parse().unwrap();
+    let world = World::build(&Scenario::parse(text).unwrap(), now).unwrap();
+    let sandbox = Sandbox::new(world, Arc::new(ManualClock::at(now)));
+    let fixture = OnSandbox {
+        sandbox: sandbox.clone(),
+        cannot,
+        count: AtomicU64::new(0),
+    };
+    let lab = Lab {
+        workload: super::place(super::HOME),
+        forensics: super::place(super::FORENSICS),
+        fixture: Arc::new(fixture),
+        token: "t".to_owned(),
+    };
+    (sandbox, lab)
+}
+
+#[tokio::test]
+async fn the_sandbox_keeps_the_contract() {
+    let (sandbox, lab) = lab(&[]);
+    suite(&sandbox, &lab).await;
+}
+
+/// Checks that only look for what is not there: a cloud that never finds anything passes them.
+const OF_THE_UNKNOWN: [&str; 11] = [
+    "disk::knows_unknown_snapshots",
+    "disk::refuses_snapshots_of_an_unknown_instance",
+    "general::finds_no_unknown_finding",
+    "group::refuses_a_group_in_an_unknown_vpc",
+    "group::refuses_rules_of_an_unknown_group",
+    "identity::refuses_keys_that_are_not_there",
+    "identity::refuses_policies_of_an_unknown_role",
+    "network::refuses_an_unknown_interface",
+    "tagging::finds_no_tags_of_the_unknown",
+    "tagging::refuses_to_tag_the_unknown_in_ec2",
+    "tagging::refuses_to_tag_unknown_roles_and_users",
+];
+
+#[tokio::test]
+async fn every_check_notices_a_cloud_that_refuses_and_one_that_finds_nothing() {
+    for (fault, content) in [
+        (Fault::Denied, &[][..]),
+        (Fault::Transient, &[][..]),
+        (Fault::Gone, &OF_THE_UNKNOWN[..]),
+    ] {
+        let (sandbox, lab) = lab(&[]);
+        let plan = Plan::none().seeded(1, 1000, &[fault], u64::MAX);
+        let wrong = report(&Faulty::new(Arc::new(sandbox), plan), &lab).await;
+        let wrong: BTreeSet<_> = wrong
+            .iter()
+            .filter_map(|line| line.split(": ").next())
+            .collect();
+        let passed: BTreeSet<_> = names().filter(|name| !wrong.contains(name)).collect();
+        let content: BTreeSet<_> = content.iter().copied().collect();
+        assert_eq!(passed, content, "{}", fault.label());
+    }
+}
+
+#[tokio::test]
+async fn a_limit_that_is_none_is_noticed() {
+    let (sandbox, lab) = lab(&[(Ability::BucketTags, "said without a look")]);
+    let wrong = report(&sandbox, &lab).await;
+    assert_eq!(wrong.len(), 1, "{wrong:?}");
+    assert!(
+        wrong[0].starts_with("tagging::tags_buckets_and_keeps_other_tags: passes"),
+        "{wrong:?}"
+    );
+}

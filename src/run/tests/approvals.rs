@@ -1,0 +1,77 @@
+//! People: the plan of mode `approve`, a runbook's own question, the rules of deciding.
+
+use serde_json::json;
+
+use super::*;
+use crate::case::{RunState, Status};
+use crate::error::Code;
+
+#[tokio::test]
+async fn nothing_is_changed_before_the_plan_is_approved() {
+    let (lab, sandbox) = lab().await;
+    let request = by_hand("stolen-role-credentials", json!({"role": "batch-worker"}), Mode::Approve);
+    let started = lab.desk.start(request).await.unwrap();
+    lab.settle().await;
+    assert_eq!(run(&lab, &started.id).await.state, RunState::Parked);
+    assert_eq!(lab.env.store.case(&started.case).await.unwrap().unwrap().status, Status::Waiting);
+    assert_eq!(sandbox.snapshot_world().mutations.len(), 0);
+
+    let refused = decide(&lab, "ada", true).await.unwrap_err();
+    assert_eq!(refused.code, Code::CONFLICT, "who asked does not approve");
+    decide(&lab, "grace", true).await.unwrap();
+    lab.settle().await;
+    let done = run(&lab, &started.id).await;
+    assert_eq!((done.state, done.contained), (RunState::Succeeded, true), "{:?}", done.summary);
+    lab.finish().await;
+}
+
+#[tokio::test]
+async fn a_denied_plan_halts_the_run_and_changes_nothing() {
+    let (lab, sandbox) = lab().await;
+    let request = by_hand("stolen-role-credentials", json!({"role": "batch-worker"}), Mode::Approve);
+    let started = lab.desk.start(request).await.unwrap();
+    lab.settle().await;
+    decide(&lab, "grace", false).await.unwrap();
+    lab.settle().await;
+    let done = run(&lab, &started.id).await;
+    assert_eq!(done.state, RunState::Halted);
+    assert!(done.summary.unwrap().contains(Code::APPROVAL_DENIED.number));
+    assert_eq!(sandbox.snapshot_world().mutations.len(), 0);
+    lab.finish().await;
+}
+
+#[tokio::test]
+async fn a_question_that_nobody_answers_closes_safely() {
+    let (lab, sandbox) = lab().await;
+    let request = by_hand("stolen-role-credentials", json!({"role": "batch-worker"}), Mode::Approve);
+    let started = lab.desk.start(request).await.unwrap();
+    lab.settle().await;
+    lab.clock.advance(std::time::Duration::from_secs(13 * 3600));
+    lab.settle().await;
+    assert_eq!(run(&lab, &started.id).await.state, RunState::Halted);
+    assert_eq!(sandbox.snapshot_world().mutations.len(), 0);
+    let open = lab.env.store.approvals_pending().await.unwrap();
+    assert!(open.is_empty(), "nothing is left to answer: {open:?}");
+    lab.finish().await;
+}
+
+#[tokio::test]
+async fn a_runbook_asks_with_a_quorum_and_goes_on_where_it_was() {
+    let source = "//! Asks.\nconst RUNBOOK = #{ on: [\"Never:X/*\"], mode: \"contain\" };\n\
+        fn run(case, p) { contain::revoke_role_sessions(\"web-server\");\n\
+        approve(\"Go on?\", #{ quorum: 2, within: \"30m\" });\n\
+        contain::revoke_role_sessions(\"batch-worker\"); }";
+    let (lab, sandbox) = lab_with(LabSettings { library: library_with("asks", source), ..settings() }).await;
+    let started = lab.desk.start(by_hand("asks", json!({}), Mode::Contain)).await.unwrap();
+    lab.settle().await;
+    assert_eq!(sandbox.snapshot_world().mutations.len(), 1);
+    decide(&lab, "grace", true).await.unwrap();
+    lab.settle().await;
+    assert_eq!(sandbox.snapshot_world().mutations.len(), 1, "one of two is not enough");
+    assert!(decide(&lab, "grace", true).await.is_err(), "nobody decides twice");
+    decide(&lab, "linus", true).await.unwrap();
+    lab.settle().await;
+    assert_eq!(run(&lab, &started.id).await.state, RunState::Succeeded);
+    assert_eq!(sandbox.snapshot_world().mutations.len(), 2);
+    lab.finish().await;
+}

@@ -1,0 +1,59 @@
+//! The same run under faults at every call, and restarted at every write: the same end, no effect
+//! twice, every intent with an outcome, the chain intact.
+
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::case::RunState;
+use crate::cloud::faulty::{Fault, Faulty, Plan};
+
+/// Effects per operation and resource; what is created is counted by what it is created for.
+fn effects(sandbox: &Sandbox) -> BTreeMap<(String, String), usize> {
+    let mut counts = BTreeMap::new();
+    for mutation in sandbox.snapshot_world().mutations {
+        *counts.entry((mutation.operation, masked(&mutation.resource))).or_insert(0) += 1;
+    }
+    counts
+}
+
+/// Ids that AWS makes differ from world to world.
+fn masked(resource: &str) -> String {
+    let part = |part: &str| match part.split_once('-') {
+        Some(("sg" | "snap", _)) => "made".to_owned(),
+        _ => part.to_owned(),
+    };
+    resource.split('/').map(part).collect::<Vec<_>>().join("/")
+}
+
+async fn undisturbed() -> (BTreeMap<(String, String), usize>, u64) {
+    let clock = clock();
+    let sandbox = Sandbox::from_scenario(SCENARIO, Arc::new(clock.clone())).unwrap();
+    let faulty = Arc::new(Faulty::new(Arc::new(sandbox.clone()), Plan::none()));
+    let lab = Lab::new(faulty.clone(), clock, settings()).await;
+    let case = lab.deliver(mining()).await;
+    lab.settle().await;
+    assert!(only_run(&lab, &case).await.contained);
+    lab.finish().await;
+    (effects(&sandbox), faulty.calls())
+}
+
+#[tokio::test]
+async fn a_fault_at_any_call_changes_nothing_about_the_end() {
+    let (expected, calls) = undisturbed().await;
+    for fault in [Fault::Throttled, Fault::Transient, Fault::LostRequest, Fault::LostAnswer] {
+        for call in 1..=calls {
+            let clock = clock();
+            let sandbox = Sandbox::from_scenario(SCENARIO, Arc::new(clock.clone())).unwrap();
+            let faulty = Arc::new(Faulty::new(Arc::new(sandbox.clone()), Plan::none().at(call, fault)));
+            let lab = Lab::new(faulty, clock, settings()).await;
+            let case = lab.deliver(mining()).await;
+            lab.settle().await;
+            let done = only_run(&lab, &case).await;
+            assert_eq!(done.state, RunState::Succeeded, "{fault:?} at call {call}: {:?}", done.summary);
+            assert_eq!(effects(&sandbox), expected, "{fault:?} at call {call}");
+            let entries = lab.entries(&case).await;
+            assert_eq!(count(&entries, "change.intent"), count(&entries, "change.outcome"), "{fault:?} at {call}");
+            lab.finish().await;
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Runs in a whole deployment, with the sandbox as AWS.
+
+mod approvals;
+mod faults;
+mod guards;
+mod lifecycle;
+mod undo;
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::StartRun;
+use crate::clock::ManualClock;
+use crate::cloud::sandbox::Sandbox;
+use crate::finding::fixtures;
+use crate::id::{CaseId, RunId};
+use crate::lab::{Lab, LabSettings};
+use crate::routing::Mode;
+use crate::store::{Decide, RunRow};
+use crate::timeline::Entry;
+
+const SCENARIO: &str = r#"
+[[account]]
+id = "111122223333"
+region = "eu-west-1"
+[[account.key]]
+alias = "alias/tourniquet-transfer"
+[[account.instance]]
+id = "i-0a1b2c3d4e5f60718"
+profile = "web-server"
+interfaces = [{ id = "eni-0aaaaaaaaaaaaaaa1" }, { id = "eni-0aaaaaaaaaaaaaaa2" }]
+volumes = [{ size = 8 }, { size = 100, encrypted = true }]
+[[account.role]]
+name = "web-server"
+profiles = ["web-server"]
+sessions = ["ASIAZ7Q2EXAMPLE00001"]
+[[account.role]]
+name = "batch-worker"
+sessions = ["ASIAZ7Q2EXAMPLE00002"]
+[[account.user]]
+name = "deploy-bot"
+keys = ["AKIAZ7Q2EXAMPLE00001"]
+console = true
+
+[[account]]
+id = "999988887777"
+region = "eu-west-1"
+[[account.key]]
+alias = "alias/tourniquet-forensics"
+"#;
+
+fn clock() -> ManualClock {
+    ManualClock::self_advancing("2026-03-14T09:27:12Z".parse().unwrap())
+}
+
+fn settings() -> LabSettings {
+    LabSettings {
+        allowed: ["111122223333".parse().unwrap()].into(),
+        forensics: Some("999988887777".parse().unwrap()),
+        ..LabSettings::default()
+    }
+}
+
+async fn lab_with(settings: LabSettings) -> (Lab, Sandbox) {
+    let clock = clock();
+    let sandbox = Sandbox::from_scenario(SCENARIO, Arc::new(clock.clone())).unwrap();
+    (Lab::new(Arc::new(sandbox.clone()), clock, settings).await, sandbox)
+}
+
+async fn lab() -> (Lab, Sandbox) {
+    lab_with(settings()).await
+}
+
+fn mining() -> &'static str {
+    fixtures::ALL.iter().find(|(name, _)| *name == "crypto-mining-instance").map(|(_, text)| *text).unwrap()
+}
+
+async fn only_run(lab: &Lab, case: &CaseId) -> RunRow {
+    let runs = lab.env.store.runs_of(case).await.unwrap();
+    assert_eq!(runs.len(), 1, "{runs:?}");
+    runs.into_iter().next().unwrap()
+}
+
+async fn run(lab: &Lab, id: &RunId) -> RunRow {
+    lab.env.store.run(id).await.unwrap().unwrap()
+}
+
+fn by_hand(runbook: &str, params: Value, mode: Mode) -> StartRun {
+    let params: Map<String, Value> = params.as_object().cloned().unwrap();
+    StartRun {
+        case: None,
+        runbook: runbook.parse().unwrap(),
+        params,
+        mode,
+        account: Some("111122223333".parse().unwrap()),
+        region: Some("eu-west-1".parse().unwrap()),
+        by: "ada".to_owned(),
+        reason: None,
+    }
+}
+
+async fn decide(lab: &Lab, by: &str, grant: bool) -> Result<(), super::DeskError> {
+    let asked = lab.env.store.approvals_pending().await.unwrap().remove(0);
+    let (approval, hash) = (asked.id, asked.hash);
+    let at = "2026-03-14T09:27:12Z".parse().unwrap();
+    let decide = Decide { approval, by: by.to_owned(), grant, reason: "seen".to_owned(), hash, at };
+    lab.desk.decide(decide).await.map(drop)
+}
+
+fn count(entries: &[Entry], kind: &str) -> usize {
+    entries.iter().filter(|entry| entry.kind == kind).count()
+}
+
+/// A library with the shipped runbooks and this one.
+fn library_with(name: &str, source: &str) -> crate::runbook::Library {
+    let folder = tempfile::tempdir().unwrap();
+    let shipped = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("runbooks");
+    for file in std::fs::read_dir(shipped).unwrap().map(|entry| entry.unwrap().path()) {
+        std::fs::copy(&file, folder.path().join(file.file_name().unwrap())).unwrap();
+    }
+    std::fs::write(folder.path().join(format!("{name}.rhai")), source).unwrap();
+    crate::runbook::Library::load(folder.path()).unwrap_or_else(|error| panic!("{error}"))
+}

@@ -1,0 +1,76 @@
+//! Taking back: everything as it was, drift left alone, stolen credentials not revived unasked.
+
+use super::*;
+use crate::case::{RunState, Status};
+use crate::error::Code;
+
+async fn contained() -> (Lab, Sandbox, RunRow) {
+    let (lab, sandbox) = lab().await;
+    let case = lab.deliver(mining()).await;
+    lab.settle().await;
+    let run = only_run(&lab, &case).await;
+    assert!(run.contained, "{:?}", run.summary);
+    (lab, sandbox, run)
+}
+
+fn groups(sandbox: &Sandbox) -> Vec<Vec<String>> {
+    let world = sandbox.snapshot_world();
+    let account = &world.accounts[&"111122223333".parse().unwrap()];
+    let region = account.regions.values().next().unwrap();
+    let machine = region.instances.values().next().unwrap();
+    machine.instance.interfaces.iter().map(|nic| nic.groups.iter().map(ToString::to_string).collect()).collect()
+}
+
+#[tokio::test]
+async fn an_undo_gives_back_the_groups_and_keeps_evidence_and_the_revocation() {
+    let before = groups(&lab().await.1);
+    let (lab, sandbox, done) = contained().await;
+    assert_ne!(groups(&sandbox), before);
+    let undo = lab.desk.undo(&done.id, "ada".to_owned(), false).await.unwrap();
+    lab.settle().await;
+    let undone = run(&lab, &undo.id).await;
+    assert_eq!(undone.state, RunState::Succeeded, "{:?}", undone.summary);
+    assert_eq!(groups(&sandbox), before);
+    assert_eq!(lab.env.store.case(&done.case).await.unwrap().unwrap().status, Status::Released);
+    let account = "111122223333".parse().unwrap();
+    let stolen = "ASIAZ7Q2EXAMPLE00001".parse().unwrap();
+    assert!(!sandbox.attacker().can_call(&account, &stolen).allowed, "stolen sessions stay denied");
+    let again = lab.desk.undo(&done.id, "ada".to_owned(), false).await.unwrap_err();
+    assert_eq!(again.code, Code::CONFLICT);
+    lab.finish().await;
+}
+
+#[tokio::test]
+async fn with_revive_the_revocation_is_taken_back_too() {
+    let (lab, sandbox, done) = contained().await;
+    let undo = lab.desk.undo(&done.id, "ada".to_owned(), true).await.unwrap();
+    lab.settle().await;
+    assert_eq!(run(&lab, &undo.id).await.state, RunState::Succeeded);
+    let account = "111122223333".parse().unwrap();
+    assert!(sandbox.attacker().can_call(&account, &"ASIAZ7Q2EXAMPLE00001".parse().unwrap()).allowed);
+    lab.finish().await;
+}
+
+#[tokio::test]
+async fn what_somebody_else_changed_is_reported_and_left_alone() {
+    let (lab, sandbox, done) = contained().await;
+    sandbox
+        .edit(|world| {
+            let account = world.accounts.get_mut(&"111122223333".parse().unwrap()).unwrap();
+            let region = account.regions.values_mut().next().unwrap();
+            let foreign = region.groups.keys().next().unwrap().clone();
+            let machine = region.instances.values_mut().next().unwrap();
+            machine.instance.interfaces[0].groups.push(foreign);
+        })
+        .unwrap();
+    let drifted = groups(&sandbox);
+    let undo = lab.desk.undo(&done.id, "ada".to_owned(), false).await.unwrap();
+    lab.settle().await;
+    let undone = run(&lab, &undo.id).await;
+    assert_eq!(undone.state, RunState::Failed);
+    assert!(undone.summary.unwrap().contains(Code::UNDO_DRIFT.number));
+    let now = groups(&sandbox);
+    assert_eq!(now[0], drifted[0], "the drifted interface is left alone");
+    assert_ne!(now[1], drifted[1], "the other one is given back");
+    lab.finish().await;
+}

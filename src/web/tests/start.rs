@@ -1,0 +1,50 @@
+//! Starting where it is not possible, and stopping in order.
+
+use super::harness::{Harness, config, setup, start};
+use crate::clock::ManualClock;
+use crate::config::Config;
+use crate::web::Service;
+
+async fn refused(config: Config) -> (String, String) {
+    match Service::start(setup(config, &ManualClock::at(start()))).await {
+        Ok(_) => panic!("it started"),
+        Err(error) => (error.code().number.to_owned(), error.to_string()),
+    }
+}
+
+#[tokio::test]
+async fn what_prevents_a_start_has_a_number() {
+    let folder = tempfile::tempdir().unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let file = folder.path().join("file");
+    std::fs::write(&file, "no database").unwrap();
+    let broken = folder.path().join("broken");
+    std::fs::create_dir(&broken).unwrap();
+    std::fs::write(broken.join("broken.rhai"), "fn run(case, p) { let x = ; }").unwrap();
+    let with = |change: &dyn Fn(&mut Config)| {
+        let mut config = config(folder.path());
+        change(&mut config);
+        config
+    };
+    for (config, code, word) in [
+        (with(&|config| config.listen = taken.local_addr().unwrap()), "E0002", "another program listens there"),
+        (with(&|config| config.listen = ([192, 0, 2, 1], 0).into()), "E0002", "192.0.2.1"),
+        (with(&|config| config.database = format!("sqlite://{}/x.db", file.display())), "E0003", "x.db"),
+        (with(&|config| config.database = format!("sqlite://{}", file.display())), "E0003", "file"),
+        (with(&|config| config.runbooks = Some(broken.clone())), "E0004", "broken.rhai"),
+        (with(&|config| config.fallback = "nothing".to_owned()), "E0001", "nothing"),
+    ] {
+        let (seen, words) = refused(config).await;
+        assert_eq!(seen, code, "{words}");
+        assert!(words.contains(word), "{words}");
+    }
+}
+
+#[tokio::test]
+async fn a_stopped_service_answers_no_more_and_its_address_is_free() {
+    let harness = Harness::new().await;
+    let address = harness.service.address();
+    assert_eq!(harness.get("/v1/cases").await.status, 200);
+    harness.service.stop().await;
+    assert!(tokio::net::TcpListener::bind(address).await.is_ok());
+}
