@@ -90,6 +90,14 @@ pub struct AccountConfig {
     pub mode: String,
 }
 
+impl AccountConfig {
+    /// An account in which runs may contain at once, reached without a role.
+    #[must_use]
+    pub fn contain() -> Self {
+        Self { role_arn: None, external_id: None, mode: default_mode() }
+    }
+}
+
 /// The forensics account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -109,6 +117,20 @@ pub struct ForensicsConfig {
     /// `alias/tourniquet-transfer`.
     #[serde(default = "default_transfer_key")]
     pub transfer_kms_key: String,
+}
+
+impl ForensicsConfig {
+    /// This account with the usual key names, reached without a role.
+    #[must_use]
+    pub fn in_account(account: AccountId) -> Self {
+        Self {
+            account,
+            role_arn: None,
+            external_id: None,
+            kms_key: default_forensics_key(),
+            transfer_kms_key: default_transfer_key(),
+        }
+    }
 }
 
 /// Limits that the executor enforces.
@@ -160,9 +182,7 @@ impl Default for Config {
             database: "sqlite://tourniquet.db".to_owned(),
             runbooks: None,
             fallback: "observe".to_owned(),
-            cloud: CloudConfig::Aws {
-                region: default_region(),
-            },
+            cloud: CloudConfig::default(),
             accounts: BTreeMap::new(),
             forensics: None,
             guards: GuardConfig::default(),
@@ -170,6 +190,17 @@ impl Default for Config {
             intake: IntakeConfig::default(),
             log: LogConfig::default(),
             origin: Origin::default(),
+        }
+    }
+}
+
+impl Default for CloudConfig {
+    /// AWS; an empty sandbox in a build that can't reach AWS, so that `serve` starts all the same.
+    fn default() -> Self {
+        if cfg!(feature = "aws") {
+            Self::Aws { region: default_region() }
+        } else {
+            Self::Sandbox { scenario: None, world: None }
         }
     }
 }

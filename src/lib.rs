@@ -30,6 +30,8 @@ mod id;
 mod intake;
 #[cfg(test)]
 mod lab;
+#[doc(hidden)]
+pub mod measured;
 mod notify;
 #[cfg(test)]
 mod playtest;

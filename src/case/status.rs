@@ -53,15 +53,14 @@ impl Status {
     ];
 
     /// The status of a case with these runs. The worst news wins: a run that contained never hides
-    /// one that failed.
+    /// one that failed. A run that only observes and fails leaves nothing open: it set out to do
+    /// nothing, and its timeline says why.
     #[must_use]
     pub fn of(closed: bool, runs: &[RunFacts]) -> Self {
         let any = |test: fn(&RunFacts) -> bool| runs.iter().any(test);
         if closed {
             Self::Closed
-        } else if any(|run| {
-            matches!(run.state, RunState::Failed | RunState::Halted) && !run.released
-        }) {
+        } else if any(|run| run.acts && matches!(run.state, RunState::Failed | RunState::Halted) && !run.released) {
             Self::Attention
         } else if any(|run| run.asks && !run.state.is_over()) {
             Self::Waiting

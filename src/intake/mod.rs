@@ -18,9 +18,6 @@ use crate::run::Desk;
 use crate::runbook::Library;
 use crate::store::Store;
 
-/// Findings of one body that are taken. GetFindings returns at most 50; an S3 export line is one.
-pub const FINDINGS_MAX: usize = 1_000;
-
 /// What the door needs.
 pub struct Intake {
     store: Store,
@@ -63,7 +60,7 @@ pub async fn accept(intake: &Intake, raw: Vec<u8>, source: &str) -> Result<Answe
         Recognised::Findings(findings) => findings,
     };
     let mut answer = Answer::default();
-    for finding in findings.into_iter().take(FINDINGS_MAX) {
+    for finding in findings {
         match finding {
             Ok(finding) => answer.findings.push(admit::admit(intake, finding, &raw, source).await?),
             Err(rejection) => answer.rejected.push(quarantine(intake, &raw, &rejection, source).await?),

@@ -13,11 +13,10 @@ use super::journal::Writer;
 use super::lease::Lease;
 use super::script::Script;
 use super::start::{self, StartError};
-use crate::action::ParamKind;
 use crate::error::Code;
 use crate::id::{AccountId, CaseId, Digest, Region, RunId, RunbookName};
 use crate::routing::Mode;
-use crate::runbook::{Facts, HOST_API, Header};
+use crate::runbook::{Facts, HOST_API};
 use crate::store::{
     ApprovalRow, CaseRow, Commit, Decide, Effect, Fence, NewCase, NewRun, RunKind, RunRow, StoreError,
 };
@@ -228,7 +227,7 @@ impl Desk {
                 format!("account {account} is not on the allow list; only mode observe is possible there"),
             ));
         }
-        let resource = resource(&runbook.header, &params);
+        let resource = runbook.header.target(&params);
         let target = (request.mode != Mode::Observe).then(|| target(&account, resource.as_deref()));
         let new = NewRun {
             id: self.env.ids.run(self.env.clock.as_ref()),
@@ -380,20 +379,6 @@ fn bounded(text: &str) -> Result<String, DeskError> {
 /// but itself.
 fn target(account: &AccountId, resource: Option<&str>) -> String {
     format!("{account}/{}", resource.unwrap_or("account/whole"))
-}
-
-/// The resource that a runbook's parameters name, as `type/id`: the first that names one.
-fn resource(header: &Header, params: &Map<String, Value>) -> Option<String> {
-    header.params.iter().find_map(|param| {
-        let kind = match param.kind {
-            ParamKind::InstanceId => "instance",
-            ParamKind::RoleName => "role",
-            ParamKind::UserName => "user",
-            ParamKind::AccessKeyId => "access-key",
-            _ => return None,
-        };
-        Some(format!("{kind}/{}", params.get(&param.name)?.as_str()?))
-    })
 }
 
 /// The row that `new` would become, for a plan that is never stored.

@@ -441,10 +441,17 @@ pub fn look_failed(step: &StepLog, error: &LookError) -> StepEnd {
     }
 }
 
-/// The end of a step in mode `observe`: what it would do, in words.
-pub fn plan_of(step: &StepLog, verdict: &Verdict) -> StepEnd {
+/// The end of a step in mode `observe`: what it would do, in words. What can only be told once
+/// something new exists is told by what the action is for.
+pub fn plan_of(action: &dyn Action, step: &StepLog, verdict: &Verdict) -> StepEnd {
     let planned: Vec<String> = match verdict {
-        Verdict::Change(stages) => stages.iter().flatten().map(Change::words).collect(),
+        Verdict::Change(stages) => {
+            let mut words: Vec<String> = stages.iter().flatten().map(Change::words).collect();
+            if stages.iter().flatten().any(Change::creates) {
+                words.push(format!("{}, then on: {}", step.name, action.summary()));
+            }
+            words
+        }
         Verdict::Refuse(reason) => vec![format!("{}: would be refused: {reason}", step.name)],
         Verdict::Wait(_, reason) => vec![format!("{}: would wait: {reason}", step.name)],
         Verdict::Done(_) => vec![],

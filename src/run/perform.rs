@@ -59,7 +59,7 @@ fn ended(end: StepEnd) -> StepRun {
 
 async fn plan_action(executor: &Executor<'_>, action: &dyn action::Action, step: &StepLog) -> StepEnd {
     match executor.planned(action, step).await {
-        Ok(verdict) => plan_of(step, &verdict),
+        Ok(verdict) => plan_of(action, step, &verdict),
         Err(error) => look_failed(step, &error),
     }
 }

@@ -85,7 +85,7 @@ impl Store {
     /// Stores a token.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] when the secret is already in use, or the name is the service's own.
+    /// [`StoreError::Conflict`] when the secret or the name is in use, or the name is the service's own.
     pub async fn create_token(&self, token: NewToken) -> Result<(), StoreError> {
         if token.name == SERVICE {
             // Entries would say that Tourniquet itself did what this person does.
@@ -95,6 +95,16 @@ impl Store {
         }
         self.write(move |connection| {
             Box::pin(async move {
+                // Approvals tell people apart by the names of their tokens.
+                let taken = sqlx::query("SELECT 1 FROM tokens WHERE name = $1 AND revoked_at IS NULL")
+                    .bind(token.name.as_str())
+                    .fetch_optional(&mut *connection)
+                    .await?;
+                if taken.is_some() {
+                    return Err(StoreError::conflict(
+                        "a token of this name exists; revoke it first, or choose another name",
+                    ));
+                }
                 sqlx::query(
                     "INSERT INTO tokens (id, name, role, hash, created_at, expires_at)
                      VALUES ($1, $2, $3, $4, $5, $6)",

@@ -2,8 +2,8 @@
 //!
 //! Nothing of the library is used here, so that what is proved is what users run.
 
+#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests of other processes, in real time")]
+
 mod bad_input;
 mod crash;
-#[cfg(feature = "aws")]
-mod end_to_end;
 mod support;

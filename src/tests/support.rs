@@ -164,7 +164,6 @@ impl Drop for Server {
 }
 
 /// A moment for another process: real processes know no injected clock.
-#[expect(clippy::disallowed_methods, reason = "another process is waited for")]
 pub fn pause() {
     std::thread::sleep(Duration::from_millis(20));
 }

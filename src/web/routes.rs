@@ -76,7 +76,6 @@ routes! {
 }
 
 /// The router of the table.
-#[must_use]
 pub fn router(app: App) -> Router {
     let mut router = Router::new();
     for route in ROUTES {

@@ -62,6 +62,22 @@ impl Header {
             .collect()
     }
 
+    /// The resource that parameters name, as `type/id`: the first that names one. Runs that act
+    /// exclude each other by it.
+    #[must_use]
+    pub fn target(&self, params: &Map<String, Value>) -> Option<String> {
+        self.params.iter().find_map(|param| {
+            let kind = match param.kind {
+                ParamKind::InstanceId => "instance",
+                ParamKind::RoleName => "role",
+                ParamKind::UserName => "user",
+                ParamKind::AccessKeyId => "access-key",
+                _ => return None,
+            };
+            Some(format!("{kind}/{}", params.get(&param.name)?.as_str()?))
+        })
+    }
+
     /// Checks parameters: nothing missing, nothing unknown, everything in form.
     ///
     /// # Errors

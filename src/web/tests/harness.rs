@@ -46,6 +46,9 @@ impl Answer {
     }
 }
 
+/// The account that the findings are about.
+const SCENARIO: &str = "[[account]]\nid = \"111122223333\"\nregion = \"eu-west-1\"\n";
+
 /// When every test starts.
 pub fn start() -> Timestamp {
     "2026-01-03T10:00:00Z".parse().unwrap()
@@ -62,7 +65,7 @@ pub fn config(folder: &std::path::Path) -> Config {
 
 /// What a service with this configuration is made of.
 pub fn setup(config: Config, clock: &ManualClock) -> Setup {
-    let sandbox = Sandbox::from_scenario("", Arc::new(clock.clone())).unwrap();
+    let sandbox = Sandbox::from_scenario(SCENARIO, Arc::new(clock.clone())).unwrap();
     Setup {
         config,
         cloud: Arc::new(sandbox),
@@ -87,7 +90,13 @@ impl Harness {
         change(&mut config);
         let service = Service::start(setup(config, &clock)).await.unwrap();
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        let mut harness = Self { service, clock, secrets: BTreeMap::new(), folder, http };
+        let mut harness = Self {
+            service,
+            clock,
+            secrets: BTreeMap::new(),
+            folder,
+            http,
+        };
         for (n, role) in Role::ALL.into_iter().enumerate() {
             let secret = harness.token(&format!("tok-role-{n}"), role, None).await;
             harness.secrets.insert(role.label(), secret);
@@ -141,7 +150,9 @@ impl Harness {
         for _ in 0..5_000 {
             let shown = self.get(&format!("/v1/cases/{case}")).await.body;
             let runs = shown["runs"].as_array().unwrap();
-            if runs.iter().all(|run| ["succeeded", "failed", "halted"].contains(&run["state"].as_str().unwrap())) {
+            if runs.iter().all(|run| {
+                ["succeeded", "failed", "halted"].contains(&run["state"].as_str().unwrap())
+            }) {
                 return shown;
             }
         }
@@ -154,7 +165,11 @@ pub async fn answer(request: RequestBuilder) -> Answer {
     let response = request.send().await.unwrap();
     let (status, headers) = (response.status(), response.headers().clone());
     let bytes = response.bytes().await.unwrap();
-    Answer { status, headers, body: serde_json::from_slice(&bytes).unwrap_or(Value::Null) }
+    Answer {
+        status,
+        headers,
+        body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
+    }
 }
 
 /// A finding on an instance, as EventBridge delivers it.

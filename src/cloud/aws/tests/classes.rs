@@ -239,7 +239,7 @@ async fn a_page_of_a_proxy_is_no_answer_of_aws() {
 #[tokio::test]
 async fn a_quota_of_iam_carries_its_code_and_request_id() {
     let [read, changed] = answering(concat!(
-        "HTTP/1.1 409 Conflict\r\nConnection: close\r\nContent-Type: text/xml\r\nContent-Length: 191\r\n\r\n",
+        "HTTP/1.1 409 Conflict\r\nConnection: close\r\nx-amzn-RequestId: r-1\r\nContent-Type: text/xml\r\nContent-Length: 191\r\n\r\n",
         "<ErrorResponse xmlns=\"https://iam.amazonaws.com/doc/2010-05-08/\"><Error><Type>Sender</Type>",
         "<Code>LimitExceeded</Code><Message>m</Message></Error><RequestId>r-1</RequestId></ErrorResponse>    ",
     ))
