@@ -3,10 +3,12 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::outcome::{Failure, Outcome};
-use super::{Common, cloud, config, paint};
+use super::error::CliError;
+use super::screen::Screen;
+use super::{Common, cloud, config};
 use crate::clock::{Clock, SystemClock};
 use crate::id::Ids;
 use crate::telemetry;
@@ -17,15 +19,18 @@ use crate::web::{Service, Setup};
 const SCRIPT_THREADS: usize = 2;
 
 /// Arguments of `serve`.
-#[derive(clap::Args)]
-pub struct Args {
+#[derive(Debug, Clone, Args)]
+pub struct ServeArgs {
     /// Where to listen, over configuration and environment.
     #[arg(long)]
     listen: Option<SocketAddr>,
 }
 
 /// Serves until SIGTERM or SIGINT; a second signal ends the process at once.
-pub async fn serve(common: &Common, args: Args) -> Result<Outcome, Failure> {
+///
+/// # Errors
+/// When the configuration is not valid or something can't be started.
+pub async fn serve(common: &Common, screen: &mut Screen, args: ServeArgs) -> Result<u8, CliError> {
     let mut config = config::load(common)?;
     if let Some(listen) = args.listen {
         config.listen = listen;
@@ -43,9 +48,9 @@ pub async fn serve(common: &Common, args: Args) -> Result<Outcome, Failure> {
     };
     let service = Service::start(setup).await?;
     for line in &banner {
-        paint::error_line(line);
+        screen.warn(line);
     }
-    paint::error_line(&format!(
+    screen.warn(&format!(
         "tourniquet {} serves http://{}",
         env!("CARGO_PKG_VERSION"),
         service.address()
@@ -61,12 +66,12 @@ pub async fn serve(common: &Common, args: Args) -> Result<Outcome, Failure> {
             tracing::warn!("stopped at once; what was under way is taken up at the next start");
         }
     }
-    Ok(Outcome::Done)
+    Ok(0)
 }
 
 /// Ends at the next SIGTERM or SIGINT.
-async fn stop_signal() -> Result<(), Failure> {
-    let listen = |kind| signal(kind).map_err(|error| Failure::system(&error));
+async fn stop_signal() -> Result<(), CliError> {
+    let listen = |kind| signal(kind).map_err(|error| CliError::system(&error));
     let (mut terminate, mut interrupt) = (
         listen(SignalKind::terminate())?,
         listen(SignalKind::interrupt())?,
