@@ -162,7 +162,23 @@ pub fn time(at: &Timestamp) -> String {
 
 /// Prints a line to standard output. A closed pipe (`| head`) is no error.
 pub fn line(text: &str) {
-    drop(writeln!(std::io::stdout().lock(), "{text}"));
+    drop(writeln!(std::io::stdout().lock(), "{}", escaped(text)));
+}
+
+/// `text` with what a terminal obeys and JSON leaves as it is (C1 controls, marks that hide) in the
+/// form of JSON's escapes. Words for people are [`clean`] before, so this is for JSON, and there it
+/// changes no value.
+fn escaped(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for c in text.chars() {
+        if matches!(c, '\u{7f}'..='\u{9f}') || is_hidden(c) {
+            let units = c.encode_utf16(&mut [0; 2]).to_vec();
+            line.extend(units.iter().map(|unit| format!("\\u{unit:04x}")));
+        } else {
+            line.push(c);
+        }
+    }
+    line
 }
 
 /// Prints a line to standard error.
@@ -179,6 +195,21 @@ pub fn watched() -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn json_keeps_its_value_without_what_a_terminal_obeys() {
+        let value =
+            serde_json::json!({"a": "\u{9b}31m \u{7f} \u{202e} \u{e0041} \u{1b}[2J ünïcode 🚒"});
+        let line = escaped(&value.to_string());
+        assert!(
+            !line.contains(|c: char| c.is_control() || is_hidden(c)),
+            "{line:?}"
+        );
+        assert_eq!(
+            serde_json::from_str::<serde_json::Value>(&line).unwrap(),
+            value
+        );
+    }
 
     #[test]
     fn hostile_text_commands_no_terminal() {
