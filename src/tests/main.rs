@@ -6,4 +6,8 @@
 
 mod bad_input;
 mod crash;
+#[cfg(feature = "aws")]
+mod end_to_end;
+#[cfg(feature = "aws")]
+mod moto;
 mod support;
