@@ -34,6 +34,8 @@ pub async fn serve(common: &Common, args: Args) -> Result<Outcome, Failure> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let cloud = cloud::of(&config, Arc::clone(&clock)).await?;
     let banner = config.describe();
+    // Whoever collects a JSON log gets nothing else on its stream; a person gets plain lines.
+    let json_only = config.log.format == "json" && !paint::watched();
     let setup = Setup {
         config,
         cloud,
@@ -43,14 +45,13 @@ pub async fn serve(common: &Common, args: Args) -> Result<Outcome, Failure> {
     };
     let service = Service::start(setup).await?;
     for line in &banner {
-        paint::error_line(line);
+        announce(json_only, line);
     }
-    paint::error_line(&format!(
-        "tourniquet {} serves http://{}",
-        env!("CARGO_PKG_VERSION"),
-        service.address()
-    ));
-    tracing::info!(address = %service.address(), "serving");
+    let version = env!("CARGO_PKG_VERSION");
+    announce(
+        json_only,
+        &format!("tourniquet {version} serves http://{}", service.address()),
+    );
 
     stop_signal().await?;
     tracing::info!("stopping: no new requests, runs under way are given back");
@@ -62,6 +63,15 @@ pub async fn serve(common: &Common, args: Args) -> Result<Outcome, Failure> {
         }
     }
     Ok(Outcome::Done)
+}
+
+/// Says what is used: a line for a person, or an event of the log.
+fn announce(json_only: bool, line: &str) {
+    if json_only {
+        tracing::info!("{line}");
+    } else {
+        paint::error_line(line);
+    }
 }
 
 /// Ends at the next SIGTERM or SIGINT.

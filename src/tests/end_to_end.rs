@@ -75,7 +75,7 @@ fn an_undo_gives_every_interface_its_groups_back() {
     assert_eq!(service.over(&case)["status"], "contained", "{}", service.server.log());
     isolated(&account, &instance);
 
-    let (success, undo) = service.deployment.client(&service.server, &["undo", &run]);
+    let (success, undo) = service.client(&["undo", &run]);
     assert!(success, "{undo}");
     let told = service.over(&case);
     assert_eq!(told["status"], "released", "{told}\n{}", service.server.log());
@@ -115,7 +115,7 @@ fn a_wrong_external_id_is_told_and_changes_nothing() {
     // A run that a person starts gets past the confirmation, and no further.
     let instance_id = format!("instance={}", instance.id);
     let by_hand = ["run", "compromised-instance", "--mode", "contain", "--case", &case, "--param", &instance_id];
-    let (success, run) = service.deployment.client(&service.server, &by_hand);
+    let (success, run) = service.client(&by_hand);
     assert!(success, "{run}");
     let told = service.over(&case);
     let same = |shown: &&Value| shown["id"] == run["id"];

@@ -10,4 +10,5 @@ mod crash;
 mod end_to_end;
 #[cfg(feature = "aws")]
 mod moto;
+mod scene;
 mod support;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::account::{Account, Instance, REGION};
 use crate::moto::Moto;
-use crate::support::{Deployment, Server};
+use crate::support::{Deployment, Server, text};
 
 const CRYPTO_MINING: &str = include_str!("../../finding/fixtures/crypto-mining-instance.json");
 const LEAKED_KEY: &str = include_str!("../../finding/fixtures/leaked-user-key.json");
@@ -40,21 +40,20 @@ impl Service {
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .to_vec();
-        let made = deployment.run(&["token", "create", "--name", "eventbridge", "--role", "intake", "--json"]);
-        let made: Value = serde_json::from_slice(&made.stdout).unwrap();
-        let intake = made["token"].as_str().unwrap().to_owned();
+        let intake = deployment.make_token("intake");
         let server = deployment.serve("");
         Self { deployment, server, intake }
     }
 
     /// Posts a document as EventBridge does; returns the case and the run that it led to.
     pub fn post(&self, document: &Value) -> (String, String) {
-        let (status, answer) = self.server.post("/v1/findings", &self.intake, document.to_string().as_bytes()).unwrap();
-        assert_eq!(status, 202, "{answer}");
+        let reply = self.server.post("/v1/findings", &self.intake, document.to_string().as_bytes()).unwrap();
+        assert_eq!(reply.status, 202, "{reply:?}");
+        let answer = reply.body;
         let finding = &answer["findings"][0];
         assert_eq!(finding["disposition"], "new", "{answer}");
-        let text = |value: &Value| value.as_str().unwrap().to_owned();
-        (text(&answer["case"]), text(&finding["run"]))
+        let id = |value: &Value| value.as_str().unwrap().to_owned();
+        (id(&answer["case"]), id(&finding["run"]))
     }
 
     /// Waits until no run of the case is under way.
@@ -64,15 +63,19 @@ impl Service {
 
     /// The entries of a case's timeline.
     pub fn timeline(&self, case: &str) -> Vec<Value> {
-        let path = format!("/v1/cases/{case}/timeline?limit=500");
-        let (status, page) = self.server.get(&path, &self.deployment.token).unwrap();
-        assert_eq!((status, &page["next"]), (200, &Value::Null));
-        page["entries"].as_array().unwrap().iter().map(|line| line["entry"].clone()).collect()
+        self.server.timeline(&self.deployment.token, case)
+    }
+
+    /// Runs a client command: whether it succeeded, and its `--json`.
+    pub fn client(&self, arguments: &[&str]) -> (bool, Value) {
+        let output = self.deployment.client(&self.server, &[arguments, &["--json"]].concat());
+        let told = serde_json::from_slice(&output.stdout);
+        (output.status.success(), told.unwrap_or_else(|_| panic!("{arguments:?}: {}", text(&output.stderr))))
     }
 
     /// Whether the service's own client says that the chain verifies.
     pub fn verifies(&self, case: &str) -> bool {
-        let (success, told) = self.deployment.client(&self.server, &["case", "verify", case]);
+        let (success, told) = self.client(&["case", "verify", case]);
         success && told["valid"] == true
     }
 }
