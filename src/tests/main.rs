@@ -11,6 +11,10 @@
 mod bad_input;
 mod cannot_start;
 mod crash;
+#[cfg(feature = "aws")]
+mod end_to_end;
+#[cfg(feature = "aws")]
+mod moto;
 mod scene;
 mod strain;
 mod support;

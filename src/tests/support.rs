@@ -24,6 +24,8 @@ const PAUSE: Duration = Duration::from_millis(15);
 /// A deployment in a folder of its own.
 pub struct Deployment {
     pub folder: tempfile::TempDir,
+    /// Variables for every process of it.
+    pub environment: Vec<(String, String)>,
     pub token: String,
 }
 
@@ -61,10 +63,7 @@ impl Deployment {
     pub fn new(config: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("tourniquet.toml"), config).unwrap();
-        let mut deployment = Self {
-            folder,
-            token: String::new(),
-        };
+        let mut deployment = Self { folder, environment: vec![], token: String::new() };
         deployment.token = deployment.make_token("admin");
         deployment
     }
@@ -76,10 +75,7 @@ impl Deployment {
             let entry = entry.unwrap();
             std::fs::copy(entry.path(), folder.path().join(entry.file_name())).unwrap();
         }
-        Self {
-            folder,
-            token: self.token.clone(),
-        }
+        Self { folder, environment: self.environment.clone(), token: self.token.clone() }
     }
 
     pub fn path(&self) -> &Path {
@@ -106,7 +102,8 @@ impl Deployment {
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("HOME", self.path())
-            .env("TOURNIQUET_TOKEN", &self.token);
+            .env("TOURNIQUET_TOKEN", &self.token)
+            .envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
     }
 
