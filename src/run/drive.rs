@@ -326,7 +326,8 @@ impl<'a> Drive<'a> {
             Some((step, raised)) => {
                 format!("{}: {}: {} (step {}{place})", raised.code, step.name, raised.message, step.key)
             }
-            None => format!("{}: {}{place}", error.code.number, error.message),
+            None if place.is_empty() => format!("{}: {}", error.code.number, error.message),
+            None => format!("{}: {} ({})", error.code.number, error.message, place.trim_start_matches(" at ")),
         }
     }
 

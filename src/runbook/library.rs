@@ -20,7 +20,7 @@ use crate::id::{Digest, RunbookName};
 use crate::routing::{Rule, TypePattern};
 
 /// The runbooks that come with Tourniquet.
-const SHIPPED: [(&str, &str); 5] = [
+const SHIPPED: [(&str, &str); 6] = [
     (
         "attack-sequence",
         include_str!("../../runbooks/attack-sequence.rhai"),
@@ -37,6 +37,10 @@ const SHIPPED: [(&str, &str); 5] = [
     (
         "stolen-role-credentials",
         include_str!("../../runbooks/stolen-role-credentials.rhai"),
+    ),
+    (
+        "suspected-instance",
+        include_str!("../../runbooks/suspected-instance.rhai"),
     ),
 ];
 
