@@ -49,6 +49,7 @@ fn files(deployment: &Deployment) -> Vec<String> {
 /// A folder with a configuration and no database yet.
 fn bare(config: &str) -> Deployment {
     let deployment = Deployment {
+        environment: vec![],
         folder: tempfile::tempdir().unwrap(),
         token: String::new(),
     };
