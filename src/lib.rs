@@ -14,8 +14,6 @@
 //! | 2 | `finding`, `routing`, `case`, `timeline` | the pure core | async, IO, sqlx, axum, rhai, aws |
 //! | 1 | `id`, `clock`, `config`, `error`, `fault`, `telemetry` | the ground | anything above |
 
-#![allow(dead_code, unused_imports, reason = "removed when every module has landed")]
-
 mod action;
 mod case;
 mod change;

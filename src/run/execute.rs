@@ -30,7 +30,7 @@ use crate::timeline::Draft;
 const ROUNDS_MAX: u32 = 12;
 
 /// Attempts at one call that is throttled or fails before it takes effect.
-const ATTEMPTS_MAX: u32 = 6;
+pub const ATTEMPTS_MAX: u32 = 6;
 
 /// The wait after a first failed attempt; it doubles up to [`BACKOFF_MAX`].
 const BACKOFF: Duration = Duration::from_millis(250);
@@ -397,6 +397,7 @@ fn severity(class: ErrorClass) -> u8 {
     }
 }
 
-fn backoff(attempt: u32) -> Duration {
+/// The wait after failed attempt `attempt`, from 1.
+pub fn backoff(attempt: u32) -> Duration {
     BACKOFF.saturating_mul(1 << attempt.min(8).saturating_sub(1)).min(BACKOFF_MAX)
 }

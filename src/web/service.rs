@@ -22,7 +22,7 @@ use crate::notify::{Channels, NotifyError};
 use crate::routing::{Mode, Policy};
 use crate::run::{Desk, Driver, DriverHandle, Env, Limits};
 use crate::runbook::{Evaluator, Library, LoadError};
-use crate::store::{Store, StoreError};
+use crate::store::{ServingLock, Store, StoreError};
 
 /// What a service is made of.
 pub struct Setup {
@@ -82,6 +82,8 @@ pub struct Service {
     driver: Shared,
     store: Store,
     desk: Desk,
+    /// Given back last: by then nothing of this process writes any more.
+    _serving: ServingLock,
 }
 
 /// The driver, until it is told to stop: `/readyz` asks whether it still lives.
@@ -100,10 +102,11 @@ impl Service {
             ids,
             script_threads,
         } = setup;
-        // The address comes first: two services on one database are noticed before either writes.
         let listener = Server::bind(config.listen).await?;
         let library = library(&config)?;
         let store = Store::open(&config.database).await?;
+        // Before the driver starts, because that takes over the runs of a process it thinks dead.
+        let serving = store.lock_for_serving()?;
         let hint = Arc::new(Notify::new());
         let env = Arc::new(Env {
             store: store.clone(),
@@ -151,6 +154,7 @@ impl Service {
             driver,
             store,
             desk,
+            _serving: serving,
         })
     }
 
