@@ -25,7 +25,10 @@ async fn a_finding_becomes_a_case_that_anyone_can_verify() {
         shown["runs"][0]["mode"], "observe",
         "no account is on the allow list"
     );
-    assert_eq!(shown["runs"][0]["state"], "succeeded", "{shown}");
+    // Its world is empty: that the instance is gone must be said, not passed over.
+    assert_eq!(shown["runs"][0]["state"], "failed", "{shown}");
+    let summary = shown["runs"][0]["summary"].as_str().unwrap();
+    assert!(summary.contains("look for what runs now"), "{summary}");
     assert_eq!(
         (&shown["severity"], &shown["findings"]),
         (&json!(8.0), &json!(2))

@@ -109,7 +109,8 @@ impl Harness {
         let secret = Secret::random();
         let token = NewToken {
             id: id.parse().unwrap(),
-            name: format!("{}-person", role.label()),
+            // A name has one live token, and a role several here.
+            name: format!("{}-person-{id}", role.label()),
             role,
             hash: secret.hash(),
             created_at: self.clock.now(),
