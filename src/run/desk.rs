@@ -184,6 +184,16 @@ impl Desk {
         if under_way {
             return refuse("an undo of this run is under way");
         }
+        for hold in self.env.store.holds_of(&of.id).await? {
+            // Last contained, first released: what a later run found is what this one had made.
+            for other in self.env.store.holds(&hold.resource).await? {
+                let later = self.env.store.run(&other.run).await?.is_some_and(|run| run.requested_at > of.requested_at);
+                if later {
+                    let words = format!("{} is also held by case {}: take run {} back first", hold.resource, other.case, other.run);
+                    return refuse(&words);
+                }
+            }
+        }
         let new = NewRun {
             id: self.env.ids.run(self.env.clock.as_ref()),
             kind: RunKind::Undo,
