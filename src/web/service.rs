@@ -22,7 +22,7 @@ use crate::notify::{Channels, NotifyError};
 use crate::routing::{Mode, Policy};
 use crate::run::{Desk, Driver, DriverHandle, Env, Limits};
 use crate::runbook::{Evaluator, Library, LoadError};
-use crate::store::{Store, StoreError};
+use crate::store::{ServingLock, Store, StoreError};
 
 /// What a service is made of.
 pub struct Setup {
@@ -81,7 +81,8 @@ pub struct Service {
     server: Server,
     driver: Shared,
     store: Store,
-    desk: Desk,
+    /// Kept until the service has stopped.
+    _serving: ServingLock,
 }
 
 /// The driver, until it is told to stop: `/readyz` asks whether it still lives.
@@ -100,10 +101,11 @@ impl Service {
             ids,
             script_threads,
         } = setup;
-        // The address comes first: two services on one database are noticed before either writes.
+        // The address comes first: a second service by mistake ends there, with the plainest words.
         let listener = Server::bind(config.listen).await?;
         let library = library(&config)?;
         let store = Store::open(&config.database).await?;
+        let serving = store.lock_for_serving()?;
         let hint = Arc::new(Notify::new());
         let env = Arc::new(Env {
             store: store.clone(),
@@ -134,7 +136,7 @@ impl Service {
         let watched = Arc::clone(&driver);
         let app = App::new(Inner {
             store: store.clone(),
-            desk: desk.clone(),
+            desk,
             intake,
             library,
             clock: Arc::clone(&clock),
@@ -150,7 +152,7 @@ impl Service {
             server,
             driver,
             store,
-            desk,
+            _serving: serving,
         })
     }
 
@@ -164,12 +166,6 @@ impl Service {
     #[must_use]
     pub fn store(&self) -> &Store {
         &self.store
-    }
-
-    /// The desk.
-    #[must_use]
-    pub fn desk(&self) -> &Desk {
-        &self.desk
     }
 
     /// Stops in order: no new requests, runs given back, the last writes on disk.
