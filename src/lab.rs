@@ -2,7 +2,8 @@
 //! cloud, a clock of its own. Only tests use it; what is finished here has every chain verified.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex};
+use std::path::Path;
+use std::sync::{Arc, LazyLock, Mutex};
 
 use tokio::sync::Notify;
 
@@ -18,6 +19,14 @@ use crate::runbook::{Evaluator, Library};
 use crate::store::{CaseFilter, Store};
 use crate::timeline::{Entry, verify};
 
+/// Where databases of labs lie when the machine has it: memory, so that a lab's fsyncs cost nothing.
+/// What survives a crash of the machine is tested elsewhere, on a disk.
+const MEMORY: &str = "/dev/shm";
+
+/// One engine for all labs: building it and compiling the runbooks cost more than most runs.
+static EVALUATOR: LazyLock<Evaluator> = LazyLock::new(|| Evaluator::new(2).unwrap());
+static LIBRARY: LazyLock<Arc<Library>> = LazyLock::new(|| Arc::new(Library::embedded().unwrap()));
+
 /// What differs between labs.
 pub struct LabSettings {
     pub allowed: BTreeSet<AccountId>,
@@ -25,7 +34,7 @@ pub struct LabSettings {
     pub confirm_findings: bool,
     pub protected_tag: String,
     pub targets_per_run: u32,
-    pub library: Library,
+    pub library: Arc<Library>,
 }
 
 impl Default for LabSettings {
@@ -36,7 +45,7 @@ impl Default for LabSettings {
             confirm_findings: false,
             protected_tag: "tourniquet:protected".to_owned(),
             targets_per_run: 20,
-            library: Library::embedded().unwrap(),
+            library: Arc::clone(&LIBRARY),
         }
     }
 }
@@ -52,10 +61,13 @@ pub struct Lab {
 
 impl Lab {
     pub async fn new(cloud: Arc<dyn Cloud>, clock: ManualClock, settings: LabSettings) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = match Path::new(MEMORY).is_dir() {
+            true => tempfile::tempdir_in(MEMORY).unwrap(),
+            false => tempfile::tempdir().unwrap(),
+        };
         let url = format!("sqlite://{}", folder.path().join("lab.db").display());
         let store = Store::open(&url).await.unwrap();
-        let library = Arc::new(settings.library);
+        let library = settings.library;
         let ids = Arc::new(Ids::counted());
         let forensics = settings.forensics.map(|account| Forensics {
             account,
@@ -67,10 +79,13 @@ impl Lab {
             cloud,
             clock: Arc::new(clock.clone()),
             ids: Arc::clone(&ids),
-            evaluator: Evaluator::new(1).unwrap(),
+            evaluator: EVALUATOR.clone(),
             library: Arc::clone(&library),
             notifier: Channels::new(&BTreeMap::new()).unwrap(),
-            settings: Settings { forensics, protected_roles: BTreeSet::from(["responder".to_owned()]) },
+            settings: Settings {
+                forensics,
+                protected_roles: BTreeSet::from(["responder".to_owned()]),
+            },
             limits: Limits {
                 allowed_accounts: settings.allowed.clone(),
                 targets_per_run: settings.targets_per_run,
@@ -86,13 +101,28 @@ impl Lab {
             account_modes: BTreeMap::new(),
             fallback: Some("observe".parse().unwrap()),
         };
-        let intake = Intake::new(store, library, policy, Arc::new(clock.clone()), ids, desk.clone());
-        Self { env, desk, clock, intake, _folder: folder }
+        let intake = Intake::new(
+            store,
+            library,
+            policy,
+            Arc::new(clock.clone()),
+            ids,
+            desk.clone(),
+        );
+        Self {
+            env,
+            desk,
+            clock,
+            intake,
+            _folder: folder,
+        }
     }
 
     /// Delivers a finding and returns its case.
     pub async fn deliver(&self, finding: &str) -> CaseId {
-        let answer = intake::accept(&self.intake, finding.as_bytes().to_vec(), "lab").await.unwrap();
+        let answer = intake::accept(&self.intake, finding.as_bytes().to_vec(), "lab")
+            .await
+            .unwrap();
         answer.findings.first().expect("a finding").case.clone()
     }
 
@@ -109,16 +139,26 @@ impl Lab {
     /// A case's entries.
     pub async fn entries(&self, case: &CaseId) -> Vec<Entry> {
         let stored = self.env.store.entries(case, 0, 100_000).await.unwrap();
-        stored.iter().map(|stored| Entry::parse(&stored.bytes).unwrap()).collect()
+        stored
+            .iter()
+            .map(|stored| Entry::parse(&stored.bytes).unwrap())
+            .collect()
     }
 
     /// Verifies every chain and closes the store.
     pub async fn finish(self) {
-        let cases = self.env.store.cases(CaseFilter::default(), None, 1_000).await.unwrap();
+        let cases = self
+            .env
+            .store
+            .cases(CaseFilter::default(), None, 1_000)
+            .await
+            .unwrap();
         for case in cases.items {
             let stored = self.env.store.entries(&case.id, 0, 100_000).await.unwrap();
             let head = self.env.store.head(&case.id).await.unwrap();
-            let entries = stored.iter().map(|stored| (stored.bytes.as_slice(), Some(&stored.hash)));
+            let entries = stored
+                .iter()
+                .map(|stored| (stored.bytes.as_slice(), Some(&stored.hash)));
             let report = verify(&case.id, entries, head.as_ref());
             assert!(report.is_valid(), "{}: {:?}", case.id, report.faults);
         }

@@ -4,7 +4,7 @@
 //!
 //! | Floor | Module | Is | Never |
 //! |---|---|---|---|
-//! | 9 | `main`, `cli` | a menu: one file per subcommand | logic |
+//! | 9 | `main`, `cli`, `measured` | a menu: one file per subcommand; what benchmarks see | logic |
 //! | 8 | `web`, `intake`, `demo`, `playtest` | the edges | SQL, AWS calls |
 //! | 7 | `run` | driver, replay, approvals, guards, undo, recovery | AWS names |
 //! | 6 | `runbook` | load, engine, host API, lint, advance | IO other than reading scripts |
@@ -42,6 +42,8 @@ mod store;
 mod telemetry;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tidy;
 mod timeline;
 mod web;
 

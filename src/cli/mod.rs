@@ -21,6 +21,7 @@ mod case;
 mod client;
 mod cloud;
 mod config;
+mod demo;
 mod draw;
 mod error;
 mod explain;
@@ -85,6 +86,8 @@ struct Common {
 enum Command {
     /// Start the service.
     Serve(serve::ServeArgs),
+    /// Show the whole way once, in sandbox accounts, with nothing else needed.
+    Demo(demo::Args),
     /// Send findings to the service.
     #[command(subcommand)]
     Finding(finding::FindingCommand),
@@ -134,6 +137,7 @@ pub fn main() -> ExitCode {
 async fn dispatch(common: &Common, screen: &mut Screen, command: Command) -> Result<u8, CliError> {
     match command {
         Command::Serve(args) => Box::pin(serve::serve(common, screen, args)).await,
+        Command::Demo(args) => Box::pin(demo::demo(screen, args)).await,
         Command::Finding(command) => finding::finding(common, screen, command).await,
         Command::Case(command) => case::case(common, screen, command).await,
         Command::Run(args) => run::run(common, screen, args).await,

@@ -39,6 +39,8 @@ pub async fn serve(common: &Common, screen: &mut Screen, args: ServeArgs) -> Res
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let cloud = cloud::of(&config, Arc::clone(&clock)).await?;
     let banner = config.describe();
+    // Whoever collects a JSON log gets nothing else on its stream; a person gets plain lines.
+    let json_only = config.log.format == "json" && !screen.watched;
     let setup = Setup {
         config,
         cloud,
@@ -48,14 +50,14 @@ pub async fn serve(common: &Common, screen: &mut Screen, args: ServeArgs) -> Res
     };
     let service = Service::start(setup).await?;
     for line in &banner {
-        screen.warn(line);
+        announce(screen, json_only, line);
     }
-    screen.warn(&format!(
-        "tourniquet {} serves http://{}",
-        env!("CARGO_PKG_VERSION"),
-        service.address()
-    ));
-    tracing::info!(address = %service.address(), "serving");
+    let version = env!("CARGO_PKG_VERSION");
+    announce(
+        screen,
+        json_only,
+        &format!("tourniquet {version} serves http://{}", service.address()),
+    );
 
     stop_signal().await?;
     tracing::info!("stopping: no new requests, runs under way are given back");
@@ -67,6 +69,15 @@ pub async fn serve(common: &Common, screen: &mut Screen, args: ServeArgs) -> Res
         }
     }
     Ok(0)
+}
+
+/// Says what is used: a line for a person, or an event of the log.
+fn announce(screen: &mut Screen, json_only: bool, line: &str) {
+    if json_only {
+        tracing::info!("{line}");
+    } else {
+        screen.warn(line);
+    }
 }
 
 /// Ends at the next SIGTERM or SIGINT.

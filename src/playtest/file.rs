@@ -1,17 +1,22 @@
 //! The form of a case file.
+//!
+//! Findings stand in the file as JSON, or are our documents in `src/finding/fixtures`, as they are
+//! or with a few values set anew. Nothing is played here.
+
+use std::collections::BTreeMap;
+use std::path::Path;
 
 use jiff::Timestamp;
 use serde::Deserialize;
 
 use crate::cloud::sandbox::Scenario;
-use crate::id::{AccessKeyId, AccountId, InstanceId};
+use crate::id::{AccessKeyId, AccountId, InstanceId, UserName};
 
 /// One case.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CaseFile {
     /// What it shows, in a sentence.
-    #[expect(dead_code, reason = "for the reader of the file")]
     pub about: String,
     /// When it begins.
     pub at: Timestamp,
@@ -20,8 +25,15 @@ pub struct CaseFile {
     pub allowed: Vec<AccountId>,
     /// The forensics account.
     pub forensics: Option<AccountId>,
-    /// Findings as JSON, delivered one after the other.
+    /// Findings as JSON, delivered one after the other; each is answered before the next comes.
+    #[serde(default)]
     pub findings: Vec<String>,
+    /// Documents of `src/finding/fixtures`, delivered after `findings`.
+    #[serde(default)]
+    pub finding_files: Vec<String>,
+    /// Documents of which this case needs another form, delivered last.
+    #[serde(default)]
+    pub edited: Vec<Edited>,
     /// What people decide, in the order in which they are asked.
     #[serde(default)]
     pub decisions: Vec<Decision>,
@@ -32,6 +44,16 @@ pub struct CaseFile {
     pub scenario: Scenario,
     /// What must come of it.
     pub expect: Expect,
+}
+
+/// A document with some values set anew.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Edited {
+    /// A document of `src/finding/fixtures`.
+    pub file: String,
+    /// JSON pointers of values that the document has, and what stands there instead.
+    pub set: BTreeMap<String, serde_json::Value>,
 }
 
 /// A person's decision.
@@ -50,6 +72,9 @@ pub struct Decision {
 pub struct Expect {
     /// The runbook of the first run.
     pub runbook: String,
+    /// The runbooks of the runs after it, an undo as `undo`.
+    #[serde(default)]
+    pub then: Vec<String>,
     /// The case's status at the end.
     pub status: String,
     /// Credentials that must not work any more.
@@ -64,6 +89,12 @@ pub struct Expect {
     /// Instances that must still reach out.
     #[serde(default)]
     pub connected: Vec<InstanceId>,
+    /// Users who must not be able to sign in to the console.
+    #[serde(default)]
+    pub signed_out: Vec<UserName>,
+    /// Users who must still be able to.
+    #[serde(default)]
+    pub signed_in: Vec<UserName>,
     /// Calls that changed something in AWS.
     pub mutations: usize,
     /// The timeline, one entry a line.
@@ -75,13 +106,58 @@ const MARK: &str = "timeline = '''\n";
 impl CaseFile {
     /// Reads a case.
     pub fn parse(text: &str) -> Result<Self, String> {
-        toml::from_str(text).map_err(|error| error.to_string())
+        let case: Self = toml::from_str(text).map_err(|error| error.to_string())?;
+        if case.about.trim().is_empty() {
+            return Err("`about` says nothing".to_owned());
+        }
+        Ok(case)
     }
+
+    /// The documents in the order of their delivery.
+    ///
+    /// # Errors
+    /// A file that is not there, or a pointer to nothing: a silent edit would test something else.
+    pub fn documents(&self) -> Result<Vec<String>, String> {
+        let mut all = self.findings.clone();
+        for name in &self.finding_files {
+            all.push(fixture(name)?);
+        }
+        for edited in &self.edited {
+            let mut document: serde_json::Value =
+                serde_json::from_str(&fixture(&edited.file)?).map_err(|error| error.to_string())?;
+            for (pointer, value) in &edited.set {
+                let place = document.pointer_mut(pointer);
+                *place.ok_or_else(|| format!("{} has no {pointer}", edited.file))? = value.clone();
+            }
+            all.push(document.to_string());
+        }
+        if all.is_empty() {
+            Err("no finding is delivered".to_owned())
+        } else {
+            Ok(all)
+        }
+    }
+}
+
+fn fixture(name: &str) -> Result<String, String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("src/finding/fixtures")
+        .join(name);
+    std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))
 }
 
 /// The file's text with another timeline.
 pub fn with_timeline(text: &str, timeline: &str) -> String {
-    let Some(start) = text.find(MARK).map(|at| at + MARK.len()) else { return text.to_owned() };
-    let end = text[start..].find("'''").map_or(text.len(), |at| start + at);
-    format!("{}{}{}", &text[..start], timeline.replace("'''", "' ' '"), &text[end..])
+    let Some(start) = text.find(MARK).map(|at| at + MARK.len()) else {
+        return text.to_owned();
+    };
+    let end = text[start..]
+        .find("'''")
+        .map_or(text.len(), |at| start + at);
+    format!(
+        "{}{}{}",
+        &text[..start],
+        timeline.replace("'''", "' ' '"),
+        &text[end..]
+    )
 }

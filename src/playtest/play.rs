@@ -1,4 +1,7 @@
 //! Playing a case, and comparing.
+//!
+//! The end is checked from the attacker's side too: what stolen credentials and the instance can
+//! still do, not what the timeline says about it.
 
 use std::sync::Arc;
 
@@ -8,13 +11,17 @@ use crate::case::Status;
 use crate::clock::{Clock, ManualClock};
 use crate::cloud::sandbox::{Sandbox, World};
 use crate::id::{CaseId, Place};
-use crate::routing::Mode;
 use crate::lab::{Lab, LabSettings};
-use crate::store::Decide;
+use crate::routing::Mode;
+use crate::store::{Decide, RunKind};
+
+/// Lines of a timeline that one message compares: after a shift, all further lines differ.
+const DIFFERENCES_SHOWN: usize = 5;
 
 /// What came of a case.
 pub struct Played {
-    pub runbook: String,
+    /// The runs in the order in which they were asked for.
+    pub runs: Vec<String>,
     pub status: Status,
     pub timeline: String,
     sandbox: Sandbox,
@@ -32,14 +39,17 @@ pub async fn play(case: &CaseFile) -> Played {
     };
     let lab = Lab::new(Arc::new(sandbox.clone()), clock, settings).await;
     let mut opened: Option<CaseId> = None;
-    for finding in &case.findings {
-        let accepted = lab.deliver(finding).await;
-        opened.get_or_insert(accepted);
+    for finding in case.documents().unwrap_or_else(|error| panic!("{error}")) {
+        let accepted = lab.deliver(&finding).await;
+        let first = opened.get_or_insert(accepted.clone());
+        assert_eq!(*first, accepted, "findings of one file belong to one case");
+        lab.settle().await;
     }
-    lab.settle().await;
     for decision in &case.decisions {
         let pending = lab.env.store.approvals_pending().await.unwrap();
-        let asked = pending.first().expect("a decision stands in the file, and nobody is asked");
+        let asked = pending
+            .first()
+            .expect("a decision stands in the file, and nobody is asked");
         let decide = Decide {
             approval: asked.id.clone(),
             by: decision.by.clone(),
@@ -54,13 +64,25 @@ pub async fn play(case: &CaseFile) -> Played {
     let opened = opened.expect("a finding opens a case");
     let runs = lab.env.store.runs_of(&opened).await.unwrap();
     if case.undo {
-        let acted = runs.iter().find(|run| run.mode != Mode::Observe).expect("a run that acts");
-        lab.desk.undo(&acted.id, "undoer".to_owned(), true).await.unwrap();
+        let acted = runs
+            .iter()
+            .find(|run| run.mode != Mode::Observe)
+            .expect("a run that acts");
+        lab.desk
+            .undo(&acted.id, "undoer".to_owned(), true)
+            .await
+            .unwrap();
         lab.settle().await;
     }
+    let runs = lab.env.store.runs_of(&opened).await.unwrap();
+    let named = runs.iter().map(|run| match run.kind {
+        RunKind::Undo => "undo".to_owned(),
+        RunKind::Runbook => run.runbook.to_string(),
+    });
+    let named: Vec<String> = named.collect();
     let row = lab.env.store.case(&opened).await.unwrap().unwrap();
     let played = Played {
-        runbook: runs.first().map(|run| run.runbook.to_string()).unwrap_or_default(),
+        runs: named,
         status: row.status,
         timeline: render::timeline(&lab.entries(&opened).await, case.at),
         sandbox,
@@ -78,30 +100,70 @@ pub fn differences(case: &CaseFile, played: &Played, timeline: bool) -> Vec<Stri
         }
     };
     let expect = &case.expect;
-    check("the runbook", played.runbook.clone(), expect.runbook.clone());
-    check("the status", played.status.label().to_owned(), expect.status.clone());
+    let runs: Vec<String> = [&expect.runbook]
+        .into_iter()
+        .chain(&expect.then)
+        .cloned()
+        .collect();
+    check("the runs", played.runs.join(", "), runs.join(", "));
+    check(
+        "the status",
+        played.status.label().to_owned(),
+        expect.status.clone(),
+    );
     let world = played.sandbox.snapshot_world();
-    check("the number of mutations", world.mutations.len().to_string(), expect.mutations.to_string());
+    check(
+        "the number of mutations",
+        world.mutations.len().to_string(),
+        expect.mutations.to_string(),
+    );
     let attacker = played.sandbox.attacker();
     let place = home(case);
     for (keys, allowed) in [(&expect.denied, false), (&expect.working, true)] {
         for key in keys {
             let verdict = attacker.can_call(&place.account, key);
-            check(&format!("{key} may call"), verdict.allowed.to_string(), allowed.to_string());
+            check(
+                &format!("{key} may call"),
+                verdict.allowed.to_string(),
+                allowed.to_string(),
+            );
         }
     }
     for (instances, allowed) in [(&expect.cut_off, false), (&expect.connected, true)] {
         for instance in instances {
             let verdict = attacker.can_reach_out(&place, instance);
-            check(&format!("{instance} reaches out"), verdict.allowed.to_string(), allowed.to_string());
+            check(
+                &format!("{instance} reaches out"),
+                verdict.allowed.to_string(),
+                allowed.to_string(),
+            );
+        }
+    }
+    for (users, allowed) in [(&expect.signed_out, false), (&expect.signed_in, true)] {
+        for user in users {
+            let verdict = attacker.console_login(&place.account, user);
+            check(
+                &format!("{user} signs in"),
+                verdict.allowed.to_string(),
+                allowed.to_string(),
+            );
         }
     }
     if timeline && played.timeline != expect.timeline {
-        let lines = played.timeline.lines().zip(expect.timeline.lines().chain(std::iter::repeat("")));
-        for (is, expected) in lines.filter(|(is, expected)| is != expected).take(5) {
+        let lines = played
+            .timeline
+            .lines()
+            .zip(expect.timeline.lines().chain(std::iter::repeat("")));
+        for (is, expected) in lines
+            .filter(|(is, expected)| is != expected)
+            .take(DIFFERENCES_SHOWN)
+        {
             found.push(format!("timeline: {is:?}, expected {expected:?}"));
         }
-        let (is, expected) = (played.timeline.lines().count(), expect.timeline.lines().count());
+        let (is, expected) = (
+            played.timeline.lines().count(),
+            expect.timeline.lines().count(),
+        );
         if is != expected {
             found.push(format!("the timeline has {is} lines, expected {expected}"));
         }
@@ -110,6 +172,13 @@ pub fn differences(case: &CaseFile, played: &Played, timeline: bool) -> Vec<Stri
 }
 
 fn home(case: &CaseFile) -> Place {
-    let account = case.scenario.account.first().expect("a scenario has an account");
-    Place { account: account.id.clone(), region: account.region.clone() }
+    let account = case
+        .scenario
+        .account
+        .first()
+        .expect("a scenario has an account");
+    Place {
+        account: account.id.clone(),
+        region: account.region.clone(),
+    }
 }

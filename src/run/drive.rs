@@ -240,13 +240,14 @@ impl<'a> Drive<'a> {
         match approve::ask(&executor, &question).await? {
             Answer::Granted(_) => Ok(None),
             Answer::Refused(reason) => self.halt(Code::APPROVAL_DENIED, &reason).await.map(Some),
-            Answer::Open(StepRun::Parked { wake_at, drafts, mut effects }) => {
-                let (run, contained) = (self.run.id.clone(), self.run.contained);
-                effects.push(Effect::Run { run, event: RunEvent::Parked, wake_at, contained, summary: None });
-                executor.write(drafts, effects).await?;
+            Answer::Open(open) => {
+                if let StepRun::Parked { wake_at, drafts, mut effects } = *open {
+                    let (run, contained) = (self.run.id.clone(), self.run.contained);
+                    effects.push(Effect::Run { run, event: RunEvent::Parked, wake_at, contained, summary: None });
+                    executor.write(drafts, effects).await?;
+                }
                 Ok(Some(Driven::Parked))
             }
-            Answer::Open(StepRun::Ended { .. }) => Ok(None),
         }
     }
 
@@ -325,7 +326,8 @@ impl<'a> Drive<'a> {
             Some((step, raised)) => {
                 format!("{}: {}: {} (step {}{place})", raised.code, step.name, raised.message, step.key)
             }
-            None => format!("{}: {}{place}", error.code.number, error.message),
+            None if place.is_empty() => format!("{}: {}", error.code.number, error.message),
+            None => format!("{}: {} ({})", error.code.number, error.message, place.trim_start_matches(" at ")),
         }
     }
 

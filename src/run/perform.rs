@@ -4,7 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::approve;
-use super::execute::{Executor, StepRun, failed, look_failed, plan_of, read_may_pass, succeeded};
+use super::end::{failed, look_failed, plan_of, succeeded};
+use super::execute::{Executor, StepRun, read_may_pass};
 use super::journal::{StepEnd, StepResult};
 use super::replay::StepLog;
 use super::undo;

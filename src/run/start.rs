@@ -7,13 +7,14 @@ use serde_json::{Map, Value, json};
 use thiserror::Error;
 
 use super::Env;
+use super::execute::{ATTEMPTS_MAX, backoff, read_may_pass};
 use super::journal::Writer;
 use super::lease::Lease;
 use super::replay::{RunLog, Unfit};
 use super::script::Script;
 use super::undo;
 use crate::change::Permission;
-use crate::cloud::Scope;
+use crate::cloud::{CloudError, Scope};
 use crate::error::Code;
 use crate::id::{CaseId, Digest, FindingId, Place, RunId};
 use crate::routing::Mode;
@@ -221,8 +222,21 @@ async fn confirm(env: &Env, run: &RunRow, facts: &Value) -> Result<String, Start
         .map(|action| Permission::new(action, "*"))
         .collect();
     let scope = Scope { case: run.case.clone(), run: Some(run.id.clone()), step: "confirm".to_owned(), permissions };
-    let found = env.cloud.open(scope).finding(&at, &id).await.map_err(|error| {
-        halt(Code::ACTION_REFUSED, &format!("the finding could not be confirmed with GuardDuty: {}", error.code))
+    let session = env.cloud.open(scope);
+    let mut attempt = 0;
+    let found = loop {
+        match session.finding(&at, &id).await {
+            // A wave of findings is when GuardDuty throttles, and no reason to leave them to people.
+            Err(error) if read_may_pass(error.class) && attempt + 1 < ATTEMPTS_MAX => {
+                attempt += 1;
+                env.clock.sleep(backoff(attempt)).await;
+            }
+            other => break other,
+        }
+    };
+    let found = found.map_err(|CloudError { operation, code, .. }| {
+        let reason = format!("the finding could not be confirmed with GuardDuty: {operation}: {code}");
+        halt(Code::ACTION_REFUSED, &reason)
     })?;
     let Some(theirs) = found else {
         return Err(halt(Code::ACTION_REFUSED, "GuardDuty does not know this finding: it may be forged"));

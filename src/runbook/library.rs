@@ -12,14 +12,15 @@ use super::engine::{api, build_engine};
 use super::header::Header;
 use super::host::HostKind;
 use super::limits::{FILES_MAX, SOURCE_BYTES_MAX};
-use super::lint::{Diagnostic, DiagnosticLevel, check};
+use super::diagnostic::{Diagnostic, DiagnosticLevel};
+use super::lint::check;
 use crate::action::{Action, find};
 use crate::error::Code;
 use crate::id::{Digest, RunbookName};
 use crate::routing::{Rule, TypePattern};
 
 /// The runbooks that come with Tourniquet.
-const SHIPPED: [(&str, &str); 5] = [
+const SHIPPED: [(&str, &str); 6] = [
     (
         "attack-sequence",
         include_str!("../../runbooks/attack-sequence.rhai"),
@@ -36,6 +37,10 @@ const SHIPPED: [(&str, &str); 5] = [
     (
         "stolen-role-credentials",
         include_str!("../../runbooks/stolen-role-credentials.rhai"),
+    ),
+    (
+        "suspected-instance",
+        include_str!("../../runbooks/suspected-instance.rhai"),
     ),
 ];
 

@@ -17,6 +17,9 @@ use super::row::named;
 use super::runs::NewRun;
 use super::{Store, StoreError, blobs, cases, findings, runs};
 
+/// Why a decision has no run of its own.
+const ONE_RUN: &str = "no further run: this case has one of this runbook on this target";
+
 /// A finding version that was parsed and routed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Acceptance {
@@ -168,15 +171,20 @@ async fn start(
     decided
         .body
         .insert("disposition".to_owned(), json!(disposition.label()));
+    let mut run = incoming.run.take();
+    if let (Disposition::Joined(_), Some(wanted)) = (disposition, &run)
+        && runs::has_same(connection, chain.case(), wanted).await?
+    {
+        run = None;
+        // Whoever reads the decision must not look for a run that never comes.
+        if let Some(Value::Array(reasons)) = decided.body.get_mut("reasons") {
+            reasons.push(json!(ONE_RUN));
+        }
+    }
     chain.append(connection, &decided).await?;
-    let Some(run) = incoming.run.take() else {
+    let Some(run) = run else {
         return Ok(None);
     };
-    if matches!(disposition, Disposition::Joined(_))
-        && runs::has_same(connection, chain.case(), &run).await?
-    {
-        return Ok(None);
-    }
     let id = run.id.clone();
     chain
         .append(connection, &run.requested(incoming.now))

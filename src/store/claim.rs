@@ -32,13 +32,18 @@ pub struct Fence {
 }
 
 /// A run that nothing before it on the same target blocks. Who has started (was ever claimed) comes
-/// first; a second one can't start while it is not over.
+/// first; a second one can't start while it is not over. Only a run whose plan nobody has decided on
+/// blocks nobody: it has done nothing yet, and a containment must not wait for an answer to another
+/// question. It waits itself when it wakes while the other is under way.
 macro_rules! unblocked {
     () => {
         "NOT EXISTS (SELECT 1 FROM runs o WHERE o.target = r.target AND o.id <> r.id \
-         AND o.state IN ('queued', 'running', 'parked') \
+         AND ((o.state = 'running' AND r.state <> 'running') \
+         OR (o.state IN ('queued', 'running', 'parked') \
          AND (CASE WHEN o.lease_epoch > 0 THEN 0 ELSE 1 END, o.requested_at, o.id) \
-         < (CASE WHEN r.lease_epoch > 0 THEN 0 ELSE 1 END, r.requested_at, r.id))"
+         < (CASE WHEN r.lease_epoch > 0 THEN 0 ELSE 1 END, r.requested_at, r.id) \
+         AND NOT (o.state = 'parked' AND EXISTS (SELECT 1 FROM approvals a \
+         WHERE a.run = o.id AND a.step = 'plan' AND a.state = 'pending')))))"
     };
 }
 

@@ -17,6 +17,7 @@ use sqlx::{AnyConnection, Connection as _};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{StoreError, dialect};
+use crate::fault;
 
 /// Jobs of one transaction. More would let the first wait long for its answer, and the fsync is
 /// already shared by enough.
@@ -186,9 +187,9 @@ impl Task {
                 .await
                 .map_err(unavailable)?;
         }
-        fail::fail_point!("store::before_commit");
+        fault::point("store::before_commit");
         run(connection, "COMMIT").await.map_err(unavailable)?;
-        fail::fail_point!("store::after_commit");
+        fault::point("store::after_commit");
         self.commits.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }

@@ -81,7 +81,7 @@ pub struct Service {
     server: Server,
     driver: Shared,
     store: Store,
-    /// Kept until the service has stopped.
+    /// Given back last: by then nothing of this process writes any more.
     _serving: ServingLock,
 }
 
@@ -101,10 +101,10 @@ impl Service {
             ids,
             script_threads,
         } = setup;
-        // The address comes first: a second service by mistake ends there, with the plainest words.
         let listener = Server::bind(config.listen).await?;
         let library = library(&config)?;
         let store = Store::open(&config.database).await?;
+        // Before the driver starts, because that takes over the runs of a process it thinks dead.
         let serving = store.lock_for_serving()?;
         let hint = Arc::new(Notify::new());
         let env = Arc::new(Env {

@@ -2,6 +2,7 @@
 //! twice, every intent with an outcome, the chain intact.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
 use crate::case::RunState;
@@ -11,7 +12,9 @@ use crate::cloud::faulty::{Fault, Faulty, Plan};
 fn effects(sandbox: &Sandbox) -> BTreeMap<(String, String), usize> {
     let mut counts = BTreeMap::new();
     for mutation in sandbox.snapshot_world().mutations {
-        *counts.entry((mutation.operation, masked(&mutation.resource))).or_insert(0) += 1;
+        *counts
+            .entry((mutation.operation, masked(&mutation.resource)))
+            .or_insert(0) += 1;
     }
     counts
 }
@@ -37,23 +40,70 @@ async fn undisturbed() -> (BTreeMap<(String, String), usize>, u64) {
     (effects(&sandbox), faulty.calls())
 }
 
-#[tokio::test]
-async fn a_fault_at_any_call_changes_nothing_about_the_end() {
-    let (expected, calls) = undisturbed().await;
-    for fault in [Fault::Throttled, Fault::Transient, Fault::LostRequest, Fault::LostAnswer] {
-        for call in 1..=calls {
-            let clock = clock();
-            let sandbox = Sandbox::from_scenario(SCENARIO, Arc::new(clock.clone())).unwrap();
-            let faulty = Arc::new(Faulty::new(Arc::new(sandbox.clone()), Plan::none().at(call, fault)));
-            let lab = Lab::new(faulty, clock, settings()).await;
-            let case = lab.deliver(mining()).await;
-            lab.settle().await;
-            let done = only_run(&lab, &case).await;
-            assert_eq!(done.state, RunState::Succeeded, "{fault:?} at call {call}: {:?}", done.summary);
-            assert_eq!(effects(&sandbox), expected, "{fault:?} at call {call}");
-            let entries = lab.entries(&case).await;
-            assert_eq!(count(&entries, "change.intent"), count(&entries, "change.outcome"), "{fault:?} at {call}");
-            lab.finish().await;
+/// Threads that play the pairs: the work is the script engine's and the database's, not waiting.
+const THREADS: usize = 2;
+
+#[test]
+fn a_fault_at_any_call_changes_nothing_about_the_end() {
+    let runtime = || {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap()
+    };
+    let (expected, calls) = runtime().block_on(undisturbed());
+    let faults = [
+        Fault::Throttled,
+        Fault::Transient,
+        Fault::LostRequest,
+        Fault::LostAnswer,
+    ];
+    let pairs: Vec<(Fault, u64)> = faults
+        .into_iter()
+        .flat_map(|fault| (1..=calls).map(move |call| (fault, call)))
+        .collect();
+    let (next, played) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                let runtime = runtime();
+                while let Some(&(fault, call)) = pairs.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    runtime.block_on(disturbed(fault, call, &expected));
+                    played.fetch_add(1, Ordering::Relaxed);
+                }
+            });
         }
-    }
+    });
+    assert_eq!(
+        played.into_inner(),
+        4 * usize::try_from(calls).unwrap(),
+        "a pair was lost"
+    );
+}
+
+async fn disturbed(fault: Fault, call: u64, expected: &BTreeMap<(String, String), usize>) {
+    let clock = clock();
+    let sandbox = Sandbox::from_scenario(SCENARIO, Arc::new(clock.clone())).unwrap();
+    let faulty = Arc::new(Faulty::new(
+        Arc::new(sandbox.clone()),
+        Plan::none().at(call, fault),
+    ));
+    let lab = Lab::new(faulty, clock, settings()).await;
+    let case = lab.deliver(mining()).await;
+    lab.settle().await;
+    let done = only_run(&lab, &case).await;
+    assert_eq!(
+        done.state,
+        RunState::Succeeded,
+        "{fault:?} at call {call}: {:?}",
+        done.summary
+    );
+    assert_eq!(effects(&sandbox), *expected, "{fault:?} at call {call}");
+    let entries = lab.entries(&case).await;
+    assert_eq!(
+        count(&entries, "change.intent"),
+        count(&entries, "change.outcome"),
+        "{fault:?} at {call}"
+    );
+    lab.finish().await;
 }

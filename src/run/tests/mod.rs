@@ -113,12 +113,12 @@ fn count(entries: &[Entry], kind: &str) -> usize {
 }
 
 /// A library with the shipped runbooks and this one.
-fn library_with(name: &str, source: &str) -> crate::runbook::Library {
+fn library_with(name: &str, source: &str) -> Arc<crate::runbook::Library> {
     let folder = tempfile::tempdir().unwrap();
     let shipped = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("runbooks");
     for file in std::fs::read_dir(shipped).unwrap().map(|entry| entry.unwrap().path()) {
         std::fs::copy(&file, folder.path().join(file.file_name().unwrap())).unwrap();
     }
     std::fs::write(folder.path().join(format!("{name}.rhai")), source).unwrap();
-    crate::runbook::Library::load(folder.path()).unwrap_or_else(|error| panic!("{error}"))
+    Arc::new(crate::runbook::Library::load(folder.path()).unwrap_or_else(|error| panic!("{error}")))
 }

@@ -5,6 +5,8 @@ use serde_json::json;
 use super::*;
 use crate::action::find;
 use crate::change::Urgency;
+use crate::finding::{Recognised, recognise};
+use crate::routing::{Policy, decide};
 
 const I1: &str = "i-0123456789abcdef0";
 const I2: &str = "i-0fedcba9876543210";
@@ -55,7 +57,7 @@ fn instance_finding() -> Value {
 #[test]
 fn all_compile_without_a_warning() {
     let library = library();
-    assert_eq!(library.iter().count(), 5);
+    assert_eq!(library.iter().count(), 6);
     for runbook in library.iter() {
         assert!(
             runbook.warnings.is_empty(),
@@ -66,7 +68,7 @@ fn all_compile_without_a_warning() {
         assert!(!runbook.header.summary.is_empty());
     }
     assert_eq!(library.fallback().unwrap().name.as_str(), "observe");
-    assert_eq!(library.rules().len(), 4);
+    assert_eq!(library.rules().len(), 5);
 }
 
 #[test]
@@ -75,10 +77,28 @@ fn they_answer_the_findings_they_are_for() {
     for (finding_type, wanted) in [
         (
             "Backdoor:EC2/C&CActivity.B!DNS",
-            &["compromised-instance"][..],
+            &["compromised-instance", "suspected-instance"][..],
         ),
-        ("UnauthorizedAccess:EC2/TorRelay", &["compromised-instance"]),
+        (
+            "UnauthorizedAccess:EC2/TorRelay",
+            &["compromised-instance", "suspected-instance"],
+        ),
+        (
+            "Impact:EC2/MaliciousDomainRequest.Custom",
+            &["compromised-instance", "suspected-instance"],
+        ),
+        (
+            "Impact:EC2/PortSweep",
+            &["compromised-instance", "suspected-instance"],
+        ),
+        ("Execution:EC2/MaliciousFile", &["suspected-instance"]),
+        ("Execution:EC2/SuspiciousFile", &["suspected-instance"]),
+        // What is found on a copy is no running instance.
+        ("Execution:EC2/MaliciousFile!Snapshot", &[]),
+        // Brute force and probes: the instance may be the victim.
+        ("Impact:EC2/WinRMBruteForce", &[]),
         ("UnauthorizedAccess:EC2/SSHBruteForce", &[]),
+        ("UnauthorizedAccess:EC2/RDPBruteForce", &[]),
         ("Recon:EC2/PortProbeUnprotectedPort", &[]),
         (
             "CredentialAccess:IAMUser/AnomalousBehavior",
@@ -128,13 +148,102 @@ fn a_compromised_instance_is_isolated_before_anyone_is_told() {
             "4 notify",
         ],
     );
-    let end = check(
-        "compromised-instance",
-        instance_finding(),
-        Value::Null,
-        &["1 look::instance"],
+}
+
+#[test]
+fn an_instance_that_is_gone_is_no_success() {
+    for name in ["compromised-instance", "suspected-instance"] {
+        for look in [
+            Value::Null,
+            json!({"id": I1, "state": "terminated", "role": "web"}),
+            json!({"id": I1, "state": "shutting-down", "role": "web"}),
+        ] {
+            let end = check(name, instance_finding(), look, &["1 look::instance"]);
+            assert!(
+                matches!(&end, Advance::Failed(error) if error.message.contains("look for what runs now")),
+                "{end:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_suspected_instance_is_contained_word_for_word_like_a_compromised_one() {
+    let body = |name| {
+        let source = runbook(name).source.clone();
+        source[source.find("fn run(").unwrap()..].to_owned()
+    };
+    assert_eq!(body("compromised-instance"), body("suspected-instance"));
+    let types = |name| runbook(name).header.on.clone();
+    let suspected = types("suspected-instance");
+    assert!(
+        types("compromised-instance")
+            .iter()
+            .all(|on| suspected.contains(on))
     );
-    assert_eq!(end, Advance::Done(json!({"instance": I1, "gone": true})));
+    assert_eq!(runbook("suspected-instance").header.mode, Mode::Approve);
+}
+
+/// An instance that acts is contained at once; otherwise a person is asked; a victim is left alone.
+#[test]
+fn the_role_in_the_finding_decides_whether_a_person_is_asked() {
+    let rules = library().rules();
+    let policy = Policy {
+        allowed_accounts: ["111122223333".parse().unwrap()].into(),
+        fallback: "observe".parse().ok(),
+        ..Policy::default()
+    };
+    let (acts, asks, watches) = (
+        ("compromised-instance", Mode::Contain),
+        ("suspected-instance", Mode::Approve),
+        ("observe", Mode::Observe),
+    );
+    for (finding_type, role, (name, mode)) in [
+        ("CryptoCurrency:EC2/BitcoinTool.B", json!("ACTOR"), acts),
+        ("CryptoCurrency:EC2/BitcoinTool.B", json!("TARGET"), asks),
+        ("CryptoCurrency:EC2/BitcoinTool.B", Value::Null, asks),
+        (
+            "Impact:EC2/AbusedDomainRequest.Reputation",
+            json!("ACTOR"),
+            acts,
+        ),
+        (
+            "Impact:EC2/AbusedDomainRequest.Reputation",
+            json!("TARGET"),
+            asks,
+        ),
+        ("Impact:EC2/PortSweep", json!("ACTOR"), acts),
+        ("UnauthorizedAccess:EC2/TorRelay", json!("TARGET"), asks),
+        ("Execution:EC2/MaliciousFile", json!("TARGET"), asks),
+        ("Execution:EC2/SuspiciousFile", Value::Null, asks),
+        ("Impact:EC2/WinRMBruteForce", json!("TARGET"), watches),
+        (
+            "UnauthorizedAccess:EC2/SSHBruteForce",
+            json!("TARGET"),
+            watches,
+        ),
+        (
+            "Recon:EC2/PortProbeUnprotectedPort",
+            json!("TARGET"),
+            watches,
+        ),
+    ] {
+        let mut document: Value =
+            serde_json::from_str(crate::finding::fixtures::CRYPTO_MINING_INSTANCE).unwrap();
+        document["detail"]["type"] = json!(finding_type);
+        document["detail"]["service"]["resourceRole"] = role.clone();
+        let Recognised::Findings(findings) = recognise(document.to_string().as_bytes()) else {
+            panic!("{finding_type} is not recognised");
+        };
+        let decision = decide(findings[0].as_ref().unwrap(), &rules, &policy);
+        let runbook = decision.runbook.as_ref().map(|name| name.as_str());
+        assert_eq!(
+            (runbook, decision.mode),
+            (Some(name), mode),
+            "{finding_type} {role}: {:?}",
+            decision.reasons
+        );
+    }
 }
 
 #[test]

@@ -1,10 +1,11 @@
 //! Leases: at most one owner, at most one run per target, nothing forgotten.
 
 use super::bed::{Bed, at, case_id, finding, note, on_bed, run, run_id};
+use super::decide::{decide, question, yes};
 use crate::case::{RunEvent, RunState};
 use crate::id::RunId;
 use crate::routing::Mode;
-use crate::store::{Commit, Effect, Fence, LEASE, NewRun, StoreError};
+use crate::store::{ApprovalRow, Commit, Effect, Fence, LEASE, NewRun, StoreError};
 
 /// Moves the fence's run.
 pub fn event(fence: &Fence, event: RunEvent, wake_at: Option<i64>) -> Vec<Effect> {
@@ -157,6 +158,36 @@ async fn runs_on_one_target_go_one_after_the_other() {
         .unwrap();
         assert_eq!(claimed(bed, "a", 21).await.unwrap().0, run_id("eeee"));
         assert_eq!(claimed(bed, "a", 21).await, None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_plan_that_nobody_has_decided_on_blocks_nobody() {
+    on_bed(async |bed| {
+        bed.store.accept(finding("aaaa")).await.unwrap();
+        let case = case_id("aaaa");
+        ask(bed, "aaaa", on_target("bbbb", "t"), 0).await;
+        let (first, fence) = claimed(bed, "a", 1).await.unwrap();
+        let plan = ApprovalRow {
+            step: "plan".into(),
+            ..question(&case, &fence, 1)
+        };
+        let mut effects = vec![Effect::OpenApproval(plan)];
+        effects.extend(event(&fence, RunEvent::Parked, Some(600)));
+        bed.apply(&case, Some(&fence), effects).await.unwrap();
+        ask(bed, "aaaa", on_target("cccc", "t"), 2).await;
+        let (second, fence) = claimed(bed, "a", 3).await.unwrap();
+        assert_eq!(
+            second,
+            run_id("cccc"),
+            "a containment does not wait for an answer"
+        );
+        decide(bed, &case, yes("grace")).await.unwrap();
+        assert_eq!(claimed(bed, "a", 11).await, None, "two runs on one target");
+        let ended = event(&fence, RunEvent::Succeeded, None);
+        bed.apply(&case, Some(&fence), ended).await.unwrap();
+        assert_eq!(claimed(bed, "a", 12).await.unwrap().0, first);
     })
     .await;
 }

@@ -9,7 +9,7 @@ use crate::id::{ApprovalId, CaseId, Digest};
 use crate::store::{ApprovalRow, ApprovalState, Commit, Decide, Effect, Fence, StoreError};
 use crate::timeline::Kind;
 
-fn question(case: &CaseId, fence: &Fence, quorum: u32) -> ApprovalRow {
+pub fn question(case: &CaseId, fence: &Fence, quorum: u32) -> ApprovalRow {
     ApprovalRow {
         id: "apr-0001".parse().unwrap(),
         case: case.clone(),
@@ -26,7 +26,7 @@ fn question(case: &CaseId, fence: &Fence, quorum: u32) -> ApprovalRow {
     }
 }
 
-fn yes(by: &str) -> Decide {
+pub fn yes(by: &str) -> Decide {
     Decide {
         approval: "apr-0001".parse().unwrap(),
         by: by.into(),
@@ -52,7 +52,7 @@ async fn asked(bed: &Bed, quorum: u32) -> (CaseId, Fence) {
     (case, fence)
 }
 
-async fn decide(bed: &Bed, case: &CaseId, decision: Decide) -> Result<(), StoreError> {
+pub async fn decide(bed: &Bed, case: &CaseId, decision: Decide) -> Result<(), StoreError> {
     let effects = vec![Effect::Decide(decision)];
     let commit = Commit {
         case: case.clone(),
