@@ -138,6 +138,11 @@ impl Desk {
             return Err(DeskError::new(Code::BAD_REQUEST, "`reason` is needed: the timeline says why"));
         }
         let row = self.env.store.approval(&decide.approval).await?.ok_or(StoreError::NotFound)?;
+        // The store would refuse it, too, but in words about entries.
+        if row.decisions.iter().any(|decision| decision.get("by") == Some(&json!(decide.by))) {
+            let detail = format!("you have decided already; the question is {}", row.state.label());
+            return Err(DeskError::new(Code::CONFLICT, detail));
+        }
         let approval = row.id.clone();
         let body = json!({
             "run": row.run,
