@@ -3,6 +3,8 @@
 //!
 //! `cargo bench --no-default-features --bench load` — bounded in count and time, loopback only.
 
+#![expect(clippy::disallowed_methods, clippy::large_futures, reason = "a load program measures real time")]
+
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};

@@ -90,6 +90,14 @@ pub struct AccountConfig {
     pub mode: String,
 }
 
+impl AccountConfig {
+    /// An account in which runs may contain at once, reached without a role.
+    #[must_use]
+    pub fn contain() -> Self {
+        Self { role_arn: None, external_id: None, mode: default_mode() }
+    }
+}
+
 /// The forensics account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -109,6 +117,20 @@ pub struct ForensicsConfig {
     /// `alias/tourniquet-transfer`.
     #[serde(default = "default_transfer_key")]
     pub transfer_kms_key: String,
+}
+
+impl ForensicsConfig {
+    /// This account with the usual key names, reached without a role.
+    #[must_use]
+    pub fn in_account(account: AccountId) -> Self {
+        Self {
+            account,
+            role_arn: None,
+            external_id: None,
+            kms_key: default_forensics_key(),
+            transfer_kms_key: default_transfer_key(),
+        }
+    }
 }
 
 /// Limits that the executor enforces.

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::outcome::Failure;
+use super::error::CliError;
 use crate::clock::Clock;
 use crate::cloud::Cloud;
 use crate::cloud::sandbox::{Sandbox, Scenario, World};
@@ -14,11 +14,11 @@ use crate::error::Code;
 ///
 /// # Errors
 /// When the sandbox's files can't be used, or AWS can't be set up.
-pub async fn of(config: &Config, clock: Arc<dyn Clock>) -> Result<Arc<dyn Cloud>, Failure> {
+pub async fn of(config: &Config, clock: Arc<dyn Clock>) -> Result<Arc<dyn Cloud>, CliError> {
     match &config.cloud {
         CloudConfig::Aws { region } => aws(config, region, clock).await,
         CloudConfig::Sandbox { scenario, world } => {
-            let refused = |reason: String| Failure::new(Code::CLOUD_SETUP, reason);
+            let refused = |reason: String| CliError::new(Code::CLOUD_SETUP, reason);
             let scenario = match scenario {
                 Some(path) => read(path)?,
                 // A world without accounts: what is kept in `world` replaces it.
@@ -32,9 +32,9 @@ pub async fn of(config: &Config, clock: Arc<dyn Clock>) -> Result<Arc<dyn Cloud>
     }
 }
 
-fn read(path: &Path) -> Result<Scenario, Failure> {
+fn read(path: &Path) -> Result<Scenario, CliError> {
     let refused =
-        |reason: String| Failure::new(Code::CLOUD_SETUP, format!("{}: {reason}", path.display()));
+        |reason: String| CliError::new(Code::CLOUD_SETUP, format!("{}: {reason}", path.display()));
     let text = std::fs::read_to_string(path).map_err(|error| refused(error.to_string()))?;
     Scenario::parse(&text).map_err(refused)
 }
@@ -44,10 +44,10 @@ async fn aws(
     config: &Config,
     region: &str,
     clock: Arc<dyn Clock>,
-) -> Result<Arc<dyn Cloud>, Failure> {
+) -> Result<Arc<dyn Cloud>, CliError> {
     use crate::cloud::aws::{AccountAccess, Aws, AwsSettings};
 
-    let refused = |reason: String| Failure::new(Code::CLOUD_SETUP, reason);
+    let refused = |reason: String| CliError::new(Code::CLOUD_SETUP, reason);
     let listed = config
         .accounts
         .iter()
@@ -74,7 +74,7 @@ async fn aws(
 }
 
 #[cfg(not(feature = "aws"))]
-async fn aws(_: &Config, _: &str, _: Arc<dyn Clock>) -> Result<Arc<dyn Cloud>, Failure> {
+async fn aws(_: &Config, _: &str, _: Arc<dyn Clock>) -> Result<Arc<dyn Cloud>, CliError> {
     let reason = "this binary was built without the `aws` feature; only kind = \"sandbox\" works";
-    Err(Failure::new(Code::CLOUD_SETUP, reason))
+    Err(CliError::new(Code::CLOUD_SETUP, reason))
 }

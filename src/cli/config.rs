@@ -1,50 +1,56 @@
 //! `config check`: reads the configuration as `serve` does, and says what it means.
 
+use clap::Subcommand;
 use serde_json::json;
 
-use super::outcome::{Failure, Outcome};
-use super::{Common, paint};
+use super::Common;
+use super::error::CliError;
+use super::sanitise::{VALUE_MAX, sanitise};
+use super::screen::Screen;
+use super::table::Tone;
 use crate::config::Config;
 use crate::{telemetry, web};
 
-/// Subcommands of `config`.
-#[derive(clap::Subcommand)]
-pub enum Command {
+/// What to do with the configuration.
+#[derive(Debug, Clone, Subcommand)]
+pub enum ConfigCommand {
     /// Check file, variables and runbooks; start nothing.
     Check,
 }
 
-/// Carries out a subcommand.
-pub fn config(common: &Common, command: &Command) -> Result<Outcome, Failure> {
-    let Command::Check = command;
+/// Carries the command out; gives the exit code.
+///
+/// # Errors
+/// When the configuration is not valid.
+pub fn config(
+    common: &Common,
+    screen: &mut Screen,
+    command: &ConfigCommand,
+) -> Result<u8, CliError> {
+    let ConfigCommand::Check = command;
     let config = load(common)?;
     let library = web::library(&config)?;
-    if common.json {
-        let file = config
-            .origin
-            .file
-            .as_ref()
-            .map(|path| path.display().to_string());
-        let value = json!({
-            "valid": true,
-            "file": file,
-            "variables": config.origin.variables,
-            "runbooks": library.iter().count(),
-            "config": config,
-        });
-        paint::line(&value.to_string());
-    } else {
-        config.describe().iter().for_each(|line| paint::line(line));
-        paint::line(&paint::good("the configuration is valid"));
+    for line in config.describe() {
+        screen.line(&sanitise(&line, VALUE_MAX))?;
     }
-    Ok(Outcome::Done)
+    let valid = screen.paint(Tone::Good, "the configuration is valid");
+    screen.line(&valid)?;
+    let file = config.origin.file.as_ref();
+    screen.value(&json!({
+        "valid": true,
+        "file": file.map(|path| path.display().to_string()),
+        "variables": config.origin.variables,
+        "runbooks": library.iter().count(),
+        "config": config,
+    }))?;
+    Ok(0)
 }
 
-/// The configuration that the arguments name, checked.
+/// The configuration that the options name, checked.
 ///
 /// # Errors
 /// When it is not valid.
-pub fn load(common: &Common) -> Result<Config, Failure> {
+pub fn load(common: &Common) -> Result<Config, CliError> {
     let config = Config::load(common.config.as_deref())?;
     telemetry::check(&config.log)?;
     Ok(config)

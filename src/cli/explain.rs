@@ -1,46 +1,48 @@
 //! `explain`: what an error number means and what to do.
 
+use clap::Args;
 use serde_json::{Value, json};
 
-use super::outcome::{Failure, Outcome};
-use super::{Common, paint};
+use super::error::CliError;
+use super::screen::Screen;
+use super::table::Tone;
 use crate::error::Code;
 
 /// Arguments of `explain`.
-#[derive(clap::Args)]
-pub struct Args {
-    /// The number, such as E0201; without it, all of them.
+#[derive(Debug, Clone, Args)]
+pub struct ExplainArgs {
+    /// The number, such as E0201; without it, all of them are listed.
     code: Option<String>,
 }
 
-/// Prints the table's words.
-pub fn explain(common: &Common, args: &Args) -> Result<Outcome, Failure> {
+/// Prints the table's words; gives the exit code.
+///
+/// # Errors
+/// When no error has the number.
+pub fn explain(screen: &mut Screen, args: &ExplainArgs) -> Result<u8, CliError> {
     let Some(number) = &args.code else {
-        if common.json {
-            paint::line(&Value::from_iter(Code::ALL.iter().map(page)).to_string());
-        } else {
-            Code::ALL
-                .iter()
-                .for_each(|code| paint::line(&code.to_string()));
+        for code in Code::ALL {
+            screen.line(&code.to_string())?;
         }
-        return Ok(Outcome::Done);
+        screen.value(&Value::from_iter(Code::ALL.iter().map(page)))?;
+        return Ok(0);
     };
     let code = Code::find(number).ok_or_else(|| {
-        let last = Code::ALL.last().map_or("", |code| code.number);
-        Failure::usage(format!(
-            "no error has the number {number}; they go from E0001 to {last}"
+        CliError::usage(format!(
+            "no error has the number {number}; `tourniquet explain` lists all of them"
         ))
     })?;
-    if common.json {
-        paint::line(&page(&code).to_string());
-    } else {
-        paint::line(&paint::strong(&code.to_string()));
-        paint::line(&format!(
-            "\nWhat it means: {}\nWhat to do: {}",
-            code.meaning, code.remedy
-        ));
+    let title = screen.paint(Tone::Strong, &code.to_string());
+    screen.line(&title)?;
+    for (name, words) in [
+        ("What it means:", code.meaning),
+        ("What to do:", code.remedy),
+    ] {
+        let name = screen.paint(Tone::Dim, name);
+        screen.line(&format!("{name} {words}"))?;
     }
-    Ok(Outcome::Done)
+    screen.value(&page(&code))?;
+    Ok(0)
 }
 
 fn page(code: &Code) -> Value {

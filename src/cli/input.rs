@@ -1,46 +1,63 @@
-//! What several subcommands read from their arguments: ids, parameters, lengths of time, files.
+//! What several subcommands read from their arguments: parameters, lengths of time, files.
 
 use std::io::Read;
 use std::path::Path;
-use std::str::FromStr;
 use std::time::Duration;
 
+use clap::Args;
 use serde_json::{Map, Value};
 
-use super::outcome::Failure;
-use crate::id::IdError;
+use super::error::CliError;
 
-/// Bytes of one file: no finding and no export that we write is larger.
-const FILE_MAX: u64 = 128 * 1024 * 1024;
+/// Bytes of one file: an export is the largest thing that we read, and the service sends at most as
+/// much in one answer.
+const FILE_MAX: u64 = 256 << 20;
 
-/// An argument that is an id, for clap.
-///
-/// # Errors
-/// What is expected instead.
-pub fn id<T: FromStr<Err = IdError>>(text: &str) -> Result<T, String> {
-    text.parse().map_err(|error: IdError| error.to_string())
+/// The parameters of a runbook.
+#[derive(Debug, Clone, Args)]
+pub struct Params {
+    /// A parameter: text, or JSON where the value is an object or array. May be given more than once.
+    #[arg(long = "param", value_name = "NAME=VALUE", value_parser = param)]
+    pairs: Vec<(String, Value)>,
+    /// All parameters as one JSON object; --param goes before it.
+    #[arg(long = "params-json", value_name = "JSON", value_parser = object)]
+    all: Option<Map<String, Value>>,
 }
 
-/// `name=value` pairs. A value that is a JSON list or object is taken as such, anything else is text.
-///
-/// # Errors
-/// A pair without `=`, or a name that comes twice.
-pub fn params(pairs: &[String]) -> Result<Map<String, Value>, Failure> {
-    let mut params = Map::new();
-    for pair in pairs {
-        let (name, value) = pair
-            .split_once('=')
-            .filter(|(name, _)| !name.is_empty())
-            .ok_or_else(|| Failure::usage(format!("--param {pair}: expected name=value")))?;
-        let value = match serde_json::from_str::<Value>(value) {
-            Ok(json @ (Value::Array(_) | Value::Object(_))) => json,
-            _ => Value::String(value.to_owned()),
-        };
-        if params.insert(name.to_owned(), value).is_some() {
-            return Err(Failure::usage(format!("--param {name} is given twice")));
+impl Params {
+    /// All of them, by name.
+    ///
+    /// # Errors
+    /// When a `--param` comes twice: nobody knows which was meant.
+    pub fn merged(self) -> Result<Map<String, Value>, CliError> {
+        let mut given = Map::new();
+        for (name, value) in self.pairs {
+            if given.contains_key(&name) {
+                return Err(CliError::usage(format!("--param {name} is given twice")));
+            }
+            given.insert(name, value);
         }
+        let mut merged = self.all.unwrap_or_default();
+        merged.extend(given);
+        Ok(merged)
     }
-    Ok(params)
+}
+
+fn param(given: &str) -> Result<(String, Value), String> {
+    let (name, value) = given
+        .split_once('=')
+        .filter(|(name, _)| !name.is_empty())
+        .ok_or("expected NAME=VALUE")?;
+    // Numbers and words stay text: an account id must not become a number.
+    let value = match serde_json::from_str::<Value>(value) {
+        Ok(parsed @ (Value::Object(_) | Value::Array(_))) => parsed,
+        _ => Value::String(value.to_owned()),
+    };
+    Ok((name.to_owned(), value))
+}
+
+fn object(given: &str) -> Result<Map<String, Value>, String> {
+    serde_json::from_str(given).map_err(|error| format!("expected a JSON object: {error}"))
 }
 
 /// `90d`, `12h`, `30m` or `45s`, for clap.
@@ -48,7 +65,7 @@ pub fn params(pairs: &[String]) -> Result<Map<String, Value>, Failure> {
 /// # Errors
 /// What is expected instead.
 pub fn length(text: &str) -> Result<Duration, String> {
-    let expected = || format!("{text:?} is not a length of time: expected 90d, 12h, 30m or 45s");
+    let expected = || "expected a length of time: 90d, 12h, 30m or 45s".to_owned();
     let unit = text.chars().last().ok_or_else(expected)?;
     let number: u64 = text[..text.len() - unit.len_utf8()]
         .parse()
@@ -70,32 +87,29 @@ pub fn length(text: &str) -> Result<Duration, String> {
 ///
 /// # Errors
 /// When it can't be read, or is larger than any that makes sense.
-pub fn file(path: &Path) -> Result<Vec<u8>, Failure> {
-    let failed = |error: std::io::Error| Failure::usage(format!("{}: {error}", path.display()));
-    let mut bytes = Vec::new();
-    if path.as_os_str() == "-" {
-        std::io::stdin()
-            .lock()
-            .take(FILE_MAX + 1)
-            .read_to_end(&mut bytes)
-            .map_err(failed)?;
+pub fn file(path: &Path) -> Result<Vec<u8>, CliError> {
+    let refuse = |why: String| CliError::usage(format!("{}: {why}", path.display()));
+    let source: Box<dyn Read> = if path == Path::new("-") {
+        Box::new(std::io::stdin().lock())
     } else {
-        let file = std::fs::File::open(path).map_err(failed)?;
-        file.take(FILE_MAX + 1)
-            .read_to_end(&mut bytes)
-            .map_err(failed)?;
-    }
+        Box::new(std::fs::File::open(path).map_err(|error| refuse(error.to_string()))?)
+    };
+    let mut bytes = Vec::new();
+    source
+        .take(FILE_MAX + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| refuse(error.to_string()))?;
     if bytes.len() as u64 > FILE_MAX {
-        return Err(Failure::usage(format!(
-            "{}: larger than {FILE_MAX} bytes",
-            path.display()
-        )));
+        return Err(refuse(format!("larger than {} MiB", FILE_MAX >> 20)));
     }
     Ok(bytes)
 }
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -121,15 +135,42 @@ mod tests {
         }
     }
 
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        params: Params,
+    }
+
     #[test]
     fn parameters_are_text_unless_they_are_lists_or_objects() {
-        let given = ["a=1", "b=[\"x\"]", "c={\"k\":\"v\"}", "d=x=y", "e=true"].map(str::to_owned);
-        let expected =
-            serde_json::json!({"a": "1", "b": ["x"], "c": {"k": "v"}, "d": "x=y", "e": "true"});
-        assert_eq!(Value::Object(params(&given).unwrap()), expected);
-        for wrong in [["a"].as_slice(), &["=x"], &["a=1", "a=2"]] {
-            let wrong: Vec<String> = wrong.iter().map(|pair| (*pair).to_owned()).collect();
-            assert!(params(&wrong).is_err(), "{wrong:?}");
+        let pair = |text: &'static str| vec!["x", "--param", text];
+        for (words, expected) in [
+            (vec!["x"], Some(json!({}))),
+            (pair("a=b=c"), Some(json!({"a": "b=c"}))),
+            (pair("a=111122223333"), Some(json!({"a": "111122223333"}))),
+            (pair("a=true"), Some(json!({"a": "true"}))),
+            (pair("a=[\"i-1\"]"), Some(json!({"a": ["i-1"]}))),
+            (pair("a={\"b\":1}"), Some(json!({"a": {"b": 1}}))),
+            (pair("a={broken"), Some(json!({"a": "{broken"}))),
+            (pair("a="), Some(json!({"a": ""}))),
+            (pair("a"), None),
+            (pair("=b"), None),
+            (vec!["x", "--param", "a=1", "--param", "a=2"], None),
+            (vec!["x", "--params-json", "[]"], None),
+            (
+                vec![
+                    "x",
+                    "--param",
+                    "a=z",
+                    "--params-json",
+                    r#"{"a": "x", "b": 1}"#,
+                ],
+                Some(json!({"a": "z", "b": 1})),
+            ),
+        ] {
+            let parsed = Line::try_parse_from(&words).ok();
+            let merged = parsed.and_then(|line| line.params.merged().ok());
+            assert_eq!(merged.map(Value::Object), expected, "{words:?}");
         }
     }
 }

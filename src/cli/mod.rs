@@ -1,40 +1,69 @@
 //! The command line: a menu, one file per subcommand. Commands that concern a running service talk
-//! to it over HTTP; `serve`, `token`, `config`, `explain` and `runbook check` work on their own.
+//! to it over HTTP; `serve`, `token`, `config`, `explain`, `runbook list` and `runbook check` work on
+//! their own.
+//!
+//! ```text
+//!  words ─► menu ─► subcommand ─► client ─► service
+//!                       │            │
+//!                       └─► screen ◄─┴── error: a number, what happened, what to do
+//! ```
+//!
+//! There is one of each: [`error::CliError`] for what fails, [`screen::Screen`] for what is printed
+//! (tables and lines for people, one JSON value for programs), [`sanitise`] for text that nobody may
+//! trust, [`client::Client`] for HTTP. Nothing is decided here that the service could decide.
 //!
 //! Exit codes: 0 done; 1 failed; 2 the command was not understood; 3 done, and the answer is no
-//! (a timeline that does not verify, a case that is not contained).
+//! (a timeline that does not verify, a watched run that did not succeed).
 
+mod answer;
 mod approve;
 mod case;
 mod client;
 mod cloud;
 mod config;
-pub mod draw;
+mod demo;
+mod draw;
+mod error;
 mod explain;
 mod finding;
 mod input;
-mod outcome;
-pub mod paint;
 mod run;
 mod runbook;
+mod sanitise;
+mod screen;
 mod serve;
+mod table;
 #[cfg(test)]
 pub mod tests;
 mod token;
 mod undo;
+mod wait;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
-use outcome::{Failure, Outcome};
+use error::CliError;
+use screen::Screen;
 
 /// Turns GuardDuty findings into contained, evidenced and auditable cases.
 #[derive(Parser)]
 #[command(name = "tourniquet", version, about, after_help = EXIT_CODES, max_term_width = 100)]
 struct Cli {
-    /// Print JSON instead of tables.
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done; 1 failed; 2 the command was not understood; \
+    3 done, and the answer is no (not verified, or a watched run did not succeed).";
+
+/// The options of every subcommand; they may stand before or after its name.
+#[derive(Debug, Clone, Args)]
+struct Common {
+    /// Print one JSON value instead of tables.
     #[arg(long, global = true)]
     json: bool,
     /// The configuration file [default: tourniquet.toml, where it exists].
@@ -51,95 +80,72 @@ struct Cli {
         value_name = "FILE"
     )]
     token_file: Option<PathBuf>,
-    #[command(subcommand)]
-    command: Command,
 }
-
-const EXIT_CODES: &str = "Exit codes: 0 done; 1 failed; 2 the command was not understood; \
-    3 done, and the answer is no (not verified, not contained).";
 
 #[derive(Subcommand)]
 enum Command {
     /// Start the service.
-    Serve(serve::Args),
+    Serve(serve::ServeArgs),
+    /// Show the whole way once, in sandbox accounts, with nothing else needed.
+    Demo(demo::Args),
     /// Send findings to the service.
     #[command(subcommand)]
-    Finding(finding::Command),
+    Finding(finding::FindingCommand),
     /// Look at cases, verify them, write notes.
     #[command(subcommand)]
-    Case(case::Command),
-    /// Start a runbook by hand.
-    Run(run::Args),
-    /// Decide what a run asks a person.
-    Approve(approve::Args),
-    /// Take a run's changes back.
-    Undo(undo::Args),
+    Case(case::CaseCommand),
+    /// Start a runbook by hand, in a case or in a new one.
+    Run(run::RunArgs),
+    /// Decide what a run asks a person; without an id, list what is open.
+    Approve(approve::ApproveArgs),
+    /// Take a run's changes back, as a run of its own.
+    Undo(undo::UndoArgs),
     /// List, check and plan runbooks.
     #[command(subcommand)]
-    Runbook(runbook::Command),
+    Runbook(runbook::RunbookCommand),
     /// Create, list and revoke API tokens, in the database itself.
     #[command(subcommand)]
-    Token(token::Command),
+    Token(token::TokenCommand),
     /// Check the configuration.
     #[command(subcommand)]
-    Config(config::Command),
+    Config(config::ConfigCommand),
     /// Say what an error number means and what to do.
-    Explain(explain::Args),
-}
-
-/// What every subcommand gets from before its name.
-struct Common {
-    /// Whether to print JSON.
-    json: bool,
-    /// The configuration file that was named.
-    config: Option<PathBuf>,
-    /// Where the service listens.
-    url: String,
-    /// The file that holds the token.
-    token_file: Option<PathBuf>,
+    Explain(explain::ExplainArgs),
 }
 
 /// The program: reads the arguments, does it, and says how it went by its exit code.
 #[must_use]
 pub fn main() -> ExitCode {
     crate::fault::arm();
-    let Cli {
-        json,
-        config,
-        url,
-        token_file,
-        command,
-    } = Cli::parse();
-    let common = Common {
-        json,
-        config,
-        url,
-        token_file,
+    let Cli { common, command } = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return ExitCode::from(error::misunderstood(&error)),
     };
-    let runtime = match tokio::runtime::Builder::new_multi_thread()
+    let json = common.json;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-    {
-        Ok(runtime) => runtime,
-        Err(error) => return outcome::report(&Failure::system(&error), json),
-    };
-    match runtime.block_on(dispatch(&common, command)) {
-        Ok(outcome) => outcome.code(),
-        Err(failure) => outcome::report(&failure, json),
-    }
+        .map_err(|error| CliError::system(&error));
+    let ended = runtime.and_then(|runtime| {
+        let mut screen = Screen::of_process(json);
+        runtime.block_on(dispatch(&common, &mut screen, command))
+    });
+    ExitCode::from(ended.unwrap_or_else(|error| error.report(json)))
 }
 
-async fn dispatch(common: &Common, command: Command) -> Result<Outcome, Failure> {
+/// Carries a command out; gives the exit code.
+async fn dispatch(common: &Common, screen: &mut Screen, command: Command) -> Result<u8, CliError> {
     match command {
-        Command::Serve(args) => Box::pin(serve::serve(common, args)).await,
-        Command::Finding(command) => finding::finding(common, command).await,
-        Command::Case(command) => case::case(common, command).await,
-        Command::Run(args) => run::run(common, args).await,
-        Command::Approve(args) => approve::approve(common, args).await,
-        Command::Undo(args) => undo::undo(common, args).await,
-        Command::Runbook(command) => runbook::runbook(common, command).await,
-        Command::Token(command) => token::token(common, command).await,
-        Command::Config(command) => config::config(common, &command),
-        Command::Explain(args) => explain::explain(common, &args),
+        Command::Serve(args) => Box::pin(serve::serve(common, screen, args)).await,
+        Command::Demo(args) => Box::pin(demo::demo(screen, args)).await,
+        Command::Finding(command) => finding::finding(common, screen, command).await,
+        Command::Case(command) => case::case(common, screen, command).await,
+        Command::Run(args) => run::run(common, screen, args).await,
+        Command::Approve(args) => approve::approve(common, screen, args).await,
+        Command::Undo(args) => undo::undo(common, screen, args).await,
+        Command::Runbook(command) => runbook::runbook(common, screen, command).await,
+        Command::Token(command) => token::token(common, screen, command).await,
+        Command::Config(command) => config::config(common, screen, &command),
+        Command::Explain(args) => explain::explain(screen, &args),
     }
 }

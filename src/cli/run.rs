@@ -1,75 +1,250 @@
-//! `run`: start a runbook by hand.
+//! `tourniquet run`: starts a runbook by hand.
 
-use serde_json::json;
+use clap::Args;
+use serde_json::{Value, json};
 
-use super::client::{Client, text};
-use super::outcome::{Failure, Outcome};
-use super::{Common, input, paint};
-use crate::id::{AccountId, CaseId, Region, RunbookName};
+use super::Common;
+use super::answer::{id, shown, text};
+use super::case::watch::{Ended, Until, follow};
+use super::client::Client;
+use super::error::{CliError, NO};
+use super::input::Params;
+use super::screen::Screen;
+use super::table::tone_of;
+use crate::id::{AccountId, CaseId, Region, RunId, RunbookName};
 use crate::routing::Mode;
 
-/// Arguments of `run`.
-#[derive(clap::Args)]
-pub struct Args {
-    /// The runbook's name.
-    #[arg(value_parser = input::id::<RunbookName>)]
-    runbook: RunbookName,
-    /// The case; without it, a new one is opened.
-    #[arg(long, value_parser = input::id::<CaseId>)]
-    case: Option<CaseId>,
-    /// A parameter of the runbook; it may come several times.
-    #[arg(long = "param", value_name = "NAME=VALUE")]
-    params: Vec<String>,
-    /// observe changes nothing, approve asks a person first, contain acts at once.
-    #[arg(long, default_value = "observe", value_parser = mode)]
-    mode: Mode,
-    /// The account, where the case does not say it.
-    #[arg(long, value_parser = input::id::<AccountId>)]
-    account: Option<AccountId>,
-    /// The Region, where the case does not say it.
-    #[arg(long, value_parser = input::id::<Region>)]
-    region: Option<Region>,
-    /// Why; it stands in the timeline.
+/// Starts a runbook by hand, in a case or in a new one.
+#[derive(Debug, Clone, Args)]
+pub struct RunArgs {
+    /// The runbook.
+    #[arg(value_name = "NAME")]
+    pub runbook: RunbookName,
+    /// The case that it belongs to; without it, a case is opened.
     #[arg(long)]
-    reason: Option<String>,
+    pub case: Option<CaseId>,
+    /// Its parameters; what the case's finding says fills in the others.
+    #[command(flatten)]
+    pub params: Params,
+    /// How far it may go: plan only, after a person's approval, or at once.
+    #[arg(long, default_value = "approve", value_parser = mode, value_name = "observe|approve|contain")]
+    pub mode: Mode,
+    /// The account that it acts in; the case's, if it has one.
+    #[arg(long)]
+    pub account: Option<AccountId>,
+    /// The Region that it acts in; the case's, if it has one.
+    #[arg(long)]
+    pub region: Option<Region>,
+    /// Why: it stands in the timeline.
+    #[arg(long)]
+    pub reason: Option<String>,
+    /// Follow the run until it is over. Exit code 3: it did not succeed.
+    #[arg(long)]
+    pub watch: bool,
 }
 
 fn mode(label: &str) -> Result<Mode, String> {
     Mode::from_label(label).ok_or_else(|| "expected observe, approve or contain".to_owned())
 }
 
-/// Starts the run.
-pub async fn run(common: &Common, args: Args) -> Result<Outcome, Failure> {
-    let mut body = json!({
+/// Carries the command out; gives the exit code.
+///
+/// # Errors
+/// When the service does not answer or refuses.
+pub(super) async fn run(
+    common: &Common,
+    screen: &mut Screen,
+    args: RunArgs,
+) -> Result<u8, CliError> {
+    let client = Client::open(common, screen)?;
+    start(&client, screen, args).await
+}
+
+async fn start(client: &Client, screen: &mut Screen, args: RunArgs) -> Result<u8, CliError> {
+    let body = json!({
         "runbook": args.runbook,
-        "params": input::params(&args.params)?,
+        "params": args.params.merged()?,
         "mode": args.mode.label(),
         "account": args.account,
         "region": args.region,
         "reason": args.reason,
     });
-    let path = match args.case {
-        Some(case) => format!("/v1/cases/{case}/runs"),
-        None => {
-            body["case"] = serde_json::Value::Null;
-            "/v1/runs".to_owned()
+    let (answer, from): (Value, u64) = match &args.case {
+        Some(case) => {
+            let from = if args.watch {
+                length(client, case).await?
+            } else {
+                0
+            };
+            (
+                client
+                    .post(&["v1", "cases", case.as_str(), "runs"], &body)
+                    .await?,
+                from,
+            )
         }
+        None => (client.post(&["v1", "runs"], &body).await?, 0),
     };
-    let run = Client::new(common)?.post(&path, &body).await?;
-    if common.json {
-        paint::line(&run.to_string());
-        return Ok(Outcome::Done);
+    begun(client, screen, answer, args.watch, from).await
+}
+
+/// How many entries a case has: what is drawn begins after them.
+pub(super) async fn length(client: &Client, case: &CaseId) -> Result<u64, CliError> {
+    let answer: Value = client.get(&["v1", "cases", case.as_str()], &[]).await?;
+    Ok(answer.get("length").and_then(Value::as_u64).unwrap_or(0))
+}
+
+/// Tells that a run was begun; with `watch`, follows it to its end.
+pub(super) async fn begun(
+    client: &Client,
+    screen: &mut Screen,
+    run: Value,
+    watch: bool,
+    from: u64,
+) -> Result<u8, CliError> {
+    let (run_id, case) = (id::<RunId>(&run, "id")?, id::<CaseId>(&run, "case")?);
+    let state = screen.paint(tone_of(text(&run, "state")), &shown(&run, "state"));
+    screen.line(&format!(
+        "{run_id} of {} is {state} in {case}",
+        shown(&run, "runbook")
+    ))?;
+    if !watch {
+        screen.note(&format!("follow it with: tourniquet case watch {case}"));
+        screen.value(&run)?;
+        return Ok(0);
     }
-    let case = text(&run, "case");
-    paint::line(&format!(
-        "{} in {case}: {}, mode {}",
-        text(&run, "id"),
-        text(&run, "runbook"),
-        text(&run, "mode")
-    ));
-    if args.mode == Mode::Observe {
-        paint::line("nothing is changed in mode observe; --mode approve or contain acts");
+    let until = Until::Over(run_id.clone());
+    // One JSON value: the run as it ended, not its entries.
+    let ended = follow(client, screen, &case, from, &until, &mut Vec::new()).await?;
+    let run: Value = client.get(&["v1", "runs", run_id.as_str()], &[]).await?;
+    screen.value(&run)?;
+    if ended == Ended::Interrupted {
+        screen.note("stopped watching; the run goes on");
+        return Ok(0);
     }
-    paint::line(&paint::dim(&format!("tourniquet case watch {case}")));
-    Ok(Outcome::Done)
+    Ok(if text(&run, "state") == "succeeded" {
+        0
+    } else {
+        NO
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::StatusCode;
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::client::tests::{Service, problem};
+    use crate::cli::screen::tests::screen;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: RunArgs,
+    }
+
+    fn line(words: &[&str]) -> Result<RunArgs, String> {
+        let parsed = Line::try_parse_from([&["run"], words].concat());
+        parsed
+            .map(|line| line.args)
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused_before_anything_is_sent() {
+        for words in [
+            &["../etc"][..],
+            &["observe", "--mode", "destroy"],
+            &["observe", "--params-json", "[]"],
+            &["observe", "--case", "case-../x"],
+            &["observe", "--account", "12"],
+        ] {
+            assert!(line(words).is_err(), "{words:?}");
+        }
+        assert_eq!(line(&["observe"]).unwrap().mode, Mode::Approve);
+    }
+
+    #[tokio::test]
+    async fn the_request_says_what_the_line_said() {
+        let service = Service::start(|request| {
+            (
+                StatusCode::ACCEPTED,
+                json!({"id": "run-0007", "case": "case-0001", "runbook": "observe",
+                "state": "queued", "path": request.path, "body": request.json()}),
+            )
+        })
+        .await;
+        let words = [
+            "observe",
+            "--case",
+            "case-0001",
+            "--params-json",
+            r#"{"a": "x", "b": "y"}"#,
+            "--param",
+            "a=z",
+            "--mode",
+            "contain",
+            "--account",
+            "111122223333",
+            "--region",
+            "eu-west-1",
+            "--reason",
+            "drill",
+        ];
+        let (mut screen, out, _) = screen(true);
+        assert_eq!(
+            start(&service.client(), &mut screen, line(&words).unwrap()).await,
+            Ok(0)
+        );
+        let value = out.value();
+        assert_eq!(value["path"], "/v1/cases/case-0001/runs");
+        assert_eq!(
+            value["body"],
+            json!({"runbook": "observe", "params": {"a": "z", "b": "y"}, "mode": "contain",
+                "account": "111122223333", "region": "eu-west-1", "reason": "drill"})
+        );
+    }
+
+    #[tokio::test]
+    async fn a_run_without_a_case_opens_one_and_a_refusal_is_told() {
+        let service = Service::start(|request| match request.path.as_str() {
+            "/v1/runs" => problem(
+                StatusCode::FORBIDDEN,
+                "E0501",
+                "account 111122223333 is not on the allow list",
+            ),
+            _ => problem(StatusCode::NOT_FOUND, "E0203", "there is no such path"),
+        })
+        .await;
+        let (mut screen, out, _) = screen(false);
+        let error = start(&service.client(), &mut screen, line(&["observe"]).unwrap())
+            .await
+            .unwrap_err();
+        assert_eq!(error.code.number, "E0501");
+        assert_eq!(out.text(), "");
+    }
+
+    #[tokio::test]
+    async fn a_watched_run_that_did_not_succeed_is_a_no() {
+        for (state, expected) in [("succeeded", 0), ("halted", NO)] {
+            let service = Service::start(move |request| {
+                let run = json!({"id": "run-0007", "case": "case-0001", "runbook": "observe", "state": state});
+                (StatusCode::OK, match request.path.as_str() {
+                    "/v1/cases/case-0001/timeline" => json!({"entries": [], "next": null,
+                        "head": {"length": 0, "hash": "0".repeat(64)}}),
+                    "/v1/cases/case-0001" => json!({"runs": [run]}),
+                    _ => run,
+                })
+            })
+            .await;
+            let (mut screen, out, _) = screen(true);
+            let args = line(&["observe", "--watch"]).unwrap();
+            assert_eq!(
+                start(&service.client(), &mut screen, args).await,
+                Ok(expected)
+            );
+            assert_eq!(out.value()["state"], state);
+        }
+    }
 }

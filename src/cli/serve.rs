@@ -3,10 +3,12 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::outcome::{Failure, Outcome};
-use super::{Common, cloud, config, paint};
+use super::error::CliError;
+use super::screen::Screen;
+use super::{Common, cloud, config};
 use crate::clock::{Clock, SystemClock};
 use crate::id::Ids;
 use crate::telemetry;
@@ -17,15 +19,18 @@ use crate::web::{Service, Setup};
 const SCRIPT_THREADS: usize = 2;
 
 /// Arguments of `serve`.
-#[derive(clap::Args)]
-pub struct Args {
+#[derive(Debug, Clone, Args)]
+pub struct ServeArgs {
     /// Where to listen, over configuration and environment.
     #[arg(long)]
     listen: Option<SocketAddr>,
 }
 
 /// Serves until SIGTERM or SIGINT; a second signal ends the process at once.
-pub async fn serve(common: &Common, args: Args) -> Result<Outcome, Failure> {
+///
+/// # Errors
+/// When the configuration is not valid or something can't be started.
+pub async fn serve(common: &Common, screen: &mut Screen, args: ServeArgs) -> Result<u8, CliError> {
     let mut config = config::load(common)?;
     if let Some(listen) = args.listen {
         config.listen = listen;
@@ -35,7 +40,7 @@ pub async fn serve(common: &Common, args: Args) -> Result<Outcome, Failure> {
     let cloud = cloud::of(&config, Arc::clone(&clock)).await?;
     let banner = config.describe();
     // Whoever collects a JSON log gets nothing else on its stream; a person gets plain lines.
-    let json_only = config.log.format == "json" && !paint::watched();
+    let json_only = config.log.format == "json" && !screen.watched;
     let setup = Setup {
         config,
         cloud,
@@ -45,10 +50,11 @@ pub async fn serve(common: &Common, args: Args) -> Result<Outcome, Failure> {
     };
     let service = Service::start(setup).await?;
     for line in &banner {
-        announce(json_only, line);
+        announce(screen, json_only, line);
     }
     let version = env!("CARGO_PKG_VERSION");
     announce(
+        screen,
         json_only,
         &format!("tourniquet {version} serves http://{}", service.address()),
     );
@@ -62,21 +68,21 @@ pub async fn serve(common: &Common, args: Args) -> Result<Outcome, Failure> {
             tracing::warn!("stopped at once; what was under way is taken up at the next start");
         }
     }
-    Ok(Outcome::Done)
+    Ok(0)
 }
 
 /// Says what is used: a line for a person, or an event of the log.
-fn announce(json_only: bool, line: &str) {
+fn announce(screen: &mut Screen, json_only: bool, line: &str) {
     if json_only {
         tracing::info!("{line}");
     } else {
-        paint::error_line(line);
+        screen.warn(line);
     }
 }
 
 /// Ends at the next SIGTERM or SIGINT.
-async fn stop_signal() -> Result<(), Failure> {
-    let listen = |kind| signal(kind).map_err(|error| Failure::system(&error));
+async fn stop_signal() -> Result<(), CliError> {
+    let listen = |kind| signal(kind).map_err(|error| CliError::system(&error));
     let (mut terminate, mut interrupt) = (
         listen(SignalKind::terminate())?,
         listen(SignalKind::interrupt())?,

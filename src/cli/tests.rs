@@ -1,38 +1,60 @@
-//! The commands against a real service; what they print is looked at by people.
+//! The whole menu against a real service: what a person can do from a terminal, and what a program
+//! gets of it.
 
 use clap::Parser;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::outcome::{Failure, Outcome};
-use super::{Cli, Common, dispatch};
+use super::error::{CliError, NO};
+use super::screen::tests::screen;
+use super::{Cli, dispatch};
 use crate::error::Code;
 use crate::web::tests::harness::{Harness, finding};
 
-/// Carries out a command line against `harness`, as an admin.
-async fn command(harness: &Harness, arguments: &[&str]) -> Result<Outcome, Failure> {
+/// Carries out a command line against the service at `url`; what standard output got.
+async fn words(url: &str, arguments: &[&str]) -> Result<(u8, String), CliError> {
+    let line = ["tourniquet", "--url", url];
+    let cli = Cli::try_parse_from(line.iter().chain(arguments)).unwrap();
+    let (mut screen, out, _) = screen(cli.common.json);
+    let code = Box::pin(dispatch(&cli.common, &mut screen, cli.command)).await?;
+    Ok((code, out.text()))
+}
+
+/// As [`words`], against `harness`, as an admin.
+async fn command(harness: &Harness, arguments: &[&str]) -> Result<(u8, String), CliError> {
     let token_file = harness.folder.path().join("token");
     std::fs::write(&token_file, format!("{}\n", harness.secrets["admin"])).unwrap();
-    let line = ["tourniquet"].iter().chain(arguments);
-    let Cli { json, command, .. } = Cli::try_parse_from(line).unwrap();
-    let common = Common { json, config: None, url: harness.url(), token_file: Some(token_file) };
-    Box::pin(dispatch(&common, command)).await
+    let with = ["--token-file", token_file.to_str().unwrap()];
+    let url = harness.url();
+    words(&url, &[&with, arguments].concat()).await
+}
+
+async fn code(harness: &Harness, arguments: &[&str]) -> Result<u8, Code> {
+    let ended = command(harness, arguments).await;
+    ended.map(|(code, _)| code).map_err(|error| error.code)
+}
+
+/// The one JSON value that a command prints.
+async fn value(harness: &Harness, arguments: &[&str]) -> Value {
+    let (_, text) = command(harness, &[&["--json"], arguments].concat())
+        .await
+        .unwrap();
+    serde_json::from_str(&text).unwrap()
 }
 
 /// Verifies a case online, its export offline, and finds what was changed in the export.
 pub async fn verifies(harness: &Harness, case: &str, export: &Value) {
-    assert_eq!(command(harness, &["case", "verify", case]).await, Ok(Outcome::Done));
+    assert_eq!(code(harness, &["case", "verify", case]).await, Ok(0));
     let file = harness.folder.path().join("export.json");
-    let path = file.to_str().unwrap();
-    std::fs::write(&file, export.to_string()).unwrap();
-    assert_eq!(command(harness, &["case", "verify", "--file", path]).await, Ok(Outcome::Done));
+    let verify = ["case", "verify", "--file", file.to_str().unwrap()];
     let mut changed = export.clone();
-    changed["entries"][0] = changed["entries"][0].as_str().unwrap().replacen("eu-west-1", "eu-west-2", 1).into();
-    std::fs::write(&file, changed.to_string()).unwrap();
-    assert_eq!(command(harness, &["case", "verify", "--file", path]).await, Ok(Outcome::No));
+    let entry = changed["entries"][0].as_str().unwrap();
+    changed["entries"][0] = entry.replacen("eu-west-1", "eu-west-2", 1).into();
     let mut shorter = export.clone();
     shorter["entries"].as_array_mut().unwrap().pop();
-    std::fs::write(&file, shorter.to_string()).unwrap();
-    assert_eq!(command(harness, &["case", "verify", "--file", path]).await, Ok(Outcome::No));
+    for (content, expected) in [(export, 0), (&changed, NO), (&shorter, NO)] {
+        std::fs::write(&file, content.to_string()).unwrap();
+        assert_eq!(code(harness, &verify).await, Ok(expected));
+    }
 }
 
 #[tokio::test]
@@ -43,58 +65,147 @@ async fn a_person_can_do_everything_from_a_terminal() {
     let bad = harness.folder.path().join("bad.json");
     std::fs::write(&bad, "{").unwrap();
     let (good, bad) = (good.to_str().unwrap(), bad.to_str().unwrap());
-    assert_eq!(command(&harness, &["finding", "send", good]).await, Ok(Outcome::Done));
-    let refused = command(&harness, &["finding", "send", bad, good]).await.unwrap_err();
-    assert_eq!(refused.code, Code::NOT_JSON);
+    assert_eq!(code(&harness, &["finding", "send", good]).await, Ok(0));
+    assert_eq!(code(&harness, &["finding", "send", bad, good]).await, Ok(1));
 
-    let cases = harness.get("/v1/cases").await.body;
-    let case = cases["items"][0]["id"].as_str().unwrap().to_owned();
-    let run = harness.settled(&case).await["runs"][0]["id"].as_str().unwrap().to_owned();
+    let case = value(&harness, &["case", "list"]).await[0]["id"].clone();
+    let case = case.as_str().unwrap();
+    let settled = harness.settled(case).await;
+    let run = settled["runs"][0]["id"].as_str().unwrap();
+    let place = ["--account", "111122223333", "--region", "eu-west-1"];
+    let contain = [&["run", "observe"], &place[..], &["--mode", "contain"]].concat();
     for (arguments, expected) in [
-        (&["case", "list"][..], Ok(Outcome::Done)),
-        (&["case", "list", "--status", "open", "--json"], Ok(Outcome::Done)),
-        (&["case", "list", "--status", "opne"], Err(Code::BAD_REQUEST)),
-        (&["case", "show", &case], Ok(Outcome::Done)),
-        (&["case", "show", &case, "--json"], Ok(Outcome::Done)),
+        (&["case", "list"][..], Ok(0)),
+        (&["case", "list", "--status", "open", "--json"], Ok(0)),
+        (&["case", "show", case], Ok(0)),
+        (&["case", "show", case, "--json"], Ok(0)),
         (&["case", "show", "case-none"], Err(Code::NOT_FOUND)),
-        (&["case", "watch", &case], Ok(Outcome::Done)),
-        (&["case", "export", &case], Ok(Outcome::Done)),
-        (&["case", "note", &case, "looked at"], Ok(Outcome::Done)),
-        (&["run", "observe", "--case", &case], Ok(Outcome::Done)),
-        (&["run", "nothing", "--case", &case], Err(Code::RUNBOOK_UNKNOWN)),
-        (&["run", "observe", "--account", "111122223333", "--region", "eu-west-1", "--mode", "contain"], Err(Code::GUARD_ACCOUNT)),
-        (&["runbook", "plan", "observe", "--case", &case], Ok(Outcome::Done)),
-        (&["runbook", "list"], Ok(Outcome::Done)),
-        (&["runbook", "check"], Ok(Outcome::Done)),
+        (&["case", "watch", case], Ok(0)),
+        (&["case", "export", case], Ok(0)),
+        (&["case", "note", case, "looked at"], Ok(0)),
+        (
+            &["run", "observe", "--case", case, "--mode", "observe"],
+            Ok(0),
+        ),
+        (
+            &["run", "nothing", "--case", case],
+            Err(Code::RUNBOOK_UNKNOWN),
+        ),
+        (&contain, Err(Code::GUARD_ACCOUNT)),
+        (&["runbook", "plan", "observe", "--case", case], Ok(0)),
+        (&["runbook", "list"], Ok(0)),
+        (&["runbook", "check"], Ok(0)),
         (&["runbook", "check", bad], Err(Code::RUNBOOKS_LOAD)),
-        (&["approve"], Ok(Outcome::Done)),
-        (&["approve", "apr-none", "--reason", "x"], Err(Code::NOT_FOUND)),
-        (&["undo", &run], Err(Code::CONFLICT)),
-        (&["explain", "E0201"], Ok(Outcome::Done)),
+        (&["approve"], Ok(0)),
+        (
+            &["approve", "apr-none", "--reason", "x"],
+            Err(Code::NOT_FOUND),
+        ),
+        (&["undo", run], Err(Code::CONFLICT)),
+        (&["explain", "E0201"], Ok(0)),
         (&["explain", "E9999"], Err(Code::USAGE)),
     ] {
-        let seen = command(&harness, arguments).await.map_err(|failure| failure.code);
-        assert_eq!(seen, expected, "{arguments:?}");
+        assert_eq!(code(&harness, arguments).await, expected, "{arguments:?}");
     }
-    harness.settled(&case).await;
-    assert_eq!(command(&harness, &["case", "close", &case, "--reason", "done"]).await, Ok(Outcome::Done));
+    harness.settled(case).await;
+    let close = ["case", "close", case, "--reason", "done"];
+    assert_eq!(code(&harness, &close).await, Ok(0));
+    harness.service.stop().await;
+}
+
+#[tokio::test]
+async fn a_program_gets_the_names_that_are_documented() {
+    let harness = Harness::new().await;
+    let runbooks = value(&harness, &["runbook", "list"]).await;
+    let observe = json!("observe");
+    assert!(
+        runbooks
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|one| one["name"] == observe)
+    );
+    let config = harness.folder.path().join("tourniquet.toml");
+    let database = harness.folder.path().join("tokens.db");
+    std::fs::write(
+        &config,
+        format!("database = \"sqlite://{}\"", database.display()),
+    )
+    .unwrap();
+    let with = ["--config", config.to_str().unwrap(), "token"];
+    let created = [&with[..], &["create", "--role", "admin", "--expires", "1h"]].concat();
+    let created = value(&harness, &created).await;
+    assert!(
+        created["token"].as_str().unwrap().starts_with("tq_"),
+        "{created}"
+    );
+    let id = created["id"].as_str().unwrap();
+    let revoked = value(&harness, &[&with[..], &["revoke", id]].concat()).await;
+    assert_eq!(revoked, json!({"id": id, "revoked": true}));
+    let listed = value(&harness, &[&with[..], &["list"]].concat()).await;
+    assert_eq!(
+        (&listed[0]["id"], &listed[0]["state"]),
+        (&created["id"], &json!("revoked"))
+    );
     harness.service.stop().await;
 }
 
 #[tokio::test]
 async fn without_a_service_the_failure_says_so() {
     let harness = Harness::new().await;
-    let common = |url: String| Common { json: false, config: None, url, token_file: None };
-    let list = || Cli::try_parse_from(["tourniquet", "case", "list"]).unwrap().command;
     let url = harness.url();
     harness.service.stop().await;
-    let failure = Box::pin(dispatch(&common(url), list())).await.unwrap_err();
-    assert_eq!(failure.code, Code::CLIENT);
-    assert!(failure.detail.contains("nothing listens there"), "{}", failure.detail);
+    let error = words(&url, &["case", "list"]).await.unwrap_err();
+    assert_eq!(error.code, Code::CLIENT);
+    assert!(error.detail.contains("no connection to"), "{error}");
 }
 
 #[test]
 fn the_menu_has_no_contradictions() {
     use clap::CommandFactory;
     Cli::command().debug_assert();
+}
+
+#[test]
+fn options_may_stand_before_and_after_a_subcommand() {
+    for words in [
+        ["x", "--json", "--url", "http://h:1", "case", "list"],
+        ["x", "case", "--json", "--url", "http://h:1", "list"],
+        ["x", "case", "list", "--json", "--url", "http://h:1"],
+        ["x", "--url", "http://h:1", "approve", "--json", "--"],
+    ] {
+        let common = Cli::try_parse_from(words).unwrap().common;
+        assert_eq!(
+            (common.json, common.url.as_str()),
+            (true, "http://h:1"),
+            "{words:?}"
+        );
+    }
+}
+
+#[test]
+fn a_decision_needs_a_reason_and_a_verification_needs_something_to_verify() {
+    for (words, accepted) in [
+        (&["approve"][..], true),
+        (&["approve", "apr-0001"], false),
+        (&["approve", "--deny"], false),
+        (&["approve", "apr-0001", "--deny", "--reason", "no"], true),
+        (&["case", "verify"], false),
+        (&["case", "verify", "case-0001"], true),
+        (&["case", "verify", "--file", "-"], true),
+        (&["case", "verify", "case-0001", "--file", "-"], false),
+        (
+            &["case", "list", "--status", "open", "--status", "attention"],
+            true,
+        ),
+        (&["case", "list", "--status", "lost"], false),
+        (&["case", "list", "--limit", "0"], false),
+        (&["case", "show", "../../etc"], false),
+        (&["finding", "send"], false),
+        (&["undo", "run-0001", "--revive"], true),
+    ] {
+        let result = Cli::try_parse_from([&["x"], words].concat());
+        let error = result.as_ref().err().map(ToString::to_string);
+        assert_eq!(result.is_ok(), accepted, "{words:?} {error:?}");
+    }
 }

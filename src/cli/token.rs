@@ -7,8 +7,11 @@ use clap::Subcommand;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::outcome::{Failure, Outcome};
-use super::{Common, config, input, paint};
+use super::answer::clock_time;
+use super::error::CliError;
+use super::screen::Screen;
+use super::table::{Tone, tone_of};
+use super::{Common, config, input};
 use crate::clock::{Clock, SystemClock};
 use crate::id::{Ids, TokenId};
 use crate::store::{NewToken, Role, Store, TokenRow};
@@ -17,9 +20,9 @@ use crate::web::Secret;
 /// Characters of a token's name: it stands in every entry that its holder causes.
 const NAME_MAX: usize = 64;
 
-/// Subcommands of `token`.
-#[derive(Subcommand)]
-pub enum Command {
+/// What to do with tokens.
+#[derive(Debug, Clone, Subcommand)]
+pub enum TokenCommand {
     /// Create a token and print its secret, once.
     Create {
         /// Who holds it; the timeline shows this name. [default: the role]
@@ -37,7 +40,6 @@ pub enum Command {
     /// Make a token useless.
     Revoke {
         /// Its id, tok-….
-        #[arg(value_parser = input::id::<TokenId>)]
         id: TokenId,
     },
 }
@@ -62,18 +64,29 @@ fn name(text: &str) -> Result<String, String> {
     }
 }
 
-/// Carries out a subcommand.
-pub async fn token(common: &Common, command: Command) -> Result<Outcome, Failure> {
+/// Carries the command out; gives the exit code.
+///
+/// # Errors
+/// When the database can't be opened, or holds no such token.
+pub async fn token(
+    common: &Common,
+    screen: &mut Screen,
+    command: TokenCommand,
+) -> Result<u8, CliError> {
     let store = Store::open(&config::load(common)?.database).await?;
-    let done = carry_out(common, &store, command).await;
+    let done = carry_out(screen, &store, command).await;
     store.close().await;
     done
 }
 
-async fn carry_out(common: &Common, store: &Store, command: Command) -> Result<Outcome, Failure> {
+async fn carry_out(
+    screen: &mut Screen,
+    store: &Store,
+    command: TokenCommand,
+) -> Result<u8, CliError> {
     let clock = SystemClock::new();
     match command {
-        Command::Create {
+        TokenCommand::Create {
             name,
             role,
             expires,
@@ -83,7 +96,7 @@ async fn carry_out(common: &Common, store: &Store, command: Command) -> Result<O
             let expires_at = expires
                 .map(|length| now.checked_add(length))
                 .transpose()
-                .map_err(|_| Failure::usage("--expires: too far away"))?;
+                .map_err(|_| CliError::usage("--expires: too far away"))?;
             let token = NewToken {
                 id: Ids::random().token(&clock),
                 name: name.unwrap_or_else(|| role.label().to_owned()),
@@ -93,75 +106,74 @@ async fn carry_out(common: &Common, store: &Store, command: Command) -> Result<O
                 expires_at,
             };
             store.create_token(token.clone()).await?;
-            if common.json {
-                let value = json!({
-                    "id": token.id,
-                    "token": secret.reveal(),
-                    "name": token.name,
-                    "role": role.label(),
-                    "expires_at": expires_at,
-                });
-                paint::line(&value.to_string());
-            } else {
-                paint::line(secret.reveal());
-                let words = format!(
-                    "{} ({}, {}); it is not shown again",
-                    token.id,
-                    token.name,
+            screen.line(secret.reveal())?;
+            if !screen.json {
+                let (id, name) = (&token.id, &token.name);
+                screen.warn(&format!(
+                    "{id} ({name}, {}): keep the secret above, it is not shown again",
                     role.label()
-                );
-                paint::error_line(&words);
+                ));
             }
+            screen.value(&json!({
+                "id": token.id,
+                "token": secret.reveal(),
+                "name": token.name,
+                "role": role.label(),
+                "expires_at": expires_at,
+            }))?;
         }
-        Command::List => list(common, &store.tokens().await?, clock.now()),
-        Command::Revoke { id } => {
+        TokenCommand::List => list(screen, &store.tokens().await?, clock.now())?,
+        TokenCommand::Revoke { id } => {
             store.revoke_token(&id, clock.now()).await?;
-            if common.json {
-                paint::line(&json!({"id": id, "revoked": true}).to_string());
-            } else {
-                paint::line(&format!("{id} is revoked"));
-            }
+            screen.line(&format!("{id} is revoked"))?;
+            screen.value(&json!({"id": id, "revoked": true}))?;
         }
     }
-    Ok(Outcome::Done)
+    Ok(0)
 }
 
-fn list(common: &Common, tokens: &[TokenRow], now: Timestamp) {
-    let state = |token: &TokenRow| match (token.revoked_at, token.expires_at) {
+fn list(screen: &mut Screen, tokens: &[TokenRow], now: Timestamp) -> Result<(), CliError> {
+    if tokens.is_empty() {
+        screen.line("no tokens")?;
+    } else {
+        let header = ["token", "name", "role", "state", "created", "expires"];
+        let rows = tokens.iter().map(|token| row(token, now)).collect();
+        let table = screen.style.table(&header, rows);
+        screen.line(&table)?;
+    }
+    let values = tokens.iter().map(|token| {
+        json!({
+            "id": token.id,
+            "name": token.name,
+            "role": token.role.label(),
+            "state": state(token, now),
+            "created_at": token.created_at,
+            "expires_at": token.expires_at,
+            "revoked_at": token.revoked_at,
+        })
+    });
+    screen.value(&Value::from_iter(values))
+}
+
+fn row(token: &TokenRow, now: Timestamp) -> Vec<(Tone, String)> {
+    let state = state(token, now);
+    let expires = token.expires_at.map(clock_time);
+    vec![
+        (Tone::Plain, token.id.to_string()),
+        (Tone::Plain, token.name.clone()),
+        (Tone::Plain, token.role.label().to_owned()),
+        (tone_of(state), state.to_owned()),
+        (Tone::Dim, clock_time(token.created_at)),
+        (Tone::Dim, expires.unwrap_or_else(|| "never".to_owned())),
+    ]
+}
+
+fn state(token: &TokenRow, now: Timestamp) -> &'static str {
+    match (token.revoked_at, token.expires_at) {
         (Some(_), _) => "revoked",
         (None, Some(at)) if at <= now => "expired",
         _ => "valid",
-    };
-    if common.json {
-        let rows = tokens.iter().map(|token| {
-            json!({
-                "id": token.id,
-                "name": token.name,
-                "role": token.role.label(),
-                "state": state(token),
-                "created_at": token.created_at,
-                "expires_at": token.expires_at,
-                "revoked_at": token.revoked_at,
-            })
-        });
-        paint::line(&Value::from_iter(rows).to_string());
-        return;
     }
-    let mut table = paint::Table::new(&["id", "name", "role", "state", "created", "expires"]);
-    for token in tokens {
-        let expires = token
-            .expires_at
-            .map_or_else(|| "never".to_owned(), |at| paint::time(&at));
-        table.row([
-            token.id.to_string(),
-            token.name.clone(),
-            token.role.label().to_owned(),
-            state(token).to_owned(),
-            paint::time(&token.created_at),
-            expires,
-        ]);
-    }
-    table.print();
 }
 
 #[cfg(test)]

@@ -1,37 +1,116 @@
-//! `undo`: take a run's changes back, as a run of its own.
+//! `tourniquet undo`: takes a run's changes back, as a run of its own.
 
-use serde_json::json;
+use clap::Args;
+use serde_json::{Value, json};
 
-use super::client::{Client, text};
-use super::outcome::{Failure, Outcome};
-use super::{Common, input, paint};
-use crate::id::RunId;
+use super::Common;
+use super::answer::id;
+use super::client::Client;
+use super::error::CliError;
+use super::run::{begun, length};
+use super::screen::Screen;
+use crate::id::{CaseId, RunId};
 
-/// Arguments of `undo`.
-#[derive(clap::Args)]
-pub struct Args {
+/// What `--revive` means: said before it is done.
+const REVIVE: &str = "--revive also takes back what keeps stolen credentials out: keys work again, and so do sessions \
+    that were stolen before the cut-off, until they expire.";
+
+/// Takes a run's changes back.
+#[derive(Debug, Clone, Args)]
+pub struct UndoArgs {
     /// The run.
-    #[arg(value_parser = input::id::<RunId>)]
-    run: RunId,
-    /// Also take back what keeps stolen credentials out: keys and sessions work again.
+    pub run: RunId,
+    /// Also take back what keeps stolen credentials out: deactivated keys work again, and so do
+    /// stolen sessions until they expire.
     #[arg(long)]
-    revive: bool,
+    pub revive: bool,
+    /// Follow the undo until it is over. Exit code 3: it did not succeed.
+    #[arg(long)]
+    pub watch: bool,
 }
 
-/// Starts the undo.
-pub async fn undo(common: &Common, args: Args) -> Result<Outcome, Failure> {
-    let path = format!("/v1/runs/{}/undo", args.run);
-    let run = Client::new(common)?
-        .post(&path, &json!({"revive": args.revive}))
-        .await?;
-    if common.json {
-        paint::line(&run.to_string());
-    } else {
-        paint::line(&format!("{} takes {} back", text(&run, "id"), args.run));
-        paint::line(&paint::dim(&format!(
-            "tourniquet case watch {}",
-            text(&run, "case")
-        )));
+/// Carries the command out; gives the exit code.
+///
+/// # Errors
+/// When the service does not answer or refuses.
+pub(super) async fn undo(
+    common: &Common,
+    screen: &mut Screen,
+    args: UndoArgs,
+) -> Result<u8, CliError> {
+    let client = Client::open(common, screen)?;
+    take_back(&client, screen, &args).await
+}
+
+async fn take_back(client: &Client, screen: &mut Screen, args: &UndoArgs) -> Result<u8, CliError> {
+    if args.revive {
+        screen.note(REVIVE);
     }
-    Ok(Outcome::Done)
+    let from = if args.watch {
+        let run: Value = client.get(&["v1", "runs", args.run.as_str()], &[]).await?;
+        length(client, &id::<CaseId>(&run, "case")?).await?
+    } else {
+        0
+    };
+    let body = json!({"revive": args.revive});
+    let answer: Value = client
+        .post(&["v1", "runs", args.run.as_str(), "undo"], &body)
+        .await?;
+    begun(client, screen, answer, args.watch, from).await
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::StatusCode;
+
+    use super::*;
+    use crate::cli::client::tests::{Service, problem};
+    use crate::cli::screen::tests::screen;
+
+    fn args(revive: bool, watch: bool) -> UndoArgs {
+        UndoArgs {
+            run: "run-0001".parse().unwrap(),
+            revive,
+            watch,
+        }
+    }
+
+    #[tokio::test]
+    async fn revival_is_asked_for_and_warned_about() {
+        for revive in [true, false] {
+            let service = Service::start(move |request| {
+                assert_eq!(request.json(), json!({"revive": revive}));
+                assert_eq!(request.path, "/v1/runs/run-0001/undo");
+                (StatusCode::ACCEPTED, json!({"id": "run-0002", "case": "case-0001", "runbook": "r", "state": "queued"}))
+            })
+            .await;
+            let (mut screen, out, err) = screen(false);
+            assert_eq!(
+                take_back(&service.client(), &mut screen, &args(revive, false)).await,
+                Ok(0)
+            );
+            assert_eq!(out.text(), "run-0002 of r is queued in case-0001\n");
+            assert_eq!(err.text().contains("stolen before the cut-off"), revive);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_watched_undo_begins_where_the_case_stands() {
+        let service = Service::start(|request| {
+            let run = json!({"id": "run-0002", "case": "case-0001", "runbook": "r", "state": "succeeded"});
+            (StatusCode::OK, match (request.path.as_str(), request.query.as_str()) {
+                ("/v1/cases/case-0001/timeline", "from=7&limit=500") => json!({"entries": [], "next": null,
+                    "head": {"length": 7, "hash": "0".repeat(64)}}),
+                ("/v1/cases/case-0001", _) => json!({"length": 7, "runs": [run]}),
+                ("/v1/runs/run-0001" | "/v1/runs/run-0001/undo" | "/v1/runs/run-0002", _) => run,
+                _ => return problem(StatusCode::NOT_FOUND, "E0203", "there is no such path"),
+            })
+        })
+        .await;
+        let (mut screen, _, _) = screen(false);
+        assert_eq!(
+            take_back(&service.client(), &mut screen, &args(false, true)).await,
+            Ok(0)
+        );
+    }
 }

@@ -10,10 +10,13 @@ use crate::finding::Finding;
 use crate::id::RunbookName;
 use crate::routing::{Decision, Mode, decide};
 use crate::runbook::{HOST_API, Runbook};
-use crate::store::{Acceptance, NewRun, RunKind};
+use crate::store::{Acceptance, NewRun, RunKind, StoreError};
 
 /// Reasons in one entry: routing names few, but rules may be many.
 const REASONS_MAX: usize = 50;
+
+/// Case ids that are tried: two equal ones in a row are a chance of one in millions.
+const CASE_IDS_MAX: u32 = 3;
 
 /// Stores one finding.
 ///
@@ -36,30 +39,37 @@ pub async fn admit(
         "acts": run.as_ref().is_some_and(|run| run.mode != Mode::Observe),
         "reasons": decision.reasons,
     });
-    let now = intake.clock.now();
     let id = finding.id.clone();
     let (resource, correlation) = (finding.resource(), finding.correlation());
-    let accepted = intake
-        .store
-        .accept(Acceptance {
-            case: intake.ids.case(intake.clock.as_ref()),
-            now,
-            source: source.to_owned(),
-            raw: raw.to_vec(),
-            account: finding.account,
-            region: finding.region,
-            finding_id: finding.id,
-            version: finding.version,
-            document: finding.document,
-            title: if finding.title.is_empty() { finding.finding_type.0.clone() } else { finding.title },
-            finding_type: finding.finding_type.0,
-            severity: finding.severity.map(|severity| severity.0),
-            resource,
-            correlation,
-            reasons,
-            run,
-        })
-        .await?;
+    let mut acceptance = Acceptance {
+        case: intake.ids.case(intake.clock.as_ref()),
+        now: intake.clock.now(),
+        source: source.to_owned(),
+        raw: raw.to_vec(),
+        account: finding.account,
+        region: finding.region,
+        finding_id: finding.id,
+        version: finding.version,
+        document: finding.document,
+        title: if finding.title.is_empty() { finding.finding_type.0.clone() } else { finding.title },
+        finding_type: finding.finding_type.0,
+        severity: finding.severity.map(|severity| severity.0),
+        resource,
+        correlation,
+        reasons,
+        run,
+    };
+    let mut attempt = 1;
+    let accepted = loop {
+        match intake.store.accept(acceptance.clone()).await {
+            // Case ids are short enough to say aloud, so two may be equal: another one, then.
+            Err(StoreError::Conflict(_)) if attempt < CASE_IDS_MAX => {
+                attempt += 1;
+                acceptance.case = intake.ids.case(intake.clock.as_ref());
+            }
+            other => break other?,
+        }
+    };
     tracing::info!(
         case = %accepted.case, finding = %id, disposition = accepted.disposition.label(),
         seen = accepted.seen, source, "a finding was stored"

@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 
 use super::fit::{Fit, fit, shown};
 use super::{Mode, Policy, Rule};
+use crate::error::Code;
 use crate::finding::Finding;
 use crate::id::{Digest, RunbookName};
 
@@ -161,7 +162,10 @@ fn account_limits(finding: &Finding, policy: &Policy) -> Vec<(Mode, String)> {
     if !policy.allowed_accounts.contains(account) {
         limits.push((
             Mode::Observe,
-            format!("the account {account} is not on the allow list"),
+            format!(
+                "{}: the account {account} is not on the allow list",
+                Code::GUARD_ACCOUNT.number
+            ),
         ));
     }
     if let Some(mode) = policy.account_modes.get(account) {

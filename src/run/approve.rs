@@ -5,7 +5,8 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::execute::{Executor, StepRun, failed, succeeded};
+use super::end::{failed, succeeded};
+use super::execute::{Executor, StepRun};
 use super::journal::{Ask, PLAN_STEP};
 use super::replay::StepLog;
 use crate::error::Code;
@@ -21,7 +22,7 @@ pub const APPROVAL_WAIT_MAX: SignedDuration = SignedDuration::from_hours(24 * 7)
 /// What became of a question.
 pub enum Answer {
     /// It is asked now, or still open.
-    Open(StepRun),
+    Open(Box<StepRun>),
     /// Yes: by whom.
     Granted(Vec<Value>),
     /// No, or too late: why.
@@ -75,7 +76,7 @@ pub async fn ask(executor: &Executor<'_>, question: &Question<'_>) -> Result<Ans
             decisions: vec![],
         };
         let effects = vec![Effect::OpenApproval(row)];
-        return Ok(Answer::Open(StepRun::Parked { wake_at: expires_at, drafts, effects }));
+        return Ok(Answer::Open(Box::new(StepRun::Parked { wake_at: expires_at, drafts, effects })));
     };
     Ok(match row.state {
         ApprovalState::Granted if row.hash == question.hash => Answer::Granted(row.decisions),
@@ -89,7 +90,7 @@ pub async fn ask(executor: &Executor<'_>, question: &Question<'_>) -> Result<Ans
         }
         ApprovalState::Pending => {
             let wake_at: Option<Timestamp> = row.expires_at;
-            Answer::Open(StepRun::Parked { wake_at, drafts: vec![], effects: vec![] })
+            Answer::Open(Box::new(StepRun::Parked { wake_at, drafts: vec![], effects: vec![] }))
         }
     })
 }
@@ -113,7 +114,7 @@ pub async fn perform(executor: &Executor<'_>, step: &StepLog) -> Result<StepRun,
     let question = Question { step: step.key.as_str(), text, hash, quorum: quorum.max(1), within };
     debug_assert_ne!(question.step, PLAN_STEP, "the plan has its own question");
     let end = match ask(executor, &question).await? {
-        Answer::Open(parked) => return Ok(parked),
+        Answer::Open(parked) => return Ok(*parked),
         Answer::Granted(decisions) => succeeded(step, json!({"approved": true, "decisions": decisions})),
         Answer::Refused(reason) => failed(step, Code::APPROVAL_DENIED, "denied", &reason),
     };

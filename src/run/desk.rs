@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
-use thiserror::Error;
 use tokio::sync::Notify;
 
 use super::Env;
@@ -12,7 +11,9 @@ use super::execute::Executor;
 use super::journal::Writer;
 use super::lease::Lease;
 use super::script::Script;
-use super::start::{self, StartError};
+use super::refused::DeskError;
+use super::request::{StartRun, check, row};
+use super::start;
 use crate::error::Code;
 use crate::id::{AccountId, CaseId, Digest, Region, RunId, RunbookName};
 use crate::routing::Mode;
@@ -30,77 +31,6 @@ pub const TEXT_MAX: usize = 4_000;
 pub struct Desk {
     env: Arc<Env>,
     hint: Arc<Notify>,
-}
-
-/// A run that a person wants.
-#[derive(Debug, Clone, PartialEq)]
-pub struct StartRun {
-    /// The case; `None` opens one.
-    pub case: Option<CaseId>,
-    /// The runbook.
-    pub runbook: RunbookName,
-    /// Its parameters, unchecked.
-    pub params: Map<String, Value>,
-    /// How far it may go.
-    pub mode: Mode,
-    /// The account; `None`: the case's.
-    pub account: Option<AccountId>,
-    /// The Region; `None`: the case's.
-    pub region: Option<Region>,
-    /// Who asks.
-    pub by: String,
-    /// Why.
-    pub reason: Option<String>,
-}
-
-/// A request that was not carried out.
-#[derive(Debug, Error)]
-#[error("{code}: {detail}")]
-pub struct DeskError {
-    /// Its number.
-    pub code: Code,
-    /// What a client may read.
-    pub detail: String,
-    /// What the log may read.
-    #[source]
-    pub cause: Option<StoreError>,
-}
-
-impl DeskError {
-    fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), cause: None }
-    }
-}
-
-impl From<StoreError> for DeskError {
-    fn from(error: StoreError) -> Self {
-        let (code, detail) = match &error {
-            StoreError::NotFound => (Code::NOT_FOUND, "nothing with this id exists".to_owned()),
-            StoreError::Conflict(words) => (Code::CONFLICT, words.clone()),
-            StoreError::Unavailable(_) => (Code::UNAVAILABLE, "the database did not confirm the write".to_owned()),
-            StoreError::Illegal(illegal) => (Code::CONFLICT, illegal.to_string()),
-            _ => (Code::INTERNAL, "the request could not be carried out".to_owned()),
-        };
-        Self { code, detail, cause: Some(error) }
-    }
-}
-
-impl From<StartError> for DeskError {
-    fn from(error: StartError) -> Self {
-        match error {
-            StartError::Store(error) => error.into(),
-            StartError::Halt { code, reason } => Self::new(code, reason),
-        }
-    }
-}
-
-/// A request whose parts were checked.
-struct Checked {
-    case: Option<CaseRow>,
-    account: AccountId,
-    region: Region,
-    resource: Option<String>,
-    new: NewRun,
 }
 
 impl Desk {
@@ -122,7 +52,7 @@ impl Desk {
     pub async fn start(&self, request: StartRun) -> Result<RunRow, DeskError> {
         let by = request.by.clone();
         let reason = request.reason.clone();
-        let checked = self.check(request).await?;
+        let checked = check(&self.env, request).await?;
         let now = self.env.clock.now();
         let run = checked.new.id.clone();
         let (case, mut effects) = match &checked.case {
@@ -161,7 +91,7 @@ impl Desk {
     /// As [`Desk::start`], and when the script fails.
     pub async fn plan(&self, mut request: StartRun) -> Result<Value, DeskError> {
         request.mode = Mode::Observe;
-        let checked = self.check(request).await?;
+        let checked = check(&self.env, request).await?;
         let new = checked.new;
         let case = match &checked.case {
             Some(case) => case.id.clone(),
@@ -195,55 +125,6 @@ impl Desk {
             "region": run.region,
             "changes": changes,
         }))
-    }
-
-    async fn check(&self, request: StartRun) -> Result<Checked, DeskError> {
-        let case = match &request.case {
-            Some(id) => Some(self.env.store.case(id).await?.ok_or(StoreError::NotFound)?),
-            None => None,
-        };
-        let runbook = self.env.library.get(&request.runbook).ok_or_else(|| {
-            DeskError::new(Code::RUNBOOK_UNKNOWN, format!("no runbook is called {}", request.runbook))
-        })?;
-        let mut given = request.params;
-        // What the finding says fills in what was not given.
-        if let Some(id) = &request.case
-            && let Some(document) = self.env.store.finding_document(id).await?
-        {
-            for (name, value) in runbook.header.params_from(&document) {
-                given.entry(name).or_insert(value);
-            }
-        }
-        let params = runbook
-            .header
-            .check_params(given)
-            .map_err(|(name, reason)| DeskError::new(Code::RUNBOOK_PARAMS, format!("parameter {name}: {reason}")))?;
-        let of_case = |what: &str| DeskError::new(Code::BAD_REQUEST, format!("`{what}` is needed: the case has none"));
-        let account = request.account.or_else(|| case.as_ref()?.account.clone()).ok_or_else(|| of_case("account"))?;
-        let region = request.region.or_else(|| case.as_ref()?.region.clone()).ok_or_else(|| of_case("region"))?;
-        if request.mode != Mode::Observe && !self.env.limits.allowed_accounts.contains(&account) {
-            return Err(DeskError::new(
-                Code::GUARD_ACCOUNT,
-                format!("account {account} is not on the allow list; only mode observe is possible there"),
-            ));
-        }
-        let resource = runbook.header.target(&params);
-        let target = (request.mode != Mode::Observe).then(|| target(&account, resource.as_deref()));
-        let new = NewRun {
-            id: self.env.ids.run(self.env.clock.as_ref()),
-            kind: RunKind::Runbook,
-            runbook: runbook.name.clone(),
-            hash: runbook.hash.clone(),
-            source: runbook.source.clone(),
-            host_api: HOST_API,
-            mode: request.mode,
-            params: Value::Object(params),
-            account: account.clone(),
-            region: region.clone(),
-            target,
-            requested_by: request.by,
-        };
-        Ok(Checked { case, account, region, resource, new })
     }
 
     /// A person's decision on an approval.
@@ -373,36 +254,4 @@ fn bounded(text: &str) -> Result<String, DeskError> {
         return Err(DeskError::new(Code::BAD_REQUEST, format!("a text has at most {TEXT_MAX} characters")));
     }
     Ok(text.to_owned())
-}
-
-/// What runs exclude each other by: `account/type/id`; a runbook without a target excludes nothing
-/// but itself.
-fn target(account: &AccountId, resource: Option<&str>) -> String {
-    format!("{account}/{}", resource.unwrap_or("account/whole"))
-}
-
-/// The row that `new` would become, for a plan that is never stored.
-fn row(new: &NewRun, case: CaseId, now: jiff::Timestamp) -> RunRow {
-    RunRow {
-        id: new.id.clone(),
-        case,
-        kind: new.kind,
-        runbook: new.runbook.clone(),
-        hash: Digest::of(new.source.as_bytes()),
-        host_api: new.host_api,
-        mode: new.mode,
-        state: crate::case::RunState::Running,
-        params: new.params.clone(),
-        account: new.account.clone(),
-        region: new.region.clone(),
-        target: new.target.clone(),
-        requested_by: new.requested_by.clone(),
-        requested_at: now,
-        wake_at: None,
-        contained: false,
-        asks: false,
-        released: false,
-        attempts: 1,
-        summary: None,
-    }
 }

@@ -240,13 +240,14 @@ impl<'a> Drive<'a> {
         match approve::ask(&executor, &question).await? {
             Answer::Granted(_) => Ok(None),
             Answer::Refused(reason) => self.halt(Code::APPROVAL_DENIED, &reason).await.map(Some),
-            Answer::Open(StepRun::Parked { wake_at, drafts, mut effects }) => {
-                let (run, contained) = (self.run.id.clone(), self.run.contained);
-                effects.push(Effect::Run { run, event: RunEvent::Parked, wake_at, contained, summary: None });
-                executor.write(drafts, effects).await?;
+            Answer::Open(open) => {
+                if let StepRun::Parked { wake_at, drafts, mut effects } = *open {
+                    let (run, contained) = (self.run.id.clone(), self.run.contained);
+                    effects.push(Effect::Run { run, event: RunEvent::Parked, wake_at, contained, summary: None });
+                    executor.write(drafts, effects).await?;
+                }
                 Ok(Some(Driven::Parked))
             }
-            Answer::Open(StepRun::Ended { .. }) => Ok(None),
         }
     }
 

@@ -7,11 +7,12 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures::future::join_all;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::Env;
 use super::guard::{self, Situation};
-use super::journal::{Outcome, OutcomeResult, StepEnd, StepResult, Writer};
+use super::end::{cloud_failed, failed, look_failed, succeeded};
+use super::journal::{Outcome, OutcomeResult, StepEnd, Writer};
 use super::lease::Lease;
 use super::replay::{ChangeLog, StepLog};
 use super::settle::{millis, settle};
@@ -21,7 +22,6 @@ use crate::cloud::{CloudError, ErrorClass, Scope, Session};
 use crate::error::Code;
 use crate::fault;
 use crate::id::Place;
-use crate::runbook::StepFailure;
 use crate::store::{Commit, Effect, RunRow, StoreError};
 use crate::timeline::Draft;
 
@@ -400,62 +400,4 @@ fn severity(class: ErrorClass) -> u8 {
 /// The wait after failed attempt `attempt`, from 1.
 pub fn backoff(attempt: u32) -> Duration {
     BACKOFF.saturating_mul(1 << attempt.min(8).saturating_sub(1)).min(BACKOFF_MAX)
-}
-
-/// The end of a step that did what it should.
-pub fn succeeded(step: &StepLog, output: Value) -> StepEnd {
-    StepEnd {
-        name: step.name.clone(),
-        result: StepResult::Ok,
-        output: Some(output),
-        output_blob: None,
-        error: None,
-        planned: vec![],
-    }
-}
-
-/// The end of a step that failed.
-pub fn failed(step: &StepLog, code: Code, class: &str, message: &str) -> StepEnd {
-    StepEnd {
-        name: step.name.clone(),
-        result: StepResult::Failed,
-        output: None,
-        output_blob: None,
-        error: Some(StepFailure {
-            code: code.number.to_owned(),
-            class: class.to_owned(),
-            message: message.to_owned(),
-        }),
-        planned: vec![],
-    }
-}
-
-fn cloud_failed(step: &StepLog, error: &CloudError) -> StepEnd {
-    failed(step, Code::ACTION_FAILED, error.class.label(), &error.to_string())
-}
-
-/// The end of a step whose look failed.
-pub fn look_failed(step: &StepLog, error: &LookError) -> StepEnd {
-    match error {
-        LookError::Cloud(error) => cloud_failed(step, error),
-        LookError::Param { .. } => failed(step, Code::RUNBOOK_PARAMS, "invalid", &error.to_string()),
-    }
-}
-
-/// The end of a step in mode `observe`: what it would do, in words.
-pub fn plan_of(step: &StepLog, verdict: &Verdict) -> StepEnd {
-    let planned: Vec<String> = match verdict {
-        Verdict::Change(stages) => stages.iter().flatten().map(Change::words).collect(),
-        Verdict::Refuse(reason) => vec![format!("{}: would be refused: {reason}", step.name)],
-        Verdict::Wait(_, reason) => vec![format!("{}: would wait: {reason}", step.name)],
-        Verdict::Done(_) => vec![],
-    };
-    StepEnd {
-        name: step.name.clone(),
-        result: StepResult::Planned,
-        output: Some(json!({"planned": planned.len()})),
-        output_blob: None,
-        error: None,
-        planned,
-    }
 }

@@ -4,7 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::approve;
-use super::execute::{Executor, StepRun, failed, look_failed, plan_of, read_may_pass, succeeded};
+use super::end::{failed, look_failed, plan_of, succeeded};
+use super::execute::{Executor, StepRun, read_may_pass};
 use super::journal::{StepEnd, StepResult};
 use super::replay::StepLog;
 use super::undo;
@@ -59,7 +60,7 @@ fn ended(end: StepEnd) -> StepRun {
 
 async fn plan_action(executor: &Executor<'_>, action: &dyn action::Action, step: &StepLog) -> StepEnd {
     match executor.planned(action, step).await {
-        Ok(verdict) => plan_of(step, &verdict),
+        Ok(verdict) => plan_of(action, step, &verdict),
         Err(error) => look_failed(step, &error),
     }
 }

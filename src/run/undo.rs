@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::execute::{Executor, StepRun, failed, succeeded};
+use super::end::{cloud_failed, failed, succeeded};
+use super::execute::{Executor, StepRun};
 use super::journal::{Outcome, OutcomeResult};
 use super::replay::{ChangeLog, RunLog, StepLog};
 use super::settle::settle;
@@ -114,7 +115,7 @@ pub async fn restore(executor: &Executor<'_>, mut step: StepLog) -> Result<StepR
         drafts.push(executor.writer.outcome(clock.now(), &step.key, step.changes.len(), &outcome));
     }
     match standing(session.as_ref(), &done).await {
-        Err(error) => return ended(look_failed(&step, &error), drafts),
+        Err(error) => return ended(cloud_failed(&step, &error), drafts),
         Ok(Standing::Before) => return ended(succeeded(&step, json!({"restored": words, "already": true})), drafts),
         Ok(Standing::Gone) => return ended(succeeded(&step, json!({"gone": words})), drafts),
         Ok(Standing::Other(now)) => {
@@ -140,12 +141,8 @@ pub async fn restore(executor: &Executor<'_>, mut step: StepLog) -> Result<StepR
         _ => match standing(session.as_ref(), &done).await {
             Ok(Standing::Before) => succeeded(&step, json!({"restored": words})),
             Ok(_) => failed(&step, Code::ACTION_FAILED, "conflict", &format!("it did not hold: {words}")),
-            Err(error) => look_failed(&step, &error),
+            Err(error) => cloud_failed(&step, &error),
         },
     };
     ended(end, drafts)
-}
-
-fn look_failed(step: &StepLog, error: &CloudError) -> super::journal::StepEnd {
-    failed(step, Code::ACTION_FAILED, error.class.label(), &error.to_string())
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::advance::{Advance, advance};
 use super::engine::build_engine;
 use super::library::{Runbook, compile};
-use super::lint::Diagnostic;
+use super::diagnostic::Diagnostic;
 use super::step::{Facts, Recorded, RecordedStep};
 use crate::id::RunbookName;
 use crate::routing::Mode;

@@ -1,11 +1,10 @@
 //! What is wrong with a script, found without running it: compile errors, unknown calls with "did
 //! you mean", arguments of the wrong form, and an order that costs time in an incident.
 
-use std::fmt;
-
 use rhai::{AST, Engine, Position, Stmt};
 
 use super::calls::{Call, calls};
+use super::diagnostic::{Diagnostic, DiagnosticLevel};
 use super::header::{self, Header};
 use super::host::{Api, HostFunction, HostKind, bind};
 use super::limits::SOURCE_BYTES_MAX;
@@ -13,63 +12,6 @@ use super::literals::did_you_mean;
 use super::value::from_script;
 use crate::change::Urgency;
 use crate::error::Code;
-
-/// How bad it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum DiagnosticLevel {
-    /// The runbook is not loaded.
-    Error,
-    /// It works, but not as well as it could.
-    Warning,
-}
-
-impl DiagnosticLevel {
-    /// `error` or `warning`.
-    #[must_use]
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Error => "error",
-            Self::Warning => "warning",
-        }
-    }
-}
-
-/// One thing that is wrong, and where.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Diagnostic {
-    /// How bad.
-    pub level: DiagnosticLevel,
-    /// Which page of `tourniquet explain` has more.
-    pub code: Code,
-    /// A sentence.
-    pub message: String,
-    /// The line, from 1.
-    pub line: Option<usize>,
-    /// The column, from 1.
-    pub column: Option<usize>,
-    /// What to write instead.
-    pub help: Option<String>,
-}
-
-impl fmt::Display for Diagnostic {
-    /// `12:5: error E0301: message (help)`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(line) = self.line {
-            write!(f, "{line}:{}: ", self.column.unwrap_or(1))?;
-        }
-        write!(
-            f,
-            "{} {}: {}",
-            self.level.label(),
-            self.code.number,
-            self.message
-        )?;
-        match &self.help {
-            Some(help) => write!(f, " ({help})"),
-            None => Ok(()),
-        }
-    }
-}
 
 /// All that is wrong with a script; empty for a good one.
 #[must_use]

@@ -2,13 +2,19 @@
 //!
 //! Nothing of the library is used here, so that what is proved is what users run.
 
-#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests of other processes, in real time")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "tests of other processes, in real time"
+)]
 
 mod bad_input;
+mod cannot_start;
 mod crash;
 #[cfg(feature = "aws")]
 mod end_to_end;
 #[cfg(feature = "aws")]
 mod moto;
 mod scene;
+mod strain;
 mod support;

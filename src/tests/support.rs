@@ -63,7 +63,11 @@ impl Deployment {
     pub fn new(config: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("tourniquet.toml"), config).unwrap();
-        let mut deployment = Self { folder, environment: vec![], token: String::new() };
+        let mut deployment = Self {
+            folder,
+            environment: vec![],
+            token: String::new(),
+        };
         deployment.token = deployment.make_token("admin");
         deployment
     }
@@ -75,7 +79,11 @@ impl Deployment {
             let entry = entry.unwrap();
             std::fs::copy(entry.path(), folder.path().join(entry.file_name())).unwrap();
         }
-        Self { folder, environment: self.environment.clone(), token: self.token.clone() }
+        Self {
+            folder,
+            environment: self.environment.clone(),
+            token: self.token.clone(),
+        }
     }
 
     pub fn path(&self) -> &Path {
@@ -112,6 +120,13 @@ impl Deployment {
         self.prepare(Command::new(BINARY))
     }
 
+    /// The binary, as `$0` of a shell's script, to be run in the folder.
+    pub fn through_shell(&self, script: &str) -> Command {
+        let mut command = self.prepare(Command::new("sh"));
+        command.args(["-c", script, BINARY]);
+        command
+    }
+
     /// Runs a command to its end.
     pub fn run(&self, arguments: &[&str]) -> Output {
         self.command().args(arguments).output().unwrap()
@@ -119,7 +134,11 @@ impl Deployment {
 
     /// Runs a client command against a server to its end.
     pub fn client(&self, server: &Server, arguments: &[&str]) -> Output {
-        self.command().env("TOURNIQUET_URL", &server.url).args(arguments).output().unwrap()
+        self.command()
+            .env("TOURNIQUET_URL", &server.url)
+            .args(arguments)
+            .output()
+            .unwrap()
     }
 
     /// Starts `serve` on a free port, with `failpoints` as the `fail` crate reads them, and waits
@@ -134,9 +153,9 @@ impl Deployment {
     pub fn serve_with_files_up_to(&self, blocks: u64) -> Server {
         // The signal stays ignored across exec, so that the write itself fails, as on a full disk.
         // The log goes through a pipe: only files are limited.
-        let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" serve");
-        let mut command = self.prepare(Command::new("sh"));
-        command.args(["-c", &script, BINARY]);
+        let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
+        let mut command = self.through_shell(&script);
+        command.arg("serve");
         self.start(command)
     }
 
@@ -145,18 +164,33 @@ impl Deployment {
         let address = free.local_addr().unwrap();
         let log = self.path().join(format!("serve-{}.log", address.port()));
         command.env("TOURNIQUET_LISTEN", address.to_string());
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
         drop(free);
         let mut child = command.spawn().unwrap();
         let (mut words, mut file) = (child.stderr.take().unwrap(), File::create(&log).unwrap());
         std::thread::spawn(move || std::io::copy(&mut words, &mut file));
-        let mut server = Server { child, url: format!("http://{address}"), address, log };
+        let mut server = Server {
+            child,
+            url: format!("http://{address}"),
+            address,
+            log,
+        };
         let started = Instant::now();
-        while server.get("/readyz", "").is_none_or(|reply| reply.status != 200) {
+        while server
+            .get("/readyz", "")
+            .is_none_or(|reply| reply.status != 200)
+        {
             if server.is_dead() {
                 return server;
             }
-            assert!(started.elapsed() < PATIENCE, "the server is not ready:\n{}", server.log());
+            assert!(
+                started.elapsed() < PATIENCE,
+                "the server is not ready:\n{}",
+                server.log()
+            );
             pause();
         }
         server
@@ -171,27 +205,46 @@ impl Server {
 
     /// A GET; `None`: no answer.
     pub fn get(&self, path: &str, token: &str) -> Option<Reply> {
-        self.send("GET", path, &[("authorization", &format!("Bearer {token}"))], b"")
+        self.send(
+            "GET",
+            path,
+            &[("authorization", &format!("Bearer {token}"))],
+            b"",
+        )
     }
 
     /// A POST; `None`: no answer.
     pub fn post(&self, path: &str, token: &str, body: &[u8]) -> Option<Reply> {
         let authorization = format!("Bearer {token}");
-        let headers = [("authorization", authorization.as_str()), ("content-type", "application/json")];
+        let headers = [
+            ("authorization", authorization.as_str()),
+            ("content-type", "application/json"),
+        ];
         self.send("POST", path, &headers, body)
     }
 
     /// A request with these headers; `None`: no answer, or half of one.
-    pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Option<Reply> {
+    pub fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Option<Reply> {
         let mut stream = TcpStream::connect(self.address).ok()?;
         stream.set_read_timeout(Some(ANSWER_MAX)).unwrap();
-        let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let headers: String = headers
+            .iter()
+            .map(|(name, value)| format!("{name}: {value}\r\n"))
+            .collect();
         let length = body.len();
         let head = format!(
             "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n"
         );
         // A server that refuses a body need not read all of it; then its answer still counts.
-        let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body));
+        let _ = stream
+            .write_all(head.as_bytes())
+            .and_then(|()| stream.write_all(body));
         let mut bytes = Vec::new();
         let _ = stream.read_to_end(&mut bytes);
         parse(&bytes)
@@ -209,7 +262,11 @@ impl Server {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status;
             }
-            assert!(started.elapsed() < PATIENCE, "the server did not end:\n{}", self.log());
+            assert!(
+                started.elapsed() < PATIENCE,
+                "the server did not end:\n{}",
+                self.log()
+            );
             pause();
         }
     }
@@ -217,7 +274,13 @@ impl Server {
     /// Sends the process a signal, by name.
     pub fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
+        assert!(
+            Command::new("kill")
+                .args(["-s", name, &pid])
+                .status()
+                .unwrap()
+                .success()
+        );
     }
 
     /// Waits until every run of the case is over. `None`: the process has ended before.
@@ -231,20 +294,34 @@ impl Server {
                 && reply.status == 200
             {
                 let runs = reply.body["runs"].as_array().cloned().unwrap_or_default();
-                let over = |run: &Value| matches!(run["state"].as_str(), Some("succeeded" | "failed" | "halted"));
+                let over = |run: &Value| {
+                    matches!(
+                        run["state"].as_str(),
+                        Some("succeeded" | "failed" | "halted")
+                    )
+                };
                 if !runs.is_empty() && runs.iter().all(over) {
                     return Some(reply.body);
                 }
             }
-            assert!(started.elapsed() < PATIENCE, "the runs did not end:\n{}", self.log());
+            assert!(
+                started.elapsed() < PATIENCE,
+                "the runs did not end:\n{}",
+                self.log()
+            );
             pause();
         }
     }
 
     /// Every entry of a case's timeline, in order.
     pub fn timeline(&self, token: &str, case: &str) -> Vec<Value> {
-        let reply = self.get(&format!("/v1/cases/{case}/timeline?limit=500"), token).unwrap();
-        assert!(reply.status == 200 && reply.body["next"].is_null(), "{reply:?}");
+        let reply = self
+            .get(&format!("/v1/cases/{case}/timeline?limit=500"), token)
+            .unwrap();
+        assert!(
+            reply.status == 200 && reply.body["next"].is_null(),
+            "{reply:?}"
+        );
         let entries = reply.body["entries"].as_array().unwrap();
         entries.iter().map(|raw| raw["entry"].clone()).collect()
     }
@@ -273,7 +350,29 @@ fn parse(bytes: &[u8]) -> Option<Reply> {
         return None;
     }
     let body = serde_json::from_slice(body).unwrap_or(Value::Null);
-    Some(Reply { status, headers, body })
+    Some(Reply {
+        status,
+        headers,
+        body,
+    })
+}
+
+/// Runs a command that should end by itself; it is killed when it does not.
+pub fn ended(command: &mut Command) -> Output {
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let started = Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        if started.elapsed() > ANSWER_MAX {
+            child.kill().unwrap();
+        }
+        pause();
+    }
+    child.wait_with_output().unwrap()
 }
 
 /// Bytes that a process wrote.

@@ -68,6 +68,7 @@ routes! {
     "GET"  "/v1/runs/{id}" READ => get(runs::show);
     "POST" "/v1/runs/{id}/undo" ACT => post(runs::undo);
     "GET"  "/v1/approvals" READ => get(approvals::pending);
+    "GET"  "/v1/approvals/{id}" READ => get(approvals::show);
     "POST" "/v1/approvals/{id}" Right::Roles(&[Approver, Admin]) => post(approvals::decide);
     "GET"  "/v1/runbooks" READ => get(runbooks::list);
     "POST" "/v1/runbooks/{id}/plan" Right::Roles(&[Responder, Author, Admin]) => post(runbooks::plan);

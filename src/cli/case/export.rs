@@ -1,17 +1,113 @@
-//! `case export`: one JSON object on standard output, always.
+//! `case export`: a case as one JSON object, which `case verify --file` takes anywhere.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::chain::HeadText;
 use crate::cli::client::Client;
-use crate::cli::outcome::{Failure, Outcome};
-use crate::cli::paint;
-use crate::id::CaseId;
+use crate::cli::error::CliError;
+use crate::cli::screen::Screen;
+use crate::error::Code;
+use crate::id::{CaseId, Digest};
+use crate::timeline::{Report, verify};
 
-/// Prints the export.
-pub async fn export(client: &Client, case: &CaseId) -> Result<Outcome, Failure> {
-    paint::line(
-        &client
-            .get(&format!("/v1/cases/{case}/export"))
-            .await?
-            .to_string(),
-    );
-    Ok(Outcome::Done)
+/// What of an export is verified.
+#[derive(Debug)]
+pub(super) struct Export {
+    /// The case.
+    pub case: CaseId,
+    head: HeadText,
+    entries: Vec<String>,
+    /// Base64 by digest: what the entries name.
+    blobs: Map<String, Value>,
+}
+
+/// `{"case", "head": {"length", "hash"}, "entries": ["<exact bytes as text>", …], "blobs"}`
+#[derive(Deserialize)]
+struct Shape {
+    case: Value,
+    head: HeadText,
+    entries: Vec<String>,
+    #[serde(default)]
+    blobs: Map<String, Value>,
+}
+
+impl Export {
+    /// Reads an export. `case` is its id, or an object with its `id`.
+    pub(super) fn read(value: &Value) -> Result<Self, CliError> {
+        let refuse = |why: String| CliError::unreachable(format!("this is no export: {why}"));
+        let Shape {
+            case,
+            head,
+            entries,
+            blobs,
+        } = Shape::deserialize(value).map_err(|error| refuse(error.to_string()))?;
+        let id = case.get("id").unwrap_or(&case).as_str().unwrap_or_default();
+        let case = id
+            .parse()
+            .map_err(|error: crate::id::IdError| refuse(error.to_string()))?;
+        Ok(Self {
+            case,
+            head,
+            entries,
+            blobs,
+        })
+    }
+
+    /// Verifies the chain and its head.
+    pub(super) fn verify(&self) -> Report {
+        let entries = self.entries.iter().map(|text| (text.as_bytes(), None));
+        verify(&self.case, entries, Some(&self.head.head()))
+    }
+
+    /// Digests whose content is not what they name.
+    pub(super) fn broken_blobs(&self) -> Vec<String> {
+        let whole = |digest: &str, content: &Value| {
+            let bytes = content.as_str().and_then(|text| STANDARD.decode(text).ok());
+            bytes.is_some_and(|bytes| Digest::of(&bytes).as_str() == digest)
+        };
+        let broken = self
+            .blobs
+            .iter()
+            .filter(|(digest, content)| !whole(digest, content));
+        broken.map(|(digest, _)| digest.clone()).collect()
+    }
+}
+
+/// Prints the export; one that does not verify only with `force`.
+pub(super) async fn export(
+    client: &Client,
+    screen: &mut Screen,
+    case: &CaseId,
+    force: bool,
+) -> Result<u8, CliError> {
+    let value: Value = client
+        .get(&["v1", "cases", case.as_str(), "export"], &[])
+        .await?;
+    let export = Export::read(&value)?;
+    let (report, broken) = (export.verify(), export.broken_blobs());
+    let faults = report.faults.len() + broken.len();
+    if export.case != *case {
+        return Err(CliError::unreachable(format!(
+            "asked for {case}, the answer holds {}",
+            export.case
+        )));
+    }
+    if faults > 0 && !force {
+        let first = report.faults.first().map(ToString::to_string);
+        let first = first
+            .or_else(|| broken.first().map(|blob| format!("blob {blob}")))
+            .unwrap_or_default();
+        return Err(CliError::new(
+            Code::CHAIN_BROKEN,
+            format!("{faults} faults, the first is {first}; --force exports it all the same"),
+        ));
+    }
+    if faults > 0 {
+        screen.warn(&format!("{faults} faults: this export does not verify"));
+    }
+    screen.document(&value)?;
+    Ok(if faults > 0 { crate::cli::error::NO } else { 0 })
 }

@@ -1,82 +1,91 @@
-//! `case list`.
+//! `case list`: the cases, a page at a time, as one table.
 
 use serde_json::Value;
 
-use crate::cli::client::{Client, encoded, items, text};
-use crate::cli::outcome::{Failure, Outcome};
-use crate::cli::{Common, input, paint};
+use crate::case::Status;
+use crate::cli::answer::{items, shown, text, time};
+use crate::cli::client::Client;
+use crate::cli::error::CliError;
+use crate::cli::screen::Screen;
+use crate::cli::table::{Tone, tone_of};
 use crate::id::AccountId;
 
-/// Cases asked for at once.
-const PAGE: u32 = 100;
+/// Cases in one answer: the service gives at most 200.
+const PAGE: u32 = 200;
 
-/// Arguments of `case list`.
-#[derive(clap::Args)]
-pub struct Args {
-    /// Only these statuses, with commas between them.
-    #[arg(long)]
-    status: Option<String>,
-    /// Only this account.
-    #[arg(long, value_parser = input::id::<AccountId>)]
-    account: Option<AccountId>,
-    /// How many at most.
-    #[arg(long, default_value_t = 50)]
-    limit: usize,
+/// A status that exists.
+pub(super) fn status(label: &str) -> Result<String, String> {
+    if Status::from_label(label).is_some() {
+        return Ok(label.to_owned());
+    }
+    let known: Vec<&str> = Status::ALL.iter().map(|status| status.label()).collect();
+    Err(format!("expected one of {}", known.join(", ")))
 }
 
-/// Prints the list.
-pub async fn list(common: &Common, client: &Client, args: &Args) -> Result<Outcome, Failure> {
+pub(super) async fn list(
+    client: &Client,
+    screen: &mut Screen,
+    status: &[String],
+    account: Option<&AccountId>,
+    limit: u32,
+) -> Result<u8, CliError> {
     let mut cases: Vec<Value> = Vec::new();
     let mut cursor: Option<String> = None;
-    let account = args
-        .account
-        .as_ref()
-        .map(|account| account.as_str().to_owned());
-    while cases.len() < args.limit {
-        let mut path = format!("/v1/cases?limit={PAGE}");
-        for (name, value) in [
-            ("status", &args.status),
-            ("account", &account),
-            ("cursor", &cursor),
-        ] {
-            if let Some(value) = value {
-                path.push_str(&format!("&{name}={}", encoded(value)));
-            }
+    let limit = limit as usize;
+    while cases.len() < limit {
+        let mut query = vec![(
+            "limit",
+            (limit - cases.len()).min(PAGE as usize).to_string(),
+        )];
+        if !status.is_empty() {
+            query.push(("status", status.join(",")));
         }
-        let answer = client.get(&path).await?;
-        cases.extend_from_slice(items(&answer));
+        query.extend(account.map(|account| ("account", account.to_string())));
+        query.extend(cursor.take().map(|cursor| ("cursor", cursor)));
+        let mut answer: Value = client.get(&["v1", "cases"], &query).await?;
         cursor = answer
             .get("next")
             .and_then(Value::as_str)
             .map(str::to_owned);
-        if cursor.is_none() {
+        let page = items(&mut answer, "items");
+        let empty = page.is_empty();
+        cases.extend(page);
+        if empty || cursor.is_none() {
             break;
         }
     }
-    cases.truncate(args.limit);
-    if common.json {
-        paint::line(&Value::Array(cases).to_string());
-        return Ok(Outcome::Done);
-    }
-    let titles = [
-        "case", "status", "severity", "finding", "resource", "account", "opened",
-    ];
-    let mut table = paint::Table::new(&titles);
-    for case in &cases {
-        let severity = case.get("severity").and_then(Value::as_f64);
-        table.row([
-            text(case, "id").to_owned(),
-            text(case, "status").to_owned(),
-            severity.map_or_else(String::new, |severity| format!("{severity:.1}")),
-            text(case, "finding_type").to_owned(),
-            text(case, "resource").to_owned(),
-            text(case, "account").to_owned(),
-            paint::moment(text(case, "opened_at")),
-        ]);
-    }
-    table.print();
+    cases.truncate(limit);
     if cases.is_empty() {
-        paint::error_line("no case");
+        screen.line("no cases")?;
+    } else {
+        let rows = cases.iter().map(row).collect();
+        let header = [
+            "case",
+            "status",
+            "sev",
+            "account",
+            "type",
+            "resource",
+            "last finding",
+        ];
+        let table = screen.style.table(&header, rows);
+        screen.line(&table)?;
+        if cursor.is_some() {
+            screen.note(&format!("there are more than {limit}; --limit shows more"));
+        }
     }
-    Ok(Outcome::Done)
+    screen.value(&Value::Array(cases))?;
+    Ok(0)
+}
+
+fn row(case: &Value) -> Vec<(Tone, String)> {
+    vec![
+        (Tone::Plain, shown(case, "id")),
+        (tone_of(text(case, "status")), shown(case, "status")),
+        (Tone::Plain, shown(case, "severity")),
+        (Tone::Plain, shown(case, "account")),
+        (Tone::Plain, shown(case, "finding_type")),
+        (Tone::Plain, shown(case, "resource")),
+        (Tone::Dim, time(case, "last_finding_at")),
+    ]
 }

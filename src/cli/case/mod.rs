@@ -1,59 +1,74 @@
-//! `case`: look at cases, follow them, verify and export them, write into them.
+//! `tourniquet case …`: looking at cases, verifying them, writing into them.
 
+mod chain;
 mod export;
-mod fetch;
 mod list;
-mod show;
+pub mod show;
+#[cfg(test)]
+mod tests;
 mod verify;
-mod watch;
+pub mod watch;
 
 use std::path::PathBuf;
 
 use clap::Subcommand;
 use serde_json::{Value, json};
 
+use super::Common;
+use super::answer::shown;
 use super::client::Client;
-use super::outcome::{Failure, Outcome};
-use super::{Common, input, paint};
-use crate::id::CaseId;
+use super::error::CliError;
+use super::screen::Screen;
+use crate::id::{AccountId, CaseId};
 
-/// Subcommands of `case`.
-#[derive(Subcommand)]
-pub enum Command {
+/// What to do with cases.
+#[derive(Debug, Clone, Subcommand)]
+pub enum CaseCommand {
     /// List cases, newest first.
-    List(list::Args),
-    /// Show a case: its runs, what waits for a person, its timeline.
+    List {
+        /// Only cases with this status; may be given more than once.
+        #[arg(long, value_name = "STATUS", value_parser = list::status)]
+        status: Vec<String>,
+        /// Only cases of this account.
+        #[arg(long)]
+        account: Option<AccountId>,
+        /// How many at most.
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+        limit: u32,
+    },
+    /// Show one case: facts, runs, open questions, and its timeline.
     Show {
         /// The case.
-        #[arg(value_parser = input::id::<CaseId>)]
         case: CaseId,
     },
-    /// Follow a case until nothing is under way any more. Exit code 3 when it needs attention.
+    /// Follow a case's timeline until all of its runs are over.
     Watch {
         /// The case.
-        #[arg(value_parser = input::id::<CaseId>)]
         case: CaseId,
+        /// Go on after that, until Ctrl-C.
+        #[arg(long)]
+        follow: bool,
     },
-    /// Fetch a timeline and verify its chain on this machine, or verify an export offline. Exit code
-    /// 3 when it does not verify.
+    /// Verify a case's timeline here, over the exact bytes. Exit code 3: it is not valid.
     Verify {
         /// The case.
-        #[arg(value_parser = input::id::<CaseId>, required_unless_present = "file")]
+        #[arg(required_unless_present = "file")]
         case: Option<CaseId>,
-        /// An export, instead of a running service; - is standard input.
-        #[arg(long, conflicts_with = "case", value_name = "EXPORT")]
+        /// An export to verify, without a service; `-` is standard input.
+        #[arg(long, value_name = "EXPORT", conflicts_with = "case")]
         file: Option<PathBuf>,
     },
-    /// Print everything that is needed to verify a case without us, as one JSON object.
+    /// Print everything that is needed to verify and read a case elsewhere, as JSON.
     Export {
         /// The case.
-        #[arg(value_parser = input::id::<CaseId>)]
         case: CaseId,
+        /// Print it even if it does not verify.
+        #[arg(long)]
+        force: bool,
     },
     /// Write a note into a case's timeline.
     Note {
         /// The case.
-        #[arg(value_parser = input::id::<CaseId>)]
         case: CaseId,
         /// The note.
         text: String,
@@ -61,50 +76,79 @@ pub enum Command {
     /// Close a case.
     Close {
         /// The case.
-        #[arg(value_parser = input::id::<CaseId>)]
         case: CaseId,
-        /// Why.
+        /// Why: it stands in the timeline.
         #[arg(long)]
         reason: String,
     },
 }
 
-/// Carries out a subcommand.
-pub async fn case(common: &Common, command: Command) -> Result<Outcome, Failure> {
-    match command {
-        Command::Verify {
-            file: Some(file), ..
-        } => verify::offline(common, &file),
-        Command::Verify { case, file: None } => {
-            let case = case.ok_or_else(|| Failure::usage("a case or --file is needed"))?;
-            verify::online(common, &Client::new(common)?, &case).await
-        }
-        Command::List(args) => list::list(common, &Client::new(common)?, &args).await,
-        Command::Show { case } => show::show(common, &Client::new(common)?, &case).await,
-        Command::Watch { case } => watch::watch(common, &Client::new(common)?, &case).await,
-        Command::Export { case } => export::export(&Client::new(common)?, &case).await,
-        Command::Note { case, text } => {
-            let path = format!("/v1/cases/{case}/notes");
-            let answer = Client::new(common)?
-                .post(&path, &json!({"text": text}))
-                .await?;
-            Ok(done(common, &answer, "the note is in the timeline"))
-        }
-        Command::Close { case, reason } => {
-            let path = format!("/v1/cases/{case}/close");
-            let answer = Client::new(common)?
-                .post(&path, &json!({"reason": reason}))
-                .await?;
-            Ok(done(common, &answer, &format!("{case} is closed")))
-        }
+/// Carries the command out; gives the exit code.
+///
+/// # Errors
+/// When the service does not answer, refuses, or something local fails.
+pub(super) async fn case(
+    common: &Common,
+    screen: &mut Screen,
+    command: CaseCommand,
+) -> Result<u8, CliError> {
+    if let CaseCommand::Verify {
+        file: Some(path), ..
+    } = &command
+    {
+        return verify::file(screen, path);
     }
+    let client = Client::open(common, screen)?;
+    dispatch(&client, screen, command).await
 }
 
-fn done(common: &Common, answer: &Value, words: &str) -> Outcome {
-    paint::line(&if common.json {
-        answer.to_string()
-    } else {
-        words.to_owned()
-    });
-    Outcome::Done
+async fn dispatch(
+    client: &Client,
+    screen: &mut Screen,
+    command: CaseCommand,
+) -> Result<u8, CliError> {
+    match command {
+        CaseCommand::List {
+            status,
+            account,
+            limit,
+        } => list::list(client, screen, &status, account.as_ref(), limit).await,
+        CaseCommand::Show { case } => show::show(client, screen, &case).await,
+        CaseCommand::Watch { case, follow } => {
+            let until = if follow {
+                watch::Until::Interrupted
+            } else {
+                watch::Until::AllOver
+            };
+            watch::watch(client, screen, &case, until).await
+        }
+        CaseCommand::Verify { case, file } => match (case, file) {
+            (Some(case), _) => verify::case(client, screen, &case).await,
+            (None, Some(path)) => verify::file(screen, &path),
+            (None, None) => Err(CliError::usage("a case or --file is needed")),
+        },
+        CaseCommand::Export { case, force } => export::export(client, screen, &case, force).await,
+        CaseCommand::Note { case, text } => {
+            let answer: Value = client
+                .post(
+                    &["v1", "cases", case.as_str(), "notes"],
+                    &json!({"text": text}),
+                )
+                .await?;
+            screen.line(&format!("noted in {case}"))?;
+            screen.value(&answer)?;
+            Ok(0)
+        }
+        CaseCommand::Close { case, reason } => {
+            let row: Value = client
+                .post(
+                    &["v1", "cases", case.as_str(), "close"],
+                    &json!({"reason": reason}),
+                )
+                .await?;
+            screen.line(&format!("{case} is {}", shown(&row, "status")))?;
+            screen.value(&row)?;
+            Ok(0)
+        }
+    }
 }

@@ -1,70 +1,145 @@
-//! `case show`: what a responder wants to see first, then the timeline.
+//! `case show`: what a responder wants to know first, then everything in order.
 
 use serde_json::{Value, json};
 
-use super::fetch::{Raw, fetch};
-use crate::cli::client::{Client, text};
-use crate::cli::outcome::{Failure, Outcome};
-use crate::cli::{Common, draw, paint};
+use super::chain::Chain;
+use crate::cli::answer::{items, shown, text, time};
+use crate::cli::client::Client;
+use crate::cli::draw;
+use crate::cli::error::CliError;
+use crate::cli::screen::Screen;
+use crate::cli::table::{Tone, tone_of};
 use crate::id::CaseId;
 
-/// Characters of a title or a question on a line of its own.
-const LINE_MAX: usize = 200;
-
-/// Prints the case.
-pub async fn show(common: &Common, client: &Client, id: &CaseId) -> Result<Outcome, Failure> {
-    let mut case = client.get(&format!("/v1/cases/{id}")).await?;
-    let fetched = fetch(client, id, 0).await?;
-    if common.json {
-        let entry = |raw: &Raw| {
-            let value: Value = serde_json::from_str(raw.text()).unwrap_or_default();
-            json!({"hash": raw.hash, "entry": value})
-        };
-        case["timeline"] = fetched.entries.iter().map(entry).collect();
-        paint::line(&case.to_string());
-        return Ok(Outcome::Done);
-    }
-    let status = paint::status(text(&case, "status"));
-    paint::line(&format!("{}  {status}", paint::strong(id.as_str())));
-    paint::line(&paint::short(text(&case, "title"), LINE_MAX));
-    let parts = ["finding_type", "account", "region", "resource"].map(|name| text(&case, name));
-    let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
-    paint::line(&paint::dim(&paint::short(&parts.join(" · "), LINE_MAX)));
-    if let Some(seconds) = case.get("seconds_to_contain").and_then(Value::as_f64) {
-        paint::line(&paint::good(&format!(
-            "contained {seconds:.1} s after it was opened"
-        )));
-    }
-    let runs = list(&case, "runs");
+pub(super) async fn show(
+    client: &Client,
+    screen: &mut Screen,
+    case: &CaseId,
+) -> Result<u8, CliError> {
+    let mut row: Value = client.get(&["v1", "cases", case.as_str()], &[]).await?;
+    let chain = Chain::fetch(client, case, 0).await?;
+    let runs = items(&mut row, "runs");
+    let approvals = items(&mut row, "approvals");
+    facts(screen, &row)?;
     if !runs.is_empty() {
-        paint::line("");
-        let titles = ["run", "runbook", "mode", "state", "asked by", "result"];
-        let mut table = paint::Table::new(&titles);
-        for run in runs {
-            let cells = ["id", "runbook", "mode", "state", "requested_by", "summary"];
-            table.row(cells.map(|name| text(run, name).to_owned()));
-        }
-        table.print();
+        screen.line("")?;
+        let header = ["run", "runbook", "mode", "state", "for", "result"];
+        let table = screen
+            .style
+            .table(&header, runs.iter().map(run_row).collect());
+        screen.line(&table)?;
     }
-    for approval in list(&case, "approvals") {
-        let question = paint::short(text(approval, "question"), LINE_MAX);
-        paint::line("");
-        paint::line(&paint::warn(&format!("waits for a person: {question}")));
-        paint::line(&format!(
-            "  tourniquet approve {} --reason …",
-            text(approval, "id")
+    if !approvals.is_empty() {
+        screen.line("")?;
+        let table = screen.style.table(
+            &APPROVAL_HEADER,
+            approvals.iter().map(approval_row).collect(),
+        );
+        screen.line(&table)?;
+    }
+    let report = chain.verify(case);
+    let mut timeline = Vec::new();
+    match chain.read() {
+        Ok(entries) => {
+            let drawn = draw::timeline(&entries, screen.style);
+            screen.line("")?;
+            screen.line(drawn.trim_end())?;
+            for (bytes, _) in &chain.entries {
+                timeline.push(serde_json::from_slice(bytes).unwrap_or(Value::Null));
+            }
+        }
+        Err(error) => screen.warn(&error.to_string()),
+    }
+    if !report.is_valid() {
+        screen.warn(&format!(
+            "this timeline does not verify ({} faults): tourniquet case verify {case}",
+            report.faults.len()
         ));
     }
-    paint::line("");
-    let entries: Vec<_> = fetched.entries.iter().filter_map(Raw::entry).collect();
-    draw::timeline(&entries)
-        .iter()
-        .for_each(|line| paint::line(line));
-    Ok(Outcome::Done)
+    let mut whole = row;
+    if let Some(fields) = whole.as_object_mut() {
+        // The service's own object, with what was read besides.
+        fields.insert("runs".to_owned(), Value::Array(runs));
+        fields.insert("approvals".to_owned(), Value::Array(approvals));
+        fields.insert("timeline".to_owned(), Value::Array(timeline));
+        fields.insert("verified".to_owned(), json!(report.is_valid()));
+    }
+    screen.value(&whole)?;
+    Ok(0)
 }
 
-fn list<'a>(case: &'a Value, name: &str) -> &'a [Value] {
-    case.get(name)
-        .and_then(Value::as_array)
-        .map_or(&[], Vec::as_slice)
+fn facts(screen: &mut Screen, case: &Value) -> Result<(), CliError> {
+    let status = text(case, "status");
+    let mut lines = vec![
+        ("case", Tone::Strong, shown(case, "id")),
+        ("status", tone_of(status), shown(case, "status")),
+        ("title", Tone::Plain, shown(case, "title")),
+        ("type", Tone::Plain, shown(case, "finding_type")),
+        ("severity", Tone::Plain, shown(case, "severity")),
+        ("resource", Tone::Plain, shown(case, "resource")),
+        (
+            "account",
+            Tone::Plain,
+            format!("{}, {}", shown(case, "account"), shown(case, "region")),
+        ),
+        ("opened", Tone::Plain, time(case, "opened_at")),
+    ];
+    if let Some(seconds) = case.get("seconds_to_contain").and_then(Value::as_f64) {
+        lines.push((
+            "contained",
+            Tone::Good,
+            format!(
+                "{}, {seconds:.1} s after it was opened",
+                time(case, "contained_at")
+            ),
+        ));
+    }
+    lines.push(("findings", Tone::Plain, shown(case, "findings")));
+    lines.push((
+        "timeline",
+        Tone::Dim,
+        format!(
+            "{} entries, head {}",
+            shown(case, "length"),
+            shown(case, "head")
+        ),
+    ));
+    for (name, tone, value) in lines {
+        let (name, value) = (
+            screen.paint(Tone::Dim, &format!("{name:<10}")),
+            screen.paint(tone, &value),
+        );
+        screen.line(&format!("{name} {value}"))?;
+    }
+    Ok(())
+}
+
+fn run_row(run: &Value) -> Vec<(Tone, String)> {
+    let runbook = match text(run, "kind") {
+        "undo" => format!("undo of {}", shown(run, "runbook")),
+        _ => shown(run, "runbook"),
+    };
+    vec![
+        (Tone::Plain, shown(run, "id")),
+        (Tone::Plain, runbook),
+        (Tone::Plain, shown(run, "mode")),
+        (tone_of(text(run, "state")), shown(run, "state")),
+        (Tone::Plain, shown(run, "requested_by")),
+        (Tone::Plain, shown(run, "summary")),
+    ]
+}
+
+/// The columns of [`approval_row`].
+pub const APPROVAL_HEADER: [&str; 5] = ["approval", "case", "question", "for", "until"];
+
+/// An open question as a row.
+#[must_use]
+pub fn approval_row(approval: &Value) -> Vec<(Tone, String)> {
+    vec![
+        (Tone::Warn, shown(approval, "id")),
+        (Tone::Plain, shown(approval, "case")),
+        (Tone::Plain, shown(approval, "question")),
+        (Tone::Plain, shown(approval, "requested_by")),
+        (Tone::Dim, time(approval, "expires_at")),
+    ]
 }

@@ -1,98 +1,81 @@
-//! `case verify`: the chain, checked on this machine from the exact bytes. The service is not
-//! trusted: it only delivers them.
+//! `case verify`: the chain is checked here, over the exact bytes, so that nobody has to trust the
+//! service about its own records.
 
 use std::path::Path;
 
-use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::fetch::fetch;
+use super::chain::Chain;
+use super::export::Export;
 use crate::cli::client::Client;
-use crate::cli::outcome::{Failure, Outcome};
-use crate::cli::{Common, input, paint};
-use crate::error::Code;
-use crate::id::{CaseId, Digest};
-use crate::timeline::{Head, Report, verify};
+use crate::cli::error::{CliError, NO};
+use crate::cli::input;
+use crate::cli::screen::Screen;
+use crate::cli::table::Tone;
+use crate::id::CaseId;
+use crate::timeline::Report;
 
-/// Fetches and verifies.
-pub async fn online(common: &Common, client: &Client, case: &CaseId) -> Result<Outcome, Failure> {
-    let fetched = fetch(client, case, 0).await?;
-    let entries = fetched
-        .entries
-        .iter()
-        .map(|raw| (raw.text().as_bytes(), Some(&raw.hash)));
-    Ok(tell(
-        common,
-        case,
-        &verify(case, entries, Some(&fetched.head)),
-    ))
+pub(super) async fn case(
+    client: &Client,
+    screen: &mut Screen,
+    case: &CaseId,
+) -> Result<u8, CliError> {
+    let chain = Chain::fetch(client, case, 0).await?;
+    tell(screen, case, &chain.verify(case), &[])
 }
 
-/// An export, as far as verifying needs it.
-#[derive(Deserialize)]
-struct Export {
-    case: ExportCase,
-    head: ExportHead,
-    entries: Vec<String>,
+/// Verifies an export without a service.
+pub(super) fn file(screen: &mut Screen, path: &Path) -> Result<u8, CliError> {
+    let bytes = input::file(path)?;
+    let refuse = |why: String| CliError::usage(format!("{}: {why}", path.display()));
+    let value: Value =
+        serde_json::from_slice(&bytes).map_err(|error| refuse(format!("no export: {error}")))?;
+    let export = Export::read(&value).map_err(|error| refuse(error.detail))?;
+    tell(
+        screen,
+        &export.case,
+        &export.verify(),
+        &export.broken_blobs(),
+    )
 }
 
-#[derive(Deserialize)]
-struct ExportCase {
-    id: CaseId,
-}
-
-#[derive(Deserialize)]
-struct ExportHead {
-    length: u64,
-    hash: Digest,
-}
-
-/// Verifies an export.
-pub fn offline(common: &Common, file: &Path) -> Result<Outcome, Failure> {
-    let bytes = input::file(file)?;
-    let Export {
-        case,
-        head,
-        entries,
-    } = serde_json::from_slice(&bytes).map_err(|error| {
-        Failure::usage(format!(
-            "{} is no export of a case: {error}",
-            file.display()
-        ))
-    })?;
-    let entries = entries.iter().map(|entry| (entry.as_bytes(), None));
-    let head = Head {
-        length: head.length,
-        hash: head.hash,
-    };
-    Ok(tell(
-        common,
-        &case.id,
-        &verify(&case.id, entries, Some(&head)),
-    ))
-}
-
-fn tell(common: &Common, case: &CaseId, report: &Report) -> Outcome {
-    let valid = report.is_valid();
-    if common.json {
-        let value = json!({
-            "case": case,
-            "valid": valid,
-            "entries": report.entries,
-            "head": report.head,
-            "faults": report.faults,
-        });
-        paint::line(&value.to_string());
-    } else if valid {
-        let words = format!("{case}: {} entries verify", report.entries);
-        paint::line(&format!("{}, head {}", paint::good(&words), report.head));
-    } else {
-        paint::line(&paint::bad(&format!("{case}: {}", Code::CHAIN_BROKEN)));
-        report
-            .faults
-            .iter()
-            .for_each(|fault| paint::line(&format!("  {fault}")));
-        paint::line(&format!("  {}", Code::CHAIN_BROKEN.remedy));
+/// Prints the report; exit code 0 when everything is valid.
+fn tell(
+    screen: &mut Screen,
+    case: &CaseId,
+    report: &Report,
+    blobs: &[String],
+) -> Result<u8, CliError> {
+    let valid = report.is_valid() && blobs.is_empty();
+    for fault in &report.faults {
+        let words = screen.paint(Tone::Bad, &fault.to_string());
+        screen.line(&words)?;
     }
-    if valid { Outcome::Done } else { Outcome::No }
+    for blob in blobs {
+        let words = screen.paint(
+            Tone::Bad,
+            &format!("blob {blob}: INVALID: hash does not match"),
+        );
+        screen.line(&words)?;
+    }
+    let summary = format!("{} entries, head {}", report.entries, report.head);
+    if valid {
+        let word = screen.paint(Tone::Good, "valid:");
+        screen.line(&format!("{word} {summary}"))?;
+    } else {
+        let word = screen.paint(Tone::Bad, "INVALID:");
+        screen.line(&format!(
+            "{word} {case}: {} faults in {summary}",
+            report.faults.len() + blobs.len()
+        ))?;
+    }
+    screen.value(&json!({
+        "case": case,
+        "valid": valid,
+        "entries": report.entries,
+        "head": report.head,
+        "faults": report.faults,
+        "broken_blobs": blobs,
+    }))?;
+    Ok(if valid { 0 } else { NO })
 }

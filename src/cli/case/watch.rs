@@ -1,75 +1,141 @@
-//! `case watch`: the timeline as it grows, until nothing is under way.
+//! Following a case: new entries are drawn as they come, until nothing more will.
 
 use std::time::Duration;
 
-use indicatif::ProgressBar;
 use serde_json::Value;
 
-use super::fetch::fetch;
-use crate::cli::client::{Client, text};
-use crate::cli::outcome::{Failure, Outcome};
-use crate::cli::{Common, draw, paint};
-use crate::clock::{Clock, SystemClock};
-use crate::id::CaseId;
+use super::chain::Chain;
+use crate::case::RunState;
+use crate::cli::answer::{items, text};
+use crate::cli::client::Client;
+use crate::cli::draw::Drawer;
+use crate::cli::error::CliError;
+use crate::cli::screen::Screen;
+use crate::error::Code;
+use crate::id::{CaseId, RunId};
+use crate::timeline::Entry;
 
-/// The time between two looks.
-const LOOK: Duration = Duration::from_millis(500);
+/// Between two looks: often enough to feel live, rare enough for a hundred watchers.
+const POLL: Duration = Duration::from_secs(1);
 
-/// Follows the case. What waits for a person is under way: the watch goes on.
-pub async fn watch(common: &Common, client: &Client, id: &CaseId) -> Result<Outcome, Failure> {
-    let clock = SystemClock::new();
-    let spinner = paint::watched().then(|| {
-        let bar = ProgressBar::new_spinner();
-        bar.enable_steady_tick(LOOK / 4);
-        bar
-    });
-    let (mut from, mut opened) = (0, None);
+/// Looks that may fail one after the other: a service that is restarted is back within a minute.
+const MISSES_MAX: u32 = 60;
+
+/// When watching ends, if nobody ends it before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Until {
+    /// All runs of the case are over.
+    AllOver,
+    /// This run is over.
+    Over(RunId),
+    /// Only with Ctrl-C.
+    Interrupted,
+}
+
+/// `case watch`: follows, and prints the entries as one JSON array where a program reads.
+pub(super) async fn watch(
+    client: &Client,
+    screen: &mut Screen,
+    case: &CaseId,
+    until: Until,
+) -> Result<u8, CliError> {
+    let mut seen = Vec::new();
+    let ended = follow(client, screen, case, 0, &until, &mut seen).await?;
+    if ended == Ended::Interrupted {
+        screen.note("stopped watching; the runs go on");
+    }
+    screen.value(&Value::Array(seen))?;
+    Ok(0)
+}
+
+/// Why following ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// What was waited for is over.
+    Over,
+    /// Ctrl-C, or the reader left.
+    Interrupted,
+}
+
+/// Draws the entries of `case` from `from` on, as they come; for programs they are kept in `seen`.
+///
+/// # Errors
+/// When the service refuses, or does not answer for a minute.
+pub async fn follow(
+    client: &Client,
+    screen: &mut Screen,
+    case: &CaseId,
+    from: u64,
+    until: &Until,
+    seen: &mut Vec<Value>,
+) -> Result<Ended, CliError> {
+    let mut drawer = Drawer::new(screen.style);
+    // A first look that fails is an error at once: the address or the id may be wrong.
+    let (mut next, mut misses) = (from, MISSES_MAX);
+    let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
     loop {
-        // The case is read first: what its status rests on is then in the timeline already.
-        let case = client.get(&format!("/v1/cases/{id}")).await?;
-        let fetched = fetch(client, id, from).await?;
-        from += fetched.entries.len() as u64;
-        for raw in &fetched.entries {
-            let lines = match raw.entry() {
-                Some(entry) if !common.json => {
-                    let opened = *opened.get_or_insert(entry.at);
-                    draw::draw(&entry, opened)
+        // The runs first: entries that are read after the last run ended are all there will be.
+        let look = async {
+            let over = is_over(client, case, until).await?;
+            Ok::<_, CliError>((over, Chain::fetch(client, case, next).await?))
+        };
+        let looked = tokio::select! {
+            looked = look => looked,
+            _ = &mut interrupted => return Ok(Ended::Interrupted),
+        };
+        match looked {
+            Ok((over, chain)) => {
+                misses = 0;
+                next += chain.entries.len() as u64;
+                let entries: Vec<Entry> = chain.read()?;
+                let drawn = drawer.draw(&entries);
+                if !drawn.is_empty() {
+                    screen.line(drawn.trim_end())?;
                 }
-                _ => vec![raw.text().to_owned()],
-            };
-            let print = || lines.iter().for_each(|line| paint::line(line));
-            match &spinner {
-                Some(bar) => bar.suspend(print),
-                None => print(),
+                if screen.json {
+                    seen.extend(
+                        chain
+                            .entries
+                            .iter()
+                            .filter_map(|(bytes, _)| serde_json::from_slice(bytes).ok()),
+                    );
+                }
+                if over {
+                    return Ok(Ended::Over);
+                }
             }
-        }
-        let status = text(&case, "status");
-        if over(&case) {
-            if let Some(bar) = &spinner {
-                bar.finish_and_clear();
+            Err(error) if may_pass(&error) && misses < MISSES_MAX => {
+                if misses == 0 {
+                    screen.note(&format!("{error}; trying again"));
+                }
+                misses += 1;
             }
-            if !common.json {
-                paint::line(&format!("{id} is {}", paint::status(status)));
-            }
-            return Ok(if status == "attention" {
-                Outcome::No
-            } else {
-                Outcome::Done
-            });
+            Err(error) => return Err(error),
         }
-        if let Some(bar) = &spinner {
-            bar.set_message(format!("{id} is {}", paint::clean(status)));
+        if screen.is_closed() {
+            return Ok(Ended::Interrupted);
         }
-        clock.sleep(LOOK).await;
+        tokio::select! {
+            () = client.clock.sleep(POLL) => {}
+            _ = &mut interrupted => return Ok(Ended::Interrupted),
+        }
     }
 }
 
-/// Whether every run of the case has ended.
-fn over(case: &Value) -> bool {
-    let runs = case
-        .get("runs")
-        .and_then(Value::as_array)
-        .map_or(&[][..], Vec::as_slice);
-    runs.iter()
-        .all(|run| matches!(text(run, "state"), "succeeded" | "failed" | "halted"))
+fn may_pass(error: &CliError) -> bool {
+    [Code::CLIENT, Code::UNAVAILABLE].contains(&error.code)
+}
+
+async fn is_over(client: &Client, case: &CaseId, until: &Until) -> Result<bool, CliError> {
+    let mut answer: Value = client.get(&["v1", "cases", case.as_str()], &[]).await?;
+    let runs = items(&mut answer, "runs");
+    let over =
+        |run: &Value| RunState::from_label(text(run, "state")).is_some_and(RunState::is_over);
+    Ok(match until {
+        Until::Interrupted => false,
+        Until::AllOver => runs.iter().all(over),
+        Until::Over(id) => runs
+            .iter()
+            .any(|run| text(run, "id") == id.as_str() && over(run)),
+    })
 }

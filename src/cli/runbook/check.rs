@@ -4,8 +4,11 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use crate::cli::outcome::{Failure, Outcome};
-use crate::cli::{Common, config, input, paint};
+use crate::cli::error::CliError;
+use crate::cli::sanitise::{VALUE_MAX, sanitise};
+use crate::cli::screen::Screen;
+use crate::cli::table::Tone;
+use crate::cli::{Common, config, input};
 use crate::error::Code;
 use crate::runbook::{Diagnostic, DiagnosticLevel, build_engine, lint};
 
@@ -13,32 +16,37 @@ use crate::runbook::{Diagnostic, DiagnosticLevel, build_engine, lint};
 type Checked = (String, Vec<Diagnostic>);
 
 /// Checks `files`, or the configuration's runbooks.
-pub fn check(common: &Common, files: &[PathBuf]) -> Result<Outcome, Failure> {
+pub(super) fn check(
+    common: &Common,
+    screen: &mut Screen,
+    files: &[PathBuf],
+) -> Result<u8, CliError> {
     let checked = if files.is_empty() {
         configured(common)?
     } else {
         given(files)?
     };
-    if common.json {
-        let rows = checked.iter().map(|(name, diagnostics)| {
-            json!({"file": name, "diagnostics": diagnostics.iter().map(view).collect::<Vec<_>>()})
-        });
-        paint::line(&Value::from_iter(rows).to_string());
-    } else {
-        checked.iter().for_each(print);
+    for one in &checked {
+        tell(screen, one)?;
     }
+    screen.value(&Value::from_iter(checked.iter().map(
+        |(name, diagnostics)| {
+            let diagnostics: Vec<Value> = diagnostics.iter().map(view).collect();
+            json!({"file": name, "diagnostics": diagnostics})
+        },
+    )))?;
     let all = checked.iter().flat_map(|(_, diagnostics)| diagnostics);
     match all
         .filter(|diagnostic| diagnostic.level == DiagnosticLevel::Error)
         .count()
     {
-        0 => Ok(Outcome::Done),
-        1 => Err(Failure::new(Code::RUNBOOKS_LOAD, "1 error")),
-        n => Err(Failure::new(Code::RUNBOOKS_LOAD, format!("{n} errors"))),
+        0 => Ok(0),
+        1 => Err(CliError::new(Code::RUNBOOKS_LOAD, "1 error")),
+        n => Err(CliError::new(Code::RUNBOOKS_LOAD, format!("{n} errors"))),
     }
 }
 
-fn configured(common: &Common) -> Result<Vec<Checked>, Failure> {
+fn configured(common: &Common) -> Result<Vec<Checked>, CliError> {
     let library = crate::web::library(&config::load(common)?)?;
     Ok(library
         .iter()
@@ -46,11 +54,11 @@ fn configured(common: &Common) -> Result<Vec<Checked>, Failure> {
         .collect())
 }
 
-fn given(files: &[PathBuf]) -> Result<Vec<Checked>, Failure> {
+fn given(files: &[PathBuf]) -> Result<Vec<Checked>, CliError> {
     let engine = build_engine();
     let read = |file: &Path| {
         String::from_utf8(input::file(file)?)
-            .map_err(|_| Failure::usage(format!("{} is not UTF-8", file.display())))
+            .map_err(|_| CliError::usage(format!("{}: not UTF-8", file.display())))
     };
     files
         .iter()
@@ -58,17 +66,23 @@ fn given(files: &[PathBuf]) -> Result<Vec<Checked>, Failure> {
         .collect()
 }
 
-fn print((name, diagnostics): &Checked) {
+fn tell(screen: &mut Screen, (name, diagnostics): &Checked) -> Result<(), CliError> {
     if diagnostics.is_empty() {
-        paint::line(&format!("{}: {}", paint::clean(name), paint::good("good")));
+        let good = screen.paint(Tone::Good, "good");
+        screen.line(&format!("{}: {good}", sanitise(name, VALUE_MAX)))?;
     }
     for diagnostic in diagnostics {
-        let words = paint::clean(&format!("{name}:{diagnostic}"));
-        paint::line(&match diagnostic.level {
-            DiagnosticLevel::Error => paint::bad(&words),
-            DiagnosticLevel::Warning => paint::warn(&words),
-        });
+        let tone = match diagnostic.level {
+            DiagnosticLevel::Error => Tone::Bad,
+            DiagnosticLevel::Warning => Tone::Warn,
+        };
+        // Some messages have lines of their own, such as a hint.
+        for line in format!("{name}:{diagnostic}").lines() {
+            let line = screen.paint(tone, line);
+            screen.line(&line)?;
+        }
     }
+    Ok(())
 }
 
 fn view(diagnostic: &Diagnostic) -> Value {

@@ -1,80 +1,69 @@
 //! `runbook plan`: what a run would change now.
 
-use std::time::Duration;
-
-use indicatif::ProgressBar;
+use clap::Args;
 use serde_json::{Value, json};
 
-use crate::cli::client::{Client, text};
-use crate::cli::outcome::{Failure, Outcome};
-use crate::cli::{Common, input, paint};
+use crate::cli::Common;
+use crate::cli::answer::{items, shown};
+use crate::cli::client::Client;
+use crate::cli::error::CliError;
+use crate::cli::input::Params;
+use crate::cli::sanitise::{VALUE_MAX, sanitise};
+use crate::cli::screen::Screen;
+use crate::cli::table::Tone;
 use crate::id::{AccountId, CaseId, Region, RunbookName};
 
-/// The time between two pictures of the spinner.
-const TICK: Duration = Duration::from_millis(100);
-
 /// Arguments of `runbook plan`.
-#[derive(clap::Args)]
-pub struct Args {
-    /// The runbook's name.
-    #[arg(value_parser = input::id::<RunbookName>)]
+#[derive(Debug, Clone, Args)]
+pub struct PlanArgs {
+    /// The runbook.
+    #[arg(value_name = "NAME")]
     runbook: RunbookName,
-    /// A parameter of the runbook; it may come several times.
-    #[arg(long = "param", value_name = "NAME=VALUE")]
-    params: Vec<String>,
+    /// Its parameters; what the case's finding says fills in the others.
+    #[command(flatten)]
+    params: Params,
     /// The case whose finding gives the parameters that are not named.
-    #[arg(long, value_parser = input::id::<CaseId>)]
+    #[arg(long)]
     case: Option<CaseId>,
-    /// The account, where the case does not say it.
-    #[arg(long, value_parser = input::id::<AccountId>)]
+    /// The account; the case's, if it has one.
+    #[arg(long)]
     account: Option<AccountId>,
-    /// The Region, where the case does not say it.
-    #[arg(long, value_parser = input::id::<Region>)]
+    /// The Region; the case's, if it has one.
+    #[arg(long)]
     region: Option<Region>,
 }
 
 /// Asks for the plan and prints it.
-pub async fn plan(common: &Common, args: Args) -> Result<Outcome, Failure> {
-    let client = Client::new(common)?;
+pub(super) async fn plan(
+    common: &Common,
+    screen: &mut Screen,
+    args: PlanArgs,
+) -> Result<u8, CliError> {
+    let client = Client::open(common, screen)?;
+    let name = args.runbook.as_str();
     let body = json!({
-        "params": input::params(&args.params)?,
+        "params": args.params.merged()?,
         "case": args.case,
         "account": args.account,
         "region": args.region,
     });
-    let spinner = paint::watched().then(|| {
-        let bar = ProgressBar::new_spinner().with_message("looking");
-        bar.enable_steady_tick(TICK);
-        bar
-    });
-    let answer = client
-        .post(&format!("/v1/runbooks/{}/plan", args.runbook), &body)
-        .await;
-    if let Some(bar) = spinner {
-        bar.finish_and_clear();
+    let plan: Value = client
+        .post(&["v1", "runbooks", name, "plan"], &body)
+        .await?;
+    let changes = items(&mut plan.clone(), "changes");
+    let place = format!("{}/{}", shown(&plan, "account"), shown(&plan, "region"));
+    let words = match changes.len() {
+        0 => "nothing would be changed".to_owned(),
+        1 => "1 change would be made".to_owned(),
+        n => format!("{n} changes would be made"),
+    };
+    let head = screen.paint(Tone::Strong, &format!("{name} in {place}: {words}"));
+    screen.line(&head)?;
+    let arrow = if screen.style.unicode { "→" } else { ">" };
+    for change in &changes {
+        let words = sanitise(change.as_str().unwrap_or_default(), VALUE_MAX);
+        screen.line(&format!("  {arrow} {words}"))?;
     }
-    let plan = answer?;
-    if common.json {
-        paint::line(&plan.to_string());
-        return Ok(Outcome::Done);
-    }
-    let changes = plan
-        .get("changes")
-        .and_then(Value::as_array)
-        .map_or(&[][..], Vec::as_slice);
-    let place = format!("{} {}", text(&plan, "account"), text(&plan, "region"));
-    paint::line(&paint::strong(&format!(
-        "{} in {place} would change:",
-        args.runbook
-    )));
-    for change in changes {
-        paint::line(&format!(
-            "  → {}",
-            paint::clean(change.as_str().unwrap_or_default())
-        ));
-    }
-    if changes.is_empty() {
-        paint::line("  nothing");
-    }
-    Ok(Outcome::Done)
+    screen.value(&plan)?;
+    Ok(0)
 }

@@ -1,23 +1,11 @@
 //! Copies of snapshots: under a key of ours, and in another account.
 
-use super::disk::{completed, ended, made, sharing, snapshot_of, tags_of};
+use super::disk::{completed, copy, ended, made, sharing, snapshot_of, tags_of};
 use super::{Bench, Disk, Outcome, equal, holds, some, text};
 use crate::change::{Change, Kind};
 use crate::cloud::{ErrorClass, SnapshotState, Standing};
 use crate::id::{Place, SnapshotId};
 
-pub(super) fn copy(bench: &Bench<'_>, source: &SnapshotId, to: &Place, kms_key: &str) -> Change {
-    let kind = Kind::CopySnapshot {
-        source: source.clone(),
-        source_at: bench.here().clone(),
-        kms_key: kms_key.to_owned(),
-        tags: bench.created_by_us(),
-    };
-    Change {
-        at: to.clone(),
-        kind,
-    }
-}
 
 pub async fn copies_under_a_key_of_ours(bench: &Bench<'_>) -> Outcome {
     let key = bench

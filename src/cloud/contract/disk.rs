@@ -285,7 +285,7 @@ pub async fn knows_unknown_snapshots(bench: &Bench<'_>) -> Outcome {
     let key = bench.fixture().key(at, &bench.there().account).await?;
     bench
         .refuses(
-            &super::copying::copy(bench, &id, at, &key),
+            &copy(bench, &id, at, &key),
             &[ErrorClass::Gone],
         )
         .await
@@ -321,4 +321,17 @@ pub async fn knows_the_default_key_by_arn(bench: &Bench<'_>) -> Outcome {
         )?;
     }
     Ok(())
+}
+
+pub(super) fn copy(bench: &Bench<'_>, source: &SnapshotId, to: &Place, kms_key: &str) -> Change {
+    let kind = Kind::CopySnapshot {
+        source: source.clone(),
+        source_at: bench.here().clone(),
+        kms_key: kms_key.to_owned(),
+        tags: bench.created_by_us(),
+    };
+    Change {
+        at: to.clone(),
+        kind,
+    }
 }

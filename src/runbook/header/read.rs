@@ -6,7 +6,7 @@ use super::{Header, HeaderParam};
 use crate::action::ParamKind;
 use crate::error::Code;
 use crate::routing::{Mode, TypePattern};
-use crate::runbook::lint::{Diagnostic, DiagnosticLevel};
+use crate::runbook::diagnostic::{Diagnostic, DiagnosticLevel};
 use crate::runbook::literals::{did_you_mean, key_position};
 use crate::runbook::value::kind as kind_of;
 

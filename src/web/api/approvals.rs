@@ -11,6 +11,7 @@ use crate::web::App;
 use crate::web::auth::Caller;
 use crate::web::body::{Id, Json as Body};
 use crate::web::handle::Answer;
+use crate::web::problem::Problem;
 use crate::web::view;
 
 /// `GET /v1/approvals`: the open ones.
@@ -19,6 +20,16 @@ pub async fn pending(State(app): State<App>) -> Answer {
     Ok(Json(
         json!({"items": approvals.iter().map(view::approval).collect::<Vec<_>>()}),
     ))
+}
+
+/// `GET /v1/approvals/{id}`: one, open or decided.
+pub async fn show(State(app): State<App>, Id(id): Id<ApprovalId>) -> Answer {
+    let approval = app
+        .store
+        .approval(&id)
+        .await?
+        .ok_or_else(|| Problem::not_found("approval"))?;
+    Ok(Json(view::approval(&approval)))
 }
 
 /// The body of a decision. `hash` is the one that the question shows: nobody approves something else

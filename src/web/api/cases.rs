@@ -75,13 +75,14 @@ fn limit(given: Option<u32>, max: u32) -> Result<u32, Problem> {
 
 /// `GET /v1/cases/{id}`: the case with its runs and open questions.
 pub async fn show(State(app): State<App>, Id(id): Id<CaseId>) -> Answer {
+    // The case comes last: a run that is shown as over has then moved the case's status already.
+    let runs = app.store.runs_of(&id).await?;
+    let approvals = app.store.approvals_pending().await?;
     let case = app
         .store
         .case(&id)
         .await?
         .ok_or_else(|| Problem::not_found("case"))?;
-    let runs = app.store.runs_of(&id).await?;
-    let approvals = app.store.approvals_pending().await?;
     let mine = approvals.iter().filter(|approval| approval.case == id);
     let mut shown = view::case(&case);
     shown["runs"] = runs.iter().map(view::run).collect();

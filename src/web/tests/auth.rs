@@ -41,6 +41,11 @@ const MATRIX: &[(&str, &str, &str)] = &[
         "/v1/approvals",
         "viewer responder approver author admin auditor",
     ),
+    (
+        "GET",
+        "/v1/approvals/{id}",
+        "viewer responder approver author admin auditor",
+    ),
     ("POST", "/v1/approvals/{id}", "approver admin"),
     (
         "GET",

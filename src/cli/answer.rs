@@ -1,0 +1,89 @@
+//! Reading the service's answers: lists, ids, times, and text in them that nobody may trust.
+
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::error::CliError;
+use super::sanitise::{VALUE_MAX, sanitise};
+use crate::id::IdError;
+
+/// Takes the list `name` out of an answer; none where there is no such list.
+#[must_use]
+pub fn items(answer: &mut Value, name: &str) -> Vec<Value> {
+    match answer.get_mut(name).map(Value::take) {
+        Some(Value::Array(items)) => items,
+        _ => Vec::new(),
+    }
+}
+
+/// A field for people: clean text, `-` where there is none.
+#[must_use]
+pub fn shown(value: &Value, key: &str) -> String {
+    match value.get(key) {
+        None | Some(Value::Null) => "-".to_owned(),
+        Some(Value::String(text)) => sanitise(text, VALUE_MAX),
+        Some(other) => sanitise(&other.to_string(), VALUE_MAX),
+    }
+}
+
+/// A field as it is, for comparison; empty where it is no text.
+#[must_use]
+pub fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+    value.get(key).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// An id in an answer.
+///
+/// # Errors
+/// When it is none: the service is not one that we understand.
+pub fn id<T: FromStr<Err = IdError>>(value: &Value, key: &str) -> Result<T, CliError> {
+    text(value, key)
+        .parse()
+        .map_err(|error: IdError| CliError::unreachable(error.to_string()))
+}
+
+/// A time for people: seconds are enough, and `Z` says that it is UTC.
+#[must_use]
+pub fn time(value: &Value, key: &str) -> String {
+    match text(value, key).parse() {
+        Ok(at) => clock_time(at),
+        Err(_) => shown(value, key),
+    }
+}
+
+/// As [`time`], of a time that is one.
+#[must_use]
+pub fn clock_time(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn answers_are_read_and_shown_clean() {
+        let run = json!({"id": "run-0001", "state": "queued\u{1b}[31m", "account": null, "n": 7.5});
+        let mut answer = json!({"items": [1], "runs": 1});
+        assert_eq!(items(&mut answer, "items"), [json!(1)]);
+        assert_eq!(items(&mut answer, "runs"), Vec::<Value>::new());
+        assert_eq!(items(&mut answer, "none"), Vec::<Value>::new());
+        for (key, expected) in [
+            ("state", "queued"),
+            ("account", "-"),
+            ("n", "7.5"),
+            ("none", "-"),
+        ] {
+            assert_eq!(shown(&run, key), expected);
+        }
+        let at = json!({"at": "2026-01-03T10:00:00.5Z", "bad": "soon"});
+        assert_eq!(
+            (time(&at, "at"), time(&at, "bad")),
+            ("2026-01-03 10:00:00Z".into(), "soon".into())
+        );
+    }
+}

@@ -1,0 +1,166 @@
+//! What a step says: asked for, ended, stopped by a guard, and the evidence that it preserved.
+
+use serde_json::{Map, Value};
+
+use super::layout::{Glyph, Said, Span, span};
+use super::{brief, depth, needed, text, texts};
+use crate::change::Change;
+use crate::cli::table::Tone;
+use crate::timeline::Entry;
+
+/// `step.requested`: the verb and its arguments.
+pub(super) fn requested(entry: &Entry) -> Option<Said> {
+    let name = needed(entry, "name")?;
+    let mut spans = vec![span(Tone::Plain, name)];
+    if let Some(args) = entry.body.get("args") {
+        spans.push(span(Tone::Plain, &arguments(name, args)));
+    }
+    Some(
+        Said::new(Glyph::Step, spans)
+            .at(depth(text(entry, "step")))
+            .with(Tone::Dim, &texts(entry, "log")),
+    )
+}
+
+fn arguments(name: &str, args: &Value) -> String {
+    let one = |key: &str| args.get(key).map(brief).unwrap_or_default();
+    match name {
+        "approve" => one("question"),
+        "sleep" => format!("{} s", one("seconds")),
+        "notify" => format!("{}: {}", one("channel"), one("message")),
+        // The change that is taken back, in its own words.
+        "undo::restore" => match args
+            .get("change")
+            .map(|change| serde_json::from_value::<Change>(change.clone()))
+        {
+            Some(Ok(change)) => change.words(),
+            _ => brief(args),
+        },
+        _ => match args.as_object() {
+            Some(map) if map.len() == 1 => map.values().map(brief).collect(),
+            Some(map) => pairs(map),
+            None => brief(args),
+        },
+    }
+}
+
+/// `key=value` of everything that is set.
+fn pairs(map: &Map<String, Value>) -> String {
+    let set = map.iter().filter(|(_, value)| !value.is_null());
+    set.map(|(key, value)| format!("{key}={}", brief(value)))
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+/// `step.finished`: how it ended.
+pub(super) fn finished(entry: &Entry) -> Option<Said> {
+    let name = needed(entry, "name")?;
+    let at = depth(text(entry, "step"));
+    let said = match needed(entry, "result")? {
+        "ok" => Said::new(Glyph::Good, done(name, entry.body.get("output"))),
+        "planned" => {
+            let planned = texts(entry, "planned");
+            let words = if planned.is_empty() {
+                "would change nothing"
+            } else {
+                "would do this:"
+            };
+            Said::new(
+                Glyph::Fact,
+                vec![span(Tone::Plain, name), span(Tone::Dim, words)],
+            )
+            .with(Tone::Plain, &planned)
+        }
+        "failed" => {
+            let mut spans = vec![span(Tone::Plain, name), span(Tone::Bad, "failed:")];
+            spans.extend(failure(entry.body.get("error")));
+            Said::new(Glyph::Bad, spans)
+        }
+        _ => return None,
+    };
+    Some(said.at(at))
+}
+
+fn done(name: &str, output: Option<&Value>) -> Vec<Span> {
+    let field = |key: &str| output.and_then(|output| output.get(key)).map(brief);
+    let words = if name == "undo::restore" {
+        let kept = field("kept").map(|why| format!("left in place on purpose: {why}"));
+        let by_hand = field("by_hand").map(|why| format!("to be done by hand: {why}"));
+        let gone = field("gone").map(|what| format!("does not exist any more: {what}"));
+        kept.or(by_hand)
+            .or(gone)
+            .unwrap_or_else(|| "taken back".to_owned())
+    } else if name.starts_with("contain::") {
+        "verified".to_owned()
+    } else if name.starts_with("evidence::") {
+        "preserved".to_owned()
+    } else if name == "approve" {
+        "approved".to_owned()
+    } else {
+        "done".to_owned()
+    };
+    let tone = if name.starts_with("contain::") {
+        Tone::Good
+    } else {
+        Tone::Dim
+    };
+    vec![span(Tone::Plain, name), span(tone, &words)]
+}
+
+fn failure(error: Option<&Value>) -> Vec<Span> {
+    let field = |key: &str| {
+        error
+            .and_then(|error| error.get(key))
+            .map(brief)
+            .unwrap_or_default()
+    };
+    let words = match (field("code"), field("class")) {
+        (code, class) if class.is_empty() => format!("{code}:"),
+        (code, class) => format!("{code} ({class}):"),
+    };
+    vec![
+        span(Tone::Bad, &words),
+        span(Tone::Plain, &field("message")),
+    ]
+}
+
+/// `guard.tripped`: nothing of the step was done.
+pub(super) fn tripped(entry: &Entry) -> Option<Said> {
+    let reason = needed(entry, "reason")?;
+    let spans = vec![
+        span(Tone::Warn, "a guard stopped this step:"),
+        span(Tone::Warn, &format!("{}:", text(entry, "code"))),
+        span(Tone::Plain, reason),
+    ];
+    Some(Said::new(Glyph::Alarm, spans).at(depth(text(entry, "step"))))
+}
+
+/// `evidence.recorded`: what was preserved, of what, and where it is.
+pub(super) fn evidence(entry: &Entry) -> Option<Said> {
+    let record = entry.body.get("evidence")?;
+    let field =
+        |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
+    let place = |value: &Value| {
+        format!(
+            "{}/{}",
+            field(value, "account").unwrap_or_default(),
+            field(value, "region").unwrap_or_default()
+        )
+    };
+    let words = match (field(record, "kind").as_deref(), field(record, "snapshot")) {
+        (Some("ebs_snapshot"), Some(snapshot)) => {
+            let mut words = format!("{snapshot} in {}", place(record));
+            if let Some(volume) = field(record, "volume") {
+                words = format!("{volume} is preserved as {words}");
+            }
+            if let Some(copy) = record.get("copy").filter(|copy| copy.is_object()) {
+                let id = field(copy, "snapshot").unwrap_or_default();
+                words = format!("{words}, copied to {id} in {}", place(copy));
+            }
+            words
+        }
+        _ => record.as_object().map_or_else(|| brief(record), pairs),
+    };
+    let spans = vec![span(Tone::Plain, "evidence:"), span(Tone::Plain, &words)];
+    Some(Said::new(Glyph::Evidence, spans).at(depth(text(entry, "step")) + 1))
+}

@@ -1,0 +1,77 @@
+//! How a step ends, in the words that the timeline keeps and the script sees.
+
+use serde_json::{Value, json};
+
+use super::journal::{StepEnd, StepResult};
+use super::replay::StepLog;
+use crate::action::{Action, LookError, Verdict};
+use crate::change::Change;
+use crate::cloud::CloudError;
+use crate::error::Code;
+use crate::runbook::StepFailure;
+
+/// The end of a step that did what it should.
+pub fn succeeded(step: &StepLog, output: Value) -> StepEnd {
+    StepEnd {
+        name: step.name.clone(),
+        result: StepResult::Ok,
+        output: Some(output),
+        output_blob: None,
+        error: None,
+        planned: vec![],
+    }
+}
+
+/// The end of a step that failed.
+pub fn failed(step: &StepLog, code: Code, class: &str, message: &str) -> StepEnd {
+    StepEnd {
+        name: step.name.clone(),
+        result: StepResult::Failed,
+        output: None,
+        output_blob: None,
+        error: Some(StepFailure {
+            code: code.number.to_owned(),
+            class: class.to_owned(),
+            message: message.to_owned(),
+        }),
+        planned: vec![],
+    }
+}
+
+/// The end of a step that AWS refused.
+pub fn cloud_failed(step: &StepLog, error: &CloudError) -> StepEnd {
+    failed(step, Code::ACTION_FAILED, error.class.label(), &error.to_string())
+}
+
+/// The end of a step whose look failed.
+pub fn look_failed(step: &StepLog, error: &LookError) -> StepEnd {
+    match error {
+        LookError::Cloud(error) => cloud_failed(step, error),
+        LookError::Param { .. } => failed(step, Code::RUNBOOK_PARAMS, "invalid", &error.to_string()),
+    }
+}
+
+/// The end of a step in mode `observe`: what it would do, in words. What can only be told once
+/// something new exists is told by what the action is for.
+pub fn plan_of(action: &dyn Action, step: &StepLog, verdict: &Verdict) -> StepEnd {
+    let planned: Vec<String> = match verdict {
+        Verdict::Change(stages) => {
+            let mut words: Vec<String> = stages.iter().flatten().map(Change::words).collect();
+            if stages.iter().flatten().any(Change::creates) {
+                words.push(format!("{}, then on: {}", step.name, action.summary()));
+            }
+            words
+        }
+        Verdict::Refuse(reason) => vec![format!("{}: would be refused: {reason}", step.name)],
+        Verdict::Wait(_, reason) => vec![format!("{}: would wait: {reason}", step.name)],
+        Verdict::Done(_) => vec![],
+    };
+    StepEnd {
+        name: step.name.clone(),
+        result: StepResult::Planned,
+        output: Some(json!({"planned": planned.len()})),
+        output_blob: None,
+        error: None,
+        planned,
+    }
+}

@@ -1,0 +1,62 @@
+//! One thing that is wrong with a script, and where: what loading, header and lint all report.
+
+use std::fmt;
+
+use crate::error::Code;
+
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DiagnosticLevel {
+    /// The runbook is not loaded.
+    Error,
+    /// It works, but not as well as it could.
+    Warning,
+}
+
+impl DiagnosticLevel {
+    /// `error` or `warning`.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        }
+    }
+}
+
+/// One thing that is wrong, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// How bad.
+    pub level: DiagnosticLevel,
+    /// Which page of `tourniquet explain` has more.
+    pub code: Code,
+    /// A sentence.
+    pub message: String,
+    /// The line, from 1.
+    pub line: Option<usize>,
+    /// The column, from 1.
+    pub column: Option<usize>,
+    /// What to write instead.
+    pub help: Option<String>,
+}
+
+impl fmt::Display for Diagnostic {
+    /// `12:5: error E0301: message (help)`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(line) = self.line {
+            write!(f, "{line}:{}: ", self.column.unwrap_or(1))?;
+        }
+        write!(
+            f,
+            "{} {}: {}",
+            self.level.label(),
+            self.code.number,
+            self.message
+        )?;
+        match &self.help {
+            Some(help) => write!(f, " ({help})"),
+            None => Ok(()),
+        }
+    }
+}
