@@ -50,6 +50,7 @@ fn files(deployment: &Deployment) -> Vec<String> {
 fn bare(config: &str) -> Deployment {
     let deployment = Deployment {
         folder: tempfile::tempdir().unwrap(),
+        environment: vec![],
         token: String::new(),
     };
     deployment.write("tourniquet.toml", config);

@@ -1,7 +1,7 @@
-//! An account on moto, seen with clients of the test's own: what is made there, and what is read
-//! back. Nothing here decides what is right.
+//! An account on moto, with clients of the test's own: what is made there. What is read back stands
+//! in `seen`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::OnceLock;
 
@@ -9,7 +9,7 @@ use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::Credentials;
 use aws_sdk_ec2::types::{
     BlockDeviceMapping, EbsBlockDevice, Filter, IamInstanceProfileSpecification,
-    InstanceNetworkInterfaceSpecification, SecurityGroup, Snapshot, SnapshotAttributeName,
+    InstanceNetworkInterfaceSpecification,
 };
 use aws_sdk_sts::config::SharedCredentialsProvider;
 use serde_json::Value;
@@ -264,146 +264,4 @@ impl Account {
             }
         })
     }
-
-    /// The groups of each interface, as they are now.
-    pub fn groups_of(&self, instance: &Instance) -> BTreeMap<String, BTreeSet<String>> {
-        let ids = instance
-            .interfaces
-            .iter()
-            .map(|(id, _, _)| id.clone())
-            .collect();
-        let call = self
-            .ec2
-            .describe_network_interfaces()
-            .set_network_interface_ids(Some(ids));
-        let found = wait(call.send()).unwrap();
-        let groups = |interface: &aws_sdk_ec2::types::NetworkInterface| {
-            interface
-                .groups()
-                .iter()
-                .map(|group| group.group_id().unwrap().to_owned())
-                .collect()
-        };
-        let of = |interface| (interface_id(interface), groups(interface));
-        found.network_interfaces().iter().map(of).collect()
-    }
-
-    /// The groups of a VPC.
-    pub fn groups_in(&self, vpc: &str) -> Vec<SecurityGroup> {
-        let filter = Filter::builder().name("vpc-id").values(vpc).build();
-        let found = wait(self.ec2.describe_security_groups().filters(filter).send()).unwrap();
-        found.security_groups().to_vec()
-    }
-
-    /// Every snapshot that carries the case's tag.
-    pub fn snapshots(&self, case: &str) -> Vec<Snapshot> {
-        let filter = Filter::builder()
-            .name("tag:tourniquet:case")
-            .values(case)
-            .build();
-        let found = wait(
-            self.ec2
-                .describe_snapshots()
-                .owner_ids("self")
-                .filters(filter)
-                .send(),
-        )
-        .unwrap();
-        found.snapshots().to_vec()
-    }
-
-    /// The accounts that may make volumes of a snapshot.
-    pub fn shared_with(&self, snapshot: &str) -> BTreeSet<String> {
-        let call = self.ec2.describe_snapshot_attribute().snapshot_id(snapshot);
-        let found = wait(
-            call.attribute(SnapshotAttributeName::CreateVolumePermission)
-                .send(),
-        )
-        .unwrap();
-        let permissions = found.create_volume_permissions();
-        permissions
-            .iter()
-            .map(|permission| permission.user_id().unwrap_or("a group").to_owned())
-            .collect()
-    }
-
-    /// The tags of an instance.
-    pub fn tags(&self, resource: &str) -> BTreeMap<String, String> {
-        let filter = Filter::builder()
-            .name("resource-id")
-            .values(resource)
-            .build();
-        let found = wait(self.ec2.describe_tags().filters(filter).send()).unwrap();
-        let tag = |tag: &aws_sdk_ec2::types::TagDescription| {
-            (
-                tag.key().unwrap().to_owned(),
-                tag.value().unwrap_or_default().to_owned(),
-            )
-        };
-        found.tags().iter().map(tag).collect()
-    }
-
-    /// A role's inline policies, by name.
-    pub fn role_policies(&self, role: &str) -> BTreeMap<String, Value> {
-        wait(async {
-            let names = self
-                .iam
-                .list_role_policies()
-                .role_name(role)
-                .send()
-                .await
-                .unwrap();
-            let mut policies = BTreeMap::new();
-            for name in names.policy_names() {
-                let call = self.iam.get_role_policy().role_name(role).policy_name(name);
-                policies.insert(
-                    name.clone(),
-                    document(call.send().await.unwrap().policy_document()),
-                );
-            }
-            policies
-        })
-    }
-
-    /// A user's inline policies, by name.
-    pub fn user_policies(&self, user: &str) -> BTreeMap<String, Value> {
-        wait(async {
-            let names = self
-                .iam
-                .list_user_policies()
-                .user_name(user)
-                .send()
-                .await
-                .unwrap();
-            let mut policies = BTreeMap::new();
-            for name in names.policy_names() {
-                let call = self.iam.get_user_policy().user_name(user).policy_name(name);
-                policies.insert(
-                    name.clone(),
-                    document(call.send().await.unwrap().policy_document()),
-                );
-            }
-            policies
-        })
-    }
-}
-
-fn interface_id(interface: &aws_sdk_ec2::types::NetworkInterface) -> String {
-    interface.network_interface_id().unwrap().to_owned()
-}
-
-/// IAM gives documents percent-encoded.
-fn document(text: &str) -> Value {
-    let mut bytes = Vec::new();
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'%' => {
-                let code: Vec<u8> = rest.by_ref().take(2).collect();
-                u8::from_str_radix(std::str::from_utf8(&code).unwrap(), 16).unwrap()
-            }
-            other => other,
-        });
-    }
-    serde_json::from_slice(&bytes).unwrap()
 }
