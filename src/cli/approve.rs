@@ -4,26 +4,28 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::Common;
-use super::answer::{items, shown, text, time};
+use super::answer::{id, items, shown, text, time};
+use super::case::chain::Chain;
 use super::case::show::{APPROVAL_HEADER, approval_row};
 use super::client::Client;
 use super::error::CliError;
+use super::sanitise::{VALUE_MAX, sanitise};
 use super::screen::Screen;
 use super::table::{Tone, tone_of};
-use crate::id::ApprovalId;
+use crate::id::{ApprovalId, CaseId};
+use crate::timeline::Kind;
 
-/// Decides what a run asks a person; without an id, lists what is open.
+/// Arguments of `approve`.
 #[derive(Debug, Clone, Args)]
 pub struct ApproveArgs {
     /// The approval; without it, the open ones are listed.
-    #[arg(requires = "reason")]
     pub approval: Option<ApprovalId>,
-    /// Say no.
-    #[arg(long, requires = "approval")]
-    pub deny: bool,
-    /// Why: it stands in the timeline.
+    /// Why: it stands in the timeline. Without it, the question is shown and nothing is decided.
     #[arg(long, requires = "approval")]
     pub reason: Option<String>,
+    /// Say no.
+    #[arg(long, requires = "reason")]
+    pub deny: bool,
 }
 
 /// Carries the command out; gives the exit code.
@@ -38,6 +40,7 @@ pub(super) async fn approve(
     let client = Client::open(common, screen)?;
     match (&args.approval, &args.reason) {
         (None, _) => list(&client, screen).await,
+        (Some(approval), None) => look(&client, screen, approval).await,
         (Some(approval), Some(reason)) => {
             let decision = if args.deny {
                 Decision::Deny
@@ -46,7 +49,6 @@ pub(super) async fn approve(
             };
             decide(&client, screen, approval, decision, reason).await
         }
-        (Some(_), None) => Err(CliError::usage("--reason is needed: the timeline says why")),
     }
 }
 
@@ -74,9 +76,89 @@ async fn list(client: &Client, screen: &mut Screen) -> Result<u8, CliError> {
         let rows = approvals.iter().map(approval_row).collect();
         let table = screen.style.table(&APPROVAL_HEADER, rows);
         screen.line(&table)?;
+        screen.note("see what it stands for: tourniquet approve APPROVAL");
     }
     screen.value(&Value::Array(approvals))?;
     Ok(0)
+}
+
+/// Shows the question and the plan behind it, and decides nothing.
+async fn look(client: &Client, screen: &mut Screen, id: &ApprovalId) -> Result<u8, CliError> {
+    let (mut asked, plan) = question(client, screen, id).await?;
+    if text(&asked, "state") == "pending" {
+        screen.line(&format!(
+            "nothing is decided yet: tourniquet approve {id} --reason WHY (or --deny --reason WHY)"
+        ))?;
+    }
+    if let Some(fields) = asked.as_object_mut() {
+        fields.insert("plan".to_owned(), json!(plan));
+    }
+    screen.value(&asked)?;
+    Ok(0)
+}
+
+/// Asks for an approval and shows it: the approval, and the changes that its hash stands for.
+async fn question(
+    client: &Client,
+    screen: &mut Screen,
+    id: &ApprovalId,
+) -> Result<(Value, Vec<String>), CliError> {
+    let asked: Value = client.get(&["v1", "approvals", id.as_str()], &[]).await?;
+    let plan = plan(client, &asked).await?;
+    let by = format!(
+        "{}, asked for by {}",
+        shown(&asked, "run"),
+        shown(&asked, "requested_by")
+    );
+    for (name, tone, value) in [
+        ("question", Tone::Strong, shown(&asked, "question")),
+        ("case", Tone::Plain, shown(&asked, "case")),
+        ("run", Tone::Plain, by),
+        ("until", Tone::Plain, time(&asked, "expires_at")),
+        ("hash", Tone::Dim, shown(&asked, "hash")),
+        ("state", tone_of(text(&asked, "state")), progress(&asked)),
+    ] {
+        let (name, value) = (
+            screen.paint(Tone::Dim, &format!("{name:<9}")),
+            screen.paint(tone, &value),
+        );
+        screen.line(&format!("{name} {value}"))?;
+    }
+    for (n, change) in plan.iter().enumerate() {
+        let name = if n == 0 { "plan" } else { "" };
+        let name = screen.paint(Tone::Dim, &format!("{name:<9}"));
+        screen.line(&format!("{name} {}", sanitise(change, VALUE_MAX)))?;
+    }
+    Ok((asked, plan))
+}
+
+/// The changes of the plan whose hash the approval names; none where it is about something else.
+async fn plan(client: &Client, asked: &Value) -> Result<Vec<String>, CliError> {
+    let chain = Chain::fetch(client, &id::<CaseId>(asked, "case")?, 0).await?;
+    let entries = chain.read()?;
+    let made = entries.iter().rev().find(|entry| {
+        entry.kind() == Some(Kind::PlanMade)
+            && ["run", "hash"]
+                .iter()
+                .all(|key| entry.body.get(*key).and_then(Value::as_str) == Some(text(asked, key)))
+    });
+    let changes = made.and_then(|entry| entry.body.get("changes")?.as_array());
+    let changes = changes.into_iter().flatten().filter_map(Value::as_str);
+    Ok(changes.map(str::to_owned).collect())
+}
+
+/// `pending (1 of 2 have agreed)`, or how it ended.
+fn progress(approval: &Value) -> String {
+    let state = shown(approval, "state");
+    if state != "pending" {
+        return state;
+    }
+    let given = approval.get("decisions").and_then(Value::as_array);
+    let given = given.map_or(0, Vec::len);
+    // The store counts a quorum of 0 as 1.
+    let quorum = approval.get("quorum").and_then(Value::as_u64);
+    let quorum = quorum.unwrap_or(1).max(1);
+    format!("{state} ({given} of {quorum} have agreed)")
 }
 
 /// Shows the question, then answers it with the hash that was shown: if what would be done has
@@ -88,46 +170,14 @@ async fn decide(
     decision: Decision,
     reason: &str,
 ) -> Result<u8, CliError> {
-    let asked: Value = client.get(&["v1", "approvals", id.as_str()], &[]).await?;
-    for (name, tone, value) in [
-        ("question", Tone::Strong, shown(&asked, "question")),
-        ("case", Tone::Plain, shown(&asked, "case")),
-        (
-            "run",
-            Tone::Plain,
-            format!(
-                "{}, asked for by {}",
-                shown(&asked, "run"),
-                shown(&asked, "requested_by")
-            ),
-        ),
-        ("until", Tone::Plain, time(&asked, "expires_at")),
-        ("hash", Tone::Dim, shown(&asked, "hash")),
-    ] {
-        let (name, value) = (
-            screen.paint(Tone::Dim, &format!("{name:<9}")),
-            screen.paint(tone, &value),
-        );
-        screen.line(&format!("{name} {value}"))?;
-    }
+    let (asked, _) = question(client, screen, id).await?;
     let body =
         json!({"decision": decision.label(), "reason": reason, "hash": text(&asked, "hash")});
     let row: Value = client
         .post(&["v1", "approvals", id.as_str()], &body)
         .await?;
-    let state = screen.paint(tone_of(text(&row, "state")), &shown(&row, "state"));
-    let given = row
-        .get("decisions")
-        .and_then(Value::as_array)
-        .map_or(0, Vec::len);
-    let quorum = row.get("quorum").and_then(Value::as_u64).unwrap_or(1);
-    if text(&row, "state") == "pending" {
-        screen.line(&format!(
-            "{id} is still {state}: {given} of {quorum} have agreed"
-        ))?;
-    } else {
-        screen.line(&format!("{id} is {state}"))?;
-    }
+    let state = screen.paint(tone_of(text(&row, "state")), &progress(&row));
+    screen.line(&format!("{id} is {state}"))?;
     screen.value(&row)?;
     Ok(0)
 }
@@ -140,6 +190,33 @@ mod tests {
     use crate::cli::client::tests::{Request, Service, problem};
     use crate::cli::screen::tests::screen;
     use crate::error::Code;
+    use crate::timeline::{Actor, Draft, Head};
+
+    /// Two plans, of which the approval's hash names the first.
+    fn timeline() -> Value {
+        let mut head = Head::empty();
+        let mut entries = Vec::new();
+        for (hash, changes) in [
+            (
+                "ab",
+                [
+                    "i-1: security groups sg-1 \u{1b}[2Jbecome sg-2",
+                    "role web: deny all",
+                ],
+            ),
+            ("cd", ["another", "plan"]),
+        ] {
+            let body = json!({"run": "run-0002", "hash": hash.repeat(32), "changes": changes});
+            let at = jiff::Timestamp::UNIX_EPOCH;
+            let draft = Draft::new(at, Actor::Service, Kind::PlanMade, body);
+            let sealed = draft
+                .seal(&"case-0001".parse().unwrap(), &mut head)
+                .unwrap();
+            let entry: Value = serde_json::from_slice(&sealed.bytes).unwrap();
+            entries.push(json!({"seq": sealed.seq, "hash": sealed.hash, "entry": entry}));
+        }
+        json!({"entries": entries, "next": null, "head": {"length": 2, "hash": head.hash}})
+    }
 
     fn answer(request: &Request) -> (StatusCode, Value) {
         let asked = |state: &str, decisions: Value| {
@@ -152,6 +229,7 @@ mod tests {
                 StatusCode::OK,
                 json!({"items": [asked("pending", json!([]))]}),
             ),
+            ("GET", "/v1/cases/case-0001/timeline") => (StatusCode::OK, timeline()),
             ("GET", "/v1/approvals/apr-0003") => (StatusCode::OK, asked("pending", json!([]))),
             ("POST", "/v1/approvals/apr-0003") if request.json()["hash"] != "ab".repeat(32) => {
                 problem(StatusCode::CONFLICT, "E0205", "the hash is another one")
@@ -183,9 +261,29 @@ mod tests {
         run       run-0002, asked for by ada
         until     2026-01-03 22:00:00Z
         hash      abababababababababababababababababababababababababababababababab
-        apr-0003 is still pending: 1 of 2 have agreed
+        state     pending (0 of 2 have agreed)
+        plan      i-1: security groups sg-1 become sg-2
+                  role web: deny all
+        apr-0003 is pending (1 of 2 have agreed)
         ");
         assert!(texts[1].ends_with("apr-0003 is denied\n"));
+    }
+
+    #[tokio::test]
+    async fn a_look_shows_the_plan_and_decides_nothing() {
+        let service = Service::start(|request| {
+            assert_eq!(request.method, "GET");
+            answer(&request)
+        })
+        .await;
+        let id = "apr-0003".parse().unwrap();
+        for json in [false, true] {
+            let (mut screen, out, _) = screen(json);
+            assert_eq!(look(&service.client(), &mut screen, &id).await, Ok(0));
+            let text = out.text();
+            assert_eq!(text.contains("nothing is decided yet"), !json, "{text}");
+            assert!(text.contains("role web: deny all") && !text.contains("another"));
+        }
     }
 
     #[tokio::test]
@@ -194,8 +292,8 @@ mod tests {
         let (mut human, out, _) = screen(false);
         assert_eq!(list(&service.client(), &mut human).await, Ok(0));
         insta::assert_snapshot!(out.text(), @r"
-        approval  case       question      for  until
-        apr-0003  case-0001  Isolate i-1?  ada  2026-01-03 22:00:00Z
+        approval  case       question                 for  until
+        apr-0003  case-0001  Isolate i-1? (2 people)  ada  2026-01-03 22:00:00Z
         ");
         let (mut program, out, _) = screen(true);
         assert_eq!(list(&service.client(), &mut program).await, Ok(0));

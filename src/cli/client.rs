@@ -28,6 +28,10 @@ const ANSWER_WAIT: Duration = Duration::from_secs(30);
 /// Bytes of one answer: an export holds at most 64 MiB of documents, in base64, and its entries.
 const ANSWER_MAX: usize = 256 << 20;
 
+/// What to do where the service knows no such token.
+const NO_TOKEN: &str = "Set TOURNIQUET_TOKEN, or name a file with --token-file; beside the service's database, \
+    `tourniquet token create --role responder` makes a token.";
+
 /// A service that can be asked.
 pub struct Client {
     http: reqwest::Client,
@@ -227,6 +231,10 @@ struct Problem {
 impl From<Problem> for CliError {
     fn from(problem: Problem) -> Self {
         match Code::find(&problem.code) {
+            // The service speaks of headers; a person at a terminal has none.
+            Some(code) if code == Code::UNAUTHENTICATED => {
+                Self::new(code, problem.detail).with_remedy(NO_TOKEN)
+            }
             Some(code) => Self {
                 code,
                 detail: problem.detail,

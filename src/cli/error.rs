@@ -9,7 +9,6 @@ use thiserror::Error;
 use super::sanitise::{inert_json, sanitise};
 use crate::config::ConfigError;
 use crate::error::Code;
-use crate::id::IdError;
 use crate::store::StoreError;
 use crate::web::StartError;
 
@@ -57,6 +56,15 @@ impl CliError {
     /// Something that the operating system refused.
     pub fn system(error: &dyn Display) -> Self {
         Self::new(Code::INTERNAL, format!("the operating system: {error}"))
+    }
+
+    /// The same failure with something else to do about it.
+    #[must_use]
+    pub fn with_remedy(self, remedy: impl Into<String>) -> Self {
+        Self {
+            remedy: Some(remedy.into()),
+            ..self
+        }
     }
 
     /// The exit code.

@@ -27,7 +27,9 @@ pub fn explain(screen: &mut Screen, args: &ExplainArgs) -> Result<u8, CliError> 
         screen.value(&Value::from_iter(Code::ALL.iter().map(page)))?;
         return Ok(0);
     };
-    let code = Code::find(number).ok_or_else(|| {
+    // `201`, `0201` and `E0201` are all said on the telephone.
+    let digits = number.trim_start_matches(['E', 'e']);
+    let code = Code::find(&format!("{digits:0>4}")).ok_or_else(|| {
         CliError::usage(format!(
             "no error has the number {number}; `tourniquet explain` lists all of them"
         ))

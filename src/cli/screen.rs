@@ -115,6 +115,7 @@ pub mod tests {
     use std::sync::{Arc, Mutex};
 
     use super::*;
+    use crate::cli::table::tests::PLAIN;
 
     /// What was written to a screen of a test.
     #[derive(Clone, Default)]
@@ -147,7 +148,7 @@ pub mod tests {
         let screen = Screen {
             out: Box::new(out.clone()),
             err: Box::new(err.clone()),
-            style: Style::PLAIN,
+            style: PLAIN,
             json,
             watched: true,
             closed: false,

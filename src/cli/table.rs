@@ -39,13 +39,6 @@ pub enum Tone {
 }
 
 impl Style {
-    /// No colour, ASCII only, nothing wrapped.
-    pub const PLAIN: Self = Self {
-        colour: false,
-        unicode: false,
-        width: None,
-    };
-
     /// What standard output can show: colour on a terminal without `NO_COLOR`, glyphs where the
     /// locale is UTF-8.
     #[must_use]
@@ -146,8 +139,15 @@ pub fn tone_of(label: &str) -> Tone {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
+
+    /// No colour, ASCII only, nothing wrapped.
+    pub const PLAIN: Style = Style {
+        colour: false,
+        unicode: false,
+        width: None,
+    };
 
     #[test]
     fn the_locale_decides_about_glyphs() {
@@ -183,7 +183,7 @@ mod tests {
 
     #[test]
     fn a_table_is_plain_where_nobody_watches() {
-        insta::assert_snapshot!(Style::PLAIN.table(&["case", "status", "title"], rows()), @r"
+        insta::assert_snapshot!(PLAIN.table(&["case", "status", "title"], rows()), @r"
         case       status     title
         case-0001  contained  an EC2 instance mines coins
         case-0002  attention  xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…

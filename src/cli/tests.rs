@@ -187,8 +187,10 @@ fn options_may_stand_before_and_after_a_subcommand() {
 fn a_decision_needs_a_reason_and_a_verification_needs_something_to_verify() {
     for (words, accepted) in [
         (&["approve"][..], true),
-        (&["approve", "apr-0001"], false),
+        (&["approve", "apr-0001"], true),
         (&["approve", "--deny"], false),
+        (&["approve", "apr-0001", "--deny"], false),
+        (&["approve", "--reason", "yes"], false),
         (&["approve", "apr-0001", "--deny", "--reason", "no"], true),
         (&["case", "verify"], false),
         (&["case", "verify", "case-0001"], true),

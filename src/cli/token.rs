@@ -13,8 +13,9 @@ use super::screen::Screen;
 use super::table::{Tone, tone_of};
 use super::{Common, config, input};
 use crate::clock::{Clock, SystemClock};
+use crate::error::Code;
 use crate::id::{Ids, TokenId};
-use crate::store::{NewToken, Role, Store, TokenRow};
+use crate::store::{NewToken, Role, Store, StoreError, TokenRow};
 use crate::web::Secret;
 
 /// Characters of a token's name: it stands in every entry that its holder causes.
@@ -105,7 +106,7 @@ async fn carry_out(
                 created_at: now,
                 expires_at,
             };
-            store.create_token(token.clone()).await?;
+            store.create_token(token.clone()).await.map_err(taken)?;
             screen.line(secret.reveal())?;
             if !screen.json {
                 let (id, name) = (&token.id, &token.name);
@@ -124,12 +125,37 @@ async fn carry_out(
         }
         TokenCommand::List => list(screen, &store.tokens().await?, clock.now())?,
         TokenCommand::Revoke { id } => {
-            store.revoke_token(&id, clock.now()).await?;
+            store
+                .revoke_token(&id, clock.now())
+                .await
+                .map_err(|error| unknown(&id, error))?;
             screen.line(&format!("{id} is revoked"))?;
             screen.value(&json!({"id": id, "revoked": true}))?;
         }
     }
     Ok(0)
+}
+
+/// Why a token was not created, and what to do: its name may be taken.
+fn taken(error: StoreError) -> CliError {
+    let conflict = matches!(error, StoreError::Conflict(_));
+    let error = CliError::from(error);
+    if conflict {
+        error.with_remedy(
+            "Choose another name with --name; `tourniquet token list` shows those in use.",
+        )
+    } else {
+        error
+    }
+}
+
+/// Why a token was not revoked.
+fn unknown(id: &TokenId, error: StoreError) -> CliError {
+    match error {
+        StoreError::NotFound => CliError::new(Code::NOT_FOUND, format!("no token has the id {id}"))
+            .with_remedy("`tourniquet token list` shows the ids."),
+        other => other.into(),
+    }
 }
 
 fn list(screen: &mut Screen, tokens: &[TokenRow], now: Timestamp) -> Result<(), CliError> {

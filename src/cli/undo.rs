@@ -99,7 +99,7 @@ mod tests {
         let service = Service::start(|request| {
             let run = json!({"id": "run-0002", "case": "case-0001", "runbook": "r", "state": "succeeded"});
             (StatusCode::OK, match (request.path.as_str(), request.query.as_str()) {
-                ("/v1/cases/case-0001/timeline", "from=7&limit=500") => json!({"entries": [], "next": null,
+                ("/v1/cases/case-0001/timeline", "from=0&limit=500") => json!({"entries": [], "next": null,
                     "head": {"length": 7, "hash": "0".repeat(64)}}),
                 ("/v1/cases/case-0001", _) => json!({"length": 7, "runs": [run]}),
                 ("/v1/runs/run-0001" | "/v1/runs/run-0001/undo" | "/v1/runs/run-0002", _) => run,

@@ -138,6 +138,11 @@ impl Desk {
             return Err(DeskError::new(Code::BAD_REQUEST, "`reason` is needed: the timeline says why"));
         }
         let row = self.env.store.approval(&decide.approval).await?.ok_or(StoreError::NotFound)?;
+        // The store would refuse it, too, but in words about entries.
+        if row.decisions.iter().any(|decision| decision.get("by") == Some(&json!(decide.by))) {
+            let detail = format!("you have decided already; the question is {}", row.state.label());
+            return Err(DeskError::new(Code::CONFLICT, detail));
+        }
         let approval = row.id.clone();
         let body = json!({
             "run": row.run,
@@ -183,6 +188,16 @@ impl Desk {
         });
         if under_way {
             return refuse("an undo of this run is under way");
+        }
+        for hold in self.env.store.holds_of(&of.id).await? {
+            // Last contained, first released: what a later run found is what this one had made.
+            for other in self.env.store.holds(&hold.resource).await? {
+                let later = self.env.store.run(&other.run).await?.is_some_and(|run| run.requested_at > of.requested_at);
+                if later {
+                    let words = format!("{} is also held by case {}: take run {} back first", hold.resource, other.case, other.run);
+                    return refuse(&words);
+                }
+            }
         }
         let new = NewRun {
             id: self.env.ids.run(self.env.clock.as_ref()),

@@ -292,6 +292,8 @@ impl<'a> Drive<'a> {
             && event == RunEvent::Succeeded
             && let Some(of) = self.run.params.get("of").and_then(Value::as_str).and_then(|of| of.parse().ok())
         {
+            let holds = self.env.store.holds_of(&of).await?;
+            effects.extend(holds.into_iter().map(|hold| Effect::Unhold { resource: hold.resource, run: hold.run }));
             effects.push(Effect::Released { run: of });
         }
         self.over(event, &cut(&summary), contained, &open, entries, effects).await

@@ -46,22 +46,11 @@ fn files(deployment: &Deployment) -> Vec<String> {
     names
 }
 
-/// A folder with a configuration and no database yet.
-fn bare(config: &str) -> Deployment {
-    let deployment = Deployment {
-        environment: vec![],
-        folder: tempfile::tempdir().unwrap(),
-        token: String::new(),
-    };
-    deployment.write("tourniquet.toml", config);
-    deployment
-}
-
 #[test]
 fn a_port_in_use_is_told_and_no_database_is_made() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    let deployment = bare(CONFIG);
+    let deployment = Deployment::bare(CONFIG);
     let output = deployment.run(&["serve", "--listen", &address]);
     refused(
         "a port in use",
@@ -127,7 +116,7 @@ fn a_database_that_can_not_be_written_is_told_and_left_as_it_is() {
 
 #[test]
 fn a_runbook_with_an_error_is_told_with_its_place_and_nothing_starts() {
-    let deployment = bare(&format!("runbooks = \"books\"\n{CONFIG}"));
+    let deployment = Deployment::bare(&format!("runbooks = \"books\"\n{CONFIG}"));
     let books = deployment.path().join("books");
     std::fs::create_dir(&books).unwrap();
     std::fs::write(
@@ -191,7 +180,7 @@ fn a_configuration_with_an_unknown_key_is_told_with_the_nearest() {
             ["missing.toml", ""],
         ),
     ] {
-        let deployment = bare(config);
+        let deployment = Deployment::bare(config);
         let mut command = deployment.command();
         command
             .arg("serve")

@@ -13,8 +13,11 @@ mod cannot_start;
 mod crash;
 #[cfg(feature = "aws")]
 mod end_to_end;
+mod hostile;
 #[cfg(feature = "aws")]
 mod moto;
+mod rights;
 mod scene;
+mod server;
 mod strain;
 mod support;

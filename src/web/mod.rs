@@ -27,7 +27,6 @@ mod view;
 use std::sync::Arc;
 
 pub use secret::Secret;
-pub use server::{ListenError, Server};
 pub use service::{Service, Setup, StartError, library};
 pub use view::runbook as runbook_view;
 

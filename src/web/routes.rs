@@ -26,6 +26,10 @@ pub enum Right {
 /// One route.
 pub struct Route {
     /// The method.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "the tests compare it with their matrix")
+    )]
     pub method: &'static str,
     /// The path, with `{id}` for ids.
     pub path: &'static str,

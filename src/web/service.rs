@@ -81,7 +81,6 @@ pub struct Service {
     server: Server,
     driver: Shared,
     store: Store,
-    desk: Desk,
     /// Given back last: by then nothing of this process writes any more.
     _serving: ServingLock,
 }
@@ -137,7 +136,7 @@ impl Service {
         let watched = Arc::clone(&driver);
         let app = App::new(Inner {
             store: store.clone(),
-            desk: desk.clone(),
+            desk,
             intake,
             library,
             clock: Arc::clone(&clock),
@@ -153,7 +152,6 @@ impl Service {
             server,
             driver,
             store,
-            desk,
             _serving: serving,
         })
     }
@@ -168,12 +166,6 @@ impl Service {
     #[must_use]
     pub fn store(&self) -> &Store {
         &self.store
-    }
-
-    /// The desk.
-    #[must_use]
-    pub fn desk(&self) -> &Desk {
-        &self.desk
     }
 
     /// Stops in order: no new requests, runs given back, the last writes on disk.

@@ -32,14 +32,14 @@ struct Item {
 
 /// The head as the service tells it.
 #[derive(Debug, Clone, Deserialize)]
-pub(super) struct HeadText {
+pub(in crate::cli) struct HeadText {
     pub length: u64,
     pub hash: String,
 }
 
 impl HeadText {
     /// The head; a hash that is none becomes one that nothing has.
-    pub(super) fn head(&self) -> Head {
+    pub(in crate::cli) fn head(&self) -> Head {
         Head {
             length: self.length,
             hash: digest(&self.hash),
@@ -49,7 +49,7 @@ impl HeadText {
 
 /// A timeline, or the end of one.
 #[derive(Debug)]
-pub(super) struct Chain {
+pub(in crate::cli) struct Chain {
     /// The exact bytes and the hash stored beside them, in the order in which they came.
     pub entries: Vec<(Vec<u8>, Digest)>,
     /// The head.
@@ -58,7 +58,11 @@ pub(super) struct Chain {
 
 impl Chain {
     /// The timeline of `case` from entry `from` on.
-    pub(super) async fn fetch(client: &Client, case: &CaseId, from: u64) -> Result<Self, CliError> {
+    pub(in crate::cli) async fn fetch(
+        client: &Client,
+        case: &CaseId,
+        from: u64,
+    ) -> Result<Self, CliError> {
         let mut entries = Vec::new();
         let mut at = from;
         loop {
@@ -86,7 +90,7 @@ impl Chain {
     }
 
     /// Verifies a timeline that was fetched from its beginning.
-    pub(super) fn verify(&self, case: &CaseId) -> Report {
+    pub(in crate::cli) fn verify(&self, case: &CaseId) -> Report {
         let entries = self
             .entries
             .iter()
@@ -95,7 +99,7 @@ impl Chain {
     }
 
     /// The entries, read.
-    pub(super) fn read(&self) -> Result<Vec<Entry>, CliError> {
+    pub(in crate::cli) fn read(&self) -> Result<Vec<Entry>, CliError> {
         let read = self.entries.iter().map(|(bytes, _)| Entry::parse(bytes));
         read.collect::<Result<_, _>>()
             .map_err(|error| CliError::new(crate::error::Code::CHAIN_BROKEN, error.to_string()))
@@ -103,6 +107,6 @@ impl Chain {
 }
 
 /// The digest; text that is none becomes 64 zeros, which no entry hashes to.
-pub(super) fn digest(text: &str) -> Digest {
+pub(in crate::cli) fn digest(text: &str) -> Digest {
     text.parse().unwrap_or_else(|_| Digest::zero())
 }

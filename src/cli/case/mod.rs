@@ -1,6 +1,6 @@
 //! `tourniquet case …`: looking at cases, verifying them, writing into them.
 
-mod chain;
+pub mod chain;
 mod export;
 mod list;
 pub mod show;
@@ -50,6 +50,9 @@ pub enum CaseCommand {
         follow: bool,
     },
     /// Verify a case's timeline here, over the exact bytes. Exit code 3: it is not valid.
+    ///
+    /// Checked are the entries, their order, the head, and in an export the blobs. What stands
+    /// beside them, such as the title in `case`, is a summary and proves nothing.
     Verify {
         /// The case.
         #[arg(required_unless_present = "file")]

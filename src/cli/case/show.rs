@@ -135,10 +135,14 @@ pub const APPROVAL_HEADER: [&str; 5] = ["approval", "case", "question", "for", "
 /// An open question as a row.
 #[must_use]
 pub fn approval_row(approval: &Value) -> Vec<(Tone, String)> {
+    let question = match approval.get("quorum").and_then(Value::as_u64) {
+        Some(quorum @ 2..) => format!("{} ({quorum} people)", shown(approval, "question")),
+        _ => shown(approval, "question"),
+    };
     vec![
         (Tone::Warn, shown(approval, "id")),
         (Tone::Plain, shown(approval, "case")),
-        (Tone::Plain, shown(approval, "question")),
+        (Tone::Plain, question),
         (Tone::Plain, shown(approval, "requested_by")),
         (Tone::Dim, time(approval, "expires_at")),
     ]

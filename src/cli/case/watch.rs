@@ -58,6 +58,8 @@ pub enum Ended {
 }
 
 /// Draws the entries of `case` from `from` on, as they come; for programs they are kept in `seen`.
+/// Earlier entries are read, too: they tell when the case began and how its runs are numbered, so
+/// that all drawings of a case agree.
 ///
 /// # Errors
 /// When the service refuses, or does not answer for a minute.
@@ -71,7 +73,7 @@ pub async fn follow(
 ) -> Result<Ended, CliError> {
     let mut drawer = Drawer::new(screen.style);
     // A first look that fails is an error at once: the address or the id may be wrong.
-    let (mut next, mut misses) = (from, MISSES_MAX);
+    let (mut next, mut misses) = (0_u64, MISSES_MAX);
     let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
     loop {
         // The runs first: entries that are read after the last run ended are all there will be.
@@ -86,9 +88,12 @@ pub async fn follow(
         match looked {
             Ok((over, chain)) => {
                 misses = 0;
-                next += chain.entries.len() as u64;
                 let entries: Vec<Entry> = chain.read()?;
-                let drawn = drawer.draw(&entries);
+                let known = usize::try_from(from.saturating_sub(next)).unwrap_or(usize::MAX);
+                let known = known.min(entries.len());
+                next += entries.len() as u64;
+                drop(drawer.draw(&entries[..known]));
+                let drawn = drawer.draw(&entries[known..]);
                 if !drawn.is_empty() {
                     screen.line(drawn.trim_end())?;
                 }
@@ -97,6 +102,7 @@ pub async fn follow(
                         chain
                             .entries
                             .iter()
+                            .skip(known)
                             .filter_map(|(bytes, _)| serde_json::from_slice(bytes).ok()),
                     );
                 }

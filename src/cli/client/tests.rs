@@ -101,7 +101,7 @@ async fn an_answer_becomes_a_value_or_a_numbered_error() {
         (200, "<html>", Err(("E0006", "answers something else"))),
         (
             401,
-            r#"{"code":"E0201","detail":"no","remedy":"do this"}"#,
+            r#"{"code":"E0201","detail":"no","remedy":"send a header"}"#,
             Err(("E0201", "no")),
         ),
         (

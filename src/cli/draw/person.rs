@@ -35,7 +35,10 @@ pub(super) fn asked(entry: &Entry) -> Option<Said> {
             &until.strftime("until %Y-%m-%d %H:%MZ").to_string(),
         ));
     }
-    spans.push(span(Tone::Dim, &format!("(tourniquet approve {approval})")));
+    spans.push(span(
+        Tone::Dim,
+        &format!("(tourniquet approve {approval} --reason WHY)"),
+    ));
     Some(Said::new(Glyph::Question, spans).at(super::depth(text(entry, "step"))))
 }
 

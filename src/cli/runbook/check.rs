@@ -36,14 +36,17 @@ pub(super) fn check(
         },
     )))?;
     let all = checked.iter().flat_map(|(_, diagnostics)| diagnostics);
-    match all
+    let errors = all
         .filter(|diagnostic| diagnostic.level == DiagnosticLevel::Error)
-        .count()
-    {
-        0 => Ok(0),
-        1 => Err(CliError::new(Code::RUNBOOKS_LOAD, "1 error")),
-        n => Err(CliError::new(Code::RUNBOOKS_LOAD, format!("{n} errors"))),
-    }
+        .count();
+    let detail = match errors {
+        0 => return Ok(0),
+        1 => "1 error".to_owned(),
+        n => format!("{n} errors"),
+    };
+    Err(CliError::new(Code::RUNBOOKS_LOAD, detail).with_remedy(
+        "Correct the lines that are named above; until then the service does not start with them.",
+    ))
 }
 
 fn configured(common: &Common) -> Result<Vec<Checked>, CliError> {

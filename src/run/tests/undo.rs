@@ -37,6 +37,26 @@ async fn an_undo_gives_back_the_groups_and_keeps_evidence_and_the_revocation() {
     assert!(!sandbox.attacker().can_call(&account, &stolen).allowed, "stolen sessions stay denied");
     let again = lab.desk.undo(&done.id, "ada".to_owned(), false).await.unwrap_err();
     assert_eq!(again.code, Code::CONFLICT);
+    assert_eq!(lab.env.store.holds_of(&done.id).await.unwrap(), [], "nothing is held any more");
+    lab.finish().await;
+}
+
+#[tokio::test]
+async fn what_another_case_holds_too_is_not_given_back() {
+    let (lab, sandbox, done) = contained().await;
+    let role = serde_json::json!({"role": "web-server"});
+    let other = lab.desk.start(by_hand("stolen-role-credentials", role, Mode::Contain)).await.unwrap();
+    lab.settle().await;
+    assert!(run(&lab, &other.id).await.contained);
+    let isolated = groups(&sandbox);
+    let refused = lab.desk.undo(&done.id, "ada".to_owned(), false).await.unwrap_err();
+    assert_eq!(refused.code, Code::CONFLICT);
+    assert!(refused.detail.contains(other.case.as_str()), "{}", refused.detail);
+    lab.desk.undo(&other.id, "ada".to_owned(), false).await.unwrap();
+    lab.settle().await;
+    lab.desk.undo(&done.id, "ada".to_owned(), false).await.unwrap();
+    lab.settle().await;
+    assert_ne!(groups(&sandbox), isolated);
     lab.finish().await;
 }
 

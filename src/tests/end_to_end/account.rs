@@ -1,7 +1,7 @@
-//! An account on moto, seen with clients of the test's own: what is made there, and what is read
-//! back. Nothing here decides what is right.
+//! An account on moto, with clients of the test's own: what is made there. What is read back stands
+//! in `seen`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::OnceLock;
 
@@ -9,7 +9,7 @@ use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::Credentials;
 use aws_sdk_ec2::types::{
     BlockDeviceMapping, EbsBlockDevice, Filter, IamInstanceProfileSpecification,
-    InstanceNetworkInterfaceSpecification, SecurityGroup, Snapshot, SnapshotAttributeName,
+    InstanceNetworkInterfaceSpecification,
 };
 use aws_sdk_sts::config::SharedCredentialsProvider;
 use serde_json::Value;
@@ -47,7 +47,9 @@ pub enum Disk<'a> {
 /// Waits for a call. One runtime for all tests: a client's connections live as long as theirs.
 pub fn wait<T>(call: impl Future<Output = T>) -> T {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
-    RUNTIME.get_or_init(|| Runtime::new().unwrap()).block_on(call)
+    RUNTIME
+        .get_or_init(|| Runtime::new().unwrap())
+        .block_on(call)
 }
 
 fn moto() -> &'static Moto {
@@ -65,16 +67,33 @@ impl Account {
                 .credentials_provider(Credentials::for_tests())
                 .load()
                 .await;
-            let call = aws_sdk_sts::Client::new(&hub).assume_role().role_arn(&role_arn);
-            let given = call.role_session_name("fixture").external_id(external_id).send().await.unwrap();
+            let call = aws_sdk_sts::Client::new(&hub)
+                .assume_role()
+                .role_arn(&role_arn);
+            let given = call
+                .role_session_name("fixture")
+                .external_id(external_id)
+                .send()
+                .await
+                .unwrap();
             let given = given.credentials().unwrap();
             let (key, secret) = (given.access_key_id(), given.secret_access_key());
             let token = Some(given.session_token().to_owned());
             let inside = Credentials::new(key, secret, token, None, "fixture");
-            hub.to_builder().credentials_provider(SharedCredentialsProvider::new(inside)).build()
+            hub.to_builder()
+                .credentials_provider(SharedCredentialsProvider::new(inside))
+                .build()
         });
-        let (ec2, iam) = (aws_sdk_ec2::Client::new(&config), aws_sdk_iam::Client::new(&config));
-        Self { id, ec2, iam, role_arn }
+        let (ec2, iam) = (
+            aws_sdk_ec2::Client::new(&config),
+            aws_sdk_iam::Client::new(&config),
+        );
+        Self {
+            id,
+            ec2,
+            iam,
+            role_arn,
+        }
     }
 
     /// A KMS key, by ARN; with `alias`, it has that alias. There is no KMS client: nothing else
@@ -91,7 +110,10 @@ impl Account {
 
     fn kms(&self, operation: &str, body: &str) -> Value {
         let target = format!("TrentService.{operation}");
-        let headers = [("X-Amz-Target", target.as_str()), ("Content-Type", "application/x-amz-json-1.1")];
+        let headers = [
+            ("X-Amz-Target", target.as_str()),
+            ("Content-Type", "application/x-amz-json-1.1"),
+        ];
         let answer = moto().call("kms", REGION, self.id, &headers, body);
         assert_eq!(answer.status, 200, "{operation}: {}", answer.body);
         serde_json::from_str(&answer.body).unwrap_or_default()
@@ -101,10 +123,23 @@ impl Account {
     pub fn profile(&self, name: &str) {
         wait(async {
             let trust = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
-            let role = self.iam.create_role().role_name(name).assume_role_policy_document(trust);
+            let role = self
+                .iam
+                .create_role()
+                .role_name(name)
+                .assume_role_policy_document(trust);
             role.send().await.unwrap();
-            self.iam.create_instance_profile().instance_profile_name(name).send().await.unwrap();
-            let add = self.iam.add_role_to_instance_profile().instance_profile_name(name).role_name(name);
+            self.iam
+                .create_instance_profile()
+                .instance_profile_name(name)
+                .send()
+                .await
+                .unwrap();
+            let add = self
+                .iam
+                .add_role_to_instance_profile()
+                .instance_profile_name(name)
+                .role_name(name);
             add.send().await.unwrap();
         });
     }
@@ -112,144 +147,121 @@ impl Account {
     /// An instance in a VPC of its own, which has IPv6 too.
     pub fn instance(&self, profile: &str, disks: &[Disk<'_>]) -> Instance {
         wait(async {
-            let vpc = self.ec2.create_vpc().cidr_block("10.20.0.0/16").amazon_provided_ipv6_cidr_block(true);
+            let vpc = self
+                .ec2
+                .create_vpc()
+                .cidr_block("10.20.0.0/16")
+                .amazon_provided_ipv6_cidr_block(true);
             let vpc = vpc.send().await.unwrap().vpc.unwrap().vpc_id.unwrap();
-            let mut call = self.ec2.run_instances().image_id("ami-12345678").min_count(1).max_count(1);
-            call = call.iam_instance_profile(IamInstanceProfileSpecification::builder().name(profile).build());
+            let mut call = self
+                .ec2
+                .run_instances()
+                .image_id("ami-12345678")
+                .min_count(1)
+                .max_count(1);
+            call = call.iam_instance_profile(
+                IamInstanceProfileSpecification::builder()
+                    .name(profile)
+                    .build(),
+            );
             for index in 0..2 {
-                let subnet = self.ec2.create_subnet().vpc_id(&vpc).cidr_block(format!("10.20.{index}.0/24"));
-                let subnet = subnet.send().await.unwrap().subnet.unwrap().subnet_id.unwrap();
+                let subnet = self
+                    .ec2
+                    .create_subnet()
+                    .vpc_id(&vpc)
+                    .cidr_block(format!("10.20.{index}.0/24"));
+                let subnet = subnet
+                    .send()
+                    .await
+                    .unwrap()
+                    .subnet
+                    .unwrap()
+                    .subnet_id
+                    .unwrap();
                 let mut interface = InstanceNetworkInterfaceSpecification::builder()
                     .device_index(index)
                     .subnet_id(subnet)
                     .delete_on_termination(true);
                 for name in ["web", "monitoring"] {
-                    let group = self.ec2.create_security_group().vpc_id(&vpc).description("Made by a test");
-                    let group = group.group_name(format!("{name}-{index}")).send().await.unwrap();
+                    let group = self
+                        .ec2
+                        .create_security_group()
+                        .vpc_id(&vpc)
+                        .description("Made by a test");
+                    let group = group
+                        .group_name(format!("{name}-{index}"))
+                        .send()
+                        .await
+                        .unwrap();
                     interface = interface.groups(group.group_id.unwrap());
                 }
                 call = call.network_interfaces(interface.build());
             }
             // The first is moto's root device.
             for (device, disk) in ["/dev/sda1", "/dev/sdf", "/dev/sdg"].iter().zip(disks) {
-                let ebs = EbsBlockDevice::builder().volume_size(8).delete_on_termination(true);
+                let ebs = EbsBlockDevice::builder()
+                    .volume_size(8)
+                    .delete_on_termination(true);
                 let ebs = match disk {
                     Disk::Plain => ebs.encrypted(false),
                     Disk::DefaultKey => ebs.encrypted(true),
                     Disk::Key(arn) => ebs.encrypted(true).kms_key_id(*arn),
                 };
                 call = call.block_device_mappings(
-                    BlockDeviceMapping::builder().device_name(*device).ebs(ebs.build()).build(),
+                    BlockDeviceMapping::builder()
+                        .device_name(*device)
+                        .ebs(ebs.build())
+                        .build(),
                 );
             }
             let made = call.send().await.unwrap();
             let instance = made.instances().first().unwrap();
             let id = instance.instance_id().unwrap().to_owned();
             let mut interfaces: Vec<_> = instance.network_interfaces().to_vec();
-            interfaces.sort_by_key(|interface| interface.attachment().and_then(|a| a.device_index()));
+            interfaces
+                .sort_by_key(|interface| interface.attachment().and_then(|a| a.device_index()));
             let interfaces: Vec<_> = interfaces
                 .iter()
                 .map(|interface| {
-                    let groups = interface.groups().iter().map(|group| group.group_id().unwrap().to_owned());
+                    let groups = interface
+                        .groups()
+                        .iter()
+                        .map(|group| group.group_id().unwrap().to_owned());
                     let id = interface.network_interface_id().unwrap().to_owned();
-                    (id, interface.subnet_id().unwrap().to_owned(), groups.collect())
+                    (
+                        id,
+                        interface.subnet_id().unwrap().to_owned(),
+                        groups.collect(),
+                    )
                 })
                 .collect();
-            let filter = Filter::builder().name("attachment.instance-id").values(&id).build();
-            let volumes = self.ec2.describe_volumes().filters(filter).send().await.unwrap();
-            let volumes: BTreeSet<_> = volumes.volumes().iter().map(|v| v.volume_id().unwrap().to_owned()).collect();
-            assert_eq!((interfaces.len(), volumes.len()), (2, disks.len()), "the fixture is as wished");
-            Instance { id, vpc, interfaces, volumes }
+            let filter = Filter::builder()
+                .name("attachment.instance-id")
+                .values(&id)
+                .build();
+            let volumes = self
+                .ec2
+                .describe_volumes()
+                .filters(filter)
+                .send()
+                .await
+                .unwrap();
+            let volumes: BTreeSet<_> = volumes
+                .volumes()
+                .iter()
+                .map(|v| v.volume_id().unwrap().to_owned())
+                .collect();
+            assert_eq!(
+                (interfaces.len(), volumes.len()),
+                (2, disks.len()),
+                "the fixture is as wished"
+            );
+            Instance {
+                id,
+                vpc,
+                interfaces,
+                volumes,
+            }
         })
     }
-
-    /// The groups of each interface, as they are now.
-    pub fn groups_of(&self, instance: &Instance) -> BTreeMap<String, BTreeSet<String>> {
-        let ids = instance.interfaces.iter().map(|(id, _, _)| id.clone()).collect();
-        let call = self.ec2.describe_network_interfaces().set_network_interface_ids(Some(ids));
-        let found = wait(call.send()).unwrap();
-        let groups = |interface: &aws_sdk_ec2::types::NetworkInterface| {
-            interface.groups().iter().map(|group| group.group_id().unwrap().to_owned()).collect()
-        };
-        let of = |interface| (interface_id(interface), groups(interface));
-        found.network_interfaces().iter().map(of).collect()
-    }
-
-    /// The groups of a VPC.
-    pub fn groups_in(&self, vpc: &str) -> Vec<SecurityGroup> {
-        let filter = Filter::builder().name("vpc-id").values(vpc).build();
-        let found = wait(self.ec2.describe_security_groups().filters(filter).send()).unwrap();
-        found.security_groups().to_vec()
-    }
-
-    /// Every snapshot that carries the case's tag.
-    pub fn snapshots(&self, case: &str) -> Vec<Snapshot> {
-        let filter = Filter::builder().name("tag:tourniquet:case").values(case).build();
-        let found = wait(self.ec2.describe_snapshots().owner_ids("self").filters(filter).send()).unwrap();
-        found.snapshots().to_vec()
-    }
-
-    /// The accounts that may make volumes of a snapshot.
-    pub fn shared_with(&self, snapshot: &str) -> BTreeSet<String> {
-        let call = self.ec2.describe_snapshot_attribute().snapshot_id(snapshot);
-        let found = wait(call.attribute(SnapshotAttributeName::CreateVolumePermission).send()).unwrap();
-        let permissions = found.create_volume_permissions();
-        permissions.iter().map(|permission| permission.user_id().unwrap_or("a group").to_owned()).collect()
-    }
-
-    /// The tags of an instance.
-    pub fn tags(&self, resource: &str) -> BTreeMap<String, String> {
-        let filter = Filter::builder().name("resource-id").values(resource).build();
-        let found = wait(self.ec2.describe_tags().filters(filter).send()).unwrap();
-        let tag = |tag: &aws_sdk_ec2::types::TagDescription| {
-            (tag.key().unwrap().to_owned(), tag.value().unwrap_or_default().to_owned())
-        };
-        found.tags().iter().map(tag).collect()
-    }
-
-    /// A role's inline policies, by name.
-    pub fn role_policies(&self, role: &str) -> BTreeMap<String, Value> {
-        wait(async {
-            let names = self.iam.list_role_policies().role_name(role).send().await.unwrap();
-            let mut policies = BTreeMap::new();
-            for name in names.policy_names() {
-                let call = self.iam.get_role_policy().role_name(role).policy_name(name);
-                policies.insert(name.clone(), document(call.send().await.unwrap().policy_document()));
-            }
-            policies
-        })
-    }
-
-    /// A user's inline policies, by name.
-    pub fn user_policies(&self, user: &str) -> BTreeMap<String, Value> {
-        wait(async {
-            let names = self.iam.list_user_policies().user_name(user).send().await.unwrap();
-            let mut policies = BTreeMap::new();
-            for name in names.policy_names() {
-                let call = self.iam.get_user_policy().user_name(user).policy_name(name);
-                policies.insert(name.clone(), document(call.send().await.unwrap().policy_document()));
-            }
-            policies
-        })
-    }
-}
-
-fn interface_id(interface: &aws_sdk_ec2::types::NetworkInterface) -> String {
-    interface.network_interface_id().unwrap().to_owned()
-}
-
-/// IAM gives documents percent-encoded.
-fn document(text: &str) -> Value {
-    let mut bytes = Vec::new();
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'%' => {
-                let code: Vec<u8> = rest.by_ref().take(2).collect();
-                u8::from_str_radix(std::str::from_utf8(&code).unwrap(), 16).unwrap()
-            }
-            other => other,
-        });
-    }
-    serde_json::from_slice(&bytes).unwrap()
 }

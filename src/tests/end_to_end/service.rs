@@ -19,7 +19,10 @@ pub struct Service {
 
 /// What is configured for one account, or for the forensics account.
 pub fn access(account: &Account, external_id: &str) -> String {
-    format!("role_arn = \"{}\"\nexternal_id = \"{external_id}\"\n", account.role_arn)
+    format!(
+        "role_arn = \"{}\"\nexternal_id = \"{external_id}\"\n",
+        account.role_arn
+    )
 }
 
 impl Service {
@@ -42,12 +45,23 @@ impl Service {
         .to_vec();
         let intake = deployment.make_token("intake");
         let server = deployment.serve("");
-        Self { deployment, server, intake }
+        Self {
+            deployment,
+            server,
+            intake,
+        }
     }
 
     /// Posts a document as EventBridge does; returns the case and the run that it led to.
     pub fn post(&self, document: &Value) -> (String, String) {
-        let reply = self.server.post("/v1/findings", &self.intake, document.to_string().as_bytes()).unwrap();
+        let reply = self
+            .server
+            .post(
+                "/v1/findings",
+                &self.intake,
+                document.to_string().as_bytes(),
+            )
+            .unwrap();
         assert_eq!(reply.status, 202, "{reply:?}");
         let answer = reply.body;
         let finding = &answer["findings"][0];
@@ -58,7 +72,9 @@ impl Service {
 
     /// Waits until no run of the case is under way.
     pub fn over(&mut self, case: &str) -> Value {
-        self.server.wait_for_runs(&self.deployment.token, case).expect("the service lives")
+        self.server
+            .wait_for_runs(&self.deployment.token, case)
+            .expect("the service lives")
     }
 
     /// The entries of a case's timeline.
@@ -68,9 +84,14 @@ impl Service {
 
     /// Runs a client command: whether it succeeded, and its `--json`.
     pub fn client(&self, arguments: &[&str]) -> (bool, Value) {
-        let output = self.deployment.client(&self.server, &[arguments, &["--json"]].concat());
+        let output = self
+            .deployment
+            .client(&self.server, &[arguments, &["--json"]].concat());
         let told = serde_json::from_slice(&output.stdout);
-        (output.status.success(), told.unwrap_or_else(|_| panic!("{arguments:?}: {}", text(&output.stderr))))
+        (
+            output.status.success(),
+            told.unwrap_or_else(|_| panic!("{arguments:?}: {}", text(&output.stderr))),
+        )
     }
 
     /// Whether the service's own client says that the chain verifies.
@@ -82,7 +103,10 @@ impl Service {
 
 /// The entries of one kind.
 pub fn of_kind<'a>(timeline: &'a [Value], kind: &str) -> Vec<&'a Value> {
-    timeline.iter().filter(|entry| entry["kind"] == kind).collect()
+    timeline
+        .iter()
+        .filter(|entry| entry["kind"] == kind)
+        .collect()
 }
 
 /// The crypto-mining finding, about this instance.
@@ -90,13 +114,19 @@ pub fn crypto_mining(account: &Account, instance: &Instance) -> Value {
     let mut document = of_account(CRYPTO_MINING, account);
     let details = &mut document["detail"]["resource"]["instanceDetails"];
     details["instanceId"] = json!(instance.id);
-    details["iamInstanceProfile"]["arn"] = json!(format!("arn:aws:iam::{}:instance-profile/web-server", account.id));
+    details["iamInstanceProfile"]["arn"] = json!(format!(
+        "arn:aws:iam::{}:instance-profile/web-server",
+        account.id
+    ));
     let shown = details["networkInterfaces"].as_array_mut().unwrap();
     for (shown, (id, subnet, groups)) in shown.iter_mut().zip(&instance.interfaces) {
         shown["networkInterfaceId"] = json!(id);
         shown["subnetId"] = json!(subnet);
         shown["vpcId"] = json!(instance.vpc);
-        shown["securityGroups"] = groups.iter().map(|id| json!({"groupId": id, "groupName": "web"})).collect();
+        shown["securityGroups"] = groups
+            .iter()
+            .map(|id| json!({"groupId": id, "groupName": "web"}))
+            .collect();
     }
     document
 }
@@ -122,6 +152,7 @@ pub fn known(account: &Account, document: &Value) {
 /// The AssumeRole calls of the service in an account: those that name a source identity.
 pub fn sessions(account: &Account) -> Vec<Value> {
     let calls: Vec<Value> = serde_json::from_str(&Moto::shared().assumed_roles()).unwrap();
-    let ours = |call: &Value| call["RoleArn"] == account.role_arn && !call["SourceIdentity"].is_null();
+    let ours =
+        |call: &Value| call["RoleArn"] == account.role_arn && !call["SourceIdentity"].is_null();
     calls.into_iter().filter(ours).collect()
 }

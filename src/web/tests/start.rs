@@ -72,3 +72,16 @@ async fn a_stopped_service_answers_no_more_and_its_address_is_free() {
     harness.service.stop().await;
     assert!(tokio::net::TcpListener::bind(address).await.is_ok());
 }
+
+#[tokio::test]
+async fn one_service_serves_a_database() {
+    let harness = Harness::new().await;
+    let (code, words) = refused(config(harness.folder.path())).await;
+    assert_eq!(code, "E0003", "{words}");
+    assert!(words.contains("another `tourniquet serve`"), "{words}");
+    assert_eq!(harness.get("/v1/cases").await.status, 200);
+    harness.service.stop().await;
+    let clock = ManualClock::at(start());
+    let again = Service::start(setup(config(harness.folder.path()), &clock)).await;
+    again.unwrap().stop().await;
+}

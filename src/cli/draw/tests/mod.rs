@@ -334,7 +334,7 @@ fn people_and_other_ends() {
     +0.1s   run 1      ● plan: 2 changes would be made
                          · user ci: access key X Active becomes Inactive
                          · user ci: console password removed
-    +0.1s              ? Carry out runbook leaked-key as planned? (2 people must agree) until 2026-01-03 22:00Z (tourniquet approve apr-0003)
+    +0.1s              ? Carry out runbook leaked-key as planned? (2 people must agree) until 2026-01-03 22:00Z (tourniquet approve apr-0003 --reason WHY)
     +1h01m  bob        ✓ approved: looks right
     +1h03m  eve        ✗ denied: that is the deploy user
     +1h03m  run 1      ▸ sleep 30 s
