@@ -102,11 +102,17 @@ pub(super) async fn export(
             .unwrap_or_default();
         return Err(CliError::new(
             Code::CHAIN_BROKEN,
-            format!("{faults} faults, the first is {first}; --force exports it all the same"),
+            format!(
+                "{}, the first is {first}; --force exports it all the same",
+                super::faults(faults)
+            ),
         ));
     }
     if faults > 0 {
-        screen.warn(&format!("{faults} faults: this export does not verify"));
+        screen.warn(&format!(
+            "{}: this export does not verify",
+            super::faults(faults)
+        ));
     }
     screen.document(&value)?;
     Ok(if faults > 0 { crate::cli::error::NO } else { 0 })

@@ -155,3 +155,11 @@ async fn dispatch(
         }
     }
 }
+
+/// `1 fault`, `2 faults`.
+fn faults(count: usize) -> String {
+    match count {
+        1 => "1 fault".to_owned(),
+        n => format!("{n} faults"),
+    }
+}

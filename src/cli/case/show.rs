@@ -52,8 +52,8 @@ pub(super) async fn show(
     }
     if !report.is_valid() {
         screen.warn(&format!(
-            "this timeline does not verify ({} faults): tourniquet case verify {case}",
-            report.faults.len()
+            "this timeline does not verify ({}): tourniquet case verify {case}",
+            super::faults(report.faults.len())
         ));
     }
     let mut whole = row;

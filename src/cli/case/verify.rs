@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::chain::Chain;
 use super::export::Export;
+use super::faults;
 use crate::cli::client::Client;
 use crate::cli::error::{CliError, NO};
 use crate::cli::input;
@@ -65,8 +66,8 @@ fn tell(
     } else {
         let word = screen.paint(Tone::Bad, "INVALID:");
         screen.line(&format!(
-            "{word} {case}: {} faults in {summary}",
-            report.faults.len() + blobs.len()
+            "{word} {case}: {} in {summary}",
+            faults(report.faults.len() + blobs.len())
         ))?;
     }
     screen.value(&json!({
