@@ -21,12 +21,6 @@ const LONG: &[(&str, &str)] = &[(
     "one executor: intent, call, outcome and look must be read together",
 )];
 
-/// Paths that the README names before they exist, and why.
-const AWAITED: &[(&str, &str)] = &[(
-    "docs/performance.md",
-    "figures are taken last, when everything has landed",
-)];
-
 /// Modules without IO, and what would be IO or a way to it.
 const PURE: &[&str] = &["finding", "routing", "case", "timeline", "change"];
 const IMPURE: &[&str] = &[
@@ -266,10 +260,7 @@ fn the_readme_names_what_exists() {
         named.len() > 3,
         "the check reads the README otherwise: {named:?}"
     );
-    let awaited = |path: &&&str| AWAITED.iter().any(|(awaited, _)| awaited == *path);
-    let missing = named
-        .iter()
-        .filter(|path| !root().join(path).exists() && !awaited(path));
+    let missing = named.iter().filter(|path| !root().join(path).exists());
     let mut wrong: Vec<String> = missing.map(|path| format!("README.md: {path}")).collect();
     // Nor may a verb that shipped runbooks use be missing from the README's reference.
     for runbook in crate::runbook::Library::embedded().unwrap().iter() {
