@@ -9,7 +9,6 @@ use thiserror::Error;
 use super::sanitise::{inert_json, sanitise};
 use crate::config::ConfigError;
 use crate::error::Code;
-use crate::id::IdError;
 use crate::store::StoreError;
 use crate::web::StartError;
 

@@ -40,6 +40,7 @@ pub enum Tone {
 
 impl Style {
     /// No colour, ASCII only, nothing wrapped.
+    #[cfg(test)]
     pub const PLAIN: Self = Self {
         colour: false,
         unicode: false,

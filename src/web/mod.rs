@@ -27,7 +27,6 @@ mod view;
 use std::sync::Arc;
 
 pub use secret::Secret;
-pub use server::{ListenError, Server};
 pub use service::{Service, Setup, StartError, library};
 pub use view::runbook as runbook_view;
 
@@ -58,6 +57,8 @@ pub struct Inner {
     pub clock: Arc<dyn Clock>,
     /// Who may come in.
     pub doorkeeper: Doorkeeper,
+    /// What the cloud is called.
+    pub cloud: &'static str,
     /// Bytes of a finding's body.
     pub body_max: usize,
     /// Whether runs are being driven; false makes `/readyz` say so.

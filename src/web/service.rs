@@ -81,7 +81,6 @@ pub struct Service {
     server: Server,
     driver: Shared,
     store: Store,
-    desk: Desk,
     /// Given back last: by then nothing of this process writes any more.
     _serving: ServingLock,
 }
@@ -108,6 +107,7 @@ impl Service {
         // Before the driver starts, because that takes over the runs of a process it thinks dead.
         let serving = store.lock_for_serving()?;
         let hint = Arc::new(Notify::new());
+        let cloud_name = cloud.name();
         let env = Arc::new(Env {
             store: store.clone(),
             cloud,
@@ -137,11 +137,12 @@ impl Service {
         let watched = Arc::clone(&driver);
         let app = App::new(Inner {
             store: store.clone(),
-            desk: desk.clone(),
+            desk,
             intake,
             library,
             clock: Arc::clone(&clock),
             doorkeeper: Doorkeeper::new(config.intake.rate_per_second),
+            cloud: cloud_name,
             body_max: config.intake.body_max,
             driver_alive: Box::new(move || {
                 let driver = watched.lock().unwrap_or_else(PoisonError::into_inner);
@@ -153,7 +154,6 @@ impl Service {
             server,
             driver,
             store,
-            desk,
             _serving: serving,
         })
     }
@@ -168,12 +168,6 @@ impl Service {
     #[must_use]
     pub fn store(&self) -> &Store {
         &self.store
-    }
-
-    /// The desk.
-    #[must_use]
-    pub fn desk(&self) -> &Desk {
-        &self.desk
     }
 
     /// Stops in order: no new requests, runs given back, the last writes on disk.
