@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-pub use load::{CLIENT_VARIABLES, ConfigError, FILE, PREFIX};
+pub use load::ConfigError;
 pub use nearest::nearest;
 
 use crate::id::AccountId;

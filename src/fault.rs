@@ -4,16 +4,14 @@
 /// killed here with SIGKILL: no destructor runs, no buffer is flushed.
 #[inline]
 pub fn point(name: &'static str) {
-    fail::fail_point!(name, |_| kill_this_process());
+    fail::fail_point!(name, |_| {
+        let pid = std::process::id().to_string();
+        let killed = std::process::Command::new("kill").args(["-9", &pid]).status();
+        // The signal ends the process before or while this thread waits here.
+        tracing::error!(?killed, "kill -9 did not end the process");
+        std::process::abort()
+    });
     let _ = name;
-}
-
-fn kill_this_process() {
-    let pid = std::process::id().to_string();
-    let killed = std::process::Command::new("kill").args(["-9", &pid]).status();
-    // The signal ends the process before or while this thread waits here.
-    tracing::error!(?killed, "kill -9 did not end the process");
-    std::process::abort();
 }
 
 /// Reads `FAILPOINTS` from the environment: called once by `main`. Nothing in a normal build.

@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+#[cfg(test)]
 use std::sync::Mutex;
 
 use serde::{Deserialize, Serialize};
@@ -227,12 +228,9 @@ impl fmt::Display for Place {
 
 /// Makes the ids of our own things. The one home of randomness in ids.
 pub struct Ids {
-    next: Mutex<Source>,
-}
-
-enum Source {
-    Random,
-    Counted(u64),
+    /// The number of the last id, where ids are counted and not random.
+    #[cfg(test)]
+    counted: Option<Mutex<u64>>,
 }
 
 impl Ids {
@@ -240,15 +238,17 @@ impl Ids {
     #[must_use]
     pub fn random() -> Self {
         Self {
-            next: Mutex::new(Source::Random),
+            #[cfg(test)]
+            counted: None,
         }
     }
 
     /// `case-0001`, `run-0002`, …: the same ids in every run, for tests and golden timelines.
+    #[cfg(test)]
     #[must_use]
     pub fn counted() -> Self {
         Self {
-            next: Mutex::new(Source::Counted(0)),
+            counted: Some(Mutex::new(0)),
         }
     }
 
@@ -280,26 +280,20 @@ impl Ids {
     }
 
     fn fresh(&self, prefix: &str, clock: &dyn Clock) -> String {
-        let mut source = self
-            .next
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        match &mut *source {
-            Source::Counted(n) => {
-                *n += 1;
-                format!("{prefix}{n:04}")
-            }
-            Source::Random => {
-                let millis = u64::try_from(clock.now().as_millisecond()).unwrap_or(0);
-                let mut random = [0_u8; 10];
-                getrandom::fill(&mut random).expect("the operating system gives random bytes");
-                format!(
-                    "{prefix}{}",
-                    uuid::Builder::from_unix_timestamp_millis(millis, &random)
-                        .into_uuid()
-                        .simple()
-                )
-            }
+        #[cfg(test)]
+        if let Some(counted) = &self.counted {
+            let mut last = counted.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            *last += 1;
+            return format!("{prefix}{last:04}");
         }
+        let millis = u64::try_from(clock.now().as_millisecond()).unwrap_or(0);
+        let mut random = [0_u8; 10];
+        getrandom::fill(&mut random).expect("the operating system gives random bytes");
+        format!(
+            "{prefix}{}",
+            uuid::Builder::from_unix_timestamp_millis(millis, &random)
+                .into_uuid()
+                .simple()
+        )
     }
 }

@@ -11,14 +11,10 @@ use crate::id::Place;
 /// A read of [`crate::cloud::Session`], by the method's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Read {
-    /// `identity`.
-    Identity,
     /// `instance`.
     Instance,
     /// `groups_for` and `groups`.
     Groups,
-    /// `volumes`.
-    Volumes,
     /// `snapshots_tagged` and `snapshot`.
     Snapshots,
     /// `snapshot_sharing`.
@@ -39,23 +35,19 @@ pub enum Read {
     UserPolicy,
     /// `tags`, of anything.
     Tags,
-    /// `finding`.
-    Finding,
 }
 
 impl Read {
     /// Its IAM actions, each with the type of resource it is limited to (IAM service authorization
     /// reference; `ec2:Describe…` mostly takes none).
     fn needs(self) -> &'static [(&'static str, Resource)] {
-        use Resource::{Any, Bucket, Detector, Profile, Role, Snapshot, User};
+        use Resource::{Any, Bucket, Profile, Role, Snapshot, User};
         match self {
-            Self::Identity => &[("sts:GetCallerIdentity", Any)],
             Self::Instance => &[
                 ("ec2:DescribeInstances", Any),
                 ("ec2:DescribeNetworkInterfaces", Any),
             ],
             Self::Groups => &[("ec2:DescribeSecurityGroups", Any)],
-            Self::Volumes => &[("ec2:DescribeVolumes", Any)],
             Self::Snapshots => &[("ec2:DescribeSnapshots", Any)],
             Self::SnapshotSharing => &[("ec2:DescribeSnapshotAttribute", Snapshot)],
             Self::DefaultKey => &[("ec2:GetEbsDefaultKmsKeyId", Any)],
@@ -85,10 +77,6 @@ impl Read {
                 ("iam:ListUserTags", User),
                 ("s3:GetBucketTagging", Bucket),
             ],
-            Self::Finding => &[
-                ("guardduty:ListDetectors", Any),
-                ("guardduty:GetFindings", Detector),
-            ],
         }
     }
 }
@@ -101,7 +89,6 @@ enum Resource {
     Profile,
     User,
     Bucket,
-    Detector,
 }
 
 impl Resource {
@@ -115,7 +102,6 @@ impl Resource {
             Self::Profile => format!("arn:aws:iam::{account}:instance-profile/*"),
             Self::User => format!("arn:aws:iam::{account}:user/*"),
             Self::Bucket => "arn:aws:s3:::*".to_owned(),
-            Self::Detector => format!("arn:aws:guardduty:{region}:{account}:detector/*"),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What takes a change back, and where nothing may.
 
-use super::{Change, KeyStatus, Kind, RuleEffect};
+use super::{Change, KeyStatus, Kind};
 
 /// How a change is taken back.
 #[derive(Debug, Clone, PartialEq)]
@@ -126,17 +126,6 @@ impl Change {
                 before: after,
                 after: before,
             })),
-        }
-    }
-}
-
-impl RuleEffect {
-    /// The label in stored JSON.
-    #[must_use]
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Authorize => "authorize",
-            Self::Revoke => "revoke",
         }
     }
 }

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 pub use inverse::Inverse;
-pub use permission::{Permission, session_policy};
+pub use permission::Permission;
 
 use crate::id::{
     AccessKeyId, AccountId, GroupId, InstanceId, InterfaceId, Place, RoleName, SnapshotId,

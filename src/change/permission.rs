@@ -1,16 +1,12 @@
-//! The IAM actions and resource ARNs that a change needs, and policies made of them.
+//! The IAM actions and resource ARNs that a change needs.
 //!
 //! Actions that take no resource-level permission get `*` (IAM service authorization reference).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 use super::{Change, Kind, Taggable};
-
-/// STS allows 2,048 characters of inline session policy in plain text.
-pub const SESSION_POLICY_MAX: usize = 2048;
 
 /// One IAM action on one resource.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -27,30 +23,6 @@ impl Permission {
     pub fn new(action: &str, resource: impl Into<String>) -> Self {
         Self { action: action.to_owned(), resource: resource.into() }
     }
-}
-
-/// A policy that allows just `permissions`. Where the exact resources do not fit into
-/// [`SESSION_POLICY_MAX`] characters, the actions stay exact and the resources become `*`.
-#[must_use]
-pub fn session_policy(permissions: &BTreeSet<Permission>) -> serde_json::Value {
-    let mut by_resource: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for permission in permissions {
-        by_resource.entry(&permission.resource).or_default().insert(&permission.action);
-    }
-    let mut by_actions: BTreeMap<BTreeSet<&str>, BTreeSet<&str>> = BTreeMap::new();
-    for (resource, actions) in by_resource {
-        by_actions.entry(actions).or_default().insert(resource);
-    }
-    let statements: Vec<_> = by_actions
-        .iter()
-        .map(|(actions, resources)| json!({"Effect": "Allow", "Action": actions, "Resource": resources}))
-        .collect();
-    let exact = json!({"Version": "2012-10-17", "Statement": statements});
-    if exact.to_string().len() <= SESSION_POLICY_MAX {
-        return exact;
-    }
-    let actions: BTreeSet<&str> = permissions.iter().map(|p| p.action.as_str()).collect();
-    json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": actions, "Resource": "*"}]})
 }
 
 impl Change {

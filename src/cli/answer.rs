@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::error::CliError;
 use super::sanitise::{VALUE_MAX, sanitise};
+use crate::finding::Severity;
 use crate::id::IdError;
 
 /// Takes the list `name` out of an answer; none where there is no such list.
@@ -32,6 +33,19 @@ pub fn shown(value: &Value, key: &str) -> String {
 #[must_use]
 pub fn text<'a>(value: &'a Value, key: &str) -> &'a str {
     value.get(key).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// A case's severity for people, as `8.0 High`: an answer has GuardDuty's number alone.
+#[must_use]
+pub fn severity(case: &Value) -> String {
+    match case.get("severity").and_then(Value::as_f64) {
+        Some(number) => {
+            // Whatever number a service sends, the cast ends at the scale of 16 bits.
+            let severity = Severity((number * 10.0).round() as u16);
+            format!("{severity} {}", severity.band())
+        }
+        None => shown(case, "severity"),
+    }
 }
 
 /// An id in an answer.
@@ -79,6 +93,16 @@ mod tests {
             ("none", "-"),
         ] {
             assert_eq!(shown(&run, key), expected);
+        }
+        for (given, expected) in [
+            (json!({"severity": 8}), "8.0 High"),
+            (json!({"severity": 9.3}), "9.3 Critical"),
+            (json!({"severity": 3.9}), "3.9 Low"),
+            (json!({"severity": null}), "-"),
+            (json!({}), "-"),
+            (json!({"severity": "8\u{1b}[m"}), "8"),
+        ] {
+            assert_eq!(severity(&given), expected, "{given}");
         }
         let at = json!({"at": "2026-01-03T10:00:00.5Z", "bad": "soon"});
         assert_eq!(

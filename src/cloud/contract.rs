@@ -25,7 +25,7 @@ pub use lab::{Ability, Console, Disk, Fixture, InstanceWish, Ip, Lab, Outcome};
 
 use super::{Cloud, CloudError, ErrorClass, Receipt, Scope, Session, Standing, standing};
 use crate::change::{Change, Kind, Permission, TAG_CASE, TAG_STEP, Tags};
-use crate::id::{AccountId, GroupId, InstanceId, Place, RoleName, UserName, VpcId};
+use crate::id::{InstanceId, Place};
 
 /// What one check works with.
 pub struct Bench<'a> {
@@ -52,7 +52,6 @@ macro_rules! checks {
 }
 
 const CHECKS: &[Check] = checks! {
-    general::tells_who_it_is;
     general::keeps_accounts_apart;
     general::answers_with_request_ids;
     general::reads_findings needs Findings;

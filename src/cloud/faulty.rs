@@ -11,7 +11,7 @@ mod tests;
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 
-pub use plan::{Calls, Event, Fault, Plan};
+pub use plan::{Calls, Fault, Plan};
 
 use super::{Cloud, CloudError, ErrorClass, Result, Scope, Session};
 use session::FaultySession;

@@ -10,6 +10,7 @@ pub mod aws;
 #[cfg(test)]
 pub mod contract;
 mod error;
+#[cfg(test)]
 pub mod faulty;
 mod model;
 pub mod sandbox;
@@ -22,15 +23,14 @@ use async_trait::async_trait;
 
 pub use error::{CloudError, ErrorClass};
 pub use model::{
-    Created, Identity, Instance, Interface, Receipt, Role, SecurityGroup, Snapshot, SnapshotState, User, UserKey,
-    Volume,
+    Created, Instance, Interface, Receipt, Role, SecurityGroup, Snapshot, SnapshotState, User, UserKey,
 };
 pub use standing::{Standing, standing};
 
 use crate::change::{Change, Document, Permission, Taggable, Tags};
 use crate::id::{
     AccessKeyId, AccountId, CaseId, FindingId, GroupId, InstanceId, Place, RoleName, RunId, SnapshotId, UserName,
-    VolumeId, VpcId,
+    VpcId,
 };
 
 /// The result of a call.
@@ -54,7 +54,7 @@ pub struct Scope {
 pub trait Cloud: Send + Sync {
     /// A session. Cheap and without a call; credentials are fetched at the first call to an account.
     fn open(&self, scope: Scope) -> Arc<dyn Session>;
-    /// What `/readyz` and the start banner call it: `sandbox` or `aws`.
+    /// What `/readyz` calls it: `sandbox` or `aws`.
     fn name(&self) -> &'static str;
 }
 
@@ -62,8 +62,6 @@ pub trait Cloud: Send + Sync {
 /// never an error of a read.
 #[async_trait]
 pub trait Session: Send + Sync {
-    /// Who we are in `account` (`sts:GetCallerIdentity`).
-    async fn identity(&self, at: &Place) -> Result<Identity>;
     /// An instance with its interfaces (`ec2:DescribeInstances`, `ec2:DescribeNetworkInterfaces` by
     /// attachment). Terminated instances are still returned while EC2 shows them.
     async fn instance(&self, at: &Place, id: &InstanceId) -> Result<Option<Instance>>;
@@ -72,8 +70,6 @@ pub trait Session: Send + Sync {
     async fn groups_for(&self, at: &Place, vpc: &VpcId, purpose: &str) -> Result<Vec<SecurityGroup>>;
     /// Groups by id; unknown ids are left out (`ec2:DescribeSecurityGroups`).
     async fn groups(&self, at: &Place, ids: &[GroupId]) -> Result<Vec<SecurityGroup>>;
-    /// Volumes by id; unknown ids are left out (`ec2:DescribeVolumes`).
-    async fn volumes(&self, at: &Place, ids: &[VolumeId]) -> Result<Vec<Volume>>;
     /// Our own snapshots in `at` that carry the tag `key` = `value` (`ec2:DescribeSnapshots`).
     async fn snapshots_tagged(&self, at: &Place, key: &str, value: &str) -> Result<Vec<Snapshot>>;
     /// A snapshot that we own or that is shared with us (`ec2:DescribeSnapshots`).

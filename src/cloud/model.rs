@@ -10,15 +10,6 @@ use crate::id::{
     VolumeId, VpcId,
 };
 
-/// Who a session is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Identity {
-    /// The account.
-    pub account: AccountId,
-    /// The caller's ARN.
-    pub arn: String,
-}
-
 /// An EC2 instance.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Instance {
@@ -66,21 +57,6 @@ pub struct SecurityGroup {
     pub ingress: Vec<Rule>,
     /// Outbound rules, one peer each.
     pub egress: Vec<Rule>,
-    /// Its tags.
-    pub tags: Tags,
-}
-
-/// An EBS volume.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Volume {
-    /// Its id.
-    pub id: VolumeId,
-    /// GiB.
-    pub size: i32,
-    /// Whether it is encrypted.
-    pub encrypted: bool,
-    /// The KMS key's ARN or id.
-    pub kms_key: Option<String>,
     /// Its tags.
     pub tags: Tags,
 }

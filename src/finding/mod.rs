@@ -27,10 +27,6 @@ mod rejection;
 mod subject;
 mod when;
 
-pub use json::{DEPTH_MAX, ParseError, parse_strict};
-pub use model::{
-    AccessKey, Bucket, Degraded, Finding, FindingType, Format, InstanceDetails, Severity,
-};
+pub use model::{Finding, Severity};
 pub use recognise::{Recognised, recognise};
 pub use rejection::Rejection;
-pub use when::{Form, When, when};

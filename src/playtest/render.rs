@@ -19,7 +19,7 @@ pub fn timeline(entries: &[Entry], start: Timestamp) -> String {
             continue;
         };
         let same = |entry: &&Entry| branch(entry).is_some_and(|(other, _)| other == group);
-        let end = ordered.iter().rposition(|entry| same(entry)).unwrap_or(at) + 1;
+        let end = ordered.iter().rposition(same).unwrap_or(at) + 1;
         ordered[at..end]
             .sort_by_key(|entry| branch(entry).map_or(usize::MAX, |(_, branch)| branch));
         at = end;

@@ -15,23 +15,18 @@ pub(super) struct Call {
     pub(super) at: Position,
     /// Each argument's value, where it is a literal, and its place.
     pub(super) args: Vec<(Option<Dynamic>, Position)>,
-    /// Whether it stands inside `try { … }` and can't stop what follows.
-    pub(super) in_try: bool,
 }
 
 /// All calls in the order of the source; operators and the closures' own plumbing left out.
 pub(super) fn calls(ast: &AST) -> Vec<Call> {
     let mut found = Vec::new();
     ast.walk(&mut |path: &[ASTNode<'_>]| {
-        let in_try = path
-            .iter()
-            .any(|node| matches!(node, ASTNode::Stmt(Stmt::TryCatch(..))));
         match path.last() {
             Some(ASTNode::Expr(Expr::FnCall(call, at)) | ASTNode::Stmt(Stmt::FnCall(call, at))) => {
-                push(&mut found, call, *at, false, in_try)
+                push(&mut found, call, *at, false)
             }
             Some(ASTNode::Expr(Expr::MethodCall(call, at))) => {
-                push(&mut found, call, *at, true, in_try)
+                push(&mut found, call, *at, true)
             }
             _ => {}
         }
@@ -43,7 +38,7 @@ pub(super) fn calls(ast: &AST) -> Vec<Call> {
     found
 }
 
-fn push(found: &mut Vec<Call>, call: &FnCallExpr, at: Position, method: bool, in_try: bool) {
+fn push(found: &mut Vec<Call>, call: &FnCallExpr, at: Position, method: bool) {
     let internal = call.op_token.is_some()
         || call.name.starts_with("anon$")
         || call.name.as_str() == "curry"
@@ -66,6 +61,5 @@ fn push(found: &mut Vec<Call>, call: &FnCallExpr, at: Position, method: bool, in
         method,
         at,
         args,
-        in_try,
     });
 }

@@ -7,13 +7,14 @@ use std::sync::Arc;
 use rhai::{AST, Engine};
 use thiserror::Error;
 
+#[cfg(test)]
 use super::calls::calls;
-use super::engine::{api, build_engine};
+use super::engine::build_engine;
 use super::header::Header;
-use super::host::HostKind;
 use super::limits::{FILES_MAX, SOURCE_BYTES_MAX};
 use super::diagnostic::{Diagnostic, DiagnosticLevel};
 use super::lint::check;
+#[cfg(test)]
 use crate::action::{Action, find};
 use crate::error::Code;
 use crate::id::{Digest, RunbookName};
@@ -110,7 +111,8 @@ impl Runbook {
         }
     }
 
-    /// The actions that its source calls, each once, by name: what its policy is derived from.
+    /// The actions that its source calls, each once, by name.
+    #[cfg(test)]
     #[must_use]
     pub fn actions_used(&self) -> Vec<&'static dyn Action> {
         let mut used: Vec<_> = calls(&self.ast)
@@ -119,20 +121,6 @@ impl Runbook {
             .collect();
         used.sort_by_key(|action| action.name());
         used.dedup_by_key(|action| action.name());
-        used
-    }
-
-    /// The host functions that its source calls, each once, by name: actions, queries and controls.
-    #[must_use]
-    pub fn host_calls(&self, engine: &Engine) -> Vec<(&'static str, HostKind)> {
-        let api = api(engine);
-        let mut used: Vec<_> = calls(&self.ast)
-            .iter()
-            .filter_map(|call| api.find(&call.name))
-            .map(|function| (function.name, function.kind))
-            .collect();
-        used.sort_by_key(|(name, _)| *name);
-        used.dedup_by_key(|(name, _)| *name);
         used
     }
 }
@@ -151,14 +139,6 @@ pub enum LoadError {
     /// Scripts have errors; every line names file, line and column.
     #[error("{}", lines(.0))]
     Scripts(Vec<(String, Vec<Diagnostic>)>),
-}
-
-impl LoadError {
-    /// The numbered error.
-    #[must_use]
-    pub fn code(&self) -> Code {
-        Code::RUNBOOKS_LOAD
-    }
 }
 
 fn lines(files: &[(String, Vec<Diagnostic>)]) -> String {
@@ -289,15 +269,6 @@ impl Library {
     /// Every runbook.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Runbook>> {
         self.runbooks.iter()
-    }
-
-    /// The runbook for what no rule matches.
-    #[must_use]
-    pub fn fallback(&self) -> Option<Arc<Runbook>> {
-        self.runbooks
-            .iter()
-            .find(|runbook| runbook.header.fallback)
-            .cloned()
     }
 
     /// The rules for routing: every runbook that names finding types.

@@ -201,7 +201,7 @@ fn arguments(call: &Call, api: &Api) -> Option<Diagnostic> {
         && count > 0;
     if count > function.arity.1
         || (count < function.arity.0
-            && !(named && matches!(function.kind, HostKind::Query(_) | HostKind::Action(_))))
+            && !(named && matches!(function.kind, HostKind::Query | HostKind::Action(_))))
     {
         return Some(diagnostic(
             DiagnosticLevel::Error,
@@ -211,7 +211,7 @@ fn arguments(call: &Call, api: &Api) -> Option<Diagnostic> {
                 takes(function)
             ),
             call.at,
-            None,
+            Some(function.summary.to_owned()),
         ));
     }
     if matches!(function.kind, HostKind::Control) {
@@ -251,7 +251,7 @@ fn arguments(call: &Call, api: &Api) -> Option<Diagnostic> {
 fn takes(function: &HostFunction) -> String {
     match function.kind {
         HostKind::Control => format!("{} to {}", function.arity.0, function.arity.1),
-        HostKind::Action(_) | HostKind::Query(_) => {
+        HostKind::Action(_) | HostKind::Query => {
             let names: Vec<_> = function
                 .params
                 .iter()

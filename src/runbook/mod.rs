@@ -1,7 +1,7 @@
 //! Runbooks: Rhai scripts as pure functions of (case facts, parameters, outcomes so far).
 //!
 //! Loading, the one engine, the host API (one file per namespace under `host`), lint, and
-//! [`advance`], which evaluates a script once and says what it wants next. The only IO is reading
+//! [`advance::advance`], which evaluates a script once and says what it wants next. The only IO is reading
 //! script files. Which step is performed when, and what becomes of it, is `run`'s business.
 
 mod advance;
@@ -23,11 +23,10 @@ mod step;
 mod tests;
 mod value;
 
-pub use advance::{Advance, HOST_API, ScriptError, advance};
+pub use advance::{Advance, HOST_API, ScriptError};
 pub use bench::Replay;
-pub use engine::{build_engine, build_engine_with};
-pub use header::{Header, HeaderParam};
-pub use host::{Api, HostFunction, HostKind};
+pub use engine::build_engine;
+pub use header::HeaderParam;
 pub use key::StepKey;
 pub use library::{Library, LoadError, Runbook, compile};
 pub use diagnostic::{Diagnostic, DiagnosticLevel};

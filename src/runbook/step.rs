@@ -67,32 +67,9 @@ impl Recorded {
         Arc::make_mut(&mut self.steps).insert(key, step);
     }
 
-    /// Adds what came of the step at `key`; false when no such step was requested.
-    pub fn settle(&mut self, key: &StepKey, outcome: Result<Value, StepFailure>) -> bool {
-        match Arc::make_mut(&mut self.steps).get_mut(key) {
-            Some(step) => {
-                step.outcome = Some(outcome);
-                true
-            }
-            None => false,
-        }
-    }
-
     /// Every step, in the order of the keys' text.
     pub fn iter(&self) -> impl Iterator<Item = (&StepKey, &RecordedStep)> {
         self.steps.iter()
-    }
-
-    /// How many.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.steps.len()
-    }
-
-    /// Whether there is none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.steps.is_empty()
     }
 }
 

@@ -85,30 +85,6 @@ impl Store {
         .await
     }
 
-    /// Takes this run; `None`: it is over, owned, not due or behind another.
-    ///
-    /// # Errors
-    /// When the database can't be written.
-    pub async fn claim_run(
-        &self,
-        run: &RunId,
-        owner: &str,
-        now: Timestamp,
-    ) -> Result<Option<(RunRow, Fence)>, StoreError> {
-        let (run, owner) = (run.clone(), owner.to_owned());
-        self.write(move |connection| {
-            Box::pin(async move {
-                let row = sqlx::query(claimable!(" AND r.id = $2"))
-                    .bind(micros(now))
-                    .bind(run.as_str())
-                    .fetch_optional(&mut *connection)
-                    .await?;
-                take(connection, row, owner, now).await
-            })
-        })
-        .await
-    }
-
     /// Holds the run for another [`LEASE`] from `now`.
     ///
     /// # Errors
@@ -158,22 +134,6 @@ impl Store {
             })
         })
         .await
-    }
-
-    /// The next time at which a run can be claimed that can't now: a parked run is due, or a lease
-    /// ends. It may be past: then a claim finds something.
-    ///
-    /// # Errors
-    /// When the database can't be read.
-    pub async fn next_wake(&self) -> Result<Option<Timestamp>, StoreError> {
-        let row = sqlx::query(concat!(
-            "SELECT MIN(CASE WHEN r.state = 'running' THEN r.lease_until ELSE r.wake_at END) AS next ",
-            "FROM runs r WHERE r.state IN ('queued', 'running', 'parked') AND ",
-            unblocked!()
-        ))
-        .fetch_one(self.readers())
-        .await?;
-        row.time_or_none("next")
     }
 }
 

@@ -32,7 +32,7 @@ mod tests;
 mod tokens;
 mod writer;
 
-pub use accept::{Acceptance, Accepted};
+pub use accept::Acceptance;
 pub use approvals::{ApprovalRow, ApprovalState, Decide};
 pub use cases::NewCase;
 pub use claim::{Fence, LEASE};
@@ -42,7 +42,6 @@ pub use model::{
     CaseFilter, CaseRow, HoldRow, Page, QuarantineRow, RunKind, RunRow, StoredEntry, TokenRow,
 };
 pub use open::Store;
-pub use read::PAGE_MAX;
-pub use runs::{NewRun, SERVICE};
+pub use runs::NewRun;
 pub use serving::ServingLock;
 pub use tokens::{NewToken, Role};

@@ -98,6 +98,7 @@ impl Store {
 
     /// How many transactions were committed since the store was opened. Writes that arrive together
     /// share one.
+    #[cfg(test)]
     #[must_use]
     pub fn commits(&self) -> u64 {
         self.inner.writer.commits()

@@ -13,7 +13,7 @@ pub(super) struct Place {
     /// Its file, as an absolute path.
     pub(super) path: PathBuf,
     /// The folder of a database that is gone when the store is: `sqlite::memory:`.
-    pub(super) folder: Option<TempDir>,
+    _folder: Option<TempDir>,
 }
 
 /// Finds the place that `url` names and creates the file where that is wanted.
@@ -42,7 +42,7 @@ pub(super) fn find(url: &str) -> Result<Place, StoreError> {
         touch(&path, true)?;
         return Ok(Place {
             path,
-            folder: Some(folder),
+            _folder: Some(folder),
         });
     }
     let rest = rest.strip_prefix("//").unwrap_or(rest);
@@ -63,7 +63,10 @@ pub(super) fn find(url: &str) -> Result<Place, StoreError> {
     let path = std::path::absolute(name)
         .map_err(|error| StoreError::open(Path::new(name), &error.to_string()))?;
     touch(&path, create)?;
-    Ok(Place { path, folder: None })
+    Ok(Place {
+        path,
+        _folder: None,
+    })
 }
 
 /// Opens the file once for writing, so that the operating system's own words reach the operator;

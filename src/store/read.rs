@@ -139,6 +139,10 @@ impl Store {
     ///
     /// # Errors
     /// When the database can't be read.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "tests ask it, to know when all runs are over")
+    )]
     pub async fn runs_open(&self) -> Result<Vec<RunRow>, StoreError> {
         let rows = sqlx::query(
             "SELECT * FROM runs WHERE state IN ('queued', 'running', 'parked') ORDER BY requested_at, id",

@@ -95,6 +95,7 @@ impl Writer {
         if self.queue.send(Message::Close(sender)).await.is_ok() {
             let _ = closed.await;
         }
+        tracing::debug!(commits = self.commits(), "the store is closed");
     }
 
     pub(super) fn commits(&self) -> u64 {

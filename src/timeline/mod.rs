@@ -10,5 +10,5 @@ mod seal;
 mod verify;
 
 pub use entry::{Actor, Draft, Entry, Kind, NoEntry};
-pub use seal::{ENTRY_MAX, Head, INTEGER_MAX, SealError, Sealed, leaf_hash};
-pub use verify::{Fault, FaultKind, Report, verify};
+pub use seal::{Head, INTEGER_MAX, SealError, Sealed};
+pub use verify::{Report, verify};

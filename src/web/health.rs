@@ -15,6 +15,7 @@ pub async fn healthz() -> Answer {
 }
 
 /// `GET /readyz`: the store can be written and runs are driven; 503 with the reason when not.
+/// Whether the cloud is `aws` or the `sandbox` is said, so that nobody relies on the wrong one.
 pub async fn readyz(State(app): State<App>) -> Answer {
     if let Err(error) = app.store.ping().await {
         tracing::error!(error = %error, "not ready: the store can't be used");
@@ -26,5 +27,5 @@ pub async fn readyz(State(app): State<App>) -> Answer {
     if !(app.driver_alive)() {
         return Err(Problem::new(Code::UNAVAILABLE, "no run is being driven"));
     }
-    Ok(Json(json!({"status": "ready"})))
+    Ok(Json(json!({"status": "ready", "cloud": app.cloud})))
 }

@@ -57,6 +57,8 @@ pub struct Inner {
     pub clock: Arc<dyn Clock>,
     /// Who may come in.
     pub doorkeeper: Doorkeeper,
+    /// What the cloud is called.
+    pub cloud: &'static str,
     /// Bytes of a finding's body.
     pub body_max: usize,
     /// Whether runs are being driven; false makes `/readyz` say so.

@@ -107,6 +107,7 @@ impl Service {
         // Before the driver starts, because that takes over the runs of a process it thinks dead.
         let serving = store.lock_for_serving()?;
         let hint = Arc::new(Notify::new());
+        let cloud_name = cloud.name();
         let env = Arc::new(Env {
             store: store.clone(),
             cloud,
@@ -141,6 +142,7 @@ impl Service {
             library,
             clock: Arc::clone(&clock),
             doorkeeper: Doorkeeper::new(config.intake.rate_per_second),
+            cloud: cloud_name,
             body_max: config.intake.body_max,
             driver_alive: Box::new(move || {
                 let driver = watched.lock().unwrap_or_else(PoisonError::into_inner);

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::case::Status;
-use crate::cli::answer::{items, shown, text, time};
+use crate::cli::answer::{items, severity, shown, text, time};
 use crate::cli::client::Client;
 use crate::cli::error::CliError;
 use crate::cli::screen::Screen;
@@ -82,7 +82,7 @@ fn row(case: &Value) -> Vec<(Tone, String)> {
     vec![
         (Tone::Plain, shown(case, "id")),
         (tone_of(text(case, "status")), shown(case, "status")),
-        (Tone::Plain, shown(case, "severity")),
+        (Tone::Plain, severity(case)),
         (Tone::Plain, shown(case, "account")),
         (Tone::Plain, shown(case, "finding_type")),
         (Tone::Plain, shown(case, "resource")),

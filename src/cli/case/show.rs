@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::chain::Chain;
-use crate::cli::answer::{items, shown, text, time};
+use crate::cli::answer::{items, severity, shown, text, time};
 use crate::cli::client::Client;
 use crate::cli::draw;
 use crate::cli::error::CliError;
@@ -75,7 +75,7 @@ fn facts(screen: &mut Screen, case: &Value) -> Result<(), CliError> {
         ("status", tone_of(status), shown(case, "status")),
         ("title", Tone::Plain, shown(case, "title")),
         ("type", Tone::Plain, shown(case, "finding_type")),
-        ("severity", Tone::Plain, shown(case, "severity")),
+        ("severity", Tone::Plain, severity(case)),
         ("resource", Tone::Plain, shown(case, "resource")),
         (
             "account",

@@ -42,7 +42,6 @@ pub(super) struct Clients {
     guardduty: OnceLock<aws_sdk_guardduty::Client>,
     iam: OnceLock<aws_sdk_iam::Client>,
     s3: OnceLock<aws_sdk_s3::Client>,
-    sts: OnceLock<aws_sdk_sts::Client>,
 }
 
 impl Clients {
@@ -53,7 +52,6 @@ impl Clients {
             guardduty: OnceLock::new(),
             iam: OnceLock::new(),
             s3: OnceLock::new(),
-            sts: OnceLock::new(),
         }
     }
 
@@ -80,10 +78,5 @@ impl Clients {
     pub(super) fn s3(&self) -> &aws_sdk_s3::Client {
         self.s3
             .get_or_init(|| aws_sdk_s3::Client::new(&self.config))
-    }
-
-    pub(super) fn sts(&self) -> &aws_sdk_sts::Client {
-        self.sts
-            .get_or_init(|| aws_sdk_sts::Client::new(&self.config))
     }
 }

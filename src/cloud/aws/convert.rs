@@ -8,7 +8,7 @@ use aws_smithy_types::date_time::Format;
 
 use super::errors::{Effect, unreadable};
 use crate::change::{Document, Peer, Rule, Tags};
-use crate::cloud::{CloudError, Interface, Result, SecurityGroup, Snapshot, SnapshotState, Volume};
+use crate::cloud::{CloudError, Interface, Result, SecurityGroup, Snapshot, SnapshotState};
 use crate::id::GroupId;
 
 /// A required id of an answer to a read.
@@ -143,16 +143,6 @@ pub(super) fn permission(rule: &Rule) -> ec2::IpPermission {
         }
     }
     .build()
-}
-
-pub(super) fn volume(operation: &str, found: &ec2::Volume) -> Result<Volume> {
-    Ok(Volume {
-        id: parsed(operation, found.volume_id())?,
-        size: found.size().unwrap_or_default(),
-        encrypted: found.encrypted().unwrap_or(false),
-        kms_key: found.kms_key_id().map(str::to_owned),
-        tags: ec2_tags(found.tags()),
-    })
 }
 
 pub(super) fn snapshot(operation: &str, found: &ec2::Snapshot) -> Result<Snapshot> {

@@ -10,11 +10,11 @@ use aws_sdk_ec2::types::{Filter, SnapshotAttributeName};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::convert::{
-    ec2_tags, interface, parsed, parsed_if_there, security_group, snapshot as to_snapshot, volume,
+    ec2_tags, interface, parsed, parsed_if_there, security_group, snapshot as to_snapshot,
 };
 use super::errors::read;
 use crate::change::{TAG_PURPOSE, Taggable, Tags};
-use crate::cloud::{CloudError, ErrorClass, Instance, Result, SecurityGroup, Snapshot, Volume};
+use crate::cloud::{CloudError, ErrorClass, Instance, Result, SecurityGroup, Snapshot};
 use crate::id::{AccountId, GroupId, InstanceId, SnapshotId, VolumeId, VpcId};
 
 /// EC2 takes at most 200 values in one filter (EC2 User Guide, filtering).
@@ -122,26 +122,6 @@ async fn groups_where(client: &Client, filters: Vec<Filter>) -> Result<Vec<Secur
         .iter()
         .map(|found| security_group(OPERATION, found))
         .collect()
-}
-
-pub(super) async fn volumes(client: &Client, ids: &[VolumeId]) -> Result<Vec<Volume>> {
-    const OPERATION: &str = "ec2:DescribeVolumes";
-    let mut all = Vec::new();
-    for some in ids.chunks(FILTER_VALUES_MAX) {
-        let found = client
-            .describe_volumes()
-            .filters(filter("volume-id", some.iter().map(VolumeId::as_str)))
-            .into_paginator()
-            .items()
-            .send()
-            .collect::<std::result::Result<Vec<_>, _>>()
-            .await
-            .map_err(|e| read(OPERATION, e))?;
-        for found in &found {
-            all.push(volume(OPERATION, found)?);
-        }
-    }
-    Ok(all)
 }
 
 pub(super) async fn snapshots_tagged(
@@ -256,7 +236,7 @@ pub(super) async fn tags(client: &Client, resource: &Taggable) -> Result<Option<
     }
     let there = match resource {
         Taggable::Instance(id) => exists(client, id).await?,
-        Taggable::Volume(id) => !volumes(client, std::slice::from_ref(id)).await?.is_empty(),
+        Taggable::Volume(id) => volume_exists(client, id).await?,
         Taggable::Snapshot(id) => snapshot(client, id).await?.is_some(),
         Taggable::Role(_) | Taggable::User(_) | Taggable::Bucket(_) => false,
     };
@@ -274,6 +254,16 @@ async fn exists(client: &Client, id: &InstanceId) -> Result<bool> {
         Err(error) if absent(error.code(), "InvalidInstanceID") => Ok(false),
         Err(error) => Err(read("ec2:DescribeInstances", error)),
     }
+}
+
+async fn volume_exists(client: &Client, id: &VolumeId) -> Result<bool> {
+    let answer = client
+        .describe_volumes()
+        .filters(filter("volume-id", [id.as_str()]))
+        .send()
+        .await
+        .map_err(|e| read("ec2:DescribeVolumes", e))?;
+    Ok(!answer.volumes().is_empty())
 }
 
 /// The id under which EC2 knows a resource; the other services' resources have none.

@@ -21,6 +21,7 @@ mod ec2_read;
 mod errors;
 mod guardduty;
 mod iam;
+mod policy;
 mod presign;
 mod s3;
 mod session;

@@ -10,12 +10,11 @@ use super::assume::Assumer;
 use super::{ec2_apply, ec2_read, errors, guardduty, iam, s3};
 use crate::change::{Change, Document, Kind, Taggable, Tags};
 use crate::cloud::{
-    Identity, Instance, Receipt, Result, Role, Scope, SecurityGroup, Session, Snapshot, User,
-    Volume,
+    Instance, Receipt, Result, Role, Scope, SecurityGroup, Session, Snapshot, User,
 };
 use crate::id::{
     AccessKeyId, AccountId, FindingId, GroupId, InstanceId, Place, RoleName, SnapshotId, UserName,
-    VolumeId, VpcId,
+    VpcId,
 };
 
 /// Calls on behalf of one step.
@@ -37,21 +36,6 @@ impl AwsSession {
 
 #[async_trait]
 impl Session for AwsSession {
-    async fn identity(&self, at: &Place) -> Result<Identity> {
-        const OPERATION: &str = "sts:GetCallerIdentity";
-        let clients = self.clients(at).await?;
-        let answer = clients
-            .sts()
-            .get_caller_identity()
-            .send()
-            .await
-            .map_err(|e| errors::read(OPERATION, e))?;
-        Ok(Identity {
-            account: super::convert::parsed(OPERATION, answer.account())?,
-            arn: answer.arn().unwrap_or_default().to_owned(),
-        })
-    }
-
     async fn instance(&self, at: &Place, id: &InstanceId) -> Result<Option<Instance>> {
         ec2_read::instance(self.clients(at).await?.ec2(), id).await
     }
@@ -67,10 +51,6 @@ impl Session for AwsSession {
 
     async fn groups(&self, at: &Place, ids: &[GroupId]) -> Result<Vec<SecurityGroup>> {
         ec2_read::groups(self.clients(at).await?.ec2(), ids).await
-    }
-
-    async fn volumes(&self, at: &Place, ids: &[VolumeId]) -> Result<Vec<Volume>> {
-        ec2_read::volumes(self.clients(at).await?.ec2(), ids).await
     }
 
     async fn snapshots_tagged(&self, at: &Place, key: &str, value: &str) -> Result<Vec<Snapshot>> {

@@ -2,10 +2,7 @@
 
 use super::disk::{completed, copy, ended, made, sharing, snapshot_of, tags_of};
 use super::{Bench, Disk, Outcome, equal, holds, some, text};
-use crate::change::{Change, Kind};
 use crate::cloud::{ErrorClass, SnapshotState, Standing};
-use crate::id::{Place, SnapshotId};
-
 
 pub async fn copies_under_a_key_of_ours(bench: &Bench<'_>) -> Outcome {
     let key = bench

@@ -1,4 +1,4 @@
-//! What holds for every call: who we are, whose things we see, what an answer carries.
+//! What holds for every call: whose things we see, what an answer carries.
 
 use std::collections::BTreeSet;
 
@@ -6,18 +6,6 @@ use super::{Bench, Console, Disk, Outcome, equal, everything, holds, scope, some
 use crate::change::{Change, KeyStatus, Kind, Permission};
 use crate::cloud::ErrorClass;
 use crate::id::FindingId;
-
-pub async fn tells_who_it_is(bench: &Bench<'_>) -> Outcome {
-    for at in [bench.here(), bench.there()] {
-        let identity = bench.session.identity(at).await.map_err(text)?;
-        equal("account", &identity.account, &at.account)?;
-        holds(
-            "the ARN names the account",
-            identity.arn.contains(at.account.as_str()),
-        )?;
-    }
-    Ok(())
-}
 
 pub async fn keeps_accounts_apart(bench: &Bench<'_>) -> Outcome {
     let id = bench.instance(&[Disk::Plain]).await?;

@@ -1,9 +1,9 @@
 //! Instances, interfaces and security groups.
 
 use super::{Bench, Disk, InstanceWish, Ip, Outcome, equal, holds, some, tags, text};
-use crate::change::{Direction, Kind, Peer, Rule, RuleEffect, TAG_PURPOSE};
-use crate::cloud::{Created, ErrorClass, Instance, Standing};
-use crate::id::{GroupId, InstanceId, VpcId};
+use crate::change::{Kind, Rule};
+use crate::cloud::{ErrorClass, Instance, Standing};
+use crate::id::{GroupId, InstanceId};
 
 const UNKNOWN_GROUP: &str = "sg-0123456789abcdef0";
 const UNKNOWN_INSTANCE: &str = "i-0123456789abcdef0";
@@ -71,18 +71,6 @@ pub async fn reads_an_instance(bench: &Bench<'_>) -> Outcome {
         "the root device is a volume's",
         found.volumes.iter().any(|(device, _)| *device == root),
     )?;
-    let ids: Vec<_> = found.volumes.iter().map(|(_, id)| id.clone()).collect();
-    let volumes = bench.session.volumes(at, &ids).await.map_err(text)?;
-    equal("volumes", &volumes.len(), &2)?;
-    equal(
-        "encrypted volumes",
-        &volumes.iter().filter(|volume| volume.encrypted).count(),
-        &1,
-    )?;
-    holds(
-        "volumes have a size",
-        volumes.iter().all(|volume| volume.size > 0),
-    )?;
     let groups = bench
         .session
         .groups(at, &[one.clone(), two])
@@ -120,23 +108,6 @@ pub async fn finds_nothing_unknown(bench: &Bench<'_>) -> Outcome {
     equal(
         "groups",
         &session.groups(at, &[]).await.map_err(text)?,
-        &Vec::new(),
-    )?;
-    let id = bench.instance(&[Disk::Plain]).await?;
-    let known = some("volume", read(bench, &id).await?.volumes.into_iter().next())?.1;
-    let ids = ["vol-0123456789abcdef0".parse().unwrap(), known.clone()];
-    let volumes = session.volumes(at, &ids).await.map_err(text)?;
-    equal(
-        "volumes",
-        &volumes
-            .iter()
-            .map(|volume| volume.id.clone())
-            .collect::<Vec<_>>(),
-        &vec![known],
-    )?;
-    equal(
-        "volumes",
-        &session.volumes(at, &[]).await.map_err(text)?,
         &Vec::new(),
     )?;
     for vpc in [UNKNOWN_VPC.parse().unwrap(), vpc] {

@@ -8,11 +8,11 @@ use async_trait::async_trait;
 use super::{Calls, Fault, Road, error};
 use crate::change::{Change, Document, Taggable, Tags};
 use crate::cloud::{
-    Identity, Instance, Receipt, Result, Role, SecurityGroup, Session, Snapshot, User, Volume,
+    Instance, Receipt, Result, Role, SecurityGroup, Session, Snapshot, User,
 };
 use crate::id::{
     AccessKeyId, AccountId, FindingId, GroupId, InstanceId, Place, RoleName, SnapshotId, UserName,
-    VolumeId, VpcId,
+    VpcId,
 };
 
 /// A session behind a bad connection.
@@ -23,18 +23,6 @@ pub(super) struct FaultySession {
 
 #[async_trait]
 impl Session for FaultySession {
-    async fn identity(&self, at: &Place) -> Result<Identity> {
-        let operation = "sts:GetCallerIdentity";
-        // Somebody always calls, so nothing can be absent here.
-        self.road
-            .read(
-                operation,
-                || Err(error(operation, Fault::Denied)),
-                self.inner.identity(at),
-            )
-            .await
-    }
-
     async fn instance(&self, at: &Place, id: &InstanceId) -> Result<Option<Instance>> {
         self.road
             .read(
@@ -63,16 +51,6 @@ impl Session for FaultySession {
                 "ec2:DescribeSecurityGroups",
                 || Ok(Vec::new()),
                 self.inner.groups(at, ids),
-            )
-            .await
-    }
-
-    async fn volumes(&self, at: &Place, ids: &[VolumeId]) -> Result<Vec<Volume>> {
-        self.road
-            .read(
-                "ec2:DescribeVolumes",
-                || Ok(Vec::new()),
-                self.inner.volumes(at, ids),
             )
             .await
     }

@@ -113,7 +113,7 @@ async fn only_the_calls_that_count_are_numbered() {
     for (counted, calls) in [(Calls::All, 2), (Calls::Reads, 1), (Calls::Changes, 1)] {
         let faulty = Faulty::new(Arc::new(sandbox()), Plan::none().counting(counted));
         let session = open(&faulty);
-        session.identity(&at()).await.unwrap();
+        session.groups(&at(), &[]).await.unwrap();
         session.apply(&off()).await.unwrap();
         assert_eq!(faulty.calls(), calls);
         assert!(faulty.met().is_empty());

@@ -9,9 +9,9 @@ use jiff::Timestamp;
 use super::allow::{self, KeyUse};
 use super::network::parsed;
 use super::refusal::Refused;
-use super::world::{RegionState, SnapshotRecord, World};
+use super::world::{RegionState, SnapshotRecord, Volume, World};
 use crate::change::{Permission, Tags};
-use crate::cloud::{Snapshot, SnapshotState, Volume};
+use crate::cloud::{Snapshot, SnapshotState};
 use crate::id::{AccountId, InstanceId, Place, SnapshotId, VolumeId};
 
 /// A snapshot and the volume it was made of.

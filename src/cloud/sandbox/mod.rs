@@ -38,15 +38,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use thiserror::Error;
 
-pub use attacker::{Attacker, Verdict};
+pub use attacker::Attacker;
+#[cfg(test)]
+pub use attacker::Verdict;
 pub use build::EBS_DEFAULT_ALIAS;
-pub use refusal::class;
 pub use scenario::Scenario;
+#[cfg(test)]
 pub use settle::Settling;
-pub use world::{
-    Account, Issued, Key, Machine, Mutation, Pace, Principal, RegionState, RoleState,
-    SnapshotRecord, UserState, Vpc, World,
-};
+pub use world::World;
+#[cfg(test)]
+pub use world::{Key, Machine, RegionState, RoleState, UserState, Volume, Vpc};
 
 use super::{Cloud, Scope, Session};
 use crate::clock::Clock;
@@ -142,6 +143,7 @@ impl Sandbox {
     ///
     /// # Errors
     /// When the world file can't be written.
+    #[cfg(test)]
     pub fn edit<T>(&self, change: impl FnOnce(&mut World) -> T) -> Result<T, WorldFileError> {
         self.mutate(|world| Ok(change(world)))
             .map_err(|refused| WorldFileError {

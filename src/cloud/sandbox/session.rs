@@ -11,12 +11,11 @@ use super::world::{RegionState, World};
 use super::{EBS_DEFAULT_ALIAS, Sandbox, view};
 use crate::change::{Change, Document, TAG_PURPOSE, Taggable, Tags};
 use crate::cloud::{
-    Identity, Instance, Receipt, Result, Role, Scope, SecurityGroup, Session, Snapshot, User,
-    Volume,
+    Instance, Receipt, Result, Role, Scope, SecurityGroup, Session, Snapshot, User,
 };
 use crate::id::{
     AccessKeyId, AccountId, FindingId, GroupId, InstanceId, Place, RoleName, SnapshotId, UserName,
-    VolumeId, VpcId,
+    VpcId,
 };
 
 /// A session on the twin.
@@ -24,9 +23,6 @@ pub struct SandboxSession {
     sandbox: Sandbox,
     scope: Scope,
 }
-
-/// The role whose session the twin says we are.
-const RESPONDER_ROLE: &str = "TourniquetResponder";
 
 impl SandboxSession {
     /// A session for `scope`.
@@ -80,19 +76,6 @@ impl SandboxSession {
 
 #[async_trait]
 impl Session for SandboxSession {
-    async fn identity(&self, at: &Place) -> Result<Identity> {
-        // GetCallerIdentity needs no permission (STS API reference).
-        self.read(at, |_| Vec::new(), |_| Ok(()))?;
-        let run = self.scope.run.as_ref().map_or("no-run", |run| run.as_str());
-        Ok(Identity {
-            account: at.account.clone(),
-            arn: format!(
-                "arn:aws:sts::{}:assumed-role/{RESPONDER_ROLE}/{run}",
-                at.account
-            ),
-        })
-    }
-
     async fn instance(&self, at: &Place, id: &InstanceId) -> Result<Option<Instance>> {
         self.look(
             at,
@@ -128,14 +111,6 @@ impl Session for SandboxSession {
         self.look(at, view::any(&["ec2:DescribeSecurityGroups"]), |region| {
             ids.iter()
                 .filter_map(|id| region.groups.get(id).cloned())
-                .collect()
-        })
-    }
-
-    async fn volumes(&self, at: &Place, ids: &[VolumeId]) -> Result<Vec<Volume>> {
-        self.look(at, view::any(&["ec2:DescribeVolumes"]), |region| {
-            ids.iter()
-                .filter_map(|id| region.volumes.get(id).cloned())
                 .collect()
         })
     }

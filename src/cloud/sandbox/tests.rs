@@ -11,12 +11,11 @@ mod snapshots;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::change::{Change, Kind, Permission, Tags};
 use crate::clock::ManualClock;
 use crate::cloud::{Cloud, CloudError, Receipt, Scope, Session};
-use crate::id::{AccountId, Place};
+use crate::id::Place;
 
 use super::Sandbox;
 

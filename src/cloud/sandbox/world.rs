@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::refusal::Refused;
 use super::settle::Settling;
 use crate::change::{Document, KeyStatus, LoginProfile, Tags};
-use crate::cloud::{Instance, SecurityGroup, Snapshot, Volume};
+use crate::cloud::{Instance, SecurityGroup, Snapshot};
 use crate::id::{
     AccessKeyId, AccountId, CaseId, Digest, FindingId, GroupId, InstanceId, InterfaceId, Place,
     Region, RoleName, RunId, SnapshotId, UserName, VolumeId, VpcId,
@@ -155,6 +155,21 @@ pub struct Machine {
     pub tracked_open: BTreeSet<InterfaceId>,
 }
 
+/// An EBS volume.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Volume {
+    /// Its id.
+    pub id: VolumeId,
+    /// GiB.
+    pub size: i32,
+    /// Whether it is encrypted.
+    pub encrypted: bool,
+    /// The KMS key's ARN or id.
+    pub kms_key: Option<String>,
+    /// Its tags.
+    pub tags: Tags,
+}
+
 /// A snapshot, and how it will end.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SnapshotRecord {
@@ -290,6 +305,7 @@ impl World {
     }
 
     /// Ends an instance as EC2 does: it is still shown, without interfaces and volumes.
+    #[cfg(test)]
     pub fn terminate(&mut self, at: &Place, id: &InstanceId) {
         let Ok(region) = self.region_mut(at) else {
             return;
@@ -304,6 +320,7 @@ impl World {
     }
 
     /// How many changes took effect, by (operation, resource).
+    #[cfg(test)]
     #[must_use]
     pub fn effects(&self) -> BTreeMap<(String, String), usize> {
         self.mutations

@@ -5,13 +5,12 @@ use std::any::TypeId;
 use rhai::{Dynamic, Engine, EvalAltResult, NativeCallContext};
 use serde_json::{Value, json};
 
-use super::{HostFunction, HostKind, halt, raise, step};
-use crate::error::Code;
+use super::{HostFunction, HostKind, halt, step};
 use crate::runbook::context;
 use crate::runbook::limits::{
     APPROVAL_WAIT_DEFAULT_SECONDS, MESSAGE_CHARS_MAX, QUORUM_MAX, WAIT_MAX_SECONDS,
 };
-use crate::runbook::value::{describe, from_script, kind};
+use crate::runbook::value::{describe, kind};
 
 /// Characters of a notification channel's name.
 const CHANNEL_CHARS_MAX: usize = 64;

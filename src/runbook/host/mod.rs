@@ -28,7 +28,7 @@ pub enum HostKind {
     /// Contains, preserves or describes.
     Action(&'static dyn Action),
     /// Reads from AWS.
-    Query(&'static dyn Query),
+    Query,
     /// Waits, asks, tells, or arranges other steps.
     Control,
 }
@@ -54,7 +54,7 @@ impl HostFunction {
     pub fn urgency(&self) -> Option<Urgency> {
         match self.kind {
             HostKind::Action(action) => Some(action.urgency()),
-            HostKind::Query(_) | HostKind::Control => None,
+            HostKind::Query | HostKind::Control => None,
         }
     }
 }
@@ -68,12 +68,6 @@ pub struct Api {
 }
 
 impl Api {
-    /// The host functions.
-    #[must_use]
-    pub fn functions(&self) -> &[HostFunction] {
-        &self.functions
-    }
-
     /// The host function with this name, namespace included.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<&HostFunction> {
@@ -125,7 +119,7 @@ pub(super) fn register(
         step_function(
             query.name(),
             query.summary(),
-            HostKind::Query(*query),
+            HostKind::Query,
             query.params(),
         )
     }));

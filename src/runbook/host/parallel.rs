@@ -4,7 +4,7 @@
 //! evaluated, so that all branches' wanted steps come out of one evaluation. A branch that fails
 //! does not stop them either: its error is raised only when every branch is complete.
 
-use rhai::{Array, Dynamic, Engine, EvalAltResult, FnPtr, Map, NativeCallContext, Position};
+use rhai::{Array, Dynamic, Engine, EvalAltResult, FnPtr, Map, NativeCallContext};
 
 use super::control::each;
 use super::{error_map, halt, raise};

@@ -246,7 +246,7 @@ fn two_fallbacks_are_one_too_many() {
 }
 
 #[test]
-fn a_runbooks_policy_is_read_from_its_source() {
+fn the_actions_of_a_runbook_are_read_from_its_source() {
     let runbook = compiled(&script(
         "if p.x == () { parallel([|| contain::isolate_instance(p.i), || evidence::snapshot_volumes(p.i)]) } else { [1].map(|x| contain::isolate_instance(x)) } look::instance(p.i)",
     ));
@@ -258,19 +258,5 @@ fn a_runbooks_policy_is_read_from_its_source() {
     assert_eq!(
         names,
         ["contain::isolate_instance", "evidence::snapshot_volumes"]
-    );
-    let all: Vec<_> = runbook
-        .host_calls(&ENGINE)
-        .into_iter()
-        .map(|(name, _)| name)
-        .collect();
-    assert_eq!(
-        all,
-        [
-            "contain::isolate_instance",
-            "evidence::snapshot_volumes",
-            "look::instance",
-            "parallel"
-        ]
     );
 }

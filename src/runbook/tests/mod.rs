@@ -12,6 +12,8 @@ use async_trait::async_trait;
 use rhai::Engine;
 use serde_json::{Value, json};
 
+use super::advance::advance;
+use super::engine::build_engine_with;
 use super::limits::STACK_BYTES;
 use super::*;
 use crate::action::{LookError, ParamKind, ParamSpec, Params, Query, queries, registry};

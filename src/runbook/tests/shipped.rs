@@ -67,7 +67,9 @@ fn all_compile_without_a_warning() {
         );
         assert!(!runbook.header.summary.is_empty());
     }
-    assert_eq!(library.fallback().unwrap().name.as_str(), "observe");
+    let fallbacks = library.iter().filter(|runbook| runbook.header.fallback);
+    let names: Vec<_> = fallbacks.map(|runbook| runbook.name.as_str()).collect();
+    assert_eq!(names, ["observe"]);
     assert_eq!(library.rules().len(), 5);
 }
 

@@ -114,12 +114,8 @@ impl Bed {
             .await
             .unwrap();
         let run = accepted.run.unwrap();
-        let (_, fence) = self
-            .store
-            .claim_run(&run, "owner", at(0))
-            .await
-            .unwrap()
-            .unwrap();
+        let (row, fence) = self.store.claim("owner", at(0)).await.unwrap().unwrap();
+        assert_eq!(row.id, run, "another run was waiting");
         (accepted.case, fence)
     }
 

@@ -5,7 +5,7 @@ use super::decide::{decide, question, yes};
 use crate::case::{RunEvent, RunState};
 use crate::id::RunId;
 use crate::routing::Mode;
-use crate::store::{ApprovalRow, Commit, Effect, Fence, LEASE, NewRun, StoreError};
+use crate::store::{ApprovalRow, Commit, Effect, Fence, NewRun, StoreError};
 
 /// Moves the fence's run.
 pub fn event(fence: &Fence, event: RunEvent, wake_at: Option<i64>) -> Vec<Effect> {
@@ -62,12 +62,7 @@ async fn a_lease_is_one_owners_until_it_ends() {
             (RunState::Running, 1, 1)
         );
         assert_eq!(bed.store.claim("b", at(29)).await.unwrap(), None);
-        assert_eq!(
-            bed.store.claim_run(&row.id, "b", at(29)).await.unwrap(),
-            None
-        );
         bed.store.renew(&first, at(20)).await.unwrap();
-        assert_eq!(bed.store.next_wake().await.unwrap(), Some(at(50)));
         assert_eq!(bed.store.claim("b", at(49)).await.unwrap(), None);
         let (row, second) = bed.store.claim("b", at(50)).await.unwrap().unwrap();
         assert_eq!((row.attempts, second.epoch), (2, 2));
@@ -140,13 +135,6 @@ async fn runs_on_one_target_go_one_after_the_other() {
         .unwrap();
         ask(bed, "aaaa", on_target("eeee", "t"), 1).await;
         assert_eq!(claimed(bed, "a", 11).await, None);
-        assert_eq!(
-            bed.store
-                .claim_run(&run_id("eeee"), "a", at(11))
-                .await
-                .unwrap(),
-            None
-        );
         let (again, fence) = claimed(bed, "a", 20).await.unwrap();
         assert_eq!(again, run_id("bbbb"));
         bed.apply(
@@ -203,14 +191,12 @@ async fn a_parked_run_goes_on_when_it_is_due() {
         )
         .await
         .unwrap();
-        assert_eq!(bed.store.next_wake().await.unwrap(), Some(at(60)));
         assert_eq!(claimed(bed, "a", 59).await, None);
         let (row, second) = bed.store.claim("a", at(60)).await.unwrap().unwrap();
         assert_eq!(row.attempts, 1, "a park in order is no death");
         bed.apply(&case, Some(&second), event(&second, RunEvent::Parked, None))
             .await
             .unwrap();
-        assert_eq!(bed.store.next_wake().await.unwrap(), None);
         assert_eq!(
             claimed(bed, "a", 99_999).await,
             None,
@@ -259,15 +245,8 @@ async fn a_new_process_takes_the_runs_of_the_old_one() {
 }
 
 #[tokio::test]
-async fn an_unknown_run_is_not_claimed() {
+async fn an_unknown_run_has_no_lease() {
     on_bed(async |bed| {
-        assert_eq!(
-            bed.store
-                .claim_run(&run_id("none"), "a", at(0))
-                .await
-                .unwrap(),
-            None
-        );
         let fence = Fence {
             run: run_id("none"),
             owner: "a".into(),

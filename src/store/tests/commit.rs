@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use super::bed::{Bed, at, case_id, commit, finding, note, on_bed, run, run_id};
-use crate::case::{RunEvent, RunState, Status};
-use crate::id::{CaseId, Digest, RunId};
+use super::bed::{at, case_id, commit, finding, note, on_bed, run};
+use crate::case::RunEvent;
+use crate::id::{Digest, RunId};
 use crate::store::cases::NewCase;
 use crate::store::{Commit, Effect, Fence, StoreError};
 use crate::timeline::{Actor, Draft, Kind};

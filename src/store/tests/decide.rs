@@ -244,7 +244,6 @@ async fn a_decision_before_the_run_parks_is_not_lost() {
             summary: None,
         };
         bed.apply(&case, Some(&fence), vec![park]).await.unwrap();
-        assert_eq!(bed.store.next_wake().await.unwrap(), Some(at(10)));
         assert!(bed.store.claim("next", at(10)).await.unwrap().is_some());
     })
     .await;

@@ -8,7 +8,7 @@ use super::harness::{Harness, answer, finding};
 async fn a_finding_becomes_a_case_that_anyone_can_verify() {
     let harness = Harness::new().await;
     let ready = answer(harness.request("GET", "/readyz")).await;
-    assert_eq!(ready.body, json!({"status": "ready"}));
+    assert_eq!(ready.body, json!({"status": "ready", "cloud": "sandbox"}));
 
     let document = finding("f1", "i-0abcdef1234567890");
     let first = harness.post("intake", "/v1/findings", &document).await;

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::network::default_egress;
 use super::super::scenario::{AccountSpec, InstanceSpec, InterfaceSpec, VolumeSpec};
-use super::super::world::{Machine, RegionState, derived};
+use super::super::world::{Machine, RegionState, Volume, derived};
 use super::{EBS_DEFAULT_ALIAS, words};
 use crate::change::{Peer, Rule};
-use crate::cloud::{Instance, Interface, SecurityGroup, Volume};
+use crate::cloud::{Instance, Interface, SecurityGroup};
 use crate::id::{GroupId, Region, VpcId};
 
 pub(super) fn add_instance(

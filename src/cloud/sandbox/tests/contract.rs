@@ -14,9 +14,9 @@ use crate::cloud::contract::{
 };
 use crate::cloud::faulty::{Fault, Faulty, Plan};
 use crate::cloud::sandbox::{
-    EBS_DEFAULT_ALIAS, Key, Machine, RoleState, Sandbox, Scenario, Settling, UserState, Vpc, World,
+    EBS_DEFAULT_ALIAS, Key, Machine, RoleState, Sandbox, Scenario, Settling, UserState, Volume, Vpc, World,
 };
-use crate::cloud::{Instance, Interface, SecurityGroup, Volume};
+use crate::cloud::{Instance, Interface, SecurityGroup};
 use crate::id::{AccountId, GroupId, InstanceId, Place, RoleName, UserName, VolumeId, VpcId};
 
 struct OnSandbox {

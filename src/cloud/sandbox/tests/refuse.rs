@@ -246,7 +246,7 @@ async fn disks() {
 async fn an_unknown_account_is_no_account_of_ours() {
     let stage = stage(SCENE);
     let nowhere = super::place("999999999999");
-    let error = stage.session.identity(&nowhere).await.unwrap_err();
+    let error = stage.session.groups(&nowhere, &[]).await.unwrap_err();
     assert_eq!((error.code.as_str(), error.class), ("AccessDenied", Denied));
     let mut change = super::change(role_policy("web-server", deny()));
     change.at = nowhere;
