@@ -3,7 +3,11 @@
 //!
 //! `cargo bench --no-default-features --bench load` — bounded in count and time, loopback only.
 
-#![expect(clippy::disallowed_methods, clippy::large_futures, reason = "a load program measures real time")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::large_futures,
+    reason = "a load program measures real time"
+)]
 
 use std::io::Write as _;
 use std::path::Path;
@@ -38,21 +42,43 @@ fn main() {
     if !std::env::args().any(|argument| argument == "--bench") {
         return;
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
     runtime.block_on(async {
-        println!("{:<34} {:>12} {:>10} {:>10}", "measurement", "per second", "p50 ms", "p99 ms");
+        println!(
+            "{:<34} {:>12} {:>10} {:>10}",
+            "measurement", "per second", "p50 ms", "p99 ms"
+        );
         for connections in CONNECTIONS {
-            let requests = if connections == 1 { REQUESTS / 4 } else { REQUESTS };
+            let requests = if connections == 1 {
+                REQUESTS / 4
+            } else {
+                REQUESTS
+            };
             let floor = floor(connections, requests).await;
             print(&format!("bare append + fsync, {connections}"), &floor);
             let server = Server::start();
             let acks = acknowledge(&server, connections, requests).await;
             print(&format!("finding acknowledged, {connections}"), &acks);
-            println!("{:<34} {:>12.2}", "  share of the floor", acks.rate() / floor.rate());
-            println!("{:<34} {:>9} KiB", "  memory at the peak", server.memory("VmHWM"));
+            println!(
+                "{:<34} {:>12.2}",
+                "  share of the floor",
+                acks.rate() / floor.rate()
+            );
+            println!(
+                "{:<34} {:>9} KiB",
+                "  memory at the peak",
+                server.memory("VmHWM")
+            );
         }
         let server = Server::start();
-        println!("{:<34} {:>10.1} ms", "start to ready", server.ready.as_secs_f64() * 1e3);
+        println!(
+            "{:<34} {:>10.1} ms",
+            "start to ready",
+            server.ready.as_secs_f64() * 1e3
+        );
         println!("{:<34} {:>9} KiB", "memory idle", server.memory("VmRSS"));
         runs(&server).await;
         let server = Server::start();
@@ -74,7 +100,9 @@ impl Measured {
         let mut sorted = self.latencies.clone();
         sorted.sort_unstable();
         let at = ((sorted.len() as f64 * q) as usize).min(sorted.len().saturating_sub(1));
-        sorted.get(at).map_or(f64::NAN, |latency| latency.as_secs_f64() * 1e3)
+        sorted
+            .get(at)
+            .map_or(f64::NAN, |latency| latency.as_secs_f64() * 1e3)
     }
 }
 
@@ -116,7 +144,9 @@ async fn floor(connections: usize, requests: usize) -> Measured {
                 for _ in 0..share(requests, connections, n) {
                     let (done, wait) = oneshot::channel();
                     let at = Instant::now();
-                    send.send((vec![b'x'; 2_000], done)).await.expect("the writer lives");
+                    send.send((vec![b'x'; 2_000], done))
+                        .await
+                        .expect("the writer lives");
                     wait.await.expect("the writer answers");
                     latencies.push(at.elapsed());
                 }
@@ -158,7 +188,10 @@ async fn acknowledge(server: &Server, connections: usize, requests: usize) -> Me
     for task in tasks {
         latencies.extend(task.await.expect("no panic"));
     }
-    Measured { latencies, took: started.elapsed() }
+    Measured {
+        latencies,
+        took: started.elapsed(),
+    }
 }
 
 /// A run's own cost: from the request to its end, in a sandbox whose calls take no time.
@@ -171,7 +204,9 @@ async fn runs(server: &Server) {
             "runbook": "stolen-role-credentials", "mode": "contain", "account": "111122223333",
             "region": "eu-west-1", "params": {"role": "bench"}, "reason": format!("measurement {n}"),
         });
-        let (status, run) = client.send("POST", "/v1/runs", &server.token, &body.to_string()).await;
+        let (status, run) = client
+            .send("POST", "/v1/runs", &server.token, &body.to_string())
+            .await;
         assert_eq!(status, 202, "{run}");
         let path = format!("/v1/runs/{}", run["id"].as_str().unwrap_or_default());
         loop {
@@ -184,7 +219,11 @@ async fn runs(server: &Server) {
         }
         total += at.elapsed();
     }
-    println!("{:<34} {:>10.2} ms", "one run, request to end", total.as_secs_f64() * 1e3 / RUNS as f64);
+    println!(
+        "{:<34} {:>10.2} ms",
+        "one run, request to end",
+        total.as_secs_f64() * 1e3 / RUNS as f64
+    );
 }
 
 /// Memory with runs that wait for a person.
@@ -196,20 +235,29 @@ async fn waiting(server: &Server) {
             "runbook": "stolen-role-credentials", "mode": "approve", "account": "111122223333",
             "region": "eu-west-1", "params": {"role": format!("bench-{n}")},
         });
-        let (status, run) = client.send("POST", "/v1/runs", &server.token, &body.to_string()).await;
+        let (status, run) = client
+            .send("POST", "/v1/runs", &server.token, &body.to_string())
+            .await;
         assert_eq!(status, 202, "{run}");
     }
     let started = Instant::now();
     loop {
         let (_, pending) = client.send("GET", "/v1/approvals", &server.token, "").await;
-        let found = pending["items"].as_array().or(pending.as_array()).map_or(0, Vec::len);
+        let found = pending["items"]
+            .as_array()
+            .or(pending.as_array())
+            .map_or(0, Vec::len);
         if found >= WAITING || started.elapsed() > Duration::from_secs(120) {
             println!("{:<34} {:>12}", "runs that wait for a person", found);
             break;
         }
         tokio::task::yield_now().await;
     }
-    println!("{:<34} {:>9} KiB (idle {before})", "memory with them", server.memory("VmRSS"));
+    println!(
+        "{:<34} {:>9} KiB (idle {before})",
+        "memory with them",
+        server.memory("VmRSS")
+    );
 }
 
 fn share(requests: usize, connections: usize, n: usize) -> usize {
@@ -251,7 +299,8 @@ impl Server {
     fn start() -> Self {
         // The same disk as the floor's file.
         let folder = tempfile::tempdir_in(here().join("target")).expect("a folder");
-        let mut scenario = String::from("[[account]]\nid = \"111122223333\"\nregion = \"eu-west-1\"\n");
+        let mut scenario =
+            String::from("[[account]]\nid = \"111122223333\"\nregion = \"eu-west-1\"\n");
         let mut config = String::from(CONFIG);
         config.push_str("[accounts.111122223333]\n");
         scenario.push_str("[[account.role]]\nname = \"bench\"\n");
@@ -263,12 +312,17 @@ impl Server {
         let binary = env!("CARGO_BIN_EXE_tourniquet");
         let made = Command::new(binary)
             .current_dir(folder.path())
-            .args(["token", "create", "--name", "load", "--role", "admin", "--json"])
+            .args([
+                "token", "create", "--name", "load", "--role", "admin", "--json",
+            ])
             .output()
             .expect("a token");
         let made: Value = serde_json::from_slice(&made.stdout).expect("JSON");
         let token = made["token"].as_str().expect("a token").to_owned();
-        let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port").port();
+        let port = std::net::TcpListener::bind("127.0.0.1:0")
+            .and_then(|l| l.local_addr())
+            .expect("a port")
+            .port();
         let started = Instant::now();
         let child = Command::new(binary)
             .current_dir(folder.path())
@@ -279,17 +333,33 @@ impl Server {
             .spawn()
             .expect("a server");
         while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(started.elapsed() < Duration::from_secs(20), "the server did not start");
+            assert!(
+                started.elapsed() < Duration::from_secs(20),
+                "the server did not start"
+            );
             std::thread::yield_now();
         }
-        Self { child, port, token, ready: started.elapsed(), folder }
+        Self {
+            child,
+            port,
+            token,
+            ready: started.elapsed(),
+            folder,
+        }
     }
 
     /// KiB, from the kernel.
     fn memory(&self, field: &str) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
-        let line = status.lines().find(|line| line.starts_with(field)).unwrap_or_default();
-        line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).unwrap_or(0)
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))
+            .unwrap_or_default();
+        let line = status
+            .lines()
+            .find(|line| line.starts_with(field))
+            .unwrap_or_default();
+        line.split_whitespace()
+            .nth(1)
+            .and_then(|kib| kib.parse().ok())
+            .unwrap_or(0)
     }
 }
 
@@ -309,9 +379,14 @@ struct Client {
 
 impl Client {
     async fn connect(port: u16) -> Self {
-        let stream = TcpStream::connect(("127.0.0.1", port)).await.expect("a connection");
+        let stream = TcpStream::connect(("127.0.0.1", port))
+            .await
+            .expect("a connection");
         stream.set_nodelay(true).expect("no delay");
-        Self { stream, buffer: Vec::new() }
+        Self {
+            stream,
+            buffer: Vec::new(),
+        }
     }
 
     async fn send(&mut self, method: &str, path: &str, token: &str, body: &str) -> (u16, Value) {
@@ -319,15 +394,25 @@ impl Client {
             "{method} {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {token}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
             body.len()
         );
-        self.stream.write_all(format!("{head}{body}").as_bytes()).await.expect("a request");
+        self.stream
+            .write_all(format!("{head}{body}").as_bytes())
+            .await
+            .expect("a request");
         self.buffer.clear();
         let mut chunk = [0_u8; 16 * 1024];
         loop {
             if let Some((head, length)) = complete(&self.buffer)
                 && self.buffer.len() >= head + length
             {
-                let status = std::str::from_utf8(&self.buffer[9..12]).ok().and_then(|s| s.parse().ok()).unwrap_or(0);
-                return (status, serde_json::from_slice(&self.buffer[head..head + length]).unwrap_or(Value::Null));
+                let status = std::str::from_utf8(&self.buffer[9..12])
+                    .ok()
+                    .and_then(|s| s.parse().ok())
+                    .unwrap_or(0);
+                return (
+                    status,
+                    serde_json::from_slice(&self.buffer[head..head + length])
+                        .unwrap_or(Value::Null),
+                );
             }
             let read = self.stream.read(&mut chunk).await.expect("an answer");
             assert!(read > 0, "the server closed the connection");
@@ -338,7 +423,14 @@ impl Client {
 
 fn complete(bytes: &[u8]) -> Option<(usize, usize)> {
     let end = bytes.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
-    let head = std::str::from_utf8(&bytes[..end]).ok()?.to_ascii_lowercase();
-    let length = head.lines().find_map(|line| line.strip_prefix("content-length:"))?.trim().parse().ok()?;
+    let head = std::str::from_utf8(&bytes[..end])
+        .ok()?
+        .to_ascii_lowercase();
+    let length = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length:"))?
+        .trim()
+        .parse()
+        .ok()?;
     Some((end, length))
 }

@@ -94,7 +94,11 @@ impl AccountConfig {
     /// An account in which runs may contain at once, reached without a role.
     #[must_use]
     pub fn contain() -> Self {
-        Self { role_arn: None, external_id: None, mode: default_mode() }
+        Self {
+            role_arn: None,
+            external_id: None,
+            mode: default_mode(),
+        }
     }
 }
 
@@ -198,9 +202,14 @@ impl Default for CloudConfig {
     /// AWS; an empty sandbox in a build that can't reach AWS, so that `serve` starts all the same.
     fn default() -> Self {
         if cfg!(feature = "aws") {
-            Self::Aws { region: default_region() }
+            Self::Aws {
+                region: default_region(),
+            }
         } else {
-            Self::Sandbox { scenario: None, world: None }
+            Self::Sandbox {
+                scenario: None,
+                world: None,
+            }
         }
     }
 }

@@ -282,7 +282,9 @@ impl Ids {
     fn fresh(&self, prefix: &str, clock: &dyn Clock) -> String {
         #[cfg(test)]
         if let Some(counted) = &self.counted {
-            let mut last = counted.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let mut last = counted
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
             *last += 1;
             return format!("{prefix}{last:04}");
         }

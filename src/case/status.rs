@@ -60,7 +60,9 @@ impl Status {
         let any = |test: fn(&RunFacts) -> bool| runs.iter().any(test);
         if closed {
             Self::Closed
-        } else if any(|run| run.acts && matches!(run.state, RunState::Failed | RunState::Halted) && !run.released) {
+        } else if any(|run| {
+            run.acts && matches!(run.state, RunState::Failed | RunState::Halted) && !run.released
+        }) {
             Self::Attention
         } else if any(|run| run.asks && !run.state.is_over()) {
             Self::Waiting

@@ -21,7 +21,10 @@ impl Permission {
     /// `action` on `resource`.
     #[must_use]
     pub fn new(action: &str, resource: impl Into<String>) -> Self {
-        Self { action: action.to_owned(), resource: resource.into() }
+        Self {
+            action: action.to_owned(),
+            resource: resource.into(),
+        }
     }
 }
 
@@ -41,7 +44,12 @@ impl Change {
             needed.insert(Permission::new(action, resource));
         };
         match &self.kind {
-            Kind::InterfaceGroups { interface, instance, after, .. } => {
+            Kind::InterfaceGroups {
+                interface,
+                instance,
+                after,
+                ..
+            } => {
                 need(operation, ec2("network-interface", interface.as_str()));
                 need(operation, ec2("instance", instance.as_str()));
                 for group in after {
@@ -53,8 +61,12 @@ impl Change {
                 need(operation, ec2("vpc", vpc.as_str()));
                 need("ec2:CreateTags", ec2("security-group", "*"));
             }
-            Kind::GroupRules { group, .. } => need(operation, ec2("security-group", group.as_str())),
-            Kind::CreateSnapshots { instance, volumes, .. } => {
+            Kind::GroupRules { group, .. } => {
+                need(operation, ec2("security-group", group.as_str()))
+            }
+            Kind::CreateSnapshots {
+                instance, volumes, ..
+            } => {
                 need(operation, ec2("instance", instance.as_str()));
                 need(operation, snapshot("*"));
                 need("ec2:CreateTags", snapshot("*"));
@@ -62,7 +74,9 @@ impl Change {
                     need(operation, ec2("volume", volume.as_str()));
                 }
             }
-            Kind::CopySnapshot { kms_key, source_at, .. } => {
+            Kind::CopySnapshot {
+                kms_key, source_at, ..
+            } => {
                 need(operation, snapshot("*"));
                 need("ec2:CreateTags", snapshot("*"));
                 // A policy names a key by its key ARN only; an alias in it allows nothing.
@@ -73,8 +87,16 @@ impl Change {
                 };
                 // The source is decrypted under a key of its own account (EBS User Guide, copy a
                 // snapshot: permissions for encrypted snapshots).
-                let source = format!("arn:aws:kms:{}:{}:key/*", source_at.region, source_at.account);
-                for action in ["kms:DescribeKey", "kms:CreateGrant", "kms:Decrypt", "kms:ReEncryptFrom"] {
+                let source = format!(
+                    "arn:aws:kms:{}:{}:key/*",
+                    source_at.region, source_at.account
+                );
+                for action in [
+                    "kms:DescribeKey",
+                    "kms:CreateGrant",
+                    "kms:Decrypt",
+                    "kms:ReEncryptFrom",
+                ] {
                     need(action, source.clone());
                 }
                 for action in [
@@ -105,9 +127,21 @@ impl Change {
                 },
             ),
         }
-        if matches!(&self.kind, Kind::Tags { resource: Taggable::Bucket(_), .. }) {
+        if matches!(
+            &self.kind,
+            Kind::Tags {
+                resource: Taggable::Bucket(_),
+                ..
+            }
+        ) {
             // PutBucketTagging replaces the whole set, so the set is read first.
-            need("s3:GetBucketTagging", format!("arn:aws:s3:::{}", self.resource().split('/').nth(1).unwrap_or("*")));
+            need(
+                "s3:GetBucketTagging",
+                format!(
+                    "arn:aws:s3:::{}",
+                    self.resource().split('/').nth(1).unwrap_or("*")
+                ),
+            );
         }
         needed
     }

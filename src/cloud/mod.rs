@@ -23,14 +23,15 @@ use async_trait::async_trait;
 
 pub use error::{CloudError, ErrorClass};
 pub use model::{
-    Created, Instance, Interface, Receipt, Role, SecurityGroup, Snapshot, SnapshotState, User, UserKey,
+    Created, Instance, Interface, Receipt, Role, SecurityGroup, Snapshot, SnapshotState, User,
+    UserKey,
 };
 pub use standing::{Standing, standing};
 
 use crate::change::{Change, Document, Permission, Taggable, Tags};
 use crate::id::{
-    AccessKeyId, AccountId, CaseId, FindingId, GroupId, InstanceId, Place, RoleName, RunId, SnapshotId, UserName,
-    VpcId,
+    AccessKeyId, AccountId, CaseId, FindingId, GroupId, InstanceId, Place, RoleName, RunId,
+    SnapshotId, UserName, VpcId,
 };
 
 /// The result of a call.
@@ -67,7 +68,12 @@ pub trait Session: Send + Sync {
     async fn instance(&self, at: &Place, id: &InstanceId) -> Result<Option<Instance>>;
     /// The groups of a VPC that carry the tag [`crate::change::TAG_PURPOSE`] = `purpose`
     /// (`ec2:DescribeSecurityGroups`).
-    async fn groups_for(&self, at: &Place, vpc: &VpcId, purpose: &str) -> Result<Vec<SecurityGroup>>;
+    async fn groups_for(
+        &self,
+        at: &Place,
+        vpc: &VpcId,
+        purpose: &str,
+    ) -> Result<Vec<SecurityGroup>>;
     /// Groups by id; unknown ids are left out (`ec2:DescribeSecurityGroups`).
     async fn groups(&self, at: &Place, ids: &[GroupId]) -> Result<Vec<SecurityGroup>>;
     /// Our own snapshots in `at` that carry the tag `key` = `value` (`ec2:DescribeSnapshots`).
@@ -76,7 +82,11 @@ pub trait Session: Send + Sync {
     async fn snapshot(&self, at: &Place, id: &SnapshotId) -> Result<Option<Snapshot>>;
     /// The accounts a snapshot of ours is shared with; `None` when it does not exist
     /// (`ec2:DescribeSnapshotAttribute`).
-    async fn snapshot_sharing(&self, at: &Place, id: &SnapshotId) -> Result<Option<BTreeSet<AccountId>>>;
+    async fn snapshot_sharing(
+        &self,
+        at: &Place,
+        id: &SnapshotId,
+    ) -> Result<Option<BTreeSet<AccountId>>>;
     /// Whether `key` (id, ARN or alias) is an AWS managed key, which can't be shared (`kms:DescribeKey`
     /// is not needed: the default key is known by its alias; for an id or ARN the account's EBS
     /// default is asked, `ec2:GetEbsDefaultKmsKeyId`).
@@ -87,14 +97,24 @@ pub trait Session: Send + Sync {
     /// The role of an instance profile, by the profile's ARN (`iam:GetInstanceProfile`).
     async fn profile_role(&self, at: &Place, profile_arn: &str) -> Result<Option<RoleName>>;
     /// An inline policy of a role; `None` when role or policy is absent (`iam:GetRolePolicy`).
-    async fn role_policy(&self, at: &Place, role: &RoleName, policy: &str) -> Result<Option<Document>>;
+    async fn role_policy(
+        &self,
+        at: &Place,
+        role: &RoleName,
+        policy: &str,
+    ) -> Result<Option<Document>>;
     /// The user an access key belongs to (`iam:GetAccessKeyLastUsed`).
     async fn key_owner(&self, at: &Place, key: &AccessKeyId) -> Result<Option<UserName>>;
     /// A user with keys and login profile (`iam:GetUser`, `iam:ListAccessKeys` to the last page,
     /// `iam:GetLoginProfile`).
     async fn user(&self, at: &Place, name: &UserName) -> Result<Option<User>>;
     /// An inline policy of a user; `None` when user or policy is absent (`iam:GetUserPolicy`).
-    async fn user_policy(&self, at: &Place, user: &UserName, policy: &str) -> Result<Option<Document>>;
+    async fn user_policy(
+        &self,
+        at: &Place,
+        user: &UserName,
+        policy: &str,
+    ) -> Result<Option<Document>>;
     /// The tags of a resource; `None` when it does not exist (`ec2:DescribeTags` and, where that is
     /// empty, the describe call of its kind; `iam:ListRoleTags`, `iam:ListUserTags`,
     /// `s3:GetBucketTagging`).

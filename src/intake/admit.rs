@@ -51,7 +51,11 @@ pub async fn admit(
         finding_id: finding.id,
         version: finding.version,
         document: finding.document,
-        title: if finding.title.is_empty() { finding.finding_type.0.clone() } else { finding.title },
+        title: if finding.title.is_empty() {
+            finding.finding_type.0.clone()
+        } else {
+            finding.title
+        },
         finding_type: finding.finding_type.0,
         severity: finding.severity.map(|severity| severity.0),
         resource,
@@ -88,19 +92,25 @@ fn new_run(intake: &Intake, finding: &Finding, decision: &mut Decision) -> Optio
     let (account, region) = match (&finding.account, &finding.region) {
         (Some(account), Some(region)) => (account.clone(), region.clone()),
         _ => {
-            decision.reasons.push("no run: the finding names no valid account and Region".to_owned());
+            decision
+                .reasons
+                .push("no run: the finding names no valid account and Region".to_owned());
             return None;
         }
     };
     let chosen = decision.runbook.clone()?;
     let mut runbook = find(intake, &chosen, decision)?;
     let mut mode = decision.mode;
-    let params = match runbook.header.check_params(runbook.header.params_from(&finding.document)) {
+    let params = match runbook
+        .header
+        .check_params(runbook.header.params_from(&finding.document))
+    {
         Ok(params) => params,
         Err((name, reason)) => {
             decision.reasons.push(format!(
                 "{}: {}: parameter {name}: {reason}; the finding is only observed",
-                Code::RUNBOOK_PARAMS.number, runbook.name
+                Code::RUNBOOK_PARAMS.number,
+                runbook.name
             ));
             mode = Mode::Observe;
             let fallback = intake.policy.fallback.clone()?;
@@ -110,9 +120,16 @@ fn new_run(intake: &Intake, finding: &Finding, decision: &mut Decision) -> Optio
         }
     };
     // Runs that act exclude each other by target; an observer is in nobody's way.
-    let resource = runbook.header.target(&params).or_else(|| finding.resource());
-    let target = (mode != Mode::Observe)
-        .then(|| format!("{account}/{}", resource.unwrap_or_else(|| format!("finding/{}", finding.id))));
+    let resource = runbook
+        .header
+        .target(&params)
+        .or_else(|| finding.resource());
+    let target = (mode != Mode::Observe).then(|| {
+        format!(
+            "{account}/{}",
+            resource.unwrap_or_else(|| format!("finding/{}", finding.id))
+        )
+    });
     Some(NewRun {
         id: intake.ids.run(intake.clock.as_ref()),
         kind: RunKind::Runbook,
@@ -132,7 +149,10 @@ fn new_run(intake: &Intake, finding: &Finding, decision: &mut Decision) -> Optio
 fn find(intake: &Intake, name: &RunbookName, decision: &mut Decision) -> Option<Arc<Runbook>> {
     let found = intake.library.get(name);
     if found.is_none() {
-        decision.reasons.push(format!("{}: no runbook is called {name}", Code::RUNBOOK_UNKNOWN.number));
+        decision.reasons.push(format!(
+            "{}: no runbook is called {name}",
+            Code::RUNBOOK_UNKNOWN.number
+        ));
     }
     found
 }

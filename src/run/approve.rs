@@ -76,21 +76,39 @@ pub async fn ask(executor: &Executor<'_>, question: &Question<'_>) -> Result<Ans
             decisions: vec![],
         };
         let effects = vec![Effect::OpenApproval(row)];
-        return Ok(Answer::Open(Box::new(StepRun::Parked { wake_at: expires_at, drafts, effects })));
+        return Ok(Answer::Open(Box::new(StepRun::Parked {
+            wake_at: expires_at,
+            drafts,
+            effects,
+        })));
     };
     Ok(match row.state {
         ApprovalState::Granted if row.hash == question.hash => Answer::Granted(row.decisions),
-        ApprovalState::Granted => Answer::Refused("what was approved is not what would be done now".to_owned()),
+        ApprovalState::Granted => {
+            Answer::Refused("what was approved is not what would be done now".to_owned())
+        }
         ApprovalState::Denied => Answer::Refused("a person said no".to_owned()),
         ApprovalState::Expired => Answer::Refused("nobody answered in time".to_owned()),
         ApprovalState::Pending if row.expires_at.is_some_and(|at| at <= now) => {
             let entry = executor.writer.expired(now, question.step, &row.id);
-            executor.write(vec![entry], vec![Effect::Expire { approval: row.id.clone(), at: now }]).await?;
+            executor
+                .write(
+                    vec![entry],
+                    vec![Effect::Expire {
+                        approval: row.id.clone(),
+                        at: now,
+                    }],
+                )
+                .await?;
             Answer::Refused("nobody answered in time".to_owned())
         }
         ApprovalState::Pending => {
             let wake_at: Option<Timestamp> = row.expires_at;
-            Answer::Open(Box::new(StepRun::Parked { wake_at, drafts: vec![], effects: vec![] }))
+            Answer::Open(Box::new(StepRun::Parked {
+                wake_at,
+                drafts: vec![],
+                effects: vec![],
+            }))
         }
     })
 }
@@ -100,9 +118,22 @@ pub async fn ask(executor: &Executor<'_>, question: &Question<'_>) -> Result<Ans
 /// # Errors
 /// When the store can't be read or written.
 pub async fn perform(executor: &Executor<'_>, step: &StepLog) -> Result<StepRun, StoreError> {
-    let text = step.args.get("question").and_then(Value::as_str).unwrap_or_default();
-    let quorum = step.args.get("quorum").and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok()).unwrap_or(1);
-    let within = step.args.get("within_seconds").and_then(Value::as_i64).map_or(APPROVAL_WAIT, SignedDuration::from_secs);
+    let text = step
+        .args
+        .get("question")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    let quorum = step
+        .args
+        .get("quorum")
+        .and_then(Value::as_u64)
+        .and_then(|n| u32::try_from(n).ok())
+        .unwrap_or(1);
+    let within = step
+        .args
+        .get("within_seconds")
+        .and_then(Value::as_i64)
+        .map_or(APPROVAL_WAIT, SignedDuration::from_secs);
     let bound = json!({
         "run": executor.run.id,
         "runbook": executor.run.hash,
@@ -111,12 +142,24 @@ pub async fn perform(executor: &Executor<'_>, step: &StepLog) -> Result<StepRun,
         "args": step.args,
     });
     let hash = Digest::of(bound.to_string().as_bytes());
-    let question = Question { step: step.key.as_str(), text, hash, quorum: quorum.max(1), within };
+    let question = Question {
+        step: step.key.as_str(),
+        text,
+        hash,
+        quorum: quorum.max(1),
+        within,
+    };
     debug_assert_ne!(question.step, PLAN_STEP, "the plan has its own question");
     let end = match ask(executor, &question).await? {
         Answer::Open(parked) => return Ok(*parked),
-        Answer::Granted(decisions) => succeeded(step, json!({"approved": true, "decisions": decisions})),
+        Answer::Granted(decisions) => {
+            succeeded(step, json!({"approved": true, "decisions": decisions}))
+        }
         Answer::Refused(reason) => failed(step, Code::APPROVAL_DENIED, "denied", &reason),
     };
-    Ok(StepRun::Ended { end, drafts: vec![], effects: vec![] })
+    Ok(StepRun::Ended {
+        end,
+        drafts: vec![],
+        effects: vec![],
+    })
 }

@@ -10,16 +10,17 @@ use super::Env;
 use super::execute::Executor;
 use super::journal::Writer;
 use super::lease::Lease;
-use super::script::Script;
 use super::refused::DeskError;
 use super::request::{StartRun, check, row};
+use super::script::Script;
 use super::start;
 use crate::error::Code;
 use crate::id::{AccountId, CaseId, Digest, Region, RunId, RunbookName};
 use crate::routing::Mode;
 use crate::runbook::{Facts, HOST_API};
 use crate::store::{
-    ApprovalRow, CaseRow, Commit, Decide, Effect, Fence, NewCase, NewRun, RunKind, RunRow, StoreError,
+    ApprovalRow, CaseRow, Commit, Decide, Effect, Fence, NewCase, NewRun, RunKind, RunRow,
+    StoreError,
 };
 use crate::timeline::{Actor, Draft, Kind};
 
@@ -80,7 +81,15 @@ impl Desk {
         }
         entries.push(checked.new.requested(now));
         effects.push(Effect::CreateRun(checked.new));
-        self.env.store.commit(Commit { case, fence: None, entries, effects }).await?;
+        self.env
+            .store
+            .commit(Commit {
+                case,
+                fence: None,
+                entries,
+                effects,
+            })
+            .await?;
         self.wake();
         self.run(&run).await
     }
@@ -100,24 +109,45 @@ impl Desk {
         let run = row(&new, case, self.env.clock.now());
         let facts = match &checked.case {
             Some(_) => start::facts(&self.env, &run).await?,
-            None => json!({"id": run.case, "account": run.account, "region": run.region, "finding": null}),
+            None => {
+                json!({"id": run.case, "account": run.account, "region": run.region, "finding": null})
+            }
         };
         let runbook = self
             .env
             .compiled(&new.runbook, &new.hash, &new.source)
             .map_err(|error| DeskError::new(Code::RUNBOOK_SYNTAX, error))?;
         let params = new.params.as_object().cloned().unwrap_or_default();
-        let script = Script::Runbook(runbook, Arc::new(Facts { case: facts, params, mode: Mode::Observe }));
-        let fence = Fence { run: run.id.clone(), owner: self.env.owner.clone(), epoch: 0 };
+        let script = Script::Runbook(
+            runbook,
+            Arc::new(Facts {
+                case: facts,
+                params,
+                mode: Mode::Observe,
+            }),
+        );
+        let fence = Fence {
+            run: run.id.clone(),
+            owner: self.env.owner.clone(),
+            epoch: 0,
+        };
         let lease = Lease::new(fence, self.env.clock.monotonic());
         let writer = Writer::new(run.id.clone());
         let changed = std::collections::BTreeSet::new();
-        let executor = Executor { env: &self.env, run: &run, lease: &lease, writer: &writer, changed: &changed };
-        let changes = super::plan::pass(&executor, &script).await.map_err(|error| DeskError {
-            code: Code::SCRIPT_FAILED,
-            detail: error.message,
-            cause: None,
-        })?;
+        let executor = Executor {
+            env: &self.env,
+            run: &run,
+            lease: &lease,
+            writer: &writer,
+            changed: &changed,
+        };
+        let changes = super::plan::pass(&executor, &script)
+            .await
+            .map_err(|error| DeskError {
+                code: Code::SCRIPT_FAILED,
+                detail: error.message,
+                cause: None,
+            })?;
         Ok(json!({
             "runbook": new.runbook,
             "hash": super::plan::hash(&run, &changes),
@@ -135,12 +165,27 @@ impl Desk {
         decide.at = self.env.clock.now();
         decide.reason = bounded(&decide.reason)?;
         if decide.reason.is_empty() {
-            return Err(DeskError::new(Code::BAD_REQUEST, "`reason` is needed: the timeline says why"));
+            return Err(DeskError::new(
+                Code::BAD_REQUEST,
+                "`reason` is needed: the timeline says why",
+            ));
         }
-        let row = self.env.store.approval(&decide.approval).await?.ok_or(StoreError::NotFound)?;
+        let row = self
+            .env
+            .store
+            .approval(&decide.approval)
+            .await?
+            .ok_or(StoreError::NotFound)?;
         // The store would refuse it, too, but in words about entries.
-        if row.decisions.iter().any(|decision| decision.get("by") == Some(&json!(decide.by))) {
-            let detail = format!("you have decided already; the question is {}", row.state.label());
+        if row
+            .decisions
+            .iter()
+            .any(|decision| decision.get("by") == Some(&json!(decide.by)))
+        {
+            let detail = format!(
+                "you have decided already; the question is {}",
+                row.state.label()
+            );
             return Err(DeskError::new(Code::CONFLICT, detail));
         }
         let approval = row.id.clone();
@@ -153,11 +198,28 @@ impl Desk {
             "by": decide.by,
             "reason": decide.reason,
         });
-        let entry = Draft::new(decide.at, Actor::Person(decide.by.clone()), Kind::ApprovalDecided, body);
+        let entry = Draft::new(
+            decide.at,
+            Actor::Person(decide.by.clone()),
+            Kind::ApprovalDecided,
+            body,
+        );
         let effects = vec![Effect::Decide(decide)];
-        self.env.store.commit(Commit { case: row.case, fence: None, entries: vec![entry], effects }).await?;
+        self.env
+            .store
+            .commit(Commit {
+                case: row.case,
+                fence: None,
+                entries: vec![entry],
+                effects,
+            })
+            .await?;
         self.wake();
-        self.env.store.approval(&approval).await?.ok_or_else(|| StoreError::NotFound.into())
+        self.env
+            .store
+            .approval(&approval)
+            .await?
+            .ok_or_else(|| StoreError::NotFound.into())
     }
 
     /// Takes a run's changes back, as a run of its own. `revive`: also what keeps stolen credentials
@@ -192,9 +254,17 @@ impl Desk {
         for hold in self.env.store.holds_of(&of.id).await? {
             // Last contained, first released: what a later run found is what this one had made.
             for other in self.env.store.holds(&hold.resource).await? {
-                let later = self.env.store.run(&other.run).await?.is_some_and(|run| run.requested_at > of.requested_at);
+                let later = self
+                    .env
+                    .store
+                    .run(&other.run)
+                    .await?
+                    .is_some_and(|run| run.requested_at > of.requested_at);
                 if later {
-                    let words = format!("{} is also held by case {}: take run {} back first", hold.resource, other.case, other.run);
+                    let words = format!(
+                        "{} is also held by case {}: take run {} back first",
+                        hold.resource, other.case, other.run
+                    );
                     return refuse(&words);
                 }
             }
@@ -216,7 +286,15 @@ impl Desk {
         let id = new.id.clone();
         let entries = vec![new.requested(self.env.clock.now())];
         let effects = vec![Effect::CreateRun(new)];
-        self.env.store.commit(Commit { case: of.case, fence: None, entries, effects }).await?;
+        self.env
+            .store
+            .commit(Commit {
+                case: of.case,
+                fence: None,
+                entries,
+                effects,
+            })
+            .await?;
         self.wake();
         self.run(&id).await
     }
@@ -225,18 +303,52 @@ impl Desk {
     ///
     /// # Errors
     /// When a run is under way or the case does not exist.
-    pub async fn close_case(&self, case: &CaseId, by: String, reason: &str) -> Result<CaseRow, DeskError> {
+    pub async fn close_case(
+        &self,
+        case: &CaseId,
+        by: String,
+        reason: &str,
+    ) -> Result<CaseRow, DeskError> {
         let reason = bounded(reason)?;
         if reason.is_empty() {
-            return Err(DeskError::new(Code::BAD_REQUEST, "`reason` is needed: the timeline says why"));
+            return Err(DeskError::new(
+                Code::BAD_REQUEST,
+                "`reason` is needed: the timeline says why",
+            ));
         }
-        if self.env.store.runs_of(case).await?.iter().any(|run| !run.state.is_over()) {
-            return Err(DeskError::new(Code::CONFLICT, "a run of this case is not over yet"));
+        if self
+            .env
+            .store
+            .runs_of(case)
+            .await?
+            .iter()
+            .any(|run| !run.state.is_over())
+        {
+            return Err(DeskError::new(
+                Code::CONFLICT,
+                "a run of this case is not over yet",
+            ));
         }
-        let entries = vec![note(self.env.clock.now(), &by, &format!("closed: {reason}"))];
+        let entries = vec![note(
+            self.env.clock.now(),
+            &by,
+            &format!("closed: {reason}"),
+        )];
         let effects = vec![Effect::CloseCase { closed: true }];
-        self.env.store.commit(Commit { case: case.clone(), fence: None, entries, effects }).await?;
-        self.env.store.case(case).await?.ok_or_else(|| StoreError::NotFound.into())
+        self.env
+            .store
+            .commit(Commit {
+                case: case.clone(),
+                fence: None,
+                entries,
+                effects,
+            })
+            .await?;
+        self.env
+            .store
+            .case(case)
+            .await?
+            .ok_or_else(|| StoreError::NotFound.into())
     }
 
     /// A person writes a note into a case's timeline.
@@ -248,25 +360,49 @@ impl Desk {
         if text.is_empty() {
             return Err(DeskError::new(Code::BAD_REQUEST, "`text` is empty"));
         }
-        self.env.store.case(case).await?.ok_or(StoreError::NotFound)?;
+        self.env
+            .store
+            .case(case)
+            .await?
+            .ok_or(StoreError::NotFound)?;
         let entries = vec![note(self.env.clock.now(), &by, &text)];
-        self.env.store.commit(Commit { case: case.clone(), fence: None, entries, effects: vec![] }).await?;
+        self.env
+            .store
+            .commit(Commit {
+                case: case.clone(),
+                fence: None,
+                entries,
+                effects: vec![],
+            })
+            .await?;
         Ok(())
     }
 
     async fn run(&self, run: &RunId) -> Result<RunRow, DeskError> {
-        self.env.store.run(run).await?.ok_or_else(|| StoreError::NotFound.into())
+        self.env
+            .store
+            .run(run)
+            .await?
+            .ok_or_else(|| StoreError::NotFound.into())
     }
 }
 
 fn note(at: jiff::Timestamp, by: &str, text: &str) -> Draft {
-    Draft::new(at, Actor::Person(by.to_owned()), Kind::NoteAdded, json!({"text": text, "by": by}))
+    Draft::new(
+        at,
+        Actor::Person(by.to_owned()),
+        Kind::NoteAdded,
+        json!({"text": text, "by": by}),
+    )
 }
 
 fn bounded(text: &str) -> Result<String, DeskError> {
     let text = text.trim();
     if text.chars().count() > TEXT_MAX {
-        return Err(DeskError::new(Code::BAD_REQUEST, format!("a text has at most {TEXT_MAX} characters")));
+        return Err(DeskError::new(
+            Code::BAD_REQUEST,
+            format!("a text has at most {TEXT_MAX} characters"),
+        ));
     }
     Ok(text.to_owned())
 }

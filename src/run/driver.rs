@@ -48,11 +48,18 @@ impl Driver {
     pub async fn spawn(env: Arc<Env>, hint: Arc<Notify>) -> Result<DriverHandle, StoreError> {
         let recovered = env.store.recover(&env.owner, env.clock.now()).await?;
         if recovered > 0 {
-            tracing::info!(runs = recovered, "taking over runs that a stopped process left");
+            tracing::info!(
+                runs = recovered,
+                "taking over runs that a stopped process left"
+            );
         }
         let stopping = Arc::new(AtomicBool::new(false));
         let task = tokio::spawn(claim_loop(env, Arc::clone(&hint), Arc::clone(&stopping)));
-        Ok(DriverHandle { stopping, hint, task })
+        Ok(DriverHandle {
+            stopping,
+            hint,
+            task,
+        })
     }
 }
 
@@ -62,7 +69,10 @@ impl Driver {
 ///
 /// # Errors
 /// When the store fails.
-pub async fn run_until_idle(env: &Env, skip_to: impl Fn(jiff::Timestamp)) -> Result<(), StoreError> {
+pub async fn run_until_idle(
+    env: &Env,
+    skip_to: impl Fn(jiff::Timestamp),
+) -> Result<(), StoreError> {
     let stopping = AtomicBool::new(false);
     loop {
         let claimed = env.clock.monotonic();
@@ -71,7 +81,11 @@ pub async fn run_until_idle(env: &Env, skip_to: impl Fn(jiff::Timestamp)) -> Res
             continue;
         }
         let waits = env.store.runs_open().await?;
-        let next = waits.iter().filter(|run| !run.asks).filter_map(|run| run.wake_at).min();
+        let next = waits
+            .iter()
+            .filter(|run| !run.asks)
+            .filter_map(|run| run.wake_at)
+            .min();
         match next {
             Some(at) if at > env.clock.now() => skip_to(at),
             _ => return Ok(()),
@@ -106,7 +120,8 @@ async fn claim_loop(env: Arc<Env>, hint: Arc<Notify>, stopping: Arc<AtomicBool>)
             let claimed = env.clock.monotonic();
             match env.store.claim(&env.owner, env.clock.now()).await {
                 Ok(Some((run, fence))) => {
-                    let (env, hint, stopping) = (Arc::clone(&env), Arc::clone(&hint), Arc::clone(&stopping));
+                    let (env, hint, stopping) =
+                        (Arc::clone(&env), Arc::clone(&hint), Arc::clone(&stopping));
                     tasks.spawn(async move {
                         let lease = Lease::new(fence, claimed);
                         let work = std::panic::AssertUnwindSafe(drive_renewing(&env, &run, &lease, &stopping));

@@ -40,14 +40,21 @@ pub fn failed(step: &StepLog, code: Code, class: &str, message: &str) -> StepEnd
 
 /// The end of a step that AWS refused.
 pub fn cloud_failed(step: &StepLog, error: &CloudError) -> StepEnd {
-    failed(step, Code::ACTION_FAILED, error.class.label(), &error.to_string())
+    failed(
+        step,
+        Code::ACTION_FAILED,
+        error.class.label(),
+        &error.to_string(),
+    )
 }
 
 /// The end of a step whose look failed.
 pub fn look_failed(step: &StepLog, error: &LookError) -> StepEnd {
     match error {
         LookError::Cloud(error) => cloud_failed(step, error),
-        LookError::Param { .. } => failed(step, Code::RUNBOOK_PARAMS, "invalid", &error.to_string()),
+        LookError::Param { .. } => {
+            failed(step, Code::RUNBOOK_PARAMS, "invalid", &error.to_string())
+        }
     }
 }
 

@@ -58,14 +58,24 @@ impl Env {
     ///
     /// # Errors
     /// The first diagnostic, in words: a pinned source compiled before, so this is a newer engine.
-    pub fn compiled(&self, name: &RunbookName, hash: &Digest, source: &str) -> Result<Arc<Runbook>, String> {
-        let mut cache = self.compiled.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    pub fn compiled(
+        &self,
+        name: &RunbookName,
+        hash: &Digest,
+        source: &str,
+    ) -> Result<Arc<Runbook>, String> {
+        let mut cache = self
+            .compiled
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         if let Some(runbook) = cache.get(hash) {
             return Ok(Arc::clone(runbook));
         }
         let compiled = compile(self.evaluator.engine(), name.clone(), source);
         let runbook = compiled.map(Arc::new).map_err(|diagnostics| {
-            diagnostics.first().map_or_else(|| "it does not compile".to_owned(), ToString::to_string)
+            diagnostics
+                .first()
+                .map_or_else(|| "it does not compile".to_owned(), ToString::to_string)
         })?;
         if cache.len() >= COMPILED_MAX {
             cache.pop_first();

@@ -10,8 +10,8 @@ use futures::future::join_all;
 use serde_json::Value;
 
 use super::Env;
-use super::guard::{self, Situation};
 use super::end::{cloud_failed, failed, look_failed, succeeded};
+use super::guard::{self, Situation};
 use super::journal::{Outcome, OutcomeResult, StepEnd, Writer};
 use super::lease::Lease;
 use super::replay::{ChangeLog, StepLog};
@@ -78,12 +78,19 @@ impl Executor<'_> {
     /// Where the run acts.
     #[must_use]
     pub fn place(&self) -> Place {
-        Place { account: self.run.account.clone(), region: self.run.region.clone() }
+        Place {
+            account: self.run.account.clone(),
+            region: self.run.region.clone(),
+        }
     }
 
     /// A session that may do just `permissions`.
     #[must_use]
-    pub fn session(&self, step: &str, permissions: BTreeSet<Permission>) -> std::sync::Arc<dyn Session> {
+    pub fn session(
+        &self,
+        step: &str,
+        permissions: BTreeSet<Permission>,
+    ) -> std::sync::Arc<dyn Session> {
         self.env.cloud.open(Scope {
             case: self.run.case.clone(),
             run: Some(self.run.id.clone()),
@@ -96,34 +103,78 @@ impl Executor<'_> {
     ///
     /// # Errors
     /// When the timeline can't be written or the lease is lost: nothing more is done then.
-    pub async fn action(&self, action: &dyn Action, mut step: StepLog) -> Result<StepRun, StoreError> {
-        let ended = |end, drafts| Ok(StepRun::Ended { end, drafts, effects: Vec::new() });
-        let params = match Params::check(action.params(), step.args.as_object().cloned().unwrap_or_default()) {
+    pub async fn action(
+        &self,
+        action: &dyn Action,
+        mut step: StepLog,
+    ) -> Result<StepRun, StoreError> {
+        let ended = |end, drafts| {
+            Ok(StepRun::Ended {
+                end,
+                drafts,
+                effects: Vec::new(),
+            })
+        };
+        let params = match Params::check(
+            action.params(),
+            step.args.as_object().cloned().unwrap_or_default(),
+        ) {
             Ok(params) => params,
-            Err(error) => return ended(failed(&step, Code::RUNBOOK_PARAMS, "invalid", &error.to_string()), vec![]),
+            Err(error) => {
+                return ended(
+                    failed(&step, Code::RUNBOOK_PARAMS, "invalid", &error.to_string()),
+                    vec![],
+                );
+            }
         };
         let target = match action.target(&params) {
             Ok(target) => target,
-            Err(error) => return ended(failed(&step, Code::RUNBOOK_PARAMS, "invalid", &error.to_string()), vec![]),
+            Err(error) => {
+                return ended(
+                    failed(&step, Code::RUNBOOK_PARAMS, "invalid", &error.to_string()),
+                    vec![],
+                );
+            }
         };
         let mut pending = self.settle_open(&mut step).await?;
         let mut rounds = 0;
         loop {
-            if step.changes.iter().any(|c| c.outcome.as_ref().is_some_and(|o| o.result == OutcomeResult::Unknown)) {
-                let text = "AWS gave no answer to a change, and no look could tell whether it happened";
-                return ended(failed(&step, Code::OUTCOME_UNKNOWN, "in_doubt", text), pending);
+            if step.changes.iter().any(|c| {
+                c.outcome
+                    .as_ref()
+                    .is_some_and(|o| o.result == OutcomeResult::Unknown)
+            }) {
+                let text =
+                    "AWS gave no answer to a change, and no look could tell whether it happened";
+                return ended(
+                    failed(&step, Code::OUTCOME_UNKNOWN, "in_doubt", text),
+                    pending,
+                );
             }
             let stages = match self.look(action, &step, &params).await {
                 Err(error) => return ended(look_failed(&step, &error), pending),
-                Ok(Verdict::Done(output)) => return Ok(self.done(action, &step, &target, output, pending)),
+                Ok(Verdict::Done(output)) => {
+                    return Ok(self.done(action, &step, &target, output, pending));
+                }
                 Ok(Verdict::Refuse(reason)) => {
                     let gone = reason.starts_with("gone:");
-                    let code = if gone { Code::TARGET_GONE } else { Code::ACTION_REFUSED };
-                    return ended(failed(&step, code, if gone { "gone" } else { "refused" }, &reason), pending);
+                    let code = if gone {
+                        Code::TARGET_GONE
+                    } else {
+                        Code::ACTION_REFUSED
+                    };
+                    return ended(
+                        failed(&step, code, if gone { "gone" } else { "refused" }, &reason),
+                        pending,
+                    );
                 }
                 Ok(Verdict::Wait(duration, _reason)) => {
                     let wake_at = self.env.clock.now().checked_add(duration).ok();
-                    return Ok(StepRun::Parked { wake_at, drafts: pending, effects: vec![] });
+                    return Ok(StepRun::Parked {
+                        wake_at,
+                        drafts: pending,
+                        effects: vec![],
+                    });
                 }
                 Ok(Verdict::Change(stages)) => stages,
             };
@@ -131,13 +182,19 @@ impl Executor<'_> {
                 && let Err(trip) = self.guard(&step, &target, &stages).await
             {
                 let now = self.env.clock.now();
-                pending.push(self.writer.tripped(now, &step.key, trip.code.number, &trip.reason));
+                pending.push(
+                    self.writer
+                        .tripped(now, &step.key, trip.code.number, &trip.reason),
+                );
                 return ended(failed(&step, trip.code, "guard", &trip.reason), pending);
             }
             rounds += 1;
             if rounds > ROUNDS_MAX {
                 let text = format!("after {ROUNDS_MAX} rounds the change still does not hold");
-                return ended(failed(&step, Code::ACTION_FAILED, "conflict", &text), pending);
+                return ended(
+                    failed(&step, Code::ACTION_FAILED, "conflict", &text),
+                    pending,
+                );
             }
             for stage in stages {
                 let refused = self.stage(&mut step, stage, &mut pending).await?;
@@ -148,7 +205,11 @@ impl Executor<'_> {
                         }
                         ErrorClass::Throttled | ErrorClass::Transient => {
                             let wake_at = self.env.clock.now().checked_add(BACKOFF_MAX).ok();
-                            return Ok(StepRun::Parked { wake_at, drafts: pending, effects: vec![] });
+                            return Ok(StepRun::Parked {
+                                wake_at,
+                                drafts: pending,
+                                effects: vec![],
+                            });
                         }
                         // The world is not as the plan thought: look again before the next stage.
                         ErrorClass::Gone | ErrorClass::Conflict | ErrorClass::InDoubt => break,
@@ -163,13 +224,24 @@ impl Executor<'_> {
     /// # Errors
     /// When the look fails.
     pub async fn planned(&self, action: &dyn Action, step: &StepLog) -> Result<Verdict, LookError> {
-        let params = Params::check(action.params(), step.args.as_object().cloned().unwrap_or_default())?;
+        let params = Params::check(
+            action.params(),
+            step.args.as_object().cloned().unwrap_or_default(),
+        )?;
         self.look(action, step, &params).await
     }
 
-    async fn look(&self, action: &dyn Action, step: &StepLog, params: &Params) -> Result<Verdict, LookError> {
+    async fn look(
+        &self,
+        action: &dyn Action,
+        step: &StepLog,
+        params: &Params,
+    ) -> Result<Verdict, LookError> {
         let at = self.place();
-        let session = self.session(step.key.as_str(), action.permissions(&at, &self.env.settings));
+        let session = self.session(
+            step.key.as_str(),
+            action.permissions(&at, &self.env.settings),
+        );
         let applied = step.applied();
         let mut attempt = 0;
         loop {
@@ -185,7 +257,9 @@ impl Executor<'_> {
                 settings: &self.env.settings,
             };
             match action.look(&context, params).await {
-                Err(LookError::Cloud(error)) if read_may_pass(error.class) && attempt + 1 < ATTEMPTS_MAX => {
+                Err(LookError::Cloud(error))
+                    if read_may_pass(error.class) && attempt + 1 < ATTEMPTS_MAX =>
+                {
                     attempt += 1;
                     self.env.clock.sleep(backoff(attempt)).await;
                 }
@@ -195,14 +269,31 @@ impl Executor<'_> {
     }
 
     /// The guards, with the target's tags as they are now.
-    async fn guard(&self, step: &StepLog, target: &str, stages: &[Vec<Change>]) -> Result<(), guard::Trip> {
+    async fn guard(
+        &self,
+        step: &StepLog,
+        target: &str,
+        stages: &[Vec<Change>],
+    ) -> Result<(), guard::Trip> {
         let changes: Vec<Change> = stages.concat();
-        let tags = self.target_tags(step, target).await.map_err(|error| guard::Trip {
-            code: Code::GUARD_PROTECTED,
-            reason: format!("the tags of {target} can't be read, so it may be protected: {}", error.code),
-        })?;
+        let tags = self
+            .target_tags(step, target)
+            .await
+            .map_err(|error| guard::Trip {
+                code: Code::GUARD_PROTECTED,
+                reason: format!(
+                    "the tags of {target} can't be read, so it may be protected: {}",
+                    error.code
+                ),
+            })?;
         let account = &self.run.account;
-        let situation = Situation { account, target, tags: &tags, changes: &changes, changed: self.changed };
+        let situation = Situation {
+            account,
+            target,
+            tags: &tags,
+            changes: &changes,
+            changed: self.changed,
+        };
         guard::check(&self.env.limits, &self.env.settings, &situation)
     }
 
@@ -214,7 +305,9 @@ impl Executor<'_> {
             Some(("user", name)) => name.parse().ok().map(Taggable::User),
             _ => None,
         };
-        let Some(resource) = resource else { return Ok(Tags::new()) };
+        let Some(resource) = resource else {
+            return Ok(Tags::new());
+        };
         let session = self.session(step.key.as_str(), permissions_for(&[Read::Tags], &at));
         let mut attempt = 1;
         loop {
@@ -243,32 +336,59 @@ impl Executor<'_> {
             entries.push(self.writer.intent(now, &step.key, first + n + 1, change));
         }
         self.write(entries, vec![]).await?;
-        self.lease.hold(&self.env.store, self.env.clock.as_ref()).await?;
+        self.lease
+            .hold(&self.env.store, self.env.clock.as_ref())
+            .await?;
         let permissions = stage.iter().flat_map(Change::permissions).collect();
         let session = self.session(step.key.as_str(), permissions);
-        let calls = stage.iter().map(|change| self.call(session.as_ref(), change));
+        let calls = stage
+            .iter()
+            .map(|change| self.call(session.as_ref(), change));
         let outcomes = join_all(calls).await;
         fault::point("run::after_calls");
         let mut worst: Option<CloudError> = None;
         for (change, outcome) in stage.into_iter().zip(outcomes) {
-            let mut log = ChangeLog { change, intended: now, outcome: None };
+            let mut log = ChangeLog {
+                change,
+                intended: now,
+                outcome: None,
+            };
             let n = step.changes.len() + 1;
             if let Some(error) = outcome.error.clone() {
-                if worst.as_ref().is_none_or(|known| severity(error.class) > severity(known.class)) {
+                if worst
+                    .as_ref()
+                    .is_none_or(|known| severity(error.class) > severity(known.class))
+                {
                     worst = Some(error.clone());
                 }
                 if error.class == ErrorClass::InDoubt {
                     // The lost answer is an entry of its own kind of truth: settled at once, by a look.
-                    let session = self.session(step.key.as_str(), settle_permissions(&log.change.at));
-                    let settled = settle(session.as_ref(), self.env.clock.as_ref(), &log.change, Duration::ZERO).await;
-                    let settled = Outcome { attempts: outcome.attempts, ..settled };
-                    pending.push(self.writer.outcome(self.env.clock.now(), &step.key, n, &settled));
+                    let session =
+                        self.session(step.key.as_str(), settle_permissions(&log.change.at));
+                    let settled = settle(
+                        session.as_ref(),
+                        self.env.clock.as_ref(),
+                        &log.change,
+                        Duration::ZERO,
+                    )
+                    .await;
+                    let settled = Outcome {
+                        attempts: outcome.attempts,
+                        ..settled
+                    };
+                    pending.push(
+                        self.writer
+                            .outcome(self.env.clock.now(), &step.key, n, &settled),
+                    );
                     log.outcome = Some(settled);
                     step.changes.push(log);
                     continue;
                 }
             }
-            pending.push(self.writer.outcome(self.env.clock.now(), &step.key, n, &outcome));
+            pending.push(
+                self.writer
+                    .outcome(self.env.clock.now(), &step.key, n, &outcome),
+            );
             log.outcome = Some(outcome);
             step.changes.push(log);
         }
@@ -289,7 +409,13 @@ impl Executor<'_> {
                 Ok(receipt) => {
                     let receipt = Some(receipt);
                     let millis = millis(clock, started);
-                    return Outcome { result: OutcomeResult::Ok, receipt, error: None, attempts, millis };
+                    return Outcome {
+                        result: OutcomeResult::Ok,
+                        receipt,
+                        error: None,
+                        attempts,
+                        millis,
+                    };
                 }
                 Err(error) if may_pass(error.class) && attempts < ATTEMPTS_MAX => {
                     clock.sleep(backoff(attempts)).await;
@@ -297,13 +423,25 @@ impl Executor<'_> {
                         tracing::warn!(run = %self.run.id, error = %lost, "the lease was lost between two attempts");
                         let millis = millis(clock, started);
                         let result = OutcomeResult::Failed;
-                        return Outcome { result, receipt: None, error: Some(error), attempts, millis };
+                        return Outcome {
+                            result,
+                            receipt: None,
+                            error: Some(error),
+                            attempts,
+                            millis,
+                        };
                     }
                 }
                 Err(error) => {
                     let result = OutcomeResult::Failed;
                     let millis = millis(clock, started);
-                    return Outcome { result, receipt: None, error: Some(error), attempts, millis };
+                    return Outcome {
+                        result,
+                        receipt: None,
+                        error: Some(error),
+                        attempts,
+                        millis,
+                    };
                 }
             }
         }
@@ -317,7 +455,9 @@ impl Executor<'_> {
             if log.outcome.is_some() {
                 continue;
             }
-            self.lease.hold(&self.env.store, self.env.clock.as_ref()).await?;
+            self.lease
+                .hold(&self.env.store, self.env.clock.as_ref())
+                .await?;
             let now = self.env.clock.now();
             let age = Duration::try_from(now.duration_since(log.intended)).unwrap_or_default();
             let session = self.session(key.as_str(), settle_permissions(&log.change.at));
@@ -326,15 +466,29 @@ impl Executor<'_> {
                 case = %self.run.case, run = %self.run.id, step = %key, change = n + 1,
                 result = ?outcome.result, "an intent without an outcome was settled by a look"
             );
-            drafts.push(self.writer.outcome(self.env.clock.now(), &key, n + 1, &outcome));
+            drafts.push(
+                self.writer
+                    .outcome(self.env.clock.now(), &key, n + 1, &outcome),
+            );
             log.outcome = Some(outcome);
         }
         Ok(drafts)
     }
 
-    fn done(&self, action: &dyn Action, step: &StepLog, target: &str, output: Value, mut drafts: Vec<Draft>) -> StepRun {
+    fn done(
+        &self,
+        action: &dyn Action,
+        step: &StepLog,
+        target: &str,
+        output: Value,
+        mut drafts: Vec<Draft>,
+    ) -> StepRun {
         let now = self.env.clock.now();
-        let records = output.get("evidence").and_then(Value::as_array).cloned().unwrap_or_default();
+        let records = output
+            .get("evidence")
+            .and_then(Value::as_array)
+            .cloned()
+            .unwrap_or_default();
         for (n, record) in records.iter().enumerate() {
             drafts.push(self.writer.evidence(now, &step.key, n + 1, record));
         }
@@ -346,7 +500,11 @@ impl Executor<'_> {
             }],
             Urgency::Evidence | Urgency::Description => vec![],
         };
-        StepRun::Ended { end: succeeded(step, output), drafts, effects }
+        StepRun::Ended {
+            end: succeeded(step, output),
+            drafts,
+            effects,
+        }
     }
 
     /// Writes entries of this run, fenced.
@@ -355,7 +513,16 @@ impl Executor<'_> {
     /// When they are not durable.
     pub async fn write(&self, entries: Vec<Draft>, effects: Vec<Effect>) -> Result<(), StoreError> {
         let fence = Some(self.lease.fence.clone());
-        self.env.store.commit(Commit { case: self.run.case.clone(), fence, entries, effects }).await.map(drop)
+        self.env
+            .store
+            .commit(Commit {
+                case: self.run.case.clone(),
+                fence,
+                entries,
+                effects,
+            })
+            .await
+            .map(drop)
     }
 }
 
@@ -399,5 +566,7 @@ fn severity(class: ErrorClass) -> u8 {
 
 /// The wait after failed attempt `attempt`, from 1.
 pub fn backoff(attempt: u32) -> Duration {
-    BACKOFF.saturating_mul(1 << attempt.min(8).saturating_sub(1)).min(BACKOFF_MAX)
+    BACKOFF
+        .saturating_mul(1 << attempt.min(8).saturating_sub(1))
+        .min(BACKOFF_MAX)
 }

@@ -34,7 +34,10 @@ pub struct Trip {
 }
 
 fn trip(code: Code, reason: impl Into<String>) -> Trip {
-    Trip { code, reason: reason.into() }
+    Trip {
+        code,
+        reason: reason.into(),
+    }
 }
 
 /// Checks every guard.
@@ -42,34 +45,62 @@ fn trip(code: Code, reason: impl Into<String>) -> Trip {
 /// # Errors
 /// The first guard that trips.
 pub fn check(limits: &Limits, settings: &Settings, situation: &Situation<'_>) -> Result<(), Trip> {
-    let forensics = settings.forensics.as_ref().map(|forensics| &forensics.account);
+    let forensics = settings
+        .forensics
+        .as_ref()
+        .map(|forensics| &forensics.account);
     if !limits.allowed_accounts.contains(situation.account) {
-        return Err(trip(Code::GUARD_ACCOUNT, format!("account {} is not on the allow list", situation.account)));
+        return Err(trip(
+            Code::GUARD_ACCOUNT,
+            format!("account {} is not on the allow list", situation.account),
+        ));
     }
     if forensics == Some(situation.account) {
-        return Err(trip(Code::GUARD_PROTECTED, "the forensics account is never contained"));
+        return Err(trip(
+            Code::GUARD_PROTECTED,
+            "the forensics account is never contained",
+        ));
     }
-    if situation.target.split_once('/').is_none_or(|(kind, id)| kind.is_empty() || id.is_empty()) {
-        return Err(trip(Code::GUARD_LIMIT, "the step names no target: an empty selector selects nothing"));
+    if situation
+        .target
+        .split_once('/')
+        .is_none_or(|(kind, id)| kind.is_empty() || id.is_empty())
+    {
+        return Err(trip(
+            Code::GUARD_LIMIT,
+            "the step names no target: an empty selector selects nothing",
+        ));
     }
     for change in situation.changes {
         let evidence = matches!(change.kind, Kind::CopySnapshot { .. } | Kind::Tags { .. });
-        if change.at.account != *situation.account && !(evidence && forensics == Some(&change.at.account)) {
+        if change.at.account != *situation.account
+            && !(evidence && forensics == Some(&change.at.account))
+        {
             return Err(trip(
                 Code::GUARD_ACCOUNT,
-                format!("a change in account {} does not belong to this run: {}", change.at.account, change.words()),
+                format!(
+                    "a change in account {} does not belong to this run: {}",
+                    change.at.account,
+                    change.words()
+                ),
             ));
         }
     }
     if let Some(name) = situation.target.strip_prefix("role/")
         && settings.protected_roles.contains(name)
     {
-        return Err(trip(Code::GUARD_PROTECTED, format!("role {name} is on the protected list")));
+        return Err(trip(
+            Code::GUARD_PROTECTED,
+            format!("role {name} is on the protected list"),
+        ));
     }
     if is_protected(&limits.protected_tag, situation.tags) {
         return Err(trip(
             Code::GUARD_PROTECTED,
-            format!("{} carries the tag {}", situation.target, limits.protected_tag),
+            format!(
+                "{} carries the tag {}",
+                situation.target, limits.protected_tag
+            ),
         ));
     }
     let mut targets = situation.changed.clone();
@@ -77,7 +108,11 @@ pub fn check(limits: &Limits, settings: &Settings, situation: &Situation<'_>) ->
     if targets.len() > limits.targets_per_run as usize {
         return Err(trip(
             Code::GUARD_LIMIT,
-            format!("the run would change {} targets; {} are allowed", targets.len(), limits.targets_per_run),
+            format!(
+                "the run would change {} targets; {} are allowed",
+                targets.len(),
+                limits.targets_per_run
+            ),
         ));
     }
     Ok(())
@@ -118,7 +153,10 @@ mod tests {
             protected_roles: ["responder".to_owned()].into(),
         };
         let tag = |account: &AccountId| Change {
-            at: Place { account: account.clone(), region: "eu-west-1".parse().unwrap() },
+            at: Place {
+                account: account.clone(),
+                region: "eu-west-1".parse().unwrap(),
+            },
             kind: Kind::Tags {
                 resource: Taggable::Role("web".parse().unwrap()),
                 before: Tags::new(),
@@ -132,18 +170,75 @@ mod tests {
         for (account, target, tags, change, changed, expected) in [
             (&ours, "instance/i-1", &open, &ours, &none, None),
             (&ours, "instance/a", &open, &vault, &two, None),
-            (&other, "instance/i-1", &open, &other, &none, Some(Code::GUARD_ACCOUNT)),
-            (&ours, "instance/i-1", &open, &other, &none, Some(Code::GUARD_ACCOUNT)),
-            (&vault, "instance/i-1", &open, &vault, &none, Some(Code::GUARD_PROTECTED)),
-            (&ours, "role/responder", &open, &ours, &none, Some(Code::GUARD_PROTECTED)),
-            (&ours, "instance/i-1", &kept, &ours, &none, Some(Code::GUARD_PROTECTED)),
-            (&ours, "instance/c", &open, &ours, &two, Some(Code::GUARD_LIMIT)),
-            (&ours, "instance/", &open, &ours, &none, Some(Code::GUARD_LIMIT)),
+            (
+                &other,
+                "instance/i-1",
+                &open,
+                &other,
+                &none,
+                Some(Code::GUARD_ACCOUNT),
+            ),
+            (
+                &ours,
+                "instance/i-1",
+                &open,
+                &other,
+                &none,
+                Some(Code::GUARD_ACCOUNT),
+            ),
+            (
+                &vault,
+                "instance/i-1",
+                &open,
+                &vault,
+                &none,
+                Some(Code::GUARD_PROTECTED),
+            ),
+            (
+                &ours,
+                "role/responder",
+                &open,
+                &ours,
+                &none,
+                Some(Code::GUARD_PROTECTED),
+            ),
+            (
+                &ours,
+                "instance/i-1",
+                &kept,
+                &ours,
+                &none,
+                Some(Code::GUARD_PROTECTED),
+            ),
+            (
+                &ours,
+                "instance/c",
+                &open,
+                &ours,
+                &two,
+                Some(Code::GUARD_LIMIT),
+            ),
+            (
+                &ours,
+                "instance/",
+                &open,
+                &ours,
+                &none,
+                Some(Code::GUARD_LIMIT),
+            ),
             (&ours, "", &open, &ours, &none, Some(Code::GUARD_LIMIT)),
         ] {
             let changes = [tag(change)];
-            let situation = Situation { account, target, tags, changes: &changes, changed };
-            let tripped = check(&limits, &settings, &situation).err().map(|trip| trip.code);
+            let situation = Situation {
+                account,
+                target,
+                tags,
+                changes: &changes,
+                changed,
+            };
+            let tripped = check(&limits, &settings, &situation)
+                .err()
+                .map(|trip| trip.code);
             assert_eq!(tripped, expected, "{account} {target} {tags:?}");
         }
     }

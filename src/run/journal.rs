@@ -110,18 +110,33 @@ impl Writer {
     /// The run was claimed for the first time: its facts are pinned.
     #[must_use]
     pub fn started(&self, at: Timestamp, facts: &Digest, confirmed: &str) -> Draft {
-        self.draft(at, Kind::RunStarted, json!({"facts": format!("sha256:{facts}"), "finding": confirmed}))
+        self.draft(
+            at,
+            Kind::RunStarted,
+            json!({"facts": format!("sha256:{facts}"), "finding": confirmed}),
+        )
     }
 
     /// A plan was made.
     #[must_use]
     pub fn plan(&self, at: Timestamp, hash: &Digest, changes: &[String]) -> Draft {
-        self.draft(at, Kind::PlanMade, json!({"hash": hash, "changes": changes}))
+        self.draft(
+            at,
+            Kind::PlanMade,
+            json!({"hash": hash, "changes": changes}),
+        )
     }
 
     /// The script asked for a step.
     #[must_use]
-    pub fn requested(&self, at: Timestamp, step: &StepKey, name: &str, args: &Value, log: &[String]) -> Draft {
+    pub fn requested(
+        &self,
+        at: Timestamp,
+        step: &StepKey,
+        name: &str,
+        args: &Value,
+        log: &[String],
+    ) -> Draft {
         let mut body = json!({"step": step, "name": name, "args": args});
         if !log.is_empty() {
             body["log"] = json!(log);
@@ -144,7 +159,8 @@ impl Writer {
     /// What became of a change.
     #[must_use]
     pub fn outcome(&self, at: Timestamp, step: &StepKey, n: usize, outcome: &Outcome) -> Draft {
-        let mut body = serde_json::to_value(outcome).unwrap_or_else(|error| json!({"unwritable": error.to_string()}));
+        let mut body = serde_json::to_value(outcome)
+            .unwrap_or_else(|error| json!({"unwritable": error.to_string()}));
         body["step"] = json!(change_key(step, n));
         self.draft(at, Kind::ChangeOutcome, body)
     }
@@ -152,7 +168,8 @@ impl Writer {
     /// A step ended.
     #[must_use]
     pub fn finished(&self, at: Timestamp, step: &StepKey, end: &StepEnd) -> Draft {
-        let mut body = serde_json::to_value(end).unwrap_or_else(|error| json!({"unwritable": error.to_string()}));
+        let mut body = serde_json::to_value(end)
+            .unwrap_or_else(|error| json!({"unwritable": error.to_string()}));
         body["step"] = json!(step);
         self.draft(at, Kind::StepFinished, body)
     }
@@ -160,13 +177,21 @@ impl Writer {
     /// A guard stopped a step.
     #[must_use]
     pub fn tripped(&self, at: Timestamp, step: &StepKey, code: &str, reason: &str) -> Draft {
-        self.draft(at, Kind::GuardTripped, json!({"step": step, "code": code, "reason": reason}))
+        self.draft(
+            at,
+            Kind::GuardTripped,
+            json!({"step": step, "code": code, "reason": reason}),
+        )
     }
 
     /// One chain-of-custody record.
     #[must_use]
     pub fn evidence(&self, at: Timestamp, step: &StepKey, n: usize, record: &Value) -> Draft {
-        self.draft(at, Kind::EvidenceRecorded, json!({"step": format!("{step}#evidence{n}"), "evidence": record}))
+        self.draft(
+            at,
+            Kind::EvidenceRecorded,
+            json!({"step": format!("{step}#evidence{n}"), "evidence": record}),
+        )
     }
 
     /// A person is asked.
@@ -186,14 +211,23 @@ impl Writer {
     /// Nobody answered in time.
     #[must_use]
     pub fn expired(&self, at: Timestamp, step: &str, approval: &ApprovalId) -> Draft {
-        let body = json!({"step": step, "approval": approval, "decision": "expired", "by": "service"});
+        let body =
+            json!({"step": step, "approval": approval, "decision": "expired", "by": "service"});
         self.draft(at, Kind::ApprovalDecided, body)
     }
 
     /// The run ended.
     #[must_use]
-    pub fn ended(&self, at: Timestamp, state: &str, summary: &str, contained: bool, open: &[String]) -> Draft {
-        let body = json!({"state": state, "summary": summary, "contained": contained, "open": open});
+    pub fn ended(
+        &self,
+        at: Timestamp,
+        state: &str,
+        summary: &str,
+        contained: bool,
+        open: &[String],
+    ) -> Draft {
+        let body =
+            json!({"state": state, "summary": summary, "contained": contained, "open": open});
         self.draft(at, Kind::RunFinished, body)
     }
 }

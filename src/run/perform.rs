@@ -23,7 +23,11 @@ const QUERY_ATTEMPTS_MAX: u32 = 4;
 ///
 /// # Errors
 /// When the timeline can't be written or the lease is lost.
-pub async fn perform(executor: &Executor<'_>, step: StepLog, mode: Mode) -> Result<StepRun, StoreError> {
+pub async fn perform(
+    executor: &Executor<'_>,
+    step: StepLog,
+    mode: Mode,
+) -> Result<StepRun, StoreError> {
     let observes = mode == Mode::Observe;
     if let Some(action) = action::find(&step.name) {
         if observes {
@@ -32,19 +36,32 @@ pub async fn perform(executor: &Executor<'_>, step: StepLog, mode: Mode) -> Resu
         let name = step.name.clone();
         let key = step.key.clone();
         let run = executor.action(action, step).await?;
-        return Ok(if action.urgency() == Urgency::Description { never_raises(run, &name, key.as_str()) } else { run });
+        return Ok(if action.urgency() == Urgency::Description {
+            never_raises(run, &name, key.as_str())
+        } else {
+            run
+        });
     }
-    if let Some(query) = action::queries().iter().find(|query| query.name() == step.name) {
+    if let Some(query) = action::queries()
+        .iter()
+        .find(|query| query.name() == step.name)
+    {
         return Ok(ended(read(executor, *query, &step).await));
     }
     match step.name.as_str() {
-        "approve" if observes => {
-            Ok(ended(planned(&step, json!({"approved": true, "planned": true}), "a person would be asked")))
-        }
+        "approve" if observes => Ok(ended(planned(
+            &step,
+            json!({"approved": true, "planned": true}),
+            "a person would be asked",
+        ))),
         "approve" => approve::perform(executor, &step).await,
         "sleep" if observes => Ok(ended(planned(&step, Value::Null, "the run would sleep"))),
         "sleep" => Ok(sleep(executor, &step)),
-        "notify" if observes => Ok(ended(planned(&step, json!({"sent": false}), "a message would be sent"))),
+        "notify" if observes => Ok(ended(planned(
+            &step,
+            json!({"sent": false}),
+            "a message would be sent",
+        ))),
         "notify" => Ok(ended(notify(executor, &step).await)),
         undo::RESTORE => undo::restore(executor, step).await,
         other => {
@@ -55,10 +72,18 @@ pub async fn perform(executor: &Executor<'_>, step: StepLog, mode: Mode) -> Resu
 }
 
 fn ended(end: StepEnd) -> StepRun {
-    StepRun::Ended { end, drafts: vec![], effects: vec![] }
+    StepRun::Ended {
+        end,
+        drafts: vec![],
+        effects: vec![],
+    }
 }
 
-async fn plan_action(executor: &Executor<'_>, action: &dyn action::Action, step: &StepLog) -> StepEnd {
+async fn plan_action(
+    executor: &Executor<'_>,
+    action: &dyn action::Action,
+    step: &StepLog,
+) -> StepEnd {
     match executor.planned(action, step).await {
         Ok(verdict) => plan_of(action, step, &verdict),
         Err(error) => look_failed(step, &error),
@@ -66,27 +91,42 @@ async fn plan_action(executor: &Executor<'_>, action: &dyn action::Action, step:
 }
 
 fn planned(step: &StepLog, output: Value, words: &str) -> StepEnd {
-    StepEnd { result: StepResult::Planned, planned: vec![words.to_owned()], ..succeeded(step, output) }
+    StepEnd {
+        result: StepResult::Planned,
+        planned: vec![words.to_owned()],
+        ..succeeded(step, output)
+    }
 }
 
 /// A tag that fails never stops isolation: the failure is in the timeline, and the script sees a
 /// value instead of an error.
 fn never_raises(run: StepRun, name: &str, key: &str) -> StepRun {
     match run {
-        StepRun::Ended { mut end, drafts, effects } => {
+        StepRun::Ended {
+            mut end,
+            drafts,
+            effects,
+        } => {
             if let Some(error) = end.error.take() {
                 tracing::warn!(step = key, name, code = %error.code, "a description step failed; the run goes on");
                 end.output = Some(json!({"failed": error.message, "code": error.code}));
                 end.result = StepResult::Failed;
             }
-            StepRun::Ended { end, drafts, effects }
+            StepRun::Ended {
+                end,
+                drafts,
+                effects,
+            }
         }
         parked @ StepRun::Parked { .. } => parked,
     }
 }
 
 async fn read(executor: &Executor<'_>, query: &dyn action::Query, step: &StepLog) -> StepEnd {
-    let params = match Params::check(query.params(), step.args.as_object().cloned().unwrap_or_default()) {
+    let params = match Params::check(
+        query.params(),
+        step.args.as_object().cloned().unwrap_or_default(),
+    ) {
         Ok(params) => params,
         Err(error) => return look_failed(step, &error),
     };
@@ -100,7 +140,11 @@ async fn read(executor: &Executor<'_>, query: &dyn action::Query, step: &StepLog
             Err(LookError::Cloud(error))
                 if attempt < QUERY_ATTEMPTS_MAX && read_may_pass(error.class) =>
             {
-                executor.env.clock.sleep(std::time::Duration::from_secs(1 << attempt)).await;
+                executor
+                    .env
+                    .clock
+                    .sleep(std::time::Duration::from_secs(1 << attempt))
+                    .await;
             }
             Err(error) => return look_failed(step, &error),
         }
@@ -108,16 +152,33 @@ async fn read(executor: &Executor<'_>, query: &dyn action::Query, step: &StepLog
 }
 
 fn sleep(executor: &Executor<'_>, step: &StepLog) -> StepRun {
-    let seconds = step.args.get("seconds").and_then(Value::as_i64).unwrap_or(0);
-    let wake_at = step.requested.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX);
+    let seconds = step
+        .args
+        .get("seconds")
+        .and_then(Value::as_i64)
+        .unwrap_or(0);
+    let wake_at = step
+        .requested
+        .checked_add(SignedDuration::from_secs(seconds))
+        .unwrap_or(Timestamp::MAX);
     if executor.env.clock.now() >= wake_at {
         return ended(succeeded(step, Value::Null));
     }
-    StepRun::Parked { wake_at: Some(wake_at), drafts: vec![], effects: vec![] }
+    StepRun::Parked {
+        wake_at: Some(wake_at),
+        drafts: vec![],
+        effects: vec![],
+    }
 }
 
 async fn notify(executor: &Executor<'_>, step: &StepLog) -> StepEnd {
-    let text = |name: &str| step.args.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let text = |name: &str| {
+        step.args
+            .get(name)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    };
     let message = Message {
         case: executor.run.case.clone(),
         run: Some(executor.run.id.clone()),
@@ -128,7 +189,10 @@ async fn notify(executor: &Executor<'_>, step: &StepLog) -> StepEnd {
         Err(error) => {
             tracing::warn!(case = %executor.run.case, run = %executor.run.id, step = %step.key, error = %error, "a notification was not delivered");
             let output = json!({"sent": false, "reason": error.to_string()});
-            StepEnd { result: StepResult::Failed, ..succeeded(step, output) }
+            StepEnd {
+                result: StepResult::Failed,
+                ..succeeded(step, output)
+            }
         }
     }
 }

@@ -69,11 +69,17 @@ impl RunLog {
     ///
     /// # Errors
     /// When an entry of this run refers to a step or change that was never asked for.
-    pub fn fold<'a>(run: &RunId, entries: impl IntoIterator<Item = &'a Entry>) -> Result<Self, Unfit> {
+    pub fn fold<'a>(
+        run: &RunId,
+        entries: impl IntoIterator<Item = &'a Entry>,
+    ) -> Result<Self, Unfit> {
         let mut log = Self::default();
         for entry in entries {
             if entry.body.get("run").and_then(Value::as_str) == Some(run.as_str()) {
-                log.take(entry).map_err(|reason| Unfit { seq: entry.seq, reason })?;
+                log.take(entry).map_err(|reason| Unfit {
+                    seq: entry.seq,
+                    reason,
+                })?;
             }
         }
         Ok(log)
@@ -99,18 +105,26 @@ impl RunLog {
                 if n != step.changes.len() + 1 {
                     return Err(format!("change {n} of step {key} is out of order"));
                 }
-                step.changes.push(ChangeLog { change, intended: entry.at, outcome: None });
+                step.changes.push(ChangeLog {
+                    change,
+                    intended: entry.at,
+                    outcome: None,
+                });
             }
             Some(Kind::ChangeOutcome) => {
                 let (key, n) = change_key(text(body, "step")?)?;
-                let outcome = serde_json::from_value(Value::Object(body.clone())).map_err(|e| e.to_string())?;
+                let outcome = serde_json::from_value(Value::Object(body.clone()))
+                    .map_err(|e| e.to_string())?;
                 let step = self.step_mut(&key)?;
                 let change = n.checked_sub(1).and_then(|n| step.changes.get_mut(n));
-                change.ok_or_else(|| format!("change {n} of step {key} was never intended"))?.outcome = Some(outcome);
+                change
+                    .ok_or_else(|| format!("change {n} of step {key} was never intended"))?
+                    .outcome = Some(outcome);
             }
             Some(Kind::StepFinished) => {
                 let key = step_key(text(body, "step")?)?;
-                let end = serde_json::from_value(Value::Object(body.clone())).map_err(|e| e.to_string())?;
+                let end = serde_json::from_value(Value::Object(body.clone()))
+                    .map_err(|e| e.to_string())?;
                 self.step_mut(&key)?.end = Some(end);
             }
             Some(Kind::GuardTripped) => self.tripped = true,
@@ -157,7 +171,12 @@ impl RunLog {
         self.steps
             .iter()
             .flat_map(|step| &step.changes)
-            .filter(|change| change.outcome.as_ref().is_some_and(|outcome| outcome.result.happened()))
+            .filter(|change| {
+                change
+                    .outcome
+                    .as_ref()
+                    .is_some_and(|outcome| outcome.result.happened())
+            })
     }
 }
 
@@ -167,27 +186,42 @@ impl StepLog {
     pub fn applied(&self) -> Vec<Applied> {
         self.changes
             .iter()
-            .filter(|change| change.outcome.as_ref().is_none_or(|outcome| outcome.result.happened()))
+            .filter(|change| {
+                change
+                    .outcome
+                    .as_ref()
+                    .is_none_or(|outcome| outcome.result.happened())
+            })
             .map(|change| Applied {
                 at: change.intended,
                 change: change.change.clone(),
-                receipt: change.outcome.as_ref().and_then(|outcome| outcome.receipt.clone()),
+                receipt: change
+                    .outcome
+                    .as_ref()
+                    .and_then(|outcome| outcome.receipt.clone()),
             })
             .collect()
     }
 }
 
 fn text<'a>(body: &'a Map<String, Value>, name: &str) -> Result<&'a str, String> {
-    body.get(name).and_then(Value::as_str).ok_or_else(|| format!("{name} is missing"))
+    body.get(name)
+        .and_then(Value::as_str)
+        .ok_or_else(|| format!("{name} is missing"))
 }
 
-fn parse<T: serde::de::DeserializeOwned>(body: &Map<String, Value>, name: &str) -> Result<T, String> {
+fn parse<T: serde::de::DeserializeOwned>(
+    body: &Map<String, Value>,
+    name: &str,
+) -> Result<T, String> {
     let value = body.get(name).cloned().unwrap_or_default();
     serde_json::from_value(value).map_err(|error| format!("{name}: {error}"))
 }
 
 fn digest(text: &str) -> Result<Digest, String> {
-    text.trim_start_matches("sha256:").parse().map_err(|error: crate::id::IdError| error.to_string())
+    text.trim_start_matches("sha256:")
+        .parse()
+        .map_err(|error: crate::id::IdError| error.to_string())
 }
 
 fn step_key(text: &str) -> Result<StepKey, String> {
@@ -196,6 +230,12 @@ fn step_key(text: &str) -> Result<StepKey, String> {
 }
 
 fn change_key(text: &str) -> Result<(StepKey, usize), String> {
-    let (key, n) = text.split_once('#').ok_or_else(|| format!("{text:?} is no change key"))?;
-    Ok((step_key(key)?, n.parse().map_err(|_| format!("{text:?} is no change key"))?))
+    let (key, n) = text
+        .split_once('#')
+        .ok_or_else(|| format!("{text:?} is no change key"))?;
+    Ok((
+        step_key(key)?,
+        n.parse()
+            .map_err(|_| format!("{text:?} is no change key"))?,
+    ))
 }

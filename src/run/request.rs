@@ -55,7 +55,10 @@ pub async fn check(env: &Env, request: StartRun) -> Result<Checked, DeskError> {
         None => None,
     };
     let runbook = env.library.get(&request.runbook).ok_or_else(|| {
-        DeskError::new(Code::RUNBOOK_UNKNOWN, format!("no runbook is called {}", request.runbook))
+        DeskError::new(
+            Code::RUNBOOK_UNKNOWN,
+            format!("no runbook is called {}", request.runbook),
+        )
     })?;
     let mut given = request.params;
     // What the finding says fills in what was not given.
@@ -69,14 +72,29 @@ pub async fn check(env: &Env, request: StartRun) -> Result<Checked, DeskError> {
     let params = runbook
         .header
         .check_params(given)
-        .map_err(|(name, reason)| DeskError::new(Code::RUNBOOK_PARAMS, format!("parameter {name}: {reason}")))?;
-    let of_case = |what: &str| DeskError::new(Code::BAD_REQUEST, format!("`{what}` is needed: the case has none"));
-    let account = request.account.or_else(|| case.as_ref()?.account.clone()).ok_or_else(|| of_case("account"))?;
-    let region = request.region.or_else(|| case.as_ref()?.region.clone()).ok_or_else(|| of_case("region"))?;
+        .map_err(|(name, reason)| {
+            DeskError::new(Code::RUNBOOK_PARAMS, format!("parameter {name}: {reason}"))
+        })?;
+    let of_case = |what: &str| {
+        DeskError::new(
+            Code::BAD_REQUEST,
+            format!("`{what}` is needed: the case has none"),
+        )
+    };
+    let account = request
+        .account
+        .or_else(|| case.as_ref()?.account.clone())
+        .ok_or_else(|| of_case("account"))?;
+    let region = request
+        .region
+        .or_else(|| case.as_ref()?.region.clone())
+        .ok_or_else(|| of_case("region"))?;
     if request.mode != Mode::Observe && !env.limits.allowed_accounts.contains(&account) {
         return Err(DeskError::new(
             Code::GUARD_ACCOUNT,
-            format!("account {account} is not on the allow list; only mode observe is possible there"),
+            format!(
+                "account {account} is not on the allow list; only mode observe is possible there"
+            ),
         ));
     }
     let resource = runbook.header.target(&params);
@@ -95,7 +113,13 @@ pub async fn check(env: &Env, request: StartRun) -> Result<Checked, DeskError> {
         target,
         requested_by: request.by,
     };
-    Ok(Checked { case, account, region, resource, new })
+    Ok(Checked {
+        case,
+        account,
+        region,
+        resource,
+        new,
+    })
 }
 
 /// What runs exclude each other by: `account/type/id`; a runbook without a target excludes nothing

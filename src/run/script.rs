@@ -22,7 +22,13 @@ impl Script {
     pub async fn advance(&self, evaluator: &Evaluator, log: &RunLog) -> Advance {
         match self {
             Self::Runbook(runbook, facts) => {
-                evaluator.advance(Arc::clone(runbook), Arc::clone(facts), Arc::new(log.recorded())).await
+                evaluator
+                    .advance(
+                        Arc::clone(runbook),
+                        Arc::clone(facts),
+                        Arc::new(log.recorded()),
+                    )
+                    .await
             }
             Self::Undo(restores) => advance_undo(restores, log),
         }
@@ -48,13 +54,21 @@ fn advance_undo(restores: &[Restore], log: &RunLog) -> Advance {
                 }]);
             }
             Some(step) if step.args != restore.args() => {
-                return Advance::Diverged { key, recorded: step.args.clone(), requested: restore.args() };
+                return Advance::Diverged {
+                    key,
+                    recorded: step.args.clone(),
+                    requested: restore.args(),
+                };
             }
             Some(step) if step.end.is_none() => return Advance::Waiting,
             Some(_) => {}
         }
     }
-    let open: Vec<Value> =
-        log.steps.iter().filter_map(|step| step.end.as_ref()?.error.as_ref()).map(|e| json!(e.message)).collect();
+    let open: Vec<Value> = log
+        .steps
+        .iter()
+        .filter_map(|step| step.end.as_ref()?.error.as_ref())
+        .map(|e| json!(e.message))
+        .collect();
     Advance::Done(json!({"restored": log.steps.len() - open.len(), "open": open}))
 }

@@ -15,7 +15,12 @@ pub const CREATE_SETTLE: Duration = Duration::from_secs(5);
 const LOOKS_MAX: u32 = 4;
 
 /// Finds out whether a change happened. `age` is the time since its intent.
-pub async fn settle(session: &dyn Session, clock: &dyn Clock, change: &Change, age: Duration) -> Outcome {
+pub async fn settle(
+    session: &dyn Session,
+    clock: &dyn Clock,
+    change: &Change,
+    age: Duration,
+) -> Outcome {
     let started = clock.monotonic();
     if change.creates() && age < CREATE_SETTLE {
         clock.sleep(CREATE_SETTLE - age).await;
@@ -28,7 +33,9 @@ pub async fn settle(session: &dyn Session, clock: &dyn Clock, change: &Change, a
             Ok(Standing::After) => break OutcomeResult::Observed,
             // Somebody else's value or a vanished target: our change is not what is there now. The
             // next look of the action decides what to do about it.
-            Ok(Standing::Before | Standing::Other(_) | Standing::Gone) => break OutcomeResult::NotHappened,
+            Ok(Standing::Before | Standing::Other(_) | Standing::Gone) => {
+                break OutcomeResult::NotHappened;
+            }
             Err(error) => last = Some(error),
         }
         if looks == LOOKS_MAX {
@@ -36,8 +43,18 @@ pub async fn settle(session: &dyn Session, clock: &dyn Clock, change: &Change, a
         }
         clock.sleep(Duration::from_secs(1 << looks)).await;
     };
-    let error = if result == OutcomeResult::Unknown { last } else { None };
-    Outcome { result, receipt: None, error, attempts: 0, millis: millis(clock, started) }
+    let error = if result == OutcomeResult::Unknown {
+        last
+    } else {
+        None
+    };
+    Outcome {
+        result,
+        receipt: None,
+        error,
+        attempts: 0,
+        millis: millis(clock, started),
+    }
 }
 
 /// Milliseconds since `started`.

@@ -51,13 +51,19 @@ pub enum StartError {
 
 impl From<Unfit> for StartError {
     fn from(error: Unfit) -> Self {
-        Self::Halt { code: Code::STORE_CORRUPT, reason: error.to_string() }
+        Self::Halt {
+            code: Code::STORE_CORRUPT,
+            reason: error.to_string(),
+        }
     }
 }
 
 impl From<NoEntry> for StartError {
     fn from(error: NoEntry) -> Self {
-        Self::Halt { code: Code::STORE_CORRUPT, reason: error.to_string() }
+        Self::Halt {
+            code: Code::STORE_CORRUPT,
+            reason: error.to_string(),
+        }
     }
 }
 
@@ -98,25 +104,56 @@ pub async fn log_of(env: &Env, case: &CaseId, run: &RunId) -> Result<RunLog, Sta
 ///
 /// # Errors
 /// When the store fails, or the run needs a person.
-pub async fn start(env: &Env, run: &RunRow, lease: &Lease, writer: &Writer) -> Result<Started, StartError> {
+pub async fn start(
+    env: &Env,
+    run: &RunRow,
+    lease: &Lease,
+    writer: &Writer,
+) -> Result<Started, StartError> {
     let mut log = log_of(env, &run.case, &run.id).await?;
     if run.kind == RunKind::Undo {
         let of: RunId = serde_json::from_value(run.params.get("of").cloned().unwrap_or_default())
-            .map_err(|error| halt(Code::STORE_CORRUPT, &format!("the undo names no run: {error}")))?;
-        let revive = run.params.get("revive").and_then(Value::as_bool).unwrap_or(false);
+            .map_err(|error| {
+            halt(
+                Code::STORE_CORRUPT,
+                &format!("the undo names no run: {error}"),
+            )
+        })?;
+        let revive = run
+            .params
+            .get("revive")
+            .and_then(Value::as_bool)
+            .unwrap_or(false);
         let original = log_of(env, &run.case, &of).await?;
         let script = Script::Undo(undo::restores(&original, revive));
         if log.facts.is_none() {
-            pin(env, run, lease, writer, &mut log, &run.params, "not needed: an undo").await?;
+            pin(
+                env,
+                run,
+                lease,
+                writer,
+                &mut log,
+                &run.params,
+                "not needed: an undo",
+            )
+            .await?;
         }
         return Ok(Started { log, script });
     }
     if run.host_api != HOST_API {
-        let reason = format!("the run was started with host API {}; this is {HOST_API}", run.host_api);
+        let reason = format!(
+            "the run was started with host API {}; this is {HOST_API}",
+            run.host_api
+        );
         return Err(halt(Code::DIVERGED, &reason));
     }
-    let source = env.store.blob(&run.hash).await?.and_then(|bytes| String::from_utf8(bytes).ok());
-    let source = source.ok_or_else(|| halt(Code::STORE_CORRUPT, "the pinned runbook source is missing"))?;
+    let source = env
+        .store
+        .blob(&run.hash)
+        .await?
+        .and_then(|bytes| String::from_utf8(bytes).ok());
+    let source =
+        source.ok_or_else(|| halt(Code::STORE_CORRUPT, "the pinned runbook source is missing"))?;
     let runbook = env
         .compiled(&run.runbook, &run.hash, &source)
         .map_err(|error| halt(Code::RUNBOOK_SYNTAX, &error))?;
@@ -130,19 +167,34 @@ pub async fn start(env: &Env, run: &RunRow, lease: &Lease, writer: &Writer) -> R
         }
     };
     let params = run.params.as_object().cloned().unwrap_or_else(Map::new);
-    let facts = Arc::new(Facts { case: facts, params, mode: run.mode });
-    Ok(Started { log, script: Script::Runbook(runbook, facts) })
+    let facts = Arc::new(Facts {
+        case: facts,
+        params,
+        mode: run.mode,
+    });
+    Ok(Started {
+        log,
+        script: Script::Runbook(runbook, facts),
+    })
 }
 
 fn halt(code: Code, reason: &str) -> StartError {
-    StartError::Halt { code, reason: reason.to_owned() }
+    StartError::Halt {
+        code,
+        reason: reason.to_owned(),
+    }
 }
 
 async fn json_blob(env: &Env, digest: &Digest) -> Result<Value, StartError> {
     let bytes = env.store.blob(digest).await?;
     bytes
         .and_then(|bytes| serde_json::from_slice(&bytes).ok())
-        .ok_or_else(|| halt(Code::STORE_CORRUPT, &format!("blob {digest} is missing or no JSON")))
+        .ok_or_else(|| {
+            halt(
+                Code::STORE_CORRUPT,
+                &format!("blob {digest} is missing or no JSON"),
+            )
+        })
 }
 
 /// Writes `run.started` with the facts, which are the same at every replay from now on.
@@ -174,8 +226,16 @@ async fn pin(
 /// # Errors
 /// When the store fails.
 pub async fn facts(env: &Env, run: &RunRow) -> Result<Value, StoreError> {
-    let case = env.store.case(&run.case).await?.ok_or(StoreError::NotFound)?;
-    let finding = env.store.finding_document(&run.case).await?.unwrap_or(Value::Null);
+    let case = env
+        .store
+        .case(&run.case)
+        .await?
+        .ok_or(StoreError::NotFound)?;
+    let finding = env
+        .store
+        .finding_document(&run.case)
+        .await?
+        .unwrap_or(Value::Null);
     Ok(json!({
         "id": case.id,
         "title": case.title,
@@ -192,9 +252,11 @@ fn decimals_as_text(value: Value) -> Value {
     match value {
         Value::Number(number) if number.as_i64().is_none() => Value::String(number.to_string()),
         Value::Array(items) => Value::Array(items.into_iter().map(decimals_as_text).collect()),
-        Value::Object(map) => {
-            Value::Object(map.into_iter().map(|(key, value)| (key, decimals_as_text(value))).collect())
-        }
+        Value::Object(map) => Value::Object(
+            map.into_iter()
+                .map(|(key, value)| (key, decimals_as_text(value)))
+                .collect(),
+        ),
         other => other,
     }
 }
@@ -205,7 +267,10 @@ async fn confirm(env: &Env, run: &RunRow, facts: &Value) -> Result<String, Start
         return Ok("not confirmed: the run only observes".to_owned());
     }
     if run.requested_by != "service" {
-        return Ok(format!("not confirmed: {} started the run by hand", run.requested_by));
+        return Ok(format!(
+            "not confirmed: {} started the run by hand",
+            run.requested_by
+        ));
     }
     if !env.limits.confirm_findings {
         return Ok("not confirmed: confirmation is off".to_owned());
@@ -215,13 +280,26 @@ async fn confirm(env: &Env, run: &RunRow, facts: &Value) -> Result<String, Start
         .as_str()
         .unwrap_or_default()
         .parse()
-        .map_err(|_| halt(Code::ACTION_REFUSED, "the finding has no id that GuardDuty could confirm"))?;
-    let at = Place { account: run.account.clone(), region: run.region.clone() };
+        .map_err(|_| {
+            halt(
+                Code::ACTION_REFUSED,
+                "the finding has no id that GuardDuty could confirm",
+            )
+        })?;
+    let at = Place {
+        account: run.account.clone(),
+        region: run.region.clone(),
+    };
     let permissions: BTreeSet<Permission> = ["guardduty:ListDetectors", "guardduty:GetFindings"]
         .into_iter()
         .map(|action| Permission::new(action, "*"))
         .collect();
-    let scope = Scope { case: run.case.clone(), run: Some(run.id.clone()), step: "confirm".to_owned(), permissions };
+    let scope = Scope {
+        case: run.case.clone(),
+        run: Some(run.id.clone()),
+        step: "confirm".to_owned(),
+        permissions,
+    };
     let session = env.cloud.open(scope);
     let mut attempt = 0;
     let found = loop {
@@ -234,16 +312,27 @@ async fn confirm(env: &Env, run: &RunRow, facts: &Value) -> Result<String, Start
             other => break other,
         }
     };
-    let found = found.map_err(|CloudError { operation, code, .. }| {
-        let reason = format!("the finding could not be confirmed with GuardDuty: {operation}: {code}");
-        halt(Code::ACTION_REFUSED, &reason)
-    })?;
+    let found = found.map_err(
+        |CloudError {
+             operation, code, ..
+         }| {
+            let reason =
+                format!("the finding could not be confirmed with GuardDuty: {operation}: {code}");
+            halt(Code::ACTION_REFUSED, &reason)
+        },
+    )?;
     let Some(theirs) = found else {
-        return Err(halt(Code::ACTION_REFUSED, "GuardDuty does not know this finding: it may be forged"));
+        return Err(halt(
+            Code::ACTION_REFUSED,
+            "GuardDuty does not know this finding: it may be forged",
+        ));
     };
     match difference(ours, &theirs) {
         None => Ok("confirmed by GuardDuty".to_owned()),
-        Some(reason) => Err(halt(Code::ACTION_REFUSED, &format!("GuardDuty tells it otherwise: {reason}"))),
+        Some(reason) => Err(halt(
+            Code::ACTION_REFUSED,
+            &format!("GuardDuty tells it otherwise: {reason}"),
+        )),
     }
 }
 
@@ -262,8 +351,13 @@ fn difference(ours: &Value, theirs: &Value) -> Option<String> {
         "/resource/accessKeyDetails/accessKeyId",
     ] {
         let (mine, other) = (ours.pointer(path), theirs.pointer(path));
-        if mine.and_then(Value::as_str).unwrap_or_default() != other.and_then(Value::as_str).unwrap_or_default() {
-            return Some(format!("{} differs", path.trim_start_matches('/').replace('/', ".")));
+        if mine.and_then(Value::as_str).unwrap_or_default()
+            != other.and_then(Value::as_str).unwrap_or_default()
+        {
+            return Some(format!(
+                "{} differs",
+                path.trim_start_matches('/').replace('/', ".")
+            ));
         }
     }
     None
@@ -280,14 +374,23 @@ mod tests {
         assert_eq!(difference(&ours, &ours), None);
         let mut forged = ours.clone();
         forged["resource"]["instanceDetails"]["instanceId"] = json!("i-2");
-        assert_eq!(difference(&forged, &ours).unwrap(), "resource.instanceDetails.instanceId differs");
+        assert_eq!(
+            difference(&forged, &ours).unwrap(),
+            "resource.instanceDetails.instanceId differs"
+        );
         let mut archived = ours.clone();
         archived["service"] = json!({"archived": true});
-        assert_eq!(difference(&ours, &archived).unwrap(), "the finding is archived");
+        assert_eq!(
+            difference(&ours, &archived).unwrap(),
+            "the finding is archived"
+        );
     }
 
     #[test]
     fn scripts_see_decimals_as_text() {
-        assert_eq!(decimals_as_text(json!({"a": [7.5, 8]})), json!({"a": ["7.5", 8]}));
+        assert_eq!(
+            decimals_as_text(json!({"a": [7.5, 8]})),
+            json!({"a": ["7.5", 8]})
+        );
     }
 }

@@ -56,31 +56,85 @@ pub fn restores(log: &RunLog, revive: bool) -> Vec<Restore> {
             None => folded.push(change.clone()),
         }
     }
-    folded.into_iter().rev().map(|done| Restore { done, revive }).collect()
+    folded
+        .into_iter()
+        .rev()
+        .map(|done| Restore { done, revive })
+        .collect()
 }
 
 /// Two changes of one attribute as one; `None` where they can't be one.
 fn merge(first: &Change, last: &Change) -> Option<Change> {
     let kind = match (first.kind.clone(), last.kind.clone()) {
         (
-            Kind::InterfaceGroups { interface, instance, before, .. },
+            Kind::InterfaceGroups {
+                interface,
+                instance,
+                before,
+                ..
+            },
             Kind::InterfaceGroups { after, .. },
-        ) => Kind::InterfaceGroups { interface, instance, before, after },
-        (Kind::SnapshotSharing { snapshot, before, .. }, Kind::SnapshotSharing { after, .. }) => {
-            Kind::SnapshotSharing { snapshot, before, after }
-        }
-        (Kind::RolePolicy { role, policy, before, .. }, Kind::RolePolicy { after, .. }) => {
-            Kind::RolePolicy { role, policy, before, after }
-        }
-        (Kind::UserPolicy { user, policy, before, .. }, Kind::UserPolicy { after, .. }) => {
-            Kind::UserPolicy { user, policy, before, after }
-        }
-        (Kind::AccessKey { user, key, before, .. }, Kind::AccessKey { after, .. }) => {
-            Kind::AccessKey { user, key, before, after }
-        }
+        ) => Kind::InterfaceGroups {
+            interface,
+            instance,
+            before,
+            after,
+        },
+        (
+            Kind::SnapshotSharing {
+                snapshot, before, ..
+            },
+            Kind::SnapshotSharing { after, .. },
+        ) => Kind::SnapshotSharing {
+            snapshot,
+            before,
+            after,
+        },
+        (
+            Kind::RolePolicy {
+                role,
+                policy,
+                before,
+                ..
+            },
+            Kind::RolePolicy { after, .. },
+        ) => Kind::RolePolicy {
+            role,
+            policy,
+            before,
+            after,
+        },
+        (
+            Kind::UserPolicy {
+                user,
+                policy,
+                before,
+                ..
+            },
+            Kind::UserPolicy { after, .. },
+        ) => Kind::UserPolicy {
+            user,
+            policy,
+            before,
+            after,
+        },
+        (
+            Kind::AccessKey {
+                user, key, before, ..
+            },
+            Kind::AccessKey { after, .. },
+        ) => Kind::AccessKey {
+            user,
+            key,
+            before,
+            after,
+        },
         _ => return None,
     };
-    Some(Change { at: first.at.clone(), kind })
+    Some(Change {
+        at: first.at.clone(),
+        kind,
+    })
 }
 
 /// Takes one attribute back.
@@ -88,12 +142,28 @@ fn merge(first: &Change, last: &Change) -> Option<Change> {
 /// # Errors
 /// When the timeline can't be written or the lease is lost.
 pub async fn restore(executor: &Executor<'_>, mut step: StepLog) -> Result<StepRun, StoreError> {
-    let ended = |end, drafts| Ok(StepRun::Ended { end, drafts, effects: vec![] });
-    let done: Change = match serde_json::from_value(step.args.get("change").cloned().unwrap_or_default()) {
-        Ok(change) => change,
-        Err(error) => return ended(failed(&step, Code::STORE_CORRUPT, "invalid", &error.to_string()), vec![]),
+    let ended = |end, drafts| {
+        Ok(StepRun::Ended {
+            end,
+            drafts,
+            effects: vec![],
+        })
     };
-    let revive = step.args.get("revive").and_then(Value::as_bool).unwrap_or(false);
+    let done: Change =
+        match serde_json::from_value(step.args.get("change").cloned().unwrap_or_default()) {
+            Ok(change) => change,
+            Err(error) => {
+                return ended(
+                    failed(&step, Code::STORE_CORRUPT, "invalid", &error.to_string()),
+                    vec![],
+                );
+            }
+        };
+    let revive = step
+        .args
+        .get("revive")
+        .and_then(Value::as_bool)
+        .unwrap_or(false);
     let words = done.words();
     let inverse = match done.inverse() {
         Inverse::Change(change) => change,
@@ -102,8 +172,18 @@ pub async fn restore(executor: &Executor<'_>, mut step: StepLog) -> Result<StepR
             let text = format!("left in place ({words}): {why}; ask for it with `revive`");
             return ended(succeeded(&step, json!({"kept": text})), vec![]);
         }
-        Inverse::Kept(why) => return ended(succeeded(&step, json!({"kept": format!("{words}: {why}")})), vec![]),
-        Inverse::Lost(why) => return ended(succeeded(&step, json!({"by_hand": format!("{words}: {why}")})), vec![]),
+        Inverse::Kept(why) => {
+            return ended(
+                succeeded(&step, json!({"kept": format!("{words}: {why}")})),
+                vec![],
+            );
+        }
+        Inverse::Lost(why) => {
+            return ended(
+                succeeded(&step, json!({"by_hand": format!("{words}: {why}")})),
+                vec![],
+            );
+        }
     };
     let mut permissions = super::execute::settle_permissions(&done.at);
     permissions.extend(inverse.permissions());
@@ -112,14 +192,25 @@ pub async fn restore(executor: &Executor<'_>, mut step: StepLog) -> Result<StepR
     let mut drafts = Vec::new();
     if let Some(log) = step.changes.last_mut().filter(|log| log.outcome.is_none()) {
         let outcome = settle(session.as_ref(), clock, &log.change, Duration::ZERO).await;
-        drafts.push(executor.writer.outcome(clock.now(), &step.key, step.changes.len(), &outcome));
+        drafts.push(
+            executor
+                .writer
+                .outcome(clock.now(), &step.key, step.changes.len(), &outcome),
+        );
     }
     match standing(session.as_ref(), &done).await {
         Err(error) => return ended(cloud_failed(&step, &error), drafts),
-        Ok(Standing::Before) => return ended(succeeded(&step, json!({"restored": words, "already": true})), drafts),
+        Ok(Standing::Before) => {
+            return ended(
+                succeeded(&step, json!({"restored": words, "already": true})),
+                drafts,
+            );
+        }
         Ok(Standing::Gone) => return ended(succeeded(&step, json!({"gone": words})), drafts),
         Ok(Standing::Other(now)) => {
-            let text = format!("left alone, because something else has changed it since: {words}; now it is {now}");
+            let text = format!(
+                "left alone, because something else has changed it since: {words}; now it is {now}"
+            );
             return ended(failed(&step, Code::UNDO_DRIFT, "conflict", &text), drafts);
         }
         Ok(Standing::After) => {}
@@ -129,18 +220,38 @@ pub async fn restore(executor: &Executor<'_>, mut step: StepLog) -> Result<StepR
     executor.write(std::mem::take(&mut drafts), vec![]).await?;
     executor.lease.hold(&executor.env.store, clock).await?;
     let mut outcome = executor.call(session.as_ref(), &inverse).await;
-    if outcome.error.as_ref().is_some_and(|error| error.class == crate::cloud::ErrorClass::InDoubt) {
-        outcome = Outcome { attempts: outcome.attempts, ..settle(session.as_ref(), clock, &inverse, Duration::ZERO).await };
+    if outcome
+        .error
+        .as_ref()
+        .is_some_and(|error| error.class == crate::cloud::ErrorClass::InDoubt)
+    {
+        outcome = Outcome {
+            attempts: outcome.attempts,
+            ..settle(session.as_ref(), clock, &inverse, Duration::ZERO).await
+        };
     }
     drafts.push(executor.writer.outcome(clock.now(), &step.key, n, &outcome));
     let end = match (outcome.result, outcome.error) {
-        (OutcomeResult::Unknown, _) => {
-            failed(&step, Code::OUTCOME_UNKNOWN, "in_doubt", &format!("it is not known whether this was taken back: {words}"))
-        }
-        (_, Some(error)) => failed(&step, Code::ACTION_FAILED, error.class.label(), &error.to_string()),
+        (OutcomeResult::Unknown, _) => failed(
+            &step,
+            Code::OUTCOME_UNKNOWN,
+            "in_doubt",
+            &format!("it is not known whether this was taken back: {words}"),
+        ),
+        (_, Some(error)) => failed(
+            &step,
+            Code::ACTION_FAILED,
+            error.class.label(),
+            &error.to_string(),
+        ),
         _ => match standing(session.as_ref(), &done).await {
             Ok(Standing::Before) => succeeded(&step, json!({"restored": words})),
-            Ok(_) => failed(&step, Code::ACTION_FAILED, "conflict", &format!("it did not hold: {words}")),
+            Ok(_) => failed(
+                &step,
+                Code::ACTION_FAILED,
+                "conflict",
+                &format!("it did not hold: {words}"),
+            ),
             Err(error) => cloud_failed(&step, &error),
         },
     };

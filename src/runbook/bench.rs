@@ -4,9 +4,9 @@ use rhai::Engine;
 use serde_json::json;
 
 use super::advance::{Advance, advance};
+use super::diagnostic::Diagnostic;
 use super::engine::build_engine;
 use super::library::{Runbook, compile};
-use super::diagnostic::Diagnostic;
 use super::step::{Facts, Recorded, RecordedStep};
 use crate::id::RunbookName;
 use crate::routing::Mode;

@@ -25,9 +25,7 @@ pub(super) fn calls(ast: &AST) -> Vec<Call> {
             Some(ASTNode::Expr(Expr::FnCall(call, at)) | ASTNode::Stmt(Stmt::FnCall(call, at))) => {
                 push(&mut found, call, *at, false)
             }
-            Some(ASTNode::Expr(Expr::MethodCall(call, at))) => {
-                push(&mut found, call, *at, true)
-            }
+            Some(ASTNode::Expr(Expr::MethodCall(call, at))) => push(&mut found, call, *at, true),
             _ => {}
         }
         true

@@ -9,10 +9,10 @@ use thiserror::Error;
 
 #[cfg(test)]
 use super::calls::calls;
+use super::diagnostic::{Diagnostic, DiagnosticLevel};
 use super::engine::build_engine;
 use super::header::Header;
 use super::limits::{FILES_MAX, SOURCE_BYTES_MAX};
-use super::diagnostic::{Diagnostic, DiagnosticLevel};
 use super::lint::check;
 #[cfg(test)]
 use crate::action::{Action, find};

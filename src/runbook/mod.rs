@@ -25,11 +25,11 @@ mod value;
 
 pub use advance::{Advance, HOST_API, ScriptError};
 pub use bench::Replay;
+pub use diagnostic::{Diagnostic, DiagnosticLevel};
 pub use engine::build_engine;
 pub use header::HeaderParam;
 pub use key::StepKey;
 pub use library::{Library, LoadError, Runbook, compile};
-pub use diagnostic::{Diagnostic, DiagnosticLevel};
 pub use lint::lint;
 pub use pool::Evaluator;
 pub use step::{Facts, Recorded, RecordedStep, StepFailure, Wanted};

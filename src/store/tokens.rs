@@ -96,10 +96,11 @@ impl Store {
         self.write(move |connection| {
             Box::pin(async move {
                 // Approvals tell people apart by the names of their tokens.
-                let taken = sqlx::query("SELECT 1 FROM tokens WHERE name = $1 AND revoked_at IS NULL")
-                    .bind(token.name.as_str())
-                    .fetch_optional(&mut *connection)
-                    .await?;
+                let taken =
+                    sqlx::query("SELECT 1 FROM tokens WHERE name = $1 AND revoked_at IS NULL")
+                        .bind(token.name.as_str())
+                        .fetch_optional(&mut *connection)
+                        .await?;
                 if taken.is_some() {
                     return Err(StoreError::conflict(
                         "a token of this name exists; revoke it first, or choose another name",

@@ -26,10 +26,25 @@ pub struct Args {
 
 /// Runs the demo; exit code 0 only if every expected containment was verified.
 pub async fn demo(screen: &mut Screen, args: Args) -> Result<u8, CliError> {
-    let tell = |screen: &mut Screen, text: &str| if screen.json { Ok(()) } else { screen.line(text) };
-    tell(screen, "Tourniquet demo: sandbox accounts, real service, nothing leaves this machine.\n")?;
+    let tell = |screen: &mut Screen, text: &str| {
+        if screen.json {
+            Ok(())
+        } else {
+            screen.line(text)
+        }
+    };
+    tell(
+        screen,
+        "Tourniquet demo: sandbox accounts, real service, nothing leaves this machine.\n",
+    )?;
     let stage = Stage::open().await?;
-    tell(screen, &format!("The service listens on {}. An attacker is inside account 111122223333.", stage.url))?;
+    tell(
+        screen,
+        &format!(
+            "The service listens on {}. An attacker is inside account 111122223333.",
+            stage.url
+        ),
+    )?;
 
     let before = attack::view(&stage.sandbox);
     tell(screen, "\nFindings arrive over HTTP:")?;
@@ -61,7 +76,10 @@ pub async fn demo(screen: &mut Screen, args: Args) -> Result<u8, CliError> {
         tell(screen, &report::how_to_look(&stage.url, &stage.token, true))?;
         stage.until_interrupted().await?;
     } else {
-        tell(screen, &report::how_to_look(&stage.url, &stage.token, false))?;
+        tell(
+            screen,
+            &report::how_to_look(&stage.url, &stage.token, false),
+        )?;
     }
     let verified = outcome.is_verified();
     stage.close().await;

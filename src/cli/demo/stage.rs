@@ -45,8 +45,10 @@ impl Stage {
     /// # Errors
     /// What could not be started.
     pub async fn open() -> Result<Self, CliError> {
-        let broken = |what: &str, error: String| CliError::new(Code::INTERNAL, format!("{what}: {error}"));
-        let folder = tempfile::tempdir().map_err(|error| broken("no temporary folder", error.to_string()))?;
+        let broken =
+            |what: &str, error: String| CliError::new(Code::INTERNAL, format!("{what}: {error}"));
+        let folder = tempfile::tempdir()
+            .map_err(|error| broken("no temporary folder", error.to_string()))?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let sandbox = Sandbox::from_scenario(include_str!("scenario.toml"), Arc::clone(&clock))
             .map_err(|error| broken("the scenario", error))?;
@@ -59,12 +61,16 @@ impl Stage {
             ids: Arc::clone(&ids),
             script_threads: 2,
         };
-        let service = Service::start(setup).await.map_err(|error| CliError::new(error.code(), error.to_string()))?;
+        let service = Service::start(setup)
+            .await
+            .map_err(|error| CliError::new(error.code(), error.to_string()))?;
         let url = format!("http://{}", service.address());
         let mut tokens = Vec::new();
-        for (name, role) in
-            [("eventbridge", Role::Intake), ("responder", Role::Admin), ("incident-commander", Role::Approver)]
-        {
+        for (name, role) in [
+            ("eventbridge", Role::Intake),
+            ("responder", Role::Admin),
+            ("incident-commander", Role::Approver),
+        ] {
             let secret = Secret::random();
             let token = NewToken {
                 id: ids.token(clock.as_ref()),
@@ -74,13 +80,27 @@ impl Stage {
                 created_at: clock.now(),
                 expires_at: None,
             };
-            service.store().create_token(token).await.map_err(|error| CliError::new(error.code(), error.to_string()))?;
+            service
+                .store()
+                .create_token(token)
+                .await
+                .map_err(|error| CliError::new(error.code(), error.to_string()))?;
             tokens.push(secret.reveal().to_owned());
         }
         let client = |n: usize| Client::new(&url, tokens.get(n).map(String::as_str));
         let (intake, person, commander) = (client(0)?, client(1)?, client(2)?);
         let token = tokens.swap_remove(1);
-        Ok(Self { url, token, sandbox, service, intake, person, commander, clock, _folder: folder })
+        Ok(Self {
+            url,
+            token,
+            sandbox,
+            service,
+            intake,
+            person,
+            commander,
+            clock,
+            _folder: folder,
+        })
     }
 
     /// Posts a finding, as EventBridge would.
@@ -88,7 +108,9 @@ impl Stage {
     /// # Errors
     /// When it is not accepted.
     pub async fn send(&self, delivery: &Delivery) -> Result<Value, CliError> {
-        self.intake.send(&["v1", "findings"], delivery.body.clone().into_bytes()).await
+        self.intake
+            .send(&["v1", "findings"], delivery.body.clone().into_bytes())
+            .await
     }
 
     /// Approves what is asked, as the incident commander: question and name.
@@ -105,7 +127,10 @@ impl Stage {
                 let path = ["v1", "approvals", item["id"].as_str().unwrap_or_default()];
                 let decision = json!({"decision": "approve", "hash": item["hash"], "reason": "seen in CloudTrail, too"});
                 let _: Value = self.commander.post(&path, &decision).await?;
-                approved.push((item["question"].as_str().unwrap_or_default().to_owned(), "incident-commander"));
+                approved.push((
+                    item["question"].as_str().unwrap_or_default().to_owned(),
+                    "incident-commander",
+                ));
             }
             if !approved.is_empty() {
                 return Ok(approved);
@@ -133,7 +158,10 @@ impl Stage {
 
     async fn pause(&self, deadline: Duration, what: &str) -> Result<(), CliError> {
         if self.clock.monotonic() > deadline {
-            return Err(CliError::new(Code::INTERNAL, format!("{what} within {} s", PATIENCE.as_secs())));
+            return Err(CliError::new(
+                Code::INTERNAL,
+                format!("{what} within {} s", PATIENCE.as_secs()),
+            ));
         }
         self.clock.sleep(LOOK).await;
         Ok(())
@@ -144,7 +172,9 @@ impl Stage {
     /// # Errors
     /// When signals can't be heard.
     pub async fn until_interrupted(&self) -> Result<(), CliError> {
-        tokio::signal::ctrl_c().await.map_err(|error| CliError::new(Code::INTERNAL, error.to_string()))
+        tokio::signal::ctrl_c()
+            .await
+            .map_err(|error| CliError::new(Code::INTERNAL, error.to_string()))
     }
 
     /// Stops the service; the folder goes with it.
@@ -160,10 +190,15 @@ fn config(database: &str) -> Result<Config, CliError> {
     let mut config = Config {
         listen: std::net::SocketAddr::from(([127, 0, 0, 1], 0)),
         database: format!("sqlite://{database}"),
-        cloud: CloudConfig::Sandbox { scenario: None, world: None },
+        cloud: CloudConfig::Sandbox {
+            scenario: None,
+            world: None,
+        },
         ..Config::default()
     };
-    config.accounts.insert(account, crate::config::AccountConfig::contain());
+    config
+        .accounts
+        .insert(account, crate::config::AccountConfig::contain());
     config.forensics = Some(ForensicsConfig::in_account(forensics));
     Ok(config)
 }

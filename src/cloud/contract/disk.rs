@@ -282,10 +282,7 @@ pub async fn knows_unknown_snapshots(bench: &Bench<'_>) -> Outcome {
     bench.refuses(&share, &[ErrorClass::Gone]).await?;
     let key = bench.fixture().key(at, &bench.there().account).await?;
     bench
-        .refuses(
-            &copy(bench, &id, at, &key),
-            &[ErrorClass::Gone],
-        )
+        .refuses(&copy(bench, &id, at, &key), &[ErrorClass::Gone])
         .await
         .map(drop)
 }

@@ -7,9 +7,7 @@ use async_trait::async_trait;
 
 use super::{Calls, Fault, Road, error};
 use crate::change::{Change, Document, Taggable, Tags};
-use crate::cloud::{
-    Instance, Receipt, Result, Role, SecurityGroup, Session, Snapshot, User,
-};
+use crate::cloud::{Instance, Receipt, Result, Role, SecurityGroup, Session, Snapshot, User};
 use crate::id::{
     AccessKeyId, AccountId, FindingId, GroupId, InstanceId, Place, RoleName, SnapshotId, UserName,
     VpcId,

@@ -60,7 +60,14 @@ fn complete(
                 let step = waiting.remove(pick(waiting.len()) % waiting.len());
                 let outcome = Some(world(&step));
                 let (name, args) = (step.name, step.args);
-                recorded.insert(step.key, RecordedStep { name, args, outcome });
+                recorded.insert(
+                    step.key,
+                    RecordedStep {
+                        name,
+                        args,
+                        outcome,
+                    },
+                );
             }
             end => {
                 assert!(waiting.is_empty(), "ended while {waiting:?} was under way");

@@ -14,7 +14,8 @@ use crate::cloud::contract::{
 };
 use crate::cloud::faulty::{Fault, Faulty, Plan};
 use crate::cloud::sandbox::{
-    EBS_DEFAULT_ALIAS, Key, Machine, RoleState, Sandbox, Scenario, Settling, UserState, Volume, Vpc, World,
+    EBS_DEFAULT_ALIAS, Key, Machine, RoleState, Sandbox, Scenario, Settling, UserState, Volume,
+    Vpc, World,
 };
 use crate::cloud::{Instance, Interface, SecurityGroup};
 use crate::id::{AccountId, GroupId, InstanceId, Place, RoleName, UserName, VolumeId, VpcId};

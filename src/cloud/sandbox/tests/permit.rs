@@ -173,10 +173,7 @@ async fn each_read_needs_its_actions() {
             &["ec2:DescribeInstances", "ec2:DescribeNetworkInterfaces"],
             &["instance"],
         ),
-        (
-            &["ec2:DescribeSecurityGroups"],
-            &["groups", "groups_for"],
-        ),
+        (&["ec2:DescribeSecurityGroups"], &["groups", "groups_for"]),
         (
             &["ec2:DescribeSnapshots"],
             &["snapshot", "snapshots_tagged"],
@@ -203,10 +200,7 @@ async fn each_read_needs_its_actions() {
         (&["iam:GetUserPolicy"], &["user_policy"]),
         // The instance has no tags, so that its being there must be looked at.
         (&["ec2:DescribeTags"], &[]),
-        (
-            &["ec2:DescribeTags", "ec2:DescribeInstances"],
-            &["tags"],
-        ),
+        (&["ec2:DescribeTags", "ec2:DescribeInstances"], &["tags"]),
         (&["guardduty:ListDetectors"], &[]),
         (
             &["guardduty:ListDetectors", "guardduty:GetFindings"],
