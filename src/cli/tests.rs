@@ -42,7 +42,7 @@ async fn value(harness: &Harness, arguments: &[&str]) -> Value {
 }
 
 /// Verifies a case online, its export offline, and finds what was changed in the export.
-pub async fn verifies(harness: &Harness, case: &str, export: &Value) {
+async fn verifies(harness: &Harness, case: &str, export: &Value) {
     assert_eq!(code(harness, &["case", "verify", case]).await, Ok(0));
     let file = harness.folder.path().join("export.json");
     let verify = ["case", "verify", "--file", file.to_str().unwrap()];
@@ -108,6 +108,8 @@ async fn a_person_can_do_everything_from_a_terminal() {
         assert_eq!(code(&harness, arguments).await, expected, "{arguments:?}");
     }
     harness.settled(case).await;
+    let export = value(&harness, &["case", "export", case]).await;
+    verifies(&harness, case, &export).await;
     let close = ["case", "close", case, "--reason", "done"];
     assert_eq!(code(&harness, &close).await, Ok(0));
     harness.service.stop().await;
