@@ -34,7 +34,7 @@ mod screen;
 mod serve;
 mod table;
 #[cfg(test)]
-pub mod tests;
+mod tests;
 mod token;
 mod undo;
 mod wait;
