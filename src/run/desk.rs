@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use tokio::sync::Notify;
 
 use super::Env;
@@ -15,7 +15,7 @@ use super::request::{StartRun, check, row};
 use super::script::Script;
 use super::start;
 use crate::error::Code;
-use crate::id::{AccountId, CaseId, Digest, Region, RunId, RunbookName};
+use crate::id::{CaseId, RunId};
 use crate::routing::Mode;
 use crate::runbook::{Facts, HOST_API};
 use crate::store::{

@@ -69,6 +69,7 @@ impl Driver {
 ///
 /// # Errors
 /// When the store fails.
+#[cfg(test)]
 pub async fn run_until_idle(
     env: &Env,
     skip_to: impl Fn(jiff::Timestamp),

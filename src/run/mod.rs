@@ -37,7 +37,9 @@ mod tests;
 mod undo;
 
 pub use desk::Desk;
-pub use driver::{Driver, DriverHandle, run_until_idle};
+#[cfg(test)]
+pub use driver::run_until_idle;
+pub use driver::{Driver, DriverHandle};
 pub use env::{Env, Limits};
 pub use refused::DeskError;
 pub use request::StartRun;

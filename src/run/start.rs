@@ -264,16 +264,16 @@ fn decimals_as_text(value: Value) -> Value {
 /// Asks GuardDuty whether it said so, before anything acts on a payload alone.
 async fn confirm(env: &Env, run: &RunRow, facts: &Value) -> Result<String, StartError> {
     if run.mode == Mode::Observe {
-        return Ok("not confirmed: the run only observes".to_owned());
+        return Ok("not asked of GuardDuty: the run only observes".to_owned());
     }
     if run.requested_by != "service" {
         return Ok(format!(
-            "not confirmed: {} started the run by hand",
+            "not asked of GuardDuty: {} started the run by hand",
             run.requested_by
         ));
     }
     if !env.limits.confirm_findings {
-        return Ok("not confirmed: confirmation is off".to_owned());
+        return Ok("not asked of GuardDuty: guards.confirm_findings is off".to_owned());
     }
     let ours = &facts["finding"];
     let id: FindingId = ours["id"]

@@ -14,7 +14,7 @@ use super::journal::{Outcome, OutcomeResult};
 use super::replay::{ChangeLog, RunLog, StepLog};
 use super::settle::settle;
 use crate::change::{Change, Inverse, Kind};
-use crate::cloud::{CloudError, Standing, standing};
+use crate::cloud::{Standing, standing};
 use crate::error::Code;
 use crate::store::StoreError;
 

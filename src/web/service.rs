@@ -51,7 +51,9 @@ pub enum StartError {
     #[error(transparent)]
     Runbooks(#[from] LoadError),
     /// The fallback is no runbook.
-    #[error("fallback: no runbook is called {0}")]
+    #[error(
+        "fallback: there is no runbook `{0}`: a folder in `runbooks` replaces the shipped ones, so copy {0}.rhai into it or set TOURNIQUET_FALLBACK to one of its own"
+    )]
     Fallback(String),
     /// A channel can't be used.
     #[error(transparent)]

@@ -273,10 +273,13 @@ async fn chain(stage: &Stage, id: &str) -> Result<(Vec<Entry>, bool), CliError> 
 
 /// How to look further.
 pub fn how_to_look(url: &str, token: &str, serves: bool) -> String {
+    let program =
+        std::env::current_exe().map_or("tourniquet".to_owned(), |path| path.display().to_string());
     if serves {
         return format!(
             "\nThe service stays up until Ctrl-C. In another terminal:\n\n  \
              export TOURNIQUET_URL={url} TOURNIQUET_TOKEN={token}\n  \
+             alias tourniquet={program}\n  \
              tourniquet case list\n  tourniquet case show CASE\n  tourniquet case verify CASE\n  tourniquet undo RUN\n"
         );
     }
