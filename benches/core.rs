@@ -21,9 +21,7 @@ fn verify(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("verify");
     let chain = measured::Chain::of_entries(10_000);
     group.throughput(Throughput::Elements(10_000));
-    group.bench_function("10,000 entries", |bencher| {
-        bencher.iter(|| assert!(chain.is_valid()))
-    });
+    group.bench_function("10,000 entries", |bencher| bencher.iter(|| assert!(chain.is_valid())));
     group.finish();
 }
 

@@ -42,43 +42,22 @@ fn main() {
     if !std::env::args().any(|argument| argument == "--bench") {
         return;
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime");
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
-        println!(
-            "{:<34} {:>12} {:>10} {:>10}",
-            "measurement", "per second", "p50 ms", "p99 ms"
-        );
+        println!("{:<34} {:>12} {:>10} {:>10}", "measurement", "per second", "p50 ms", "p99 ms");
         for connections in CONNECTIONS {
-            let requests = if connections == 1 {
-                REQUESTS / 4
-            } else {
-                REQUESTS
-            };
+            let requests = if connections == 1 { REQUESTS / 4 } else { REQUESTS };
             let floor = floor(connections, requests).await;
             print(&format!("bare append + fsync, {connections}"), &floor);
             let server = Server::start();
             let acks = acknowledge(&server, connections, requests).await;
             print(&format!("finding acknowledged, {connections}"), &acks);
-            println!(
-                "{:<34} {:>12.2}",
-                "  share of the floor",
-                acks.rate() / floor.rate()
-            );
-            println!(
-                "{:<34} {:>9} KiB",
-                "  memory at the peak",
-                server.memory("VmHWM")
-            );
+            println!("{:<34} {:>12.2}", "  share of the floor", acks.rate() / floor.rate());
+            println!("{:<34} {:>9} KiB", "  memory at the peak", server.memory("VmHWM"));
         }
         let server = Server::start();
-        println!(
-            "{:<34} {:>10.1} ms",
-            "start to ready",
-            server.ready.as_secs_f64() * 1e3
-        );
+        println!("{:<34} {:>10.1} ms", "start to ready", server.ready.as_secs_f64() * 1e3);
         println!("{:<34} {:>9} KiB", "memory idle", server.memory("VmRSS"));
         runs(&server).await;
         let server = Server::start();
@@ -100,9 +79,7 @@ impl Measured {
         let mut sorted = self.latencies.clone();
         sorted.sort_unstable();
         let at = ((sorted.len() as f64 * q) as usize).min(sorted.len().saturating_sub(1));
-        sorted
-            .get(at)
-            .map_or(f64::NAN, |latency| latency.as_secs_f64() * 1e3)
+        sorted.get(at).map_or(f64::NAN, |latency| latency.as_secs_f64() * 1e3)
     }
 }
 
@@ -144,9 +121,7 @@ async fn floor(connections: usize, requests: usize) -> Measured {
                 for _ in 0..share(requests, connections, n) {
                     let (done, wait) = oneshot::channel();
                     let at = Instant::now();
-                    send.send((vec![b'x'; 2_000], done))
-                        .await
-                        .expect("the writer lives");
+                    send.send((vec![b'x'; 2_000], done)).await.expect("the writer lives");
                     wait.await.expect("the writer answers");
                     latencies.push(at.elapsed());
                 }
@@ -188,10 +163,7 @@ async fn acknowledge(server: &Server, connections: usize, requests: usize) -> Me
     for task in tasks {
         latencies.extend(task.await.expect("no panic"));
     }
-    Measured {
-        latencies,
-        took: started.elapsed(),
-    }
+    Measured { latencies, took: started.elapsed() }
 }
 
 /// A run's own cost: from the request to its end, in a sandbox whose calls take no time.
@@ -204,9 +176,7 @@ async fn runs(server: &Server) {
             "runbook": "stolen-role-credentials", "mode": "contain", "account": "111122223333",
             "region": "eu-west-1", "params": {"role": "bench"}, "reason": format!("measurement {n}"),
         });
-        let (status, run) = client
-            .send("POST", "/v1/runs", &server.token, &body.to_string())
-            .await;
+        let (status, run) = client.send("POST", "/v1/runs", &server.token, &body.to_string()).await;
         assert_eq!(status, 202, "{run}");
         let path = format!("/v1/runs/{}", run["id"].as_str().unwrap_or_default());
         loop {
@@ -235,29 +205,20 @@ async fn waiting(server: &Server) {
             "runbook": "stolen-role-credentials", "mode": "approve", "account": "111122223333",
             "region": "eu-west-1", "params": {"role": format!("bench-{n}")},
         });
-        let (status, run) = client
-            .send("POST", "/v1/runs", &server.token, &body.to_string())
-            .await;
+        let (status, run) = client.send("POST", "/v1/runs", &server.token, &body.to_string()).await;
         assert_eq!(status, 202, "{run}");
     }
     let started = Instant::now();
     loop {
         let (_, pending) = client.send("GET", "/v1/approvals", &server.token, "").await;
-        let found = pending["items"]
-            .as_array()
-            .or(pending.as_array())
-            .map_or(0, Vec::len);
+        let found = pending["items"].as_array().or(pending.as_array()).map_or(0, Vec::len);
         if found >= WAITING || started.elapsed() > Duration::from_secs(120) {
             println!("{:<34} {:>12}", "runs that wait for a person", found);
             break;
         }
         tokio::task::yield_now().await;
     }
-    println!(
-        "{:<34} {:>9} KiB (idle {before})",
-        "memory with them",
-        server.memory("VmRSS")
-    );
+    println!("{:<34} {:>9} KiB (idle {before})", "memory with them", server.memory("VmRSS"));
 }
 
 fn share(requests: usize, connections: usize, n: usize) -> usize {
@@ -312,9 +273,7 @@ impl Server {
         let binary = env!("CARGO_BIN_EXE_tourniquet");
         let made = Command::new(binary)
             .current_dir(folder.path())
-            .args([
-                "token", "create", "--name", "load", "--role", "admin", "--json",
-            ])
+            .args(["token", "create", "--name", "load", "--role", "admin", "--json"])
             .output()
             .expect("a token");
         let made: Value = serde_json::from_slice(&made.stdout).expect("JSON");
@@ -333,33 +292,18 @@ impl Server {
             .spawn()
             .expect("a server");
         while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(
-                started.elapsed() < Duration::from_secs(20),
-                "the server did not start"
-            );
+            assert!(started.elapsed() < Duration::from_secs(20), "the server did not start");
             std::thread::yield_now();
         }
-        Self {
-            child,
-            port,
-            token,
-            ready: started.elapsed(),
-            folder,
-        }
+        Self { child, port, token, ready: started.elapsed(), folder }
     }
 
     /// KiB, from the kernel.
     fn memory(&self, field: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))
             .unwrap_or_default();
-        let line = status
-            .lines()
-            .find(|line| line.starts_with(field))
-            .unwrap_or_default();
-        line.split_whitespace()
-            .nth(1)
-            .and_then(|kib| kib.parse().ok())
-            .unwrap_or(0)
+        let line = status.lines().find(|line| line.starts_with(field)).unwrap_or_default();
+        line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).unwrap_or(0)
     }
 }
 
@@ -379,14 +323,9 @@ struct Client {
 
 impl Client {
     async fn connect(port: u16) -> Self {
-        let stream = TcpStream::connect(("127.0.0.1", port))
-            .await
-            .expect("a connection");
+        let stream = TcpStream::connect(("127.0.0.1", port)).await.expect("a connection");
         stream.set_nodelay(true).expect("no delay");
-        Self {
-            stream,
-            buffer: Vec::new(),
-        }
+        Self { stream, buffer: Vec::new() }
     }
 
     async fn send(&mut self, method: &str, path: &str, token: &str, body: &str) -> (u16, Value) {
@@ -394,10 +333,7 @@ impl Client {
             "{method} {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {token}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
             body.len()
         );
-        self.stream
-            .write_all(format!("{head}{body}").as_bytes())
-            .await
-            .expect("a request");
+        self.stream.write_all(format!("{head}{body}").as_bytes()).await.expect("a request");
         self.buffer.clear();
         let mut chunk = [0_u8; 16 * 1024];
         loop {
@@ -423,14 +359,8 @@ impl Client {
 
 fn complete(bytes: &[u8]) -> Option<(usize, usize)> {
     let end = bytes.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
-    let head = std::str::from_utf8(&bytes[..end])
-        .ok()?
-        .to_ascii_lowercase();
-    let length = head
-        .lines()
-        .find_map(|line| line.strip_prefix("content-length:"))?
-        .trim()
-        .parse()
-        .ok()?;
+    let head = std::str::from_utf8(&bytes[..end]).ok()?.to_ascii_lowercase();
+    let length =
+        head.lines().find_map(|line| line.strip_prefix("content-length:"))?.trim().parse().ok()?;
     Some((end, length))
 }

@@ -31,14 +31,9 @@ pub struct SystemClock {
 impl SystemClock {
     /// A clock whose monotonic time starts now.
     #[must_use]
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the one home of the system clock"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "the one home of the system clock")]
     pub fn new() -> Self {
-        Self {
-            started: std::time::Instant::now(),
-        }
+        Self { started: std::time::Instant::now() }
     }
 }
 
@@ -49,10 +44,7 @@ impl Default for SystemClock {
 }
 
 impl Clock for SystemClock {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the one home of the system clock"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "the one home of the system clock")]
     fn now(&self) -> Timestamp {
         Timestamp::now()
     }
@@ -61,10 +53,7 @@ impl Clock for SystemClock {
         self.started.elapsed()
     }
 
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the one home of the system clock"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "the one home of the system clock")]
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
         Box::pin(tokio::time::sleep(duration))
     }

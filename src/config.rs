@@ -94,11 +94,7 @@ impl AccountConfig {
     /// An account in which runs may contain at once, reached without a role.
     #[must_use]
     pub fn contain() -> Self {
-        Self {
-            role_arn: None,
-            external_id: None,
-            mode: default_mode(),
-        }
+        Self { role_arn: None, external_id: None, mode: default_mode() }
     }
 }
 
@@ -202,14 +198,9 @@ impl Default for CloudConfig {
     /// AWS; an empty sandbox in a build that can't reach AWS, so that `serve` starts all the same.
     fn default() -> Self {
         if cfg!(feature = "aws") {
-            Self::Aws {
-                region: default_region(),
-            }
+            Self::Aws { region: default_region() }
         } else {
-            Self::Sandbox {
-                scenario: None,
-                world: None,
-            }
+            Self::Sandbox { scenario: None, world: None }
         }
     }
 }
@@ -229,19 +220,13 @@ impl Default for GuardConfig {
 impl Default for IntakeConfig {
     fn default() -> Self {
         // EventBridge events are at most 256 KiB; 1 MiB leaves room for wrappers and lists.
-        Self {
-            body_max: 1024 * 1024,
-            rate_per_second: 0,
-        }
+        Self { body_max: 1024 * 1024, rate_per_second: 0 }
     }
 }
 
 impl Default for LogConfig {
     fn default() -> Self {
-        Self {
-            filter: "info".to_owned(),
-            format: "json".to_owned(),
-        }
+        Self { filter: "info".to_owned(), format: "json".to_owned() }
     }
 }
 

@@ -187,16 +187,8 @@ mod tests {
 
     #[test]
     fn numbers_are_unique_and_in_order_and_every_code_says_what_to_do() {
-        assert!(
-            Code::ALL
-                .windows(2)
-                .all(|pair| pair[0].number < pair[1].number)
-        );
-        assert!(
-            Code::ALL
-                .iter()
-                .all(|code| code.number.len() == 5 && code.remedy.len() > 10)
-        );
+        assert!(Code::ALL.windows(2).all(|pair| pair[0].number < pair[1].number));
+        assert!(Code::ALL.iter().all(|code| code.number.len() == 5 && code.remedy.len() > 10));
         assert_eq!(Code::find("e0201"), Some(Code::UNAUTHENTICATED));
         assert_eq!(Code::find("0201"), Some(Code::UNAUTHENTICATED));
         assert_eq!(Code::find("E9999"), None);

@@ -6,9 +6,7 @@
 pub fn point(name: &'static str) {
     fail::fail_point!(name, |_| {
         let pid = std::process::id().to_string();
-        let killed = std::process::Command::new("kill")
-            .args(["-9", &pid])
-            .status();
+        let killed = std::process::Command::new("kill").args(["-9", &pid]).status();
         // The signal ends the process before or while this thread waits here.
         tracing::error!(?killed, "kill -9 did not end the process");
         std::process::abort()

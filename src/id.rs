@@ -35,9 +35,7 @@ fn hex_after(text: &str, prefix: &str) -> bool {
     // EC2 ids are 8 hex digits (before 2016) or 17.
     text.strip_prefix(prefix).is_some_and(|rest| {
         matches!(rest.len(), 8 | 17)
-            && rest
-                .bytes()
-                .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+            && rest.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
     })
 }
 
@@ -168,9 +166,7 @@ fn iam_name(b: u8) -> bool {
 
 fn own(text: &str, prefix: &str) -> bool {
     text.strip_prefix(prefix).is_some_and(|rest| {
-        all(rest, 4..=48, |b| {
-            b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'
-        })
+        all(rest, 4..=48, |b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
     })
 }
 
@@ -194,14 +190,10 @@ impl Digest {
     #[must_use]
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
         use fmt::Write as _;
-        Self(
-            bytes
-                .iter()
-                .fold(String::with_capacity(64), |mut text, byte| {
-                    let _ = write!(text, "{byte:02x}");
-                    text
-                }),
-        )
+        Self(bytes.iter().fold(String::with_capacity(64), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        }))
     }
 
     /// 64 zeros: the `prev` of a timeline's first entry.
@@ -247,9 +239,7 @@ impl Ids {
     #[cfg(test)]
     #[must_use]
     pub fn counted() -> Self {
-        Self {
-            counted: Some(Mutex::new(0)),
-        }
+        Self { counted: Some(Mutex::new(0)) }
     }
 
     /// A new case: its day and eight letters, short enough to say over the phone.
@@ -282,9 +272,7 @@ impl Ids {
     fn fresh(&self, prefix: &str, clock: &dyn Clock) -> String {
         #[cfg(test)]
         if let Some(counted) = &self.counted {
-            let mut last = counted
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner);
+            let mut last = counted.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             *last += 1;
             return format!("{prefix}{last:04}");
         }
@@ -293,9 +281,7 @@ impl Ids {
         getrandom::fill(&mut random).expect("the operating system gives random bytes");
         format!(
             "{prefix}{}",
-            uuid::Builder::from_unix_timestamp_millis(millis, &random)
-                .into_uuid()
-                .simple()
+            uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid().simple()
         )
     }
 }

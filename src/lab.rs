@@ -88,6 +88,7 @@ impl Lab {
             },
             limits: Limits {
                 allowed_accounts: settings.allowed.clone(),
+                account_modes: BTreeMap::new(),
                 targets_per_run: settings.targets_per_run,
                 protected_tag: settings.protected_tag,
                 confirm_findings: settings.confirm_findings,
@@ -101,28 +102,15 @@ impl Lab {
             account_modes: BTreeMap::new(),
             fallback: Some("observe".parse().unwrap()),
         };
-        let intake = Intake::new(
-            store,
-            library,
-            policy,
-            Arc::new(clock.clone()),
-            ids,
-            desk.clone(),
-        );
-        Self {
-            env,
-            desk,
-            clock,
-            intake,
-            _folder: folder,
-        }
+        let intake =
+            Intake::new(store, library, policy, Arc::new(clock.clone()), ids, desk.clone());
+        Self { env, desk, clock, intake, _folder: folder }
     }
 
     /// Delivers a finding and returns its case.
     pub async fn deliver(&self, finding: &str) -> CaseId {
-        let answer = intake::accept(&self.intake, finding.as_bytes().to_vec(), "lab")
-            .await
-            .unwrap();
+        let answer =
+            intake::accept(&self.intake, finding.as_bytes().to_vec(), "lab").await.unwrap();
         answer.findings.first().expect("a finding").case.clone()
     }
 
@@ -139,26 +127,16 @@ impl Lab {
     /// A case's entries.
     pub async fn entries(&self, case: &CaseId) -> Vec<Entry> {
         let stored = self.env.store.entries(case, 0, 100_000).await.unwrap();
-        stored
-            .iter()
-            .map(|stored| Entry::parse(&stored.bytes).unwrap())
-            .collect()
+        stored.iter().map(|stored| Entry::parse(&stored.bytes).unwrap()).collect()
     }
 
     /// Verifies every chain and closes the store.
     pub async fn finish(self) {
-        let cases = self
-            .env
-            .store
-            .cases(CaseFilter::default(), None, 1_000)
-            .await
-            .unwrap();
+        let cases = self.env.store.cases(CaseFilter::default(), None, 1_000).await.unwrap();
         for case in cases.items {
             let stored = self.env.store.entries(&case.id, 0, 100_000).await.unwrap();
             let head = self.env.store.head(&case.id).await.unwrap();
-            let entries = stored
-                .iter()
-                .map(|stored| (stored.bytes.as_slice(), Some(&stored.hash)));
+            let entries = stored.iter().map(|stored| (stored.bytes.as_slice(), Some(&stored.hash)));
             let report = verify(&case.id, entries, head.as_ref());
             assert!(report.is_valid(), "{}: {:?}", case.id, report.faults);
         }

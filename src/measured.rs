@@ -50,20 +50,13 @@ impl Chain {
                 draft.seal(&case, &mut head).expect("an entry")
             })
             .collect();
-        Self {
-            case,
-            entries,
-            head,
-        }
+        Self { case, entries, head }
     }
 
     /// Verifies all of it.
     #[must_use]
     pub fn is_valid(&self) -> bool {
-        let entries = self
-            .entries
-            .iter()
-            .map(|entry| (entry.bytes.as_slice(), Some(&entry.hash)));
+        let entries = self.entries.iter().map(|entry| (entry.bytes.as_slice(), Some(&entry.hash)));
         timeline::verify(&self.case, entries, Some(&self.head)).is_valid()
     }
 }

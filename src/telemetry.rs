@@ -23,21 +23,12 @@ pub fn check(log: &LogConfig) -> Result<(), ConfigError> {
 /// # Errors
 /// When the filter is no `tracing` filter.
 pub fn start(log: &LogConfig) -> Result<(), ConfigError> {
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter(log)?)
-        .with_writer(std::io::stderr);
+    let builder =
+        tracing_subscriber::fmt().with_env_filter(filter(log)?).with_writer(std::io::stderr);
     let set = if log.format == "json" {
-        builder
-            .json()
-            .flatten_event(true)
-            .with_current_span(false)
-            .finish()
-            .try_init()
+        builder.json().flatten_event(true).with_current_span(false).finish().try_init()
     } else {
-        builder
-            .with_ansi(std::io::stderr().is_terminal())
-            .finish()
-            .try_init()
+        builder.with_ansi(std::io::stderr().is_terminal()).finish().try_init()
     };
     // Only tests start twice in one process, and there the first log is as good.
     drop(set);
@@ -63,10 +54,7 @@ mod tests {
             ("tourniquet=loud", false),
             ("[", false),
         ] {
-            let log = LogConfig {
-                filter: text.to_owned(),
-                format: "json".to_owned(),
-            };
+            let log = LogConfig { filter: text.to_owned(), format: "json".to_owned() };
             assert_eq!(check(&log).is_ok(), valid, "{text}");
         }
     }

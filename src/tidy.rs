@@ -16,10 +16,13 @@ use sources::{
 const LINES_MAX: usize = 400;
 
 /// Files that are longer, and why.
-const LONG: &[(&str, &str)] = &[(
-    "run/execute.rs",
-    "one executor: intent, call, outcome and look must be read together",
-)];
+const LONG: &[(&str, &str)] = &[
+    ("run/execute.rs", "one executor: intent, call, outcome and look must be read together"),
+    (
+        "run/drive.rs",
+        "one drive: from the claim to the end of a run, in the order in which it happens",
+    ),
+];
 
 /// Modules without IO, and what would be IO or a way to it.
 const PURE: &[&str] = &["finding", "routing", "case", "timeline", "change"];
@@ -60,27 +63,16 @@ fn imports_point_only_down_the_table() {
     for source in products().iter().filter(|source| source.path != "lib.rs") {
         let here = source.module();
         let Some(floor) = floors.get(here) else {
-            wrong.push(format!(
-                "{}: {here} is not in the table of lib.rs",
-                source.path
-            ));
+            wrong.push(format!("{}: {here} is not in the table of lib.rs", source.path));
             continue;
         };
         if source.path != "main.rs" && source.text.contains(&"super::".repeat(source.depth())) {
-            wrong.push(format!(
-                "{}: `super` leads out of {here}; write `crate::`",
-                source.path
-            ));
+            wrong.push(format!("{}: `super` leads out of {here}; write `crate::`", source.path));
         }
-        for there in imports(&source.text)
-            .into_iter()
-            .filter(|there| there != here)
-        {
+        for there in imports(&source.text).into_iter().filter(|there| there != here) {
             match floors.get(&there) {
-                None => wrong.push(format!(
-                    "{}: crate::{there} is not in the table of lib.rs",
-                    source.path
-                )),
+                None => wrong
+                    .push(format!("{}: crate::{there} is not in the table of lib.rs", source.path)),
                 Some(other) if other > floor => {
                     wrong.push(format!("{}: crate::{there} is above {here}", source.path))
                 }
@@ -101,10 +93,7 @@ fn imports_point_only_down_the_table() {
 fn pure_modules_know_no_io_and_no_async() {
     let mut wrong = Vec::new();
     let products = products();
-    for source in products
-        .iter()
-        .filter(|source| PURE.contains(&source.module()))
-    {
+    for source in products.iter().filter(|source| PURE.contains(&source.module())) {
         let found = IMPURE.iter().filter(|word| source.text.contains(**word));
         wrong.extend(found.map(|word| format!("{}: {word}", source.path)));
         if names_crate(&source.text, "aws_") {
@@ -119,20 +108,11 @@ fn outside_crates_stay_at_home() {
     let mut wrong = Vec::new();
     let products = products();
     for (word, homes) in HOMES {
-        let named = products
-            .iter()
-            .filter(|source| names_crate(&source.text, word));
+        let named = products.iter().filter(|source| names_crate(&source.text, word));
         let (home, abroad): (Vec<&Source>, Vec<&Source>) =
             named.partition(|source| homes.iter().any(|home| source.path.starts_with(home)));
-        assert!(
-            !home.is_empty(),
-            "{word} is named nowhere: the check sees nothing"
-        );
-        wrong.extend(
-            abroad
-                .iter()
-                .map(|source| format!("{}: {word}", source.path)),
-        );
+        assert!(!home.is_empty(), "{word} is named nowhere: the check sees nothing");
+        wrong.extend(abroad.iter().map(|source| format!("{}: {word}", source.path)));
     }
     none(&wrong);
 }
@@ -148,17 +128,14 @@ fn files_say_why_they_exist_and_are_short() {
         let listed = LONG.iter().any(|(path, _)| *path == source.path);
         match (lines > LINES_MAX, listed) {
             (true, false) => wrong.push(format!("{}: {lines} lines", source.path)),
-            (false, true) => wrong.push(format!(
-                "{}: short again; take it off the list",
-                source.path
-            )),
+            (false, true) => {
+                wrong.push(format!("{}: short again; take it off the list", source.path))
+            }
             _ => {}
         }
     }
     let all = sources();
-    let gone = LONG
-        .iter()
-        .filter(|(path, _)| all.iter().all(|source| source.path != *path));
+    let gone = LONG.iter().filter(|(path, _)| all.iter().all(|source| source.path != *path));
     wrong.extend(gone.map(|(path, _)| format!("{path}: gone; take it off the list")));
     none(&wrong);
 }
@@ -167,22 +144,14 @@ fn files_say_why_they_exist_and_are_short() {
 #[test]
 fn every_file_is_part_of_the_program() {
     let all = sources();
-    let declared: BTreeSet<String> = all
-        .iter()
-        .flat_map(Source::declared)
-        .map(|(path, _)| path)
-        .collect();
+    let declared: BTreeSet<String> =
+        all.iter().flat_map(Source::declared).map(|(path, _)| path).collect();
     let roots = ["lib.rs", "main.rs", "tests/main.rs"];
-    let lost = all
-        .iter()
-        .map(|source| source.path.as_str())
-        .filter(|path| {
-            let module = path.trim_end_matches(".rs").trim_end_matches("/mod");
-            !roots.contains(path) && !declared.contains(module)
-        });
-    let wrong: Vec<String> = lost
-        .map(|path| format!("{path}: no module declares it"))
-        .collect();
+    let lost = all.iter().map(|source| source.path.as_str()).filter(|path| {
+        let module = path.trim_end_matches(".rs").trim_end_matches("/mod");
+        !roots.contains(path) && !declared.contains(module)
+    });
+    let wrong: Vec<String> = lost.map(|path| format!("{path}: no module declares it")).collect();
     none(&wrong);
 }
 
@@ -204,26 +173,16 @@ fn nothing_is_left_for_later() {
 
 #[test]
 fn every_error_number_is_used() {
-    let (errors, others): (Vec<Source>, Vec<Source>) = products()
-        .into_iter()
-        .partition(|source| source.path == "error.rs");
-    let declared = errors[0]
-        .text
-        .lines()
-        .filter_map(|line| line.trim().split_once(" = \"E"));
+    let (errors, others): (Vec<Source>, Vec<Source>) =
+        products().into_iter().partition(|source| source.path == "error.rs");
+    let declared = errors[0].text.lines().filter_map(|line| line.trim().split_once(" = \"E"));
     let names: Vec<&str> = declared.map(|(name, _)| name).collect();
-    assert_eq!(
-        names.len(),
-        crate::error::Code::ALL.len(),
-        "the check reads the table otherwise"
-    );
+    assert_eq!(names.len(), crate::error::Code::ALL.len(), "the check reads the table otherwise");
     let ends = |rest: &str| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_');
     let used = |name: &str| {
         let word = format!("Code::{name}");
-        let in_text = |text: &str| {
-            text.match_indices(&word)
-                .any(|(at, _)| ends(&text[at + word.len()..]))
-        };
+        let in_text =
+            |text: &str| text.match_indices(&word).any(|(at, _)| ends(&text[at + word.len()..]));
         others.iter().any(|source| in_text(&source.text))
     };
     let wrong: Vec<String> = names
@@ -238,10 +197,7 @@ fn every_error_number_is_used() {
 fn the_readme_names_what_exists() {
     let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
     let mut named: BTreeSet<&str> = BTreeSet::new();
-    let links = readme
-        .split("](")
-        .skip(1)
-        .filter_map(|rest| rest.split(')').next());
+    let links = readme.split("](").skip(1).filter_map(|rest| rest.split(')').next());
     named.extend(links.filter(|link| !link.contains("://") && !link.starts_with('#')));
     let ours = |text: &&str| {
         ["src/", "runbooks/", "playbooks-tests/", "docs/"]
@@ -249,17 +205,9 @@ fn the_readme_names_what_exists() {
             .any(|start| text.starts_with(start))
     };
     named.extend(
-        readme
-            .split('`')
-            .skip(1)
-            .step_by(2)
-            .filter(ours)
-            .filter(|text| !text.contains("NAME")),
+        readme.split('`').skip(1).step_by(2).filter(ours).filter(|text| !text.contains("NAME")),
     );
-    assert!(
-        named.len() > 3,
-        "the check reads the README otherwise: {named:?}"
-    );
+    assert!(named.len() > 3, "the check reads the README otherwise: {named:?}");
     let missing = named.iter().filter(|path| !root().join(path).exists());
     let mut wrong: Vec<String> = missing.map(|path| format!("README.md: {path}")).collect();
     // Nor may a verb that shipped runbooks use be missing from the README's reference.
@@ -279,12 +227,7 @@ fn the_checks_see_what_they_look_for() {
         "use crate::web::x; // crate::cli\n#[cfg(test)]\nmod tests {\n    use crate::demo::y;\n}\n\
          fn f() { crate::store::open(); }\nuse crate::{id::{Ids, CaseId}, clock};\n#[cfg(test)]\nuse crate::lab;\nuse $crate::no;",
     );
-    assert_eq!(
-        imports(&code),
-        ["web", "store", "id", "clock", "no"]
-            .map(str::to_owned)
-            .into()
-    );
+    assert_eq!(imports(&code), ["web", "store", "id", "clock", "no"].map(str::to_owned).into());
     for (code, word, names) in [
         ("use sqlx::Any;", "sqlx", true),
         ("my_sqlx::Any", "sqlx", false),
@@ -298,10 +241,7 @@ fn the_checks_see_what_they_look_for() {
     let level = |pairs: &[(&str, &str)]| {
         let mut level: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for (from, to) in pairs {
-            level
-                .entry((*from).to_owned())
-                .or_default()
-                .insert((*to).to_owned());
+            level.entry((*from).to_owned()).or_default().insert((*to).to_owned());
         }
         level
     };

@@ -34,23 +34,14 @@ pub(super) enum Unseen {
 
 /// Judges a create that a look does not see, from what this step has applied.
 pub(super) fn unseen(context: &Context<'_>, wanted: impl Fn(&Kind) -> bool) -> Unseen {
-    match context
-        .applied
-        .iter()
-        .rev()
-        .find(|applied| wanted(&applied.change.kind))
-    {
+    match context.applied.iter().rev().find(|applied| wanted(&applied.change.kind)) {
         None => Unseen::Create,
         Some(applied) => judge(applied, context.now),
     }
 }
 
 fn judge(applied: &Applied, now: Timestamp) -> Unseen {
-    let limit = if applied.receipt.is_some() {
-        VISIBLE_WITHIN
-    } else {
-        LOST_AFTER
-    };
+    let limit = if applied.receipt.is_some() { VISIBLE_WITHIN } else { LOST_AFTER };
     match limit.checked_sub(age(applied.at, now)) {
         Some(left) if !left.is_zero() => Unseen::Wait(left.min(LOOK_EVERY)),
         _ => Unseen::Create,
@@ -94,10 +85,7 @@ mod tests {
             account: "111122223333".parse().unwrap(),
             region: "eu-west-1".parse().unwrap(),
         };
-        let receipt = Receipt {
-            request_id: "r".to_owned(),
-            created: None,
-        };
+        let receipt = Receipt { request_id: "r".to_owned(), created: None };
         for (known, seconds, expected) in [
             (false, 0, Unseen::Wait(LOOK_EVERY)),
             (false, 19, Unseen::Wait(Duration::from_secs(1))),
@@ -110,10 +98,7 @@ mod tests {
         ] {
             let applied = Applied {
                 at,
-                change: Change {
-                    at: place.clone(),
-                    kind: kind.clone(),
-                },
+                change: Change { at: place.clone(), kind: kind.clone() },
                 receipt: known.then(|| receipt.clone()),
             };
             let now = at + jiff::SignedDuration::from_secs(seconds);

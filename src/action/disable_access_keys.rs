@@ -20,12 +20,7 @@ use crate::id::{AccessKeyId, Place, UserName};
 pub struct DisableAccessKeys;
 
 const PARAMS: &[ParamSpec] = &[
-    ParamSpec {
-        name: "user",
-        kind: ParamKind::UserName,
-        required: false,
-        doc: "The user.",
-    },
+    ParamSpec { name: "user", kind: ParamKind::UserName, required: false, doc: "The user." },
     ParamSpec {
         name: "key",
         kind: ParamKind::AccessKeyId,
@@ -81,18 +76,13 @@ impl Action for DisableAccessKeys {
                 },
                 Kind::AccessKey {
                     user: any(""),
-                    key: "AKIAAAAAAAAAAAAAAAAA"
-                        .parse()
-                        .expect("has the form of a key id"),
+                    key: "AKIAAAAAAAAAAAAAAAAA".parse().expect("has the form of a key id"),
                     before: KeyStatus::Active,
                     after: KeyStatus::Inactive,
                 },
                 Kind::DeleteLoginProfile {
                     user: any(""),
-                    before: LoginProfile {
-                        created: String::new(),
-                        reset_required: false,
-                    },
+                    before: LoginProfile { created: String::new(), reset_required: false },
                 },
             ],
             at,
@@ -113,10 +103,7 @@ impl Action for DisableAccessKeys {
             None if name.as_str().eq_ignore_ascii_case("root") => return Ok(root()),
             None => return Ok(gone(&format!("user {name}"), context.at)),
         };
-        let found = context
-            .session
-            .user_policy(context.at, &name, POLICY)
-            .await?;
+        let found = context.session.user_policy(context.at, &name, POLICY).await?;
         let stages = stages(context.at, &user, found);
         if !stages.is_empty() {
             return Ok(Verdict::Change(stages));
@@ -134,10 +121,7 @@ impl Action for DisableAccessKeys {
 
 fn neither() -> LookError {
     let reason = "missing; expected a user, a key or both".to_owned();
-    LookError::Param {
-        name: "user".to_owned(),
-        reason,
-    }
+    LookError::Param { name: "user".to_owned(), reason }
 }
 
 /// The user that is meant, or the verdict when there is none to act on.
@@ -189,10 +173,7 @@ fn deny_all() -> Document {
 
 /// What is still to do, the deny first; empty when nothing is.
 fn stages(at: &Place, user: &User, found: Option<Document>) -> Vec<Vec<Change>> {
-    let change = |kind| Change {
-        at: at.clone(),
-        kind,
-    };
+    let change = |kind| Change { at: at.clone(), kind };
     let deny: Vec<Change> = match found {
         Some(found) if found == deny_all() => Vec::new(),
         before => vec![change(Kind::UserPolicy {
@@ -219,34 +200,20 @@ fn stages(at: &Place, user: &User, found: Option<Document>) -> Vec<Vec<Change>> 
         .login_profile
         .iter()
         .map(|before| {
-            change(Kind::DeleteLoginProfile {
-                user: user.name.clone(),
-                before: before.clone(),
-            })
+            change(Kind::DeleteLoginProfile { user: user.name.clone(), before: before.clone() })
         })
         .collect();
-    [deny, keys, console]
-        .into_iter()
-        .filter(|stage| !stage.is_empty())
-        .collect()
+    [deny, keys, console].into_iter().filter(|stage| !stage.is_empty()).collect()
 }
 
 fn report(context: &Context<'_>, user: &User) -> Value {
     let mut keys = serde_json::Map::new();
     for key in &user.keys {
-        let before = context
-            .applied
-            .iter()
-            .find_map(|applied| match &applied.change.kind {
-                Kind::AccessKey {
-                    key: id, before, ..
-                } if *id == key.id => Some(*before),
-                _ => None,
-            });
-        keys.insert(
-            key.id.to_string(),
-            before.unwrap_or(key.status).label().into(),
-        );
+        let before = context.applied.iter().find_map(|applied| match &applied.change.kind {
+            Kind::AccessKey { key: id, before, .. } if *id == key.id => Some(*before),
+            _ => None,
+        });
+        keys.insert(key.id.to_string(), before.unwrap_or(key.status).label().into());
     }
     let removed = context
         .applied

@@ -110,15 +110,11 @@ impl Trail<'_> {
         };
         let place = forensics_place(forensics, context.at);
         let direct = self.copy(context, Stage::Forensics, &place, source).await?;
-        let transfer = self
-            .copy(context, Stage::Transfer, context.at, source)
-            .await?;
+        let transfer = self.copy(context, Stage::Transfer, context.at, source).await?;
         if transfer.is_none() {
             // A key that looks as if it could be shared may still refuse the forensics account;
             // that shows only as a failed copy, and then the transfer key is tried.
-            let refused = direct
-                .as_ref()
-                .is_some_and(|copy| copy.state == SnapshotState::Error);
+            let refused = direct.as_ref().is_some_and(|copy| copy.state == SnapshotState::Error);
             if refused || (direct.is_none() && !shareable(context, source).await?) {
                 let key = &forensics.transfer_kms_key;
                 return Ok(make(context, Stage::Transfer, context.at, source, key));
@@ -131,22 +127,13 @@ impl Trail<'_> {
         }
         let carrier = transfer.as_ref().unwrap_or(source);
         let copy = match &transfer {
-            Some(carrier) => {
-                self.copy(context, Stage::Forensics, &place, carrier)
-                    .await?
-            }
+            Some(carrier) => self.copy(context, Stage::Forensics, &place, carrier).await?,
             None => direct,
         };
         let Some(copy) = copy else {
             let share = sharing(context, carrier, &forensics.account, Wish::Shared).await?;
             return Ok(share.unwrap_or_else(|| {
-                make(
-                    context,
-                    Stage::Forensics,
-                    &place,
-                    carrier,
-                    &forensics.kms_key,
-                )
+                make(context, Stage::Forensics, &place, carrier, &forensics.kms_key)
             }));
         };
         if copy.state == SnapshotState::Pending
@@ -164,17 +151,9 @@ impl Trail<'_> {
             return Ok(next);
         }
         if !copy.encrypted {
-            return Ok(Next::Fail(format!(
-                "the forensics copy {} is not encrypted",
-                copy.id
-            )));
+            return Ok(Next::Fail(format!("the forensics copy {} is not encrypted", copy.id)));
         }
-        Ok(Next::Ready(record(
-            context.at,
-            source,
-            transfer.as_ref(),
-            Some((&copy, &place)),
-        )))
+        Ok(Next::Ready(record(context.at, source, transfer.as_ref(), Some((&copy, &place)))))
     }
 
     /// The copy of `source` at a station: by tag, or by the id that AWS gave when it was made.
@@ -185,11 +164,7 @@ impl Trail<'_> {
         place: &Place,
         source: &Snapshot,
     ) -> Result<Option<Snapshot>, LookError> {
-        let tagged = if stage == Stage::Forensics {
-            &self.there
-        } else {
-            &self.here
-        };
+        let tagged = if stage == Stage::Forensics { &self.there } else { &self.here };
         let best = tagged
             .iter()
             .filter(|copy| stage.matches(&copy.tags, source.id.as_str()))
@@ -214,10 +189,7 @@ impl Trail<'_> {
 
 /// The forensics account, in the Region of the source: data stays where it may be.
 pub(super) fn forensics_place(forensics: &Forensics, at: &Place) -> Place {
-    Place {
-        account: forensics.account.clone(),
-        region: at.region.clone(),
-    }
+    Place { account: forensics.account.clone(), region: at.region.clone() }
 }
 
 /// The change that makes a copy, unless one may be there unseen.
@@ -281,11 +253,7 @@ async fn sharing(
     if *account == context.at.account {
         return Ok(None);
     }
-    let Some(before) = context
-        .session
-        .snapshot_sharing(context.at, &snapshot.id)
-        .await?
-    else {
+    let Some(before) = context.session.snapshot_sharing(context.at, &snapshot.id).await? else {
         let reason = format!("the sharing of {} is not visible", snapshot.id);
         return Ok(Some(Next::Wait(WAIT_MIN, reason)));
     };
@@ -297,11 +265,7 @@ async fn sharing(
     Ok(changed.then(|| {
         Next::Change(Change {
             at: context.at.clone(),
-            kind: Kind::SnapshotSharing {
-                snapshot: snapshot.id.clone(),
-                before,
-                after,
-            },
+            kind: Kind::SnapshotSharing { snapshot: snapshot.id.clone(), before, after },
         })
     }))
 }
@@ -311,10 +275,7 @@ fn unfinished(context: &Context<'_>, snapshot: &Snapshot, what: &str) -> Option<
     match snapshot.state {
         SnapshotState::Completed => None,
         SnapshotState::Pending => {
-            let started = snapshot
-                .started
-                .as_deref()
-                .and_then(|at| at.parse::<Timestamp>().ok());
+            let started = snapshot.started.as_deref().and_then(|at| at.parse::<Timestamp>().ok());
             let age = started.map_or(Duration::ZERO, |at| age(at, context.now));
             let reason = format!("{what} {} is pending", snapshot.id);
             Some(Next::Wait((age / 4).clamp(WAIT_MIN, WAIT_MAX), reason))
@@ -328,10 +289,7 @@ fn unfinished(context: &Context<'_>, snapshot: &Snapshot, what: &str) -> Option<
                 .filter(|c| !c.is_control())
                 .take(MESSAGE_MAX)
                 .collect();
-            Some(Next::Fail(format!(
-                "{what} {} failed: {message}",
-                snapshot.id
-            )))
+            Some(Next::Fail(format!("{what} {} failed: {message}", snapshot.id)))
         }
     }
 }

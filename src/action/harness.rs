@@ -57,20 +57,12 @@ impl Bench {
             transfer_kms_key: "alias/tourniquet-transfer".to_owned(),
         });
         let protected_roles = BTreeSet::from(["TourniquetResponder".to_owned()]);
-        let settings = Settings {
-            forensics,
-            protected_roles,
-        };
+        let settings = Settings { forensics, protected_roles };
         let at = Place {
             account: "111122223333".parse().unwrap(),
             region: "eu-west-1".parse().unwrap(),
         };
-        Self {
-            clock,
-            sandbox,
-            settings,
-            at,
-        }
+        Self { clock, sandbox, settings, at }
     }
 
     fn now(&self) -> Timestamp {
@@ -142,11 +134,7 @@ impl Case {
 #[test]
 fn every_action_is_in_the_table() {
     for action in registry() {
-        assert!(
-            CASES.iter().any(|case| case.action == action.name()),
-            "{}",
-            action.name()
-        );
+        assert!(CASES.iter().any(|case| case.action == action.name()), "{}", action.name());
     }
 }
 
@@ -156,18 +144,8 @@ async fn an_action_reaches_its_end_and_can_be_taken_back_twice() {
         let (bench, step, output, before) = case.plain().await;
         (case.check)(&bench, &before, &output);
         bench.take_back(&step.records).await;
-        assert_eq!(
-            bench.take_back(&step.records).await,
-            0,
-            "{}: undone twice",
-            case.named()
-        );
-        assert_eq!(
-            picture(&bench.sandbox.snapshot_world()),
-            picture(&before),
-            "{}",
-            case.named()
-        );
+        assert_eq!(bench.take_back(&step.records).await, 0, "{}: undone twice", case.named());
+        assert_eq!(picture(&bench.sandbox.snapshot_world()), picture(&before), "{}", case.named());
     }
 }
 
@@ -184,19 +162,11 @@ async fn a_second_look_changes_nothing_and_a_second_step_keeps_what_was_saved() 
             "{}",
             case.named()
         );
-        assert_eq!(
-            (bench.effects(), &step.records),
-            (once.clone(), &saved),
-            "{}",
-            case.named()
-        );
+        assert_eq!((bench.effects(), &step.records), (once.clone(), &saved), "{}", case.named());
 
         bench.clock.advance(Duration::from_secs(600));
         let mut second = bench.step("2");
-        let output = second
-            .drive(&bench.sandbox, action, &params, None)
-            .await
-            .unwrap();
+        let output = second.drive(&bench.sandbox, action, &params, None).await.unwrap();
         match case.again {
             Again::Nothing => {
                 assert_eq!(bench.effects(), once, "{}", case.named());
@@ -204,32 +174,16 @@ async fn a_second_look_changes_nothing_and_a_second_step_keeps_what_was_saved() 
             }
             Again::TheSame => {
                 let total = |effects: &BTreeMap<String, Vec<usize>>| -> BTreeMap<String, usize> {
-                    effects
-                        .iter()
-                        .map(|(name, list)| (name.clone(), list.iter().sum()))
-                        .collect()
+                    effects.iter().map(|(name, list)| (name.clone(), list.iter().sum())).collect()
                 };
-                let twice = total(&once)
-                    .into_iter()
-                    .map(|(name, n)| (name, 2 * n))
-                    .collect();
+                let twice = total(&once).into_iter().map(|(name, n)| (name, 2 * n)).collect();
                 assert_eq!(total(&bench.effects()), twice, "{}", case.named());
             }
         }
         (case.check)(&bench, &before, &output);
-        let all: Vec<Record> = step
-            .records
-            .iter()
-            .chain(&second.records)
-            .cloned()
-            .collect();
+        let all: Vec<Record> = step.records.iter().chain(&second.records).cloned().collect();
         bench.take_back(&all).await;
-        assert_eq!(
-            picture(&bench.sandbox.snapshot_world()),
-            picture(&before),
-            "{}",
-            case.named()
-        );
+        assert_eq!(picture(&bench.sandbox.snapshot_world()), picture(&before), "{}", case.named());
     }
 }
 
@@ -240,11 +194,7 @@ async fn any_fault_at_any_call_is_overcome_without_a_second_effect() {
             let bench = Bench::new(case.forensics);
             let (action, params) = case.verb();
             let cloud = Faulty::new(Arc::new(bench.sandbox.clone()), Plan::none());
-            bench
-                .step("1")
-                .drive(&cloud, action, &params, None)
-                .await
-                .unwrap();
+            bench.step("1").drive(&cloud, action, &params, None).await.unwrap();
             (cloud.calls(), bench.effects())
         };
         for (n, fault) in (1..=calls).flat_map(|n| Fault::ALL.map(|fault| (n, fault))) {
@@ -281,11 +231,7 @@ async fn any_fault_at_any_call_is_overcome_without_a_second_effect() {
                 assert_eq!(bench.effects(), effects, "{name}");
                 (case.check)(&bench, &before, &output);
                 bench.take_back(&step.records).await;
-                assert_eq!(
-                    picture(&bench.sandbox.snapshot_world()),
-                    picture(&before),
-                    "{name}"
-                );
+                assert_eq!(picture(&bench.sandbox.snapshot_world()), picture(&before), "{name}");
             }
         }
     }
@@ -294,9 +240,7 @@ async fn any_fault_at_any_call_is_overcome_without_a_second_effect() {
 fn is_read(cloud: &Faulty) -> bool {
     cloud.met().iter().any(|met| {
         let verb = met.operation.split(':').nth(1).unwrap_or_default();
-        ["Describe", "Get", "List"]
-            .iter()
-            .any(|start| verb.starts_with(start))
+        ["Describe", "Get", "List"].iter().any(|start| verb.starts_with(start))
     })
 }
 
@@ -312,9 +256,7 @@ async fn a_crash_at_any_point_is_overcome_without_a_second_effect() {
             let before = bench.sandbox.snapshot_world();
             let (action, params) = case.verb();
             let mut step = bench.step("1");
-            let died = step
-                .drive(&bench.sandbox, action, &params, Some((n, point)))
-                .await;
+            let died = step.drive(&bench.sandbox, action, &params, Some((n, point))).await;
             assert_eq!(died, Err(Stop::Crashed), "{name}");
             bench.clock.advance(Duration::from_secs(3));
             let output = step.drive(&bench.sandbox, action, &params, None).await;
@@ -322,11 +264,7 @@ async fn a_crash_at_any_point_is_overcome_without_a_second_effect() {
             assert_eq!(bench.effects(), effects, "{name}");
             (case.check)(&bench, &before, &output);
             bench.take_back(&step.records).await;
-            assert_eq!(
-                picture(&bench.sandbox.snapshot_world()),
-                picture(&before),
-                "{name}"
-            );
+            assert_eq!(picture(&bench.sandbox.snapshot_world()), picture(&before), "{name}");
         }
     }
 }
@@ -337,9 +275,7 @@ async fn no_action_may_more_than_it_needs() {
     for case in CASES {
         let (bench, ..) = case.plain().await;
         let calls = bench.sandbox.snapshot_world().calls;
-        used.entry(case.action)
-            .or_default()
-            .extend(calls.into_keys());
+        used.entry(case.action).or_default().extend(calls.into_keys());
     }
     let bench = Bench::new(true);
     for action in registry() {

@@ -99,10 +99,8 @@ impl Action for IsolateInstance {
             }
             _ => return Ok(gone(&format!("instance {id}"), context.at)),
         };
-        let (unmanaged, interfaces): (Vec<&Interface>, Vec<&Interface>) = instance
-            .interfaces
-            .iter()
-            .partition(|interface| interface.requester_managed);
+        let (unmanaged, interfaces): (Vec<&Interface>, Vec<&Interface>) =
+            instance.interfaces.iter().partition(|interface| interface.requester_managed);
         if interfaces.is_empty() {
             return Ok(Verdict::Refuse(format!(
                 "instance {id} has no network interface whose security groups can be changed ({} \
@@ -114,28 +112,17 @@ impl Action for IsolateInstance {
         for &interface in &interfaces {
             if !walls.contains_key(&interface.vpc) {
                 let quarantine = find(context, &interface.vpc, Purpose::Quarantine).await?;
-                walls.insert(
-                    &interface.vpc,
-                    Wall {
-                        quarantine,
-                        transition: None,
-                    },
-                );
+                walls.insert(&interface.vpc, Wall { quarantine, transition: None });
             }
         }
         let behind = |walls: &BTreeMap<&VpcId, Wall>, interface: &Interface| {
             walls[&interface.vpc].quarantine.holds(&interface.groups)
                 && !opened_meanwhile(context, interface)
         };
-        let open: Vec<&Interface> = interfaces
-            .iter()
-            .copied()
-            .filter(|interface| !behind(&walls, interface))
-            .collect();
+        let open: Vec<&Interface> =
+            interfaces.iter().copied().filter(|interface| !behind(&walls, interface)).collect();
         if open.is_empty() {
-            return Ok(Verdict::Done(report(
-                context, &instance, &walls, &unmanaged,
-            )));
+            return Ok(Verdict::Done(report(context, &instance, &walls, &unmanaged)));
         }
         for interface in &open {
             if let Some(wall) = walls.get_mut(&interface.vpc)
@@ -166,11 +153,7 @@ fn prepare(walls: &BTreeMap<&VpcId, Wall>) -> Option<Verdict> {
             }
         }
     }
-    if changes.is_empty() {
-        wait
-    } else {
-        Some(Verdict::Change(vec![changes]))
-    }
+    if changes.is_empty() { wait } else { Some(Verdict::Change(vec![changes])) }
 }
 
 /// Two stages: everything into transition, then everything into quarantine.
@@ -183,14 +166,8 @@ fn swap(
     let (mut first, mut second) = (Vec::new(), Vec::new());
     for interface in open {
         let wall = &walls[&interface.vpc];
-        let (
-            Found::Ready {
-                group: quarantine, ..
-            },
-            Some(Found::Ready {
-                group: transition, ..
-            }),
-        ) = (&wall.quarantine, &wall.transition)
+        let (Found::Ready { group: quarantine, .. }, Some(Found::Ready { group: transition, .. })) =
+            (&wall.quarantine, &wall.transition)
         else {
             continue;
         };
@@ -203,48 +180,32 @@ fn swap(
                 after: vec![after.clone()],
             },
         };
-        if wall
-            .transition
-            .as_ref()
-            .is_some_and(|found| found.holds(&interface.groups))
-        {
+        if wall.transition.as_ref().is_some_and(|found| found.holds(&interface.groups)) {
             second.push(change(&interface.groups, quarantine));
         } else {
             first.push(change(&interface.groups, transition));
             second.push(change(std::slice::from_ref(transition), quarantine));
         }
     }
-    Verdict::Change(
-        [first, second]
-            .into_iter()
-            .filter(|stage| !stage.is_empty())
-            .collect(),
-    )
+    Verdict::Change([first, second].into_iter().filter(|stage| !stage.is_empty()).collect())
 }
 
 /// Whether the interface's quarantine group had rules when this step found it, and the interface has
 /// not been through transition since: connections opened through those rules are still tracked.
 fn opened_meanwhile(context: &Context<'_>, interface: &Interface) -> bool {
     let last = |wanted: &dyn Fn(&Kind) -> bool| {
-        context
-            .applied
-            .iter()
-            .rposition(|applied| wanted(&applied.change.kind))
+        context.applied.iter().rposition(|applied| wanted(&applied.change.kind))
     };
     let emptied = last(&|kind| match kind {
-        Kind::GroupRules {
-            group,
-            effect: RuleEffect::Revoke,
-            ..
-        } => interface.groups.contains(group),
+        Kind::GroupRules { group, effect: RuleEffect::Revoke, .. } => {
+            interface.groups.contains(group)
+        }
         _ => false,
     });
     let entered = last(&|kind| match kind {
-        Kind::InterfaceGroups {
-            interface: id,
-            after,
-            ..
-        } => *id == interface.id && *after == interface.groups,
+        Kind::InterfaceGroups { interface: id, after, .. } => {
+            *id == interface.id && *after == interface.groups
+        }
         _ => false,
     });
     emptied.is_some() && emptied > entered
@@ -253,16 +214,12 @@ fn opened_meanwhile(context: &Context<'_>, interface: &Interface) -> bool {
 /// The groups an interface had before this step touched it; `None` when it was never touched.
 fn original<'a>(context: &Context<'a>, interface: &Interface) -> Option<&'a [GroupId]> {
     let applied: &'a [super::Applied] = context.applied;
-    applied
-        .iter()
-        .find_map(|applied| match &applied.change.kind {
-            Kind::InterfaceGroups {
-                interface: id,
-                before,
-                ..
-            } if *id == interface.id => Some(before.as_slice()),
-            _ => None,
-        })
+    applied.iter().find_map(|applied| match &applied.change.kind {
+        Kind::InterfaceGroups { interface: id, before, .. } if *id == interface.id => {
+            Some(before.as_slice())
+        }
+        _ => None,
+    })
 }
 
 fn report(
@@ -280,11 +237,7 @@ fn report(
         );
     }
     let mut interfaces = serde_json::Map::new();
-    for interface in instance
-        .interfaces
-        .iter()
-        .filter(|interface| !interface.requester_managed)
-    {
+    for interface in instance.interfaces.iter().filter(|interface| !interface.requester_managed) {
         let before = original(context, interface);
         let through_transition = context.applied.iter().any(|applied| {
             matches!(&applied.change.kind, Kind::InterfaceGroups { interface: id, after, .. }
@@ -297,10 +250,8 @@ fn report(
                 interface.id
             ));
         }
-        interfaces.insert(
-            interface.id.to_string(),
-            json!({"before": before, "after": interface.groups}),
-        );
+        interfaces
+            .insert(interface.id.to_string(), json!({"before": before, "after": interface.groups}));
     }
     let quarantine: BTreeMap<&str, &GroupId> = walls
         .iter()

@@ -113,12 +113,7 @@ impl Query for LookRole {
     }
 
     fn params(&self) -> &'static [ParamSpec] {
-        &[ParamSpec {
-            name: "role",
-            kind: ParamKind::RoleName,
-            required: true,
-            doc: "The role.",
-        }]
+        &[ParamSpec { name: "role", kind: ParamKind::RoleName, required: true, doc: "The role." }]
     }
 
     fn permissions(&self, at: &Place) -> BTreeSet<Permission> {

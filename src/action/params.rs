@@ -92,10 +92,7 @@ impl ParamKind {
     pub fn check(self, value: &Value) -> Result<(), String> {
         fn text<T: std::str::FromStr<Err = id::IdError>>(value: &Value) -> Result<(), String> {
             match value.as_str() {
-                Some(text) => text
-                    .parse::<T>()
-                    .map(drop)
-                    .map_err(|error| error.to_string()),
+                Some(text) => text.parse::<T>().map(drop).map_err(|error| error.to_string()),
                 None => Err("expected a text".to_owned()),
             }
         }
@@ -153,18 +150,13 @@ impl Params {
                     });
                 }
                 None | Some(Value::Null) => {}
-                Some(value) => spec.kind.check(value).map_err(|reason| LookError::Param {
-                    name: spec.name.to_owned(),
-                    reason,
-                })?,
+                Some(value) => spec
+                    .kind
+                    .check(value)
+                    .map_err(|reason| LookError::Param { name: spec.name.to_owned(), reason })?,
             }
         }
-        Ok(Self(
-            given
-                .into_iter()
-                .filter(|(_, value)| !value.is_null())
-                .collect(),
-        ))
+        Ok(Self(given.into_iter().filter(|(_, value)| !value.is_null()).collect()))
     }
 
     /// The parameter as text.

@@ -74,32 +74,24 @@ impl Purpose {
     /// The changes that make `group` what this purpose demands; none when it is so already.
     fn corrections(self, context: &Context<'_>, group: &SecurityGroup) -> Vec<Change> {
         let all = [Rule::everything_ipv4(), Rule::everything_ipv6()];
-        [
-            (Direction::Ingress, &group.ingress),
-            (Direction::Egress, &group.egress),
-        ]
-        .into_iter()
-        .map(|(direction, present)| {
-            let (effect, rules) = match self {
-                Self::Quarantine => (RuleEffect::Revoke, present.clone()),
-                Self::Transition => {
-                    let missing = all.iter().filter(|rule| !present.contains(rule)).cloned();
-                    (RuleEffect::Authorize, missing.collect())
-                }
-            };
-            (direction, effect, rules)
-        })
-        .filter(|(_, _, rules)| !rules.is_empty())
-        .map(|(direction, effect, rules)| Change {
-            at: context.at.clone(),
-            kind: Kind::GroupRules {
-                group: group.id.clone(),
-                direction,
-                effect,
-                rules,
-            },
-        })
-        .collect()
+        [(Direction::Ingress, &group.ingress), (Direction::Egress, &group.egress)]
+            .into_iter()
+            .map(|(direction, present)| {
+                let (effect, rules) = match self {
+                    Self::Quarantine => (RuleEffect::Revoke, present.clone()),
+                    Self::Transition => {
+                        let missing = all.iter().filter(|rule| !present.contains(rule)).cloned();
+                        (RuleEffect::Authorize, missing.collect())
+                    }
+                };
+                (direction, effect, rules)
+            })
+            .filter(|(_, _, rules)| !rules.is_empty())
+            .map(|(direction, effect, rules)| Change {
+                at: context.at.clone(),
+                kind: Kind::GroupRules { group: group.id.clone(), direction, effect, rules },
+            })
+            .collect()
     }
 
     fn creation(self, context: &Context<'_>, vpc: &VpcId) -> Change {
@@ -116,12 +108,7 @@ impl Purpose {
         let description = self.description().to_owned();
         Change {
             at: context.at.clone(),
-            kind: Kind::CreateGroup {
-                vpc: vpc.clone(),
-                name,
-                description,
-                tags,
-            },
+            kind: Kind::CreateGroup { vpc: vpc.clone(), name, description, tags },
         }
     }
 }
@@ -141,10 +128,7 @@ pub(super) async fn find(
         }
         _ => false,
     };
-    let mut groups = context
-        .session
-        .groups_for(context.at, vpc, purpose.label())
-        .await?;
+    let mut groups = context.session.groups_for(context.at, vpc, purpose.label()).await?;
     let answered = created(context, ours);
     if groups.is_empty() && !answered.is_empty() {
         // A group can be found by its id before it can be found by its tag.
@@ -171,17 +155,22 @@ pub(super) async fn find(
     if let Some(group) = verified.first().cloned() {
         return Ok(Found::Ready { group, verified });
     }
-    if let Some((_, corrections)) = judged.into_iter().next() {
+    // Whoever may tag can tag any group: only one that also has our name, which nobody can change, is
+    // corrected. A verified one above is good whatever it is called.
+    let prefix = format!("tourniquet-{}-", purpose.label());
+    let ours_by_name: BTreeSet<GroupId> = groups
+        .iter()
+        .filter(|group| group.name.starts_with(&prefix))
+        .map(|group| group.id.clone())
+        .collect();
+    if let Some((_, corrections)) = judged.into_iter().find(|(id, _)| ours_by_name.contains(id)) {
         return Ok(Found::Prepare(corrections));
     }
     // A create without an answer is repeated at once: its name makes it happen only once.
     if !answered.is_empty()
         && let Unseen::Wait(time) = unseen(context, ours)
     {
-        let reason = format!(
-            "the new {} group in {vpc} is not visible yet",
-            purpose.label()
-        );
+        let reason = format!("the new {} group in {vpc} is not visible yet", purpose.label());
         return Ok(Found::Wait(time, reason));
     }
     Ok(Found::Prepare(vec![purpose.creation(context, vpc)]))

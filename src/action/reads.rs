@@ -43,10 +43,9 @@ impl Read {
     fn needs(self) -> &'static [(&'static str, Resource)] {
         use Resource::{Any, Bucket, Profile, Role, Snapshot, User};
         match self {
-            Self::Instance => &[
-                ("ec2:DescribeInstances", Any),
-                ("ec2:DescribeNetworkInterfaces", Any),
-            ],
+            Self::Instance => {
+                &[("ec2:DescribeInstances", Any), ("ec2:DescribeNetworkInterfaces", Any)]
+            }
             Self::Groups => &[("ec2:DescribeSecurityGroups", Any)],
             Self::Snapshots => &[("ec2:DescribeSnapshots", Any)],
             Self::SnapshotSharing => &[("ec2:DescribeSnapshotAttribute", Snapshot)],
@@ -131,22 +130,13 @@ pub(super) fn any<T: std::str::FromStr<Err = crate::id::IdError>>(prefix: &str) 
 pub(super) fn permissions_to(kinds: Vec<Kind>, at: &Place) -> BTreeSet<Permission> {
     kinds
         .into_iter()
-        .flat_map(|kind| {
-            Change {
-                at: at.clone(),
-                kind,
-            }
-            .permissions()
-        })
+        .flat_map(|kind| Change { at: at.clone(), kind }.permissions())
         .map(|needed| {
             let resource = match needed.resource.strip_suffix(ANY) {
                 Some(stem) => format!("{}*", stem.trim_end_matches('*')),
                 None => needed.resource,
             };
-            Permission {
-                action: needed.action,
-                resource,
-            }
+            Permission { action: needed.action, resource }
         })
         .collect()
 }
@@ -180,10 +170,7 @@ mod tests {
         );
         let expected: BTreeSet<Permission> = [
             Permission::new("iam:PutRolePolicy", "arn:aws:iam::111122223333:role/*"),
-            Permission::new(
-                "ec2:CreateTags",
-                "arn:aws:ec2:eu-west-1:111122223333:instance/i-*",
-            ),
+            Permission::new("ec2:CreateTags", "arn:aws:ec2:eu-west-1:111122223333:instance/i-*"),
         ]
         .into();
         assert_eq!(needed, expected);

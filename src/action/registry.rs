@@ -10,20 +10,11 @@ use super::tag_resource::TagResource;
 /// Every action.
 #[must_use]
 pub fn registry() -> &'static [&'static dyn Action] {
-    &[
-        &IsolateInstance,
-        &SnapshotVolumes,
-        &RevokeRoleSessions,
-        &DisableAccessKeys,
-        &TagResource,
-    ]
+    &[&IsolateInstance, &SnapshotVolumes, &RevokeRoleSessions, &DisableAccessKeys, &TagResource]
 }
 
 /// The action with this name, namespace included.
 #[must_use]
 pub fn find(name: &str) -> Option<&'static dyn Action> {
-    registry()
-        .iter()
-        .copied()
-        .find(|action| action.name() == name)
+    registry().iter().copied().find(|action| action.name() == name)
 }

@@ -55,10 +55,7 @@ pub(super) fn latest(found: &Document) -> Option<Timestamp> {
         single => std::slice::from_ref(single),
     };
     let times = statements.iter().filter_map(|statement| {
-        let time = statement
-            .get("Condition")?
-            .get("DateLessThan")?
-            .get("aws:TokenIssueTime")?;
+        let time = statement.get("Condition")?.get("DateLessThan")?.get("aws:TokenIssueTime")?;
         match time {
             Document::Array(list) => list.first()?.as_str()?.parse().ok(),
             single => single.as_str()?.parse::<Timestamp>().ok(),

@@ -21,12 +21,8 @@ use crate::id::{Place, RoleName};
 /// Denies everything to sessions of a role that were issued before now + 30 s.
 pub struct RevokeRoleSessions;
 
-const PARAMS: &[ParamSpec] = &[ParamSpec {
-    name: "role",
-    kind: ParamKind::RoleName,
-    required: true,
-    doc: "The role.",
-}];
+const PARAMS: &[ParamSpec] =
+    &[ParamSpec { name: "role", kind: ParamKind::RoleName, required: true, doc: "The role." }];
 
 #[async_trait]
 impl Action for RevokeRoleSessions {
@@ -72,10 +68,7 @@ impl Action for RevokeRoleSessions {
         if let Some(reason) = untouchable(&role, context.settings) {
             return Ok(Verdict::Refuse(reason));
         }
-        let found = context
-            .session
-            .role_policy(context.at, &name, POLICY)
-            .await?;
+        let found = context.session.role_policy(context.at, &name, POLICY).await?;
         let in_place = found.as_ref().and_then(ours);
         let mine = own(context.applied, &name);
         let wanted = mine.map_or_else(|| cut_off(context.requested), |(_, time)| time);
@@ -91,10 +84,8 @@ impl Action for RevokeRoleSessions {
             _ => wanted,
         };
         // Never back: what is denied now stays denied.
-        let time = found
-            .as_ref()
-            .and_then(latest)
-            .map_or(fresh, |found| round_up(found).max(fresh));
+        let time =
+            found.as_ref().and_then(latest).map_or(fresh, |found| round_up(found).max(fresh));
         Ok(Verdict::Change(vec![vec![Change {
             at: context.at.clone(),
             kind: Kind::RolePolicy {
@@ -109,18 +100,14 @@ impl Action for RevokeRoleSessions {
 
 /// When this step last put its policy, and with which cut-off.
 fn own(applied: &[Applied], name: &RoleName) -> Option<(Timestamp, Timestamp)> {
-    applied
-        .iter()
-        .rev()
-        .find_map(|applied| match &applied.change.kind {
-            Kind::RolePolicy {
-                role,
-                policy,
-                after: Some(after),
-                ..
-            } if role == name && policy == POLICY => Some((applied.at, ours(after)?)),
-            _ => None,
-        })
+    applied.iter().rev().find_map(|applied| match &applied.change.kind {
+        Kind::RolePolicy { role, policy, after: Some(after), .. }
+            if role == name && policy == POLICY =>
+        {
+            Some((applied.at, ours(after)?))
+        }
+        _ => None,
+    })
 }
 
 /// A foreign cut-off in whole seconds, not earlier than it was.

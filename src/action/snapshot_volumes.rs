@@ -72,14 +72,8 @@ impl Action for SnapshotVolumes {
                 after: BTreeSet::from([forensics.account.clone()]),
             };
             let there = forensics_place(forensics, at);
-            needed.extend(permissions_for(
-                &[Read::SnapshotSharing, Read::DefaultKey],
-                at,
-            ));
-            needed.extend(permissions_to(
-                vec![copy(&forensics.transfer_kms_key), share],
-                at,
-            ));
+            needed.extend(permissions_for(&[Read::SnapshotSharing, Read::DefaultKey], at));
+            needed.extend(permissions_to(vec![copy(&forensics.transfer_kms_key), share], at));
             needed.extend(permissions_for(&[Read::Snapshots], &there));
             needed.extend(permissions_to(vec![copy(&forensics.kms_key)], &there));
         }
@@ -90,10 +84,7 @@ impl Action for SnapshotVolumes {
         let id: InstanceId = params.id("instance")?;
         let instance = context.session.instance(context.at, &id).await?;
         let step = context.step_tag();
-        let here = context
-            .session
-            .snapshots_tagged(context.at, TAG_STEP, &step)
-            .await?;
+        let here = context.session.snapshots_tagged(context.at, TAG_STEP, &step).await?;
         let set = gather(context, &id, &here).await?;
         if set.snapshots.is_empty() {
             return Ok(begin(context, &id, instance.as_ref()));
@@ -101,27 +92,17 @@ impl Action for SnapshotVolumes {
         if !set.unseen.is_empty()
             && let Unseen::Wait(time) = unseen(context, is_set)
         {
-            return Ok(Verdict::Wait(
-                time,
-                "new snapshots are not all visible yet".to_owned(),
-            ));
+            return Ok(Verdict::Wait(time, "new snapshots are not all visible yet".to_owned()));
         }
         let forensics = context.settings.forensics.as_ref();
         let there = match forensics {
             Some(forensics) => {
                 let place = forensics_place(forensics, context.at);
-                context
-                    .session
-                    .snapshots_tagged(&place, TAG_STEP, &step)
-                    .await?
+                context.session.snapshots_tagged(&place, TAG_STEP, &step).await?
             }
             None => Vec::new(),
         };
-        let trail = Trail {
-            forensics,
-            here,
-            there,
-        };
+        let trail = Trail { forensics, here, there };
         let (mut changes, mut waits, mut failures) = (Vec::new(), Vec::new(), Vec::new());
         let mut evidence = Vec::new();
         for snapshot in &set.snapshots {
@@ -146,10 +127,7 @@ impl Action for SnapshotVolumes {
                 .map(|(device, volume)| (volume, device.as_str()))
                 .collect();
             for (record, snapshot) in evidence.iter_mut().zip(&set.snapshots) {
-                let device = snapshot
-                    .volume
-                    .as_ref()
-                    .and_then(|volume| devices.get(volume));
+                let device = snapshot.volume.as_ref().and_then(|volume| devices.get(volume));
                 record["device"] = json!(device);
             }
             Verdict::Done(report(&id, evidence, warnings(context, &set)))
@@ -212,15 +190,8 @@ async fn gather(
         })
         .flatten()
         .collect();
-    let missing = wanted
-        .difference(&kept)
-        .map(|volume| (*volume).clone())
-        .collect();
-    Ok(Set {
-        snapshots,
-        unseen: hidden,
-        missing,
-    })
+    let missing = wanted.difference(&kept).map(|volume| (*volume).clone()).collect();
+    Ok(Set { snapshots, unseen: hidden, missing })
 }
 
 /// The first verdict, while there is no snapshot.

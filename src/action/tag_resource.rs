@@ -23,12 +23,7 @@ const PARAMS: &[ParamSpec] = &[
         required: true,
         doc: "`type/id`: instance, volume, snapshot, role, user or bucket.",
     },
-    ParamSpec {
-        name: "tags",
-        kind: ParamKind::Tags,
-        required: true,
-        doc: "The tags.",
-    },
+    ParamSpec { name: "tags", kind: ParamKind::Tags, required: true, doc: "The tags." },
 ];
 
 /// Tags of one call: a resource has at most 50, and other people need some.
@@ -104,15 +99,8 @@ impl Action for TagResource {
             .into_iter()
             .filter(|(_, after)| !after.is_empty())
             .map(|(before, after)| {
-                let kind = Kind::Tags {
-                    resource: resource.clone(),
-                    before,
-                    after,
-                };
-                vec![Change {
-                    at: context.at.clone(),
-                    kind,
-                }]
+                let kind = Kind::Tags { resource: resource.clone(), before, after };
+                vec![Change { at: context.at.clone(), kind }]
             })
             .collect();
         Ok(match stages.is_empty() {
@@ -127,15 +115,10 @@ impl Action for TagResource {
 }
 
 fn resource(params: &Params) -> Result<Taggable, LookError> {
-    let wrong = |reason: String| LookError::Param {
-        name: "resource".to_owned(),
-        reason,
-    };
+    let wrong = |reason: String| LookError::Param { name: "resource".to_owned(), reason };
     let given = params.text("resource").unwrap_or_default();
     let Some((kind, id)) = given.split_once('/') else {
-        return Err(wrong(
-            "expected type/id, such as instance/i-0a1b2c3d".to_owned(),
-        ));
+        return Err(wrong("expected type/id, such as instance/i-0a1b2c3d".to_owned()));
     };
     let form = |error: IdError| wrong(error.to_string());
     match kind {
@@ -165,10 +148,7 @@ fn is_bucket(name: &str) -> bool {
 }
 
 fn tags(params: &Params) -> Result<Tags, LookError> {
-    let wrong = |reason: String| LookError::Param {
-        name: "tags".to_owned(),
-        reason,
-    };
+    let wrong = |reason: String| LookError::Param { name: "tags".to_owned(), reason };
     let given = params.value("tags").and_then(Value::as_object);
     let tags: Tags = given
         .into_iter()
@@ -176,19 +156,14 @@ fn tags(params: &Params) -> Result<Tags, LookError> {
         .map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().to_owned()))
         .collect();
     if tags.is_empty() || tags.len() > TAGS_MAX {
-        return Err(wrong(format!(
-            "{} tags; expected 1 to {TAGS_MAX}",
-            tags.len()
-        )));
+        return Err(wrong(format!("{} tags; expected 1 to {TAGS_MAX}", tags.len())));
     }
     // IAM's pattern, the strictest of the three services.
     let allowed = |c: char| c.is_alphanumeric() || c == ' ' || "_.:/=+-@".contains(c);
     for (key, value) in &tags {
         let length = key.chars().count();
         let problem = if length == 0 || length > KEY_MAX {
-            Some(format!(
-                "a key has 1 to {KEY_MAX} characters, this one {length}"
-            ))
+            Some(format!("a key has 1 to {KEY_MAX} characters, this one {length}"))
         } else if value.chars().count() > VALUE_MAX {
             Some(format!(
                 "a value has at most {VALUE_MAX} characters, this one {}",
@@ -196,10 +171,7 @@ fn tags(params: &Params) -> Result<Tags, LookError> {
             ))
         } else if !key.chars().chain(value.chars()).all(allowed) {
             Some("only letters, digits, spaces and _.:/=+-@ are allowed".to_owned())
-        } else if key
-            .get(..4)
-            .is_some_and(|start| start.eq_ignore_ascii_case("aws:"))
-        {
+        } else if key.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("aws:")) {
             Some("keys that start with aws: belong to AWS".to_owned())
         } else if [TAG_PURPOSE, TAG_STEP].contains(&key.as_str()) {
             Some("this key marks what Tourniquet creates".to_owned())
@@ -252,10 +224,7 @@ mod tests {
     #[test]
     fn tags_that_aws_or_we_would_not_take_are_refused() {
         let many = |n: usize| -> Value {
-            (0..n)
-                .map(|i| (format!("k{i}"), json!("v")))
-                .collect::<serde_json::Map<_, _>>()
-                .into()
+            (0..n).map(|i| (format!("k{i}"), json!("v"))).collect::<serde_json::Map<_, _>>().into()
         };
         for (value, good) in [
             (json!({"case": "case-1"}), true),
@@ -275,11 +244,7 @@ mod tests {
             (json!({"k": "<script>"}), false),
             (json!({"k": "a\nb"}), false),
         ] {
-            assert_eq!(
-                tags(&given("role/web", value.clone())).is_ok(),
-                good,
-                "{value}"
-            );
+            assert_eq!(tags(&given("role/web", value.clone())).is_ok(), good, "{value}");
         }
     }
 }

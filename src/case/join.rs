@@ -128,11 +128,8 @@ mod tests {
         let case: CaseId = "case-0001".parse().unwrap();
         let now = "2026-01-03T10:00:00Z".parse().unwrap();
         let newest = version("2026-01-02T00:00:00Z", 5, "b");
-        let known = |same_content| Known {
-            case: case.clone(),
-            newest: newest.clone(),
-            same_content,
-        };
+        let known =
+            |same_content| Known { case: case.clone(), newest: newest.clone(), same_content };
         for (same, incoming, expected) in [
             (true, version("2026-01-02T00:00:00Z", 5, "b"), "duplicate"),
             (true, version("2026-01-01T00:00:00Z", 1, "a"), "duplicate"),
@@ -159,19 +156,12 @@ mod tests {
             (false, "2026-01-04T10:01:00Z", "new"),
             (true, "2026-01-03T10:01:00Z", "new"),
         ] {
-            let open = OpenCase {
-                case: case.clone(),
-                last_finding,
-                closed,
-            };
+            let open = OpenCase { case: case.clone(), last_finding, closed };
             assert_eq!(
                 dispose(None, Some(&open), &incoming, now.parse().unwrap()).label(),
                 expected
             );
         }
-        assert_eq!(
-            dispose(None, None, &incoming, last_finding),
-            Disposition::New
-        );
+        assert_eq!(dispose(None, None, &incoming, last_finding), Disposition::New);
     }
 }

@@ -41,14 +41,8 @@ pub enum RunEvent {
 
 impl RunState {
     /// Every state.
-    pub const ALL: [Self; 6] = [
-        Self::Queued,
-        Self::Running,
-        Self::Parked,
-        Self::Succeeded,
-        Self::Failed,
-        Self::Halted,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Queued, Self::Running, Self::Parked, Self::Succeeded, Self::Failed, Self::Halted];
 
     /// The state after `event`.
     ///
@@ -63,10 +57,7 @@ impl RunState {
             (Self::Running, RunEvent::Succeeded) => Ok(Self::Succeeded),
             (Self::Running, RunEvent::Failed) => Ok(Self::Failed),
             (Self::Running, RunEvent::Halted) => Ok(Self::Halted),
-            (state, event) => Err(Illegal {
-                state: state.label(),
-                event: event.label(),
-            }),
+            (state, event) => Err(Illegal { state: state.label(), event: event.label() }),
         }
     }
 

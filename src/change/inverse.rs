@@ -19,31 +19,20 @@ impl Change {
     /// The inverse: `before` and `after` swapped where that is possible.
     #[must_use]
     pub fn inverse(&self) -> Inverse {
-        let swapped = |kind: Kind| Change {
-            at: self.at.clone(),
-            kind,
-        };
+        let swapped = |kind: Kind| Change { at: self.at.clone(), kind };
         match self.kind.clone() {
-            Kind::InterfaceGroups {
-                interface,
-                instance,
-                before,
-                after,
-            } => Inverse::Change(swapped(Kind::InterfaceGroups {
-                interface,
-                instance,
-                before: after,
-                after: before,
-            })),
+            Kind::InterfaceGroups { interface, instance, before, after } => {
+                Inverse::Change(swapped(Kind::InterfaceGroups {
+                    interface,
+                    instance,
+                    before: after,
+                    after: before,
+                }))
+            }
             Kind::CreateGroup { .. } => Inverse::Kept(
                 "the quarantine group may hold other instances, and an unused group does no harm",
             ),
-            Kind::GroupRules {
-                group,
-                direction,
-                effect,
-                rules,
-            } => {
+            Kind::GroupRules { group, direction, effect, rules } => {
                 let _ = (group, direction, effect, rules);
                 Inverse::Kept(
                     "the rules of a quarantine or transition group stay as containment needs them",
@@ -52,80 +41,44 @@ impl Change {
             Kind::CreateSnapshots { .. } | Kind::CopySnapshot { .. } => {
                 Inverse::Kept("snapshots are evidence")
             }
-            Kind::SnapshotSharing {
-                snapshot,
-                before,
-                after,
-            } if after.len() > before.len() => Inverse::Change(swapped(Kind::SnapshotSharing {
-                snapshot,
-                before: after,
-                after: before,
-            })),
+            Kind::SnapshotSharing { snapshot, before, after } if after.len() > before.len() => {
+                Inverse::Change(swapped(Kind::SnapshotSharing {
+                    snapshot,
+                    before: after,
+                    after: before,
+                }))
+            }
             Kind::SnapshotSharing { .. } => {
                 Inverse::Kept("a snapshot is not shared again without a new reason")
             }
-            Kind::RolePolicy {
-                role,
-                policy,
-                before,
-                after,
-            } => Inverse::Revives(
-                swapped(Kind::RolePolicy {
-                    role,
-                    policy,
-                    before: after,
-                    after: before,
-                }),
+            Kind::RolePolicy { role, policy, before, after } => Inverse::Revives(
+                swapped(Kind::RolePolicy { role, policy, before: after, after: before }),
                 "sessions stolen before the cut-off work again until they expire (12 h, at most 36 h)",
             ),
-            Kind::UserPolicy {
-                user,
-                policy,
-                before,
-                after,
-            } => Inverse::Change(swapped(Kind::UserPolicy {
-                user,
-                policy,
-                before: after,
-                after: before,
-            })),
-            Kind::AccessKey {
-                user,
-                key,
-                before: before @ KeyStatus::Active,
-                after,
-            } => Inverse::Revives(
-                swapped(Kind::AccessKey {
+            Kind::UserPolicy { user, policy, before, after } => Inverse::Revives(
+                swapped(Kind::UserPolicy { user, policy, before: after, after: before }),
+                "sessions made with the user's keys work again until they expire (36 h at most)",
+            ),
+            Kind::AccessKey { user, key, before: before @ KeyStatus::Active, after } => {
+                Inverse::Revives(
+                    swapped(Kind::AccessKey { user, key, before: after, after: before }),
+                    "a leaked key works again; AWS advises to delete it and issue a new one",
+                )
+            }
+            Kind::AccessKey { user, key, before, after } => {
+                Inverse::Change(swapped(Kind::AccessKey {
                     user,
                     key,
                     before: after,
                     after: before,
-                }),
-                "a leaked key works again; AWS advises to delete it and issue a new one",
-            ),
-            Kind::AccessKey {
-                user,
-                key,
-                before,
-                after,
-            } => Inverse::Change(swapped(Kind::AccessKey {
-                user,
-                key,
-                before: after,
-                after: before,
-            })),
+                }))
+            }
             Kind::DeleteLoginProfile { .. } => Inverse::Lost(
                 "the password is gone: create a login profile with a new password and demand a reset",
             ),
-            Kind::Tags {
-                resource,
-                before,
-                after,
-            } => Inverse::Change(swapped(Kind::Tags {
-                resource,
-                before: after,
-                after: before,
-            })),
+            Kind::Tags { resource, before, after } => {
+                Inverse::Change(swapped(Kind::Tags { resource, before: after, after: before }))
+            }
         }
     }
 }

@@ -296,9 +296,7 @@ impl Change {
         match &self.kind {
             Kind::InterfaceGroups { .. } => "ec2:ModifyNetworkInterfaceAttribute",
             Kind::CreateGroup { .. } => "ec2:CreateSecurityGroup",
-            Kind::GroupRules {
-                direction, effect, ..
-            } => match (direction, effect) {
+            Kind::GroupRules { direction, effect, .. } => match (direction, effect) {
                 (Direction::Ingress, RuleEffect::Authorize) => "ec2:AuthorizeSecurityGroupIngress",
                 (Direction::Ingress, RuleEffect::Revoke) => "ec2:RevokeSecurityGroupIngress",
                 (Direction::Egress, RuleEffect::Authorize) => "ec2:AuthorizeSecurityGroupEgress",
@@ -313,9 +311,7 @@ impl Change {
             Kind::UserPolicy { after: None, .. } => "iam:DeleteUserPolicy",
             Kind::AccessKey { .. } => "iam:UpdateAccessKey",
             Kind::DeleteLoginProfile { .. } => "iam:DeleteLoginProfile",
-            Kind::Tags {
-                resource, after, ..
-            } => match (resource, after.is_empty()) {
+            Kind::Tags { resource, after, .. } => match (resource, after.is_empty()) {
                 (Taggable::Instance(_) | Taggable::Volume(_) | Taggable::Snapshot(_), false) => {
                     "ec2:CreateTags"
                 }
@@ -346,6 +342,25 @@ impl Change {
             Kind::AccessKey { user, key, .. } => format!("user/{user}/access-key/{key}"),
             Kind::DeleteLoginProfile { user, .. } => format!("user/{user}/login-profile"),
             Kind::Tags { resource, .. } => format!("{}/tags", resource.path()),
+        }
+    }
+
+    /// The instance, role or user whose life it touches: what guards protect and count.
+    #[must_use]
+    pub fn subject(&self) -> Option<Taggable> {
+        match &self.kind {
+            Kind::InterfaceGroups { instance, .. } | Kind::CreateSnapshots { instance, .. } => {
+                Some(Taggable::Instance(instance.clone()))
+            }
+            Kind::RolePolicy { role, .. } => Some(Taggable::Role(role.clone())),
+            Kind::UserPolicy { user, .. }
+            | Kind::AccessKey { user, .. }
+            | Kind::DeleteLoginProfile { user, .. } => Some(Taggable::User(user.clone())),
+            Kind::CreateGroup { .. }
+            | Kind::GroupRules { .. }
+            | Kind::CopySnapshot { .. }
+            | Kind::SnapshotSharing { .. }
+            | Kind::Tags { .. } => None,
         }
     }
 

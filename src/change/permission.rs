@@ -21,10 +21,7 @@ impl Permission {
     /// `action` on `resource`.
     #[must_use]
     pub fn new(action: &str, resource: impl Into<String>) -> Self {
-        Self {
-            action: action.to_owned(),
-            resource: resource.into(),
-        }
+        Self { action: action.to_owned(), resource: resource.into() }
     }
 }
 
@@ -44,12 +41,7 @@ impl Change {
             needed.insert(Permission::new(action, resource));
         };
         match &self.kind {
-            Kind::InterfaceGroups {
-                interface,
-                instance,
-                after,
-                ..
-            } => {
+            Kind::InterfaceGroups { interface, instance, after, .. } => {
                 need(operation, ec2("network-interface", interface.as_str()));
                 need(operation, ec2("instance", instance.as_str()));
                 for group in after {
@@ -64,9 +56,7 @@ impl Change {
             Kind::GroupRules { group, .. } => {
                 need(operation, ec2("security-group", group.as_str()))
             }
-            Kind::CreateSnapshots {
-                instance, volumes, ..
-            } => {
+            Kind::CreateSnapshots { instance, volumes, .. } => {
                 need(operation, ec2("instance", instance.as_str()));
                 need(operation, snapshot("*"));
                 need("ec2:CreateTags", snapshot("*"));
@@ -74,9 +64,7 @@ impl Change {
                     need(operation, ec2("volume", volume.as_str()));
                 }
             }
-            Kind::CopySnapshot {
-                kms_key, source_at, ..
-            } => {
+            Kind::CopySnapshot { kms_key, source_at, .. } => {
                 need(operation, snapshot("*"));
                 need("ec2:CreateTags", snapshot("*"));
                 // A policy names a key by its key ARN only; an alias in it allows nothing.
@@ -87,16 +75,11 @@ impl Change {
                 };
                 // The source is decrypted under a key of its own account (EBS User Guide, copy a
                 // snapshot: permissions for encrypted snapshots).
-                let source = format!(
-                    "arn:aws:kms:{}:{}:key/*",
-                    source_at.region, source_at.account
-                );
-                for action in [
-                    "kms:DescribeKey",
-                    "kms:CreateGrant",
-                    "kms:Decrypt",
-                    "kms:ReEncryptFrom",
-                ] {
+                let source =
+                    format!("arn:aws:kms:{}:{}:key/*", source_at.region, source_at.account);
+                for action in
+                    ["kms:DescribeKey", "kms:CreateGrant", "kms:Decrypt", "kms:ReEncryptFrom"]
+                {
                     need(action, source.clone());
                 }
                 for action in [
@@ -127,20 +110,11 @@ impl Change {
                 },
             ),
         }
-        if matches!(
-            &self.kind,
-            Kind::Tags {
-                resource: Taggable::Bucket(_),
-                ..
-            }
-        ) {
+        if matches!(&self.kind, Kind::Tags { resource: Taggable::Bucket(_), .. }) {
             // PutBucketTagging replaces the whole set, so the set is read first.
             need(
                 "s3:GetBucketTagging",
-                format!(
-                    "arn:aws:s3:::{}",
-                    self.resource().split('/').nth(1).unwrap_or("*")
-                ),
+                format!("arn:aws:s3:::{}", self.resource().split('/').nth(1).unwrap_or("*")),
             );
         }
         needed

@@ -6,19 +6,11 @@ use super::{Change, Direction, KeyStatus, Kind, Peer, Rule, RuleEffect};
 
 fn list<T: Display>(items: impl IntoIterator<Item = T>) -> String {
     let words: Vec<String> = items.into_iter().map(|item| item.to_string()).collect();
-    if words.is_empty() {
-        "none".to_owned()
-    } else {
-        words.join(", ")
-    }
+    if words.is_empty() { "none".to_owned() } else { words.join(", ") }
 }
 
 fn rule(rule: &Rule) -> String {
-    let what = if rule.protocol == "-1" {
-        "everything".to_owned()
-    } else {
-        rule.protocol.clone()
-    };
+    let what = if rule.protocol == "-1" { "everything".to_owned() } else { rule.protocol.clone() };
     let ports = match (rule.from_port, rule.to_port) {
         (Some(from), Some(to)) if from == to => format!(" port {from}"),
         (Some(from), Some(to)) => format!(" ports {from}-{to}"),
@@ -34,23 +26,13 @@ impl Change {
     #[must_use]
     pub fn words(&self) -> String {
         match &self.kind {
-            Kind::InterfaceGroups {
-                interface,
-                instance,
-                before,
-                after,
-            } => format!(
+            Kind::InterfaceGroups { interface, instance, before, after } => format!(
                 "{interface} of {instance}: security groups {} become {}",
                 list(before),
                 list(after)
             ),
             Kind::CreateGroup { vpc, name, .. } => format!("new security group {name} in {vpc}"),
-            Kind::GroupRules {
-                group,
-                direction,
-                effect,
-                rules,
-            } => format!(
+            Kind::GroupRules { group, direction, effect, rules } => format!(
                 "{group}: {} {} rules: {}",
                 match effect {
                     RuleEffect::Authorize => "add",
@@ -62,30 +44,13 @@ impl Change {
                 },
                 list(rules.iter().map(rule))
             ),
-            Kind::CreateSnapshots {
-                instance, volumes, ..
-            } => {
-                format!(
-                    "snapshots of {} of {instance}, at one moment",
-                    list(volumes)
-                )
+            Kind::CreateSnapshots { instance, volumes, .. } => {
+                format!("snapshots of {} of {instance}, at one moment", list(volumes))
             }
-            Kind::CopySnapshot {
-                source,
-                source_at,
-                kms_key,
-                ..
-            } => {
-                format!(
-                    "copy {source} of {source_at} to {}, encrypted with {kms_key}",
-                    self.at
-                )
+            Kind::CopySnapshot { source, source_at, kms_key, .. } => {
+                format!("copy {source} of {source_at} to {}, encrypted with {kms_key}", self.at)
             }
-            Kind::SnapshotSharing {
-                snapshot,
-                before,
-                after,
-            } => {
+            Kind::SnapshotSharing { snapshot, before, after } => {
                 let gone: Vec<_> = before.difference(after).collect();
                 let new: Vec<_> = after.difference(before).collect();
                 if gone.is_empty() {
@@ -94,34 +59,19 @@ impl Change {
                     format!("stop sharing {snapshot} with account {}", list(gone))
                 }
             }
-            Kind::RolePolicy {
-                role,
-                policy,
-                before,
-                after,
-            } => {
+            Kind::RolePolicy { role, policy, before, after } => {
                 format!(
                     "role {role}: inline policy {policy} is {}",
                     document(before.is_some(), after.is_some())
                 )
             }
-            Kind::UserPolicy {
-                user,
-                policy,
-                before,
-                after,
-            } => {
+            Kind::UserPolicy { user, policy, before, after } => {
                 format!(
                     "user {user}: inline policy {policy} is {}",
                     document(before.is_some(), after.is_some())
                 )
             }
-            Kind::AccessKey {
-                user,
-                key,
-                before,
-                after,
-            } => {
+            Kind::AccessKey { user, key, before, after } => {
                 format!(
                     "user {user}: access key {key} {} becomes {}",
                     before.label(),
@@ -131,16 +81,10 @@ impl Change {
             Kind::DeleteLoginProfile { user, .. } => {
                 format!("user {user}: console password removed")
             }
-            Kind::Tags {
-                resource,
-                before,
-                after,
-            } if after.is_empty() => {
+            Kind::Tags { resource, before, after } if after.is_empty() => {
                 format!("{}: remove tags {}", resource.path(), list(before.keys()))
             }
-            Kind::Tags {
-                resource, after, ..
-            } => format!(
+            Kind::Tags { resource, after, .. } => format!(
                 "{}: set tags {}",
                 resource.path(),
                 list(after.iter().map(|(key, value)| format!("{key}={value}")))

@@ -53,9 +53,7 @@ pub fn severity(case: &Value) -> String {
 /// # Errors
 /// When it is none: the service is not one that we understand.
 pub fn id<T: FromStr<Err = IdError>>(value: &Value, key: &str) -> Result<T, CliError> {
-    text(value, key)
-        .parse()
-        .map_err(|error: IdError| CliError::unreachable(error.to_string()))
+    text(value, key).parse().map_err(|error: IdError| CliError::unreachable(error.to_string()))
 }
 
 /// A time for people: seconds are enough, and `Z` says that it is UTC.
@@ -86,12 +84,8 @@ mod tests {
         assert_eq!(items(&mut answer, "items"), [json!(1)]);
         assert_eq!(items(&mut answer, "runs"), Vec::<Value>::new());
         assert_eq!(items(&mut answer, "none"), Vec::<Value>::new());
-        for (key, expected) in [
-            ("state", "queued"),
-            ("account", "-"),
-            ("n", "7.5"),
-            ("none", "-"),
-        ] {
+        for (key, expected) in [("state", "queued"), ("account", "-"), ("n", "7.5"), ("none", "-")]
+        {
             assert_eq!(shown(&run, key), expected);
         }
         for (given, expected) in [

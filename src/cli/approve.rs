@@ -42,11 +42,7 @@ pub(super) async fn approve(
         (None, _) => list(&client, screen).await,
         (Some(approval), None) => look(&client, screen, approval).await,
         (Some(approval), Some(reason)) => {
-            let decision = if args.deny {
-                Decision::Deny
-            } else {
-                Decision::Approve
-            };
+            let decision = if args.deny { Decision::Deny } else { Decision::Approve };
             decide(&client, screen, approval, decision, reason).await
         }
     }
@@ -105,11 +101,7 @@ async fn question(
 ) -> Result<(Value, Vec<String>), CliError> {
     let asked: Value = client.get(&["v1", "approvals", id.as_str()], &[]).await?;
     let plan = plan(client, &asked).await?;
-    let by = format!(
-        "{}, asked for by {}",
-        shown(&asked, "run"),
-        shown(&asked, "requested_by")
-    );
+    let by = format!("{}, asked for by {}", shown(&asked, "run"), shown(&asked, "requested_by"));
     for (name, tone, value) in [
         ("question", Tone::Strong, shown(&asked, "question")),
         ("case", Tone::Plain, shown(&asked, "case")),
@@ -118,10 +110,8 @@ async fn question(
         ("hash", Tone::Dim, shown(&asked, "hash")),
         ("state", tone_of(text(&asked, "state")), progress(&asked)),
     ] {
-        let (name, value) = (
-            screen.paint(Tone::Dim, &format!("{name:<9}")),
-            screen.paint(tone, &value),
-        );
+        let (name, value) =
+            (screen.paint(Tone::Dim, &format!("{name:<9}")), screen.paint(tone, &value));
         screen.line(&format!("{name} {value}"))?;
     }
     for (n, change) in plan.iter().enumerate() {
@@ -173,9 +163,7 @@ async fn decide(
     let (asked, _) = question(client, screen, id).await?;
     let body =
         json!({"decision": decision.label(), "reason": reason, "hash": text(&asked, "hash")});
-    let row: Value = client
-        .post(&["v1", "approvals", id.as_str()], &body)
-        .await?;
+    let row: Value = client.post(&["v1", "approvals", id.as_str()], &body).await?;
     let state = screen.paint(tone_of(text(&row, "state")), &progress(&row));
     screen.line(&format!("{id} is {state}"))?;
     screen.value(&row)?;
@@ -197,21 +185,13 @@ mod tests {
         let mut head = Head::empty();
         let mut entries = Vec::new();
         for (hash, changes) in [
-            (
-                "ab",
-                [
-                    "i-1: security groups sg-1 \u{1b}[2Jbecome sg-2",
-                    "role web: deny all",
-                ],
-            ),
+            ("ab", ["i-1: security groups sg-1 \u{1b}[2Jbecome sg-2", "role web: deny all"]),
             ("cd", ["another", "plan"]),
         ] {
             let body = json!({"run": "run-0002", "hash": hash.repeat(32), "changes": changes});
             let at = jiff::Timestamp::UNIX_EPOCH;
             let draft = Draft::new(at, Actor::Service, Kind::PlanMade, body);
-            let sealed = draft
-                .seal(&"case-0001".parse().unwrap(), &mut head)
-                .unwrap();
+            let sealed = draft.seal(&"case-0001".parse().unwrap(), &mut head).unwrap();
             let entry: Value = serde_json::from_slice(&sealed.bytes).unwrap();
             entries.push(json!({"seq": sealed.seq, "hash": sealed.hash, "entry": entry}));
         }
@@ -225,10 +205,9 @@ mod tests {
                 "state": state, "decisions": decisions})
         };
         match (request.method.as_str(), request.path.as_str()) {
-            ("GET", "/v1/approvals") => (
-                StatusCode::OK,
-                json!({"items": [asked("pending", json!([]))]}),
-            ),
+            ("GET", "/v1/approvals") => {
+                (StatusCode::OK, json!({"items": [asked("pending", json!([]))]}))
+            }
             ("GET", "/v1/cases/case-0001/timeline") => (StatusCode::OK, timeline()),
             ("GET", "/v1/approvals/apr-0003") => (StatusCode::OK, asked("pending", json!([]))),
             ("POST", "/v1/approvals/apr-0003") if request.json()["hash"] != "ab".repeat(32) => {
@@ -249,10 +228,7 @@ mod tests {
         let mut texts = Vec::new();
         for decision in [Decision::Approve, Decision::Deny] {
             let (mut screen, out, _) = screen(false);
-            assert_eq!(
-                decide(&service.client(), &mut screen, &id, decision, "seen").await,
-                Ok(0)
-            );
+            assert_eq!(decide(&service.client(), &mut screen, &id, decision, "seen").await, Ok(0));
             texts.push(out.text());
         }
         insta::assert_snapshot!(texts[0], @r"
@@ -299,15 +275,9 @@ mod tests {
         assert_eq!(list(&service.client(), &mut program).await, Ok(0));
         assert_eq!(out.value()[0]["id"], "apr-0003");
         let other = "apr-0009".parse().unwrap();
-        let error = decide(
-            &service.client(),
-            &mut human,
-            &other,
-            Decision::Approve,
-            "x",
-        )
-        .await
-        .unwrap_err();
+        let error = decide(&service.client(), &mut human, &other, Decision::Approve, "x")
+            .await
+            .unwrap_err();
         assert_eq!(error.code, Code::NOT_FOUND);
     }
 }

@@ -50,20 +50,14 @@ impl Client {
     pub(super) fn open(common: &Common, screen: &mut Screen) -> Result<Self, CliError> {
         let token = match &common.token_file {
             Some(path) => Some(std::fs::read_to_string(path).map_err(|error| {
-                CliError::usage(format!(
-                    "the token file {} can't be read: {error}",
-                    path.display()
-                ))
+                CliError::usage(format!("the token file {} can't be read: {error}", path.display()))
             })?),
             None => std::env::var("TOURNIQUET_TOKEN").ok(),
         };
         let mut client = Self::new(&common.url, token.as_deref())?;
         client.spinner = screen.watched && !screen.json;
         if client.token.is_some() && client.base.scheme() == "http" && !is_loopback(&client.base) {
-            screen.note(&format!(
-                "the token goes to {} unencrypted; use https",
-                client.base
-            ));
+            screen.note(&format!("the token goes to {} unencrypted; use https", client.base));
         }
         Ok(client)
     }
@@ -98,13 +92,7 @@ impl Client {
         let http = builder
             .build()
             .map_err(|error| CliError::unreachable(format!("no TLS: {}", root_cause(&error))))?;
-        Ok(Self {
-            http,
-            base,
-            token,
-            clock: Arc::new(SystemClock::new()),
-            spinner: false,
-        })
+        Ok(Self { http, base, token, clock: Arc::new(SystemClock::new()), spinner: false })
     }
 
     /// `GET` of the path made of `segments`.
@@ -145,8 +133,7 @@ impl Client {
         body: Vec<u8>,
     ) -> Result<T, CliError> {
         let request = self.http.request(Method::POST, self.url(segments));
-        self.ask(request.header(CONTENT_TYPE, "application/json").body(body))
-            .await
+        self.ask(request.header(CONTENT_TYPE, "application/json").body(body)).await
     }
 
     fn url(&self, segments: &[&str]) -> Url {
@@ -161,15 +148,10 @@ impl Client {
         if let Some(token) = &self.token {
             request = request.header(AUTHORIZATION, token.clone());
         }
-        let answer = patiently(
-            self.clock.as_ref(),
-            self.spinner,
-            self.base.as_str(),
-            async {
-                let response = request.send().await.map_err(|error| self.silent(&error))?;
-                self.body(response).await
-            },
-        );
+        let answer = patiently(self.clock.as_ref(), self.spinner, self.base.as_str(), async {
+            let response = request.send().await.map_err(|error| self.silent(&error))?;
+            self.body(response).await
+        });
         let bytes = answer.await?;
         serde_json::from_slice(&bytes).map_err(|error| {
             CliError::unreachable(format!("{} answers something else: {error}", self.base))
@@ -180,16 +162,10 @@ impl Client {
     async fn body(&self, mut response: Response) -> Result<Vec<u8>, CliError> {
         let status = response.status();
         let mut bytes = Vec::new();
-        while let Some(part) = response
-            .chunk()
-            .await
-            .map_err(|error| self.silent(&error))?
-        {
+        while let Some(part) = response.chunk().await.map_err(|error| self.silent(&error))? {
             if bytes.len() + part.len() > ANSWER_MAX {
                 let limit = ANSWER_MAX >> 20;
-                return Err(CliError::unreachable(format!(
-                    "an answer of more than {limit} MiB"
-                )));
+                return Err(CliError::unreachable(format!("an answer of more than {limit} MiB")));
             }
             bytes.extend_from_slice(&part);
         }
@@ -235,11 +211,7 @@ impl From<Problem> for CliError {
             Some(code) if code == Code::UNAUTHENTICATED => {
                 Self::new(code, problem.detail).with_remedy(NO_TOKEN)
             }
-            Some(code) => Self {
-                code,
-                detail: problem.detail,
-                remedy: problem.remedy,
-            },
+            Some(code) => Self { code, detail: problem.detail, remedy: problem.remedy },
             // A newer service knows more numbers than we do.
             None => Self {
                 code: Code::CLIENT,
@@ -269,10 +241,7 @@ fn base(url: &str) -> Result<Url, CliError> {
 fn is_loopback(url: &Url) -> bool {
     url.host_str().is_some_and(|host| {
         let host = host.trim_start_matches('[').trim_end_matches(']');
-        host == "localhost"
-            || host
-                .parse::<IpAddr>()
-                .is_ok_and(|address| address.is_loopback())
+        host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
     })
 }
 

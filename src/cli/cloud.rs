@@ -48,21 +48,14 @@ async fn aws(
     use crate::cloud::aws::{AccountAccess, Aws, AwsSettings};
 
     let refused = |reason: String| CliError::new(Code::CLOUD_SETUP, reason);
-    let listed = config
-        .accounts
-        .iter()
-        .map(|(id, account)| (id, &account.role_arn, &account.external_id));
-    let forensics = config
-        .forensics
-        .iter()
-        .map(|f| (&f.account, &f.role_arn, &f.external_id));
+    let listed =
+        config.accounts.iter().map(|(id, account)| (id, &account.role_arn, &account.external_id));
+    let forensics = config.forensics.iter().map(|f| (&f.account, &f.role_arn, &f.external_id));
     let accounts = listed
         .chain(forensics)
         .map(|(id, role_arn, external_id)| {
-            let access = AccountAccess {
-                role_arn: role_arn.clone(),
-                external_id: external_id.clone(),
-            };
+            let access =
+                AccountAccess { role_arn: role_arn.clone(), external_id: external_id.clone() };
             (id.clone(), access)
         })
         .collect();

@@ -36,11 +36,7 @@ pub struct CliError {
 impl CliError {
     /// A failure with a number.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self {
-            code,
-            detail: detail.into(),
-            remedy: None,
-        }
+        Self { code, detail: detail.into(), remedy: None }
     }
 
     /// An argument that makes no sense.
@@ -61,20 +57,13 @@ impl CliError {
     /// The same failure with something else to do about it.
     #[must_use]
     pub fn with_remedy(self, remedy: impl Into<String>) -> Self {
-        Self {
-            remedy: Some(remedy.into()),
-            ..self
-        }
+        Self { remedy: Some(remedy.into()), ..self }
     }
 
     /// The exit code.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
-        if self.code == Code::USAGE {
-            USAGE
-        } else {
-            FAILED
-        }
+        if self.code == Code::USAGE { USAGE } else { FAILED }
     }
 
     /// What to do.
@@ -163,10 +152,7 @@ mod tests {
             error.to_string(),
             "E0006: the service can't be reached: no connection to http://127.0.0.1:1"
         );
-        assert_eq!(
-            (error.exit_code(), CliError::usage("x").exit_code()),
-            (FAILED, USAGE)
-        );
+        assert_eq!((error.exit_code(), CliError::usage("x").exit_code()), (FAILED, USAGE));
         assert_eq!(error.remedy(), Code::CLIENT.remedy);
     }
 }

@@ -36,10 +36,7 @@ pub fn explain(screen: &mut Screen, args: &ExplainArgs) -> Result<u8, CliError> 
     })?;
     let title = screen.paint(Tone::Strong, &code.to_string());
     screen.line(&title)?;
-    for (name, words) in [
-        ("What it means:", code.meaning),
-        ("What to do:", code.remedy),
-    ] {
+    for (name, words) in [("What it means:", code.meaning), ("What to do:", code.remedy)] {
         let name = screen.paint(Tone::Dim, name);
         screen.line(&format!("{name} {words}"))?;
     }

@@ -106,18 +106,13 @@ fn tell(screen: &mut Screen, result: &Value) -> Result<(), CliError> {
         let words = screen.paint(Tone::Dim, &format!("ignored: {}", shown(result, "ignored")));
         return screen.line(&format!("{file}: {words}"));
     }
-    let disposition = screen.paint(
-        tone_of(text(result, "disposition")),
-        &shown(result, "disposition"),
-    );
+    let disposition =
+        screen.paint(tone_of(text(result, "disposition")), &shown(result, "disposition"));
     let run = match result.get("run").and_then(Value::as_str) {
         Some(run) => format!("started {}", sanitise(run, VALUE_MAX)),
         None => "no run".to_owned(),
     };
-    screen.line(&format!(
-        "{file}: {} ({disposition}, {run})",
-        shown(result, "case")
-    ))
+    screen.line(&format!("{file}: {} ({disposition}, {run})", shown(result, "case")))
 }
 
 #[cfg(test)]
@@ -131,12 +126,9 @@ mod tests {
     async fn check(json: bool) -> (u8, String) {
         let folder = tempfile::tempdir().unwrap();
         let mut files = Vec::new();
-        for (name, content) in [
-            ("good", "{\"id\": 1}"),
-            ("bad", "{"),
-            ("pair", "[]"),
-            ("control", "{}"),
-        ] {
+        for (name, content) in
+            [("good", "{\"id\": 1}"), ("bad", "{"), ("pair", "[]"), ("control", "{}")]
+        {
             let path = folder.path().join(name);
             std::fs::write(&path, content).unwrap();
             files.push(path);
@@ -153,11 +145,7 @@ mod tests {
         .await;
         let (mut screen, out, _) = screen(json);
         let code = send(&service.client(), &mut screen, &files).await.unwrap();
-        (
-            code,
-            out.text()
-                .replace(&format!("{}/", folder.path().display()), ""),
-        )
+        (code, out.text().replace(&format!("{}/", folder.path().display()), ""))
     }
 
     #[tokio::test]

@@ -44,10 +44,8 @@ impl Params {
 }
 
 fn param(given: &str) -> Result<(String, Value), String> {
-    let (name, value) = given
-        .split_once('=')
-        .filter(|(name, _)| !name.is_empty())
-        .ok_or("expected NAME=VALUE")?;
+    let (name, value) =
+        given.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or("expected NAME=VALUE")?;
     // Numbers and words stay text: an account id must not become a number.
     let value = match serde_json::from_str::<Value>(value) {
         Ok(parsed @ (Value::Object(_) | Value::Array(_))) => parsed,
@@ -67,9 +65,7 @@ fn object(given: &str) -> Result<Map<String, Value>, String> {
 pub fn length(text: &str) -> Result<Duration, String> {
     let expected = || "expected a length of time: 90d, 12h, 30m or 45s".to_owned();
     let unit = text.chars().last().ok_or_else(expected)?;
-    let number: u64 = text[..text.len() - unit.len_utf8()]
-        .parse()
-        .map_err(|_| expected())?;
+    let number: u64 = text[..text.len() - unit.len_utf8()].parse().map_err(|_| expected())?;
     let seconds = match unit {
         's' => 1,
         'm' => 60,
@@ -95,10 +91,7 @@ pub fn file(path: &Path) -> Result<Vec<u8>, CliError> {
         Box::new(std::fs::File::open(path).map_err(|error| refuse(error.to_string()))?)
     };
     let mut bytes = Vec::new();
-    source
-        .take(FILE_MAX + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|error| refuse(error.to_string()))?;
+    source.take(FILE_MAX + 1).read_to_end(&mut bytes).map_err(|error| refuse(error.to_string()))?;
     if bytes.len() as u64 > FILE_MAX {
         return Err(refuse(format!("larger than {} MiB", FILE_MAX >> 20)));
     }
@@ -127,11 +120,7 @@ mod tests {
             ("99999999999999999999d", None),
             ("999999999999999999d", None),
         ] {
-            assert_eq!(
-                length(text).ok().map(|length| length.as_secs()),
-                seconds,
-                "{text}"
-            );
+            assert_eq!(length(text).ok().map(|length| length.as_secs()), seconds, "{text}");
         }
     }
 
@@ -158,13 +147,7 @@ mod tests {
             (vec!["x", "--param", "a=1", "--param", "a=2"], None),
             (vec!["x", "--params-json", "[]"], None),
             (
-                vec![
-                    "x",
-                    "--param",
-                    "a=z",
-                    "--params-json",
-                    r#"{"a": "x", "b": 1}"#,
-                ],
+                vec!["x", "--param", "a=z", "--params-json", r#"{"a": "x", "b": 1}"#],
                 Some(json!({"a": "z", "b": 1})),
             ),
         ] {

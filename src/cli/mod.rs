@@ -73,12 +73,7 @@ struct Common {
     #[arg(long, global = true, env = "TOURNIQUET_URL", default_value = client::URL, value_name = "URL")]
     url: String,
     /// A file that holds the API token; without it, TOURNIQUET_TOKEN does.
-    #[arg(
-        long,
-        global = true,
-        env = "TOURNIQUET_TOKEN_FILE",
-        value_name = "FILE"
-    )]
+    #[arg(long, global = true, env = "TOURNIQUET_TOKEN_FILE", value_name = "FILE")]
     token_file: Option<PathBuf>,
 }
 

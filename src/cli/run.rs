@@ -71,17 +71,8 @@ async fn start(client: &Client, screen: &mut Screen, args: RunArgs) -> Result<u8
     });
     let (answer, from): (Value, u64) = match &args.case {
         Some(case) => {
-            let from = if args.watch {
-                length(client, case).await?
-            } else {
-                0
-            };
-            (
-                client
-                    .post(&["v1", "cases", case.as_str(), "runs"], &body)
-                    .await?,
-                from,
-            )
+            let from = if args.watch { length(client, case).await? } else { 0 };
+            (client.post(&["v1", "cases", case.as_str(), "runs"], &body).await?, from)
         }
         None => (client.post(&["v1", "runs"], &body).await?, 0),
     };
@@ -104,10 +95,7 @@ pub(super) async fn begun(
 ) -> Result<u8, CliError> {
     let (run_id, case) = (id::<RunId>(&run, "id")?, id::<CaseId>(&run, "case")?);
     let state = screen.paint(tone_of(text(&run, "state")), &shown(&run, "state"));
-    screen.line(&format!(
-        "{run_id} of {} is {state} in {case}",
-        shown(&run, "runbook")
-    ))?;
+    screen.line(&format!("{run_id} of {} is {state} in {case}", shown(&run, "runbook")))?;
     if !watch {
         screen.note(&format!("follow it with: tourniquet case watch {case}"));
         screen.value(&run)?;
@@ -122,11 +110,7 @@ pub(super) async fn begun(
         screen.note("stopped watching; the run goes on");
         return Ok(0);
     }
-    Ok(if text(&run, "state") == "succeeded" {
-        0
-    } else {
-        NO
-    })
+    Ok(if text(&run, "state") == "succeeded" { 0 } else { NO })
 }
 
 #[cfg(test)]
@@ -146,9 +130,7 @@ mod tests {
 
     fn line(words: &[&str]) -> Result<RunArgs, String> {
         let parsed = Line::try_parse_from([&["run"], words].concat());
-        parsed
-            .map(|line| line.args)
-            .map_err(|error| error.to_string())
+        parsed.map(|line| line.args).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -193,10 +175,7 @@ mod tests {
             "drill",
         ];
         let (mut screen, out, _) = screen(true);
-        assert_eq!(
-            start(&service.client(), &mut screen, line(&words).unwrap()).await,
-            Ok(0)
-        );
+        assert_eq!(start(&service.client(), &mut screen, line(&words).unwrap()).await, Ok(0));
         let value = out.value();
         assert_eq!(value["path"], "/v1/cases/case-0001/runs");
         assert_eq!(
@@ -218,9 +197,8 @@ mod tests {
         })
         .await;
         let (mut screen, out, _) = screen(false);
-        let error = start(&service.client(), &mut screen, line(&["observe"]).unwrap())
-            .await
-            .unwrap_err();
+        let error =
+            start(&service.client(), &mut screen, line(&["observe"]).unwrap()).await.unwrap_err();
         assert_eq!(error.code.number, "E0501");
         assert_eq!(out.text(), "");
     }
@@ -240,10 +218,7 @@ mod tests {
             .await;
             let (mut screen, out, _) = screen(true);
             let args = line(&["observe", "--watch"]).unwrap();
-            assert_eq!(
-                start(&service.client(), &mut screen, args).await,
-                Ok(expected)
-            );
+            assert_eq!(start(&service.client(), &mut screen, args).await, Ok(expected));
             assert_eq!(out.value()["state"], state);
         }
     }

@@ -60,10 +60,7 @@ pub fn is_harmful(c: char) -> bool {
 /// What follows the escape sequence that `text` begins with (ECMA-48); `None`: it begins with none.
 fn after_sequence(text: &str) -> Option<&str> {
     let introduced = match text.strip_prefix('\u{1b}') {
-        Some(after) => after
-            .chars()
-            .next()
-            .map(|kind| (kind, &after[kind.len_utf8()..]))?,
+        Some(after) => after.chars().next().map(|kind| (kind, &after[kind.len_utf8()..]))?,
         None => match text.chars().next()? {
             '\u{9b}' => ('[', &text[2..]),
             '\u{9d}' => (']', &text[2..]),
@@ -74,13 +71,8 @@ fn after_sequence(text: &str) -> Option<&str> {
     match introduced {
         ('[', body) => {
             // Parameters and intermediates, then one final byte.
-            let end = body
-                .find(|c: char| !(' '..='?').contains(&c))
-                .unwrap_or(body.len());
-            let last = body[end..]
-                .chars()
-                .next()
-                .filter(|c| ('@'..='~').contains(c));
+            let end = body.find(|c: char| !(' '..='?').contains(&c)).unwrap_or(body.len());
+            let last = body[end..].chars().next().filter(|c| ('@'..='~').contains(c));
             Some(&body[end + last.map_or(0, char::len_utf8)..])
         }
         (']' | 'P' | '_' | '^' | 'X', body) => {
@@ -134,10 +126,7 @@ mod tests {
             ("plain – ünïcode 東京", "plain – ünïcode 東京"),
             ("\u{1b}[2J\u{1b}[1;31mred\u{1b}[0m", "red"),
             ("\u{1b}]0;owned\u{7}title", "title"),
-            (
-                "\u{1b}]8;;http://evil\u{1b}\\link\u{1b}]8;;\u{1b}\\",
-                "link",
-            ),
+            ("\u{1b}]8;;http://evil\u{1b}\\link\u{1b}]8;;\u{1b}\\", "link"),
             ("\u{1b}]0;no end of it", "0;no end of it"),
             ("\u{1b}Pq#0\u{1b}\\sixel", "sixel"),
             ("\u{9b}31mC1\u{9d}0;x\u{9c}y", "C1y"),

@@ -58,11 +58,7 @@ impl Screen {
     /// # Errors
     /// When it can't be written.
     pub fn value(&mut self, value: &Value) -> Result<(), CliError> {
-        if self.json {
-            self.write(&inert_json(&value.to_string()))
-        } else {
-            Ok(())
-        }
+        if self.json { self.write(&inert_json(&value.to_string())) } else { Ok(()) }
     }
 
     /// A JSON value for whoever reads, such as an export.
@@ -90,8 +86,7 @@ impl Screen {
     /// `text`, sanitised, in the colour of `tone`.
     #[must_use]
     pub fn paint(&self, tone: Tone, text: &str) -> String {
-        self.style
-            .paint(tone, &sanitise(text, super::sanitise::VALUE_MAX))
+        self.style.paint(tone, &sanitise(text, super::sanitise::VALUE_MAX))
     }
 
     fn write(&mut self, text: &str) -> Result<(), CliError> {
@@ -170,16 +165,12 @@ pub mod tests {
 
     #[test]
     fn a_reader_who_left_is_no_error_and_a_full_disk_is_one() {
-        for (kind, closed, fails) in [
-            (ErrorKind::BrokenPipe, true, false),
-            (ErrorKind::StorageFull, false, true),
-        ] {
+        for (kind, closed, fails) in
+            [(ErrorKind::BrokenPipe, true, false), (ErrorKind::StorageFull, false, true)]
+        {
             let (mut screen, _, _) = screen(false);
             screen.out = Box::new(Broken(kind));
-            assert_eq!(
-                (screen.line("x").is_err(), screen.is_closed()),
-                (fails, closed)
-            );
+            assert_eq!((screen.line("x").is_err(), screen.is_closed()), (fails, closed));
         }
     }
 
@@ -188,9 +179,7 @@ pub mod tests {
         for (json, expected) in [(true, "{\"a\":\"\\u001b\\u202e\"}\n"), (false, "words\n")] {
             let (mut screen, out, _) = screen(json);
             screen.line("words").unwrap();
-            screen
-                .value(&serde_json::json!({"a": "\u{1b}\u{202e}"}))
-                .unwrap();
+            screen.value(&serde_json::json!({"a": "\u{1b}\u{202e}"})).unwrap();
             assert_eq!(out.text(), expected);
         }
     }

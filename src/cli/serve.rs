@@ -83,10 +83,8 @@ fn announce(screen: &mut Screen, json_only: bool, line: &str) {
 /// Ends at the next SIGTERM or SIGINT.
 async fn stop_signal() -> Result<(), CliError> {
     let listen = |kind| signal(kind).map_err(|error| CliError::system(&error));
-    let (mut terminate, mut interrupt) = (
-        listen(SignalKind::terminate())?,
-        listen(SignalKind::interrupt())?,
-    );
+    let (mut terminate, mut interrupt) =
+        (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}

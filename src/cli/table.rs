@@ -50,10 +50,7 @@ impl Style {
             colour: std::io::stdout().is_terminal() && !refused,
             unicode: is_unicode(["LC_ALL", "LC_CTYPE", "LANG"].map(variable)),
             // comfy-table asks the terminal behind standard output.
-            width: std::io::stdout()
-                .is_terminal()
-                .then(|| Table::new().width())
-                .flatten(),
+            width: std::io::stdout().is_terminal().then(|| Table::new().width()).flatten(),
         }
     }
 
@@ -77,9 +74,9 @@ impl Style {
         let mut table = Table::new();
         table.load_style(presets::NOTHING);
         match self.width {
-            Some(width) => table
-                .set_content_arrangement(ContentArrangement::Dynamic)
-                .set_width(width),
+            Some(width) => {
+                table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width)
+            }
             None => table.set_content_arrangement(ContentArrangement::Disabled),
         };
         if self.colour {
@@ -101,14 +98,10 @@ impl Style {
 
 /// POSIX: the first of these variables that is set and not empty decides.
 fn is_unicode(variables: [Option<String>; 3]) -> bool {
-    variables
-        .into_iter()
-        .flatten()
-        .find(|value| !value.is_empty())
-        .is_some_and(|value| {
-            let value = value.to_ascii_lowercase();
-            value.contains("utf-8") || value.contains("utf8")
-        })
+    variables.into_iter().flatten().find(|value| !value.is_empty()).is_some_and(|value| {
+        let value = value.to_ascii_lowercase();
+        value.contains("utf-8") || value.contains("utf8")
+    })
 }
 
 fn cell(tone: Tone, text: &str) -> Cell {
@@ -143,11 +136,7 @@ pub mod tests {
     use super::*;
 
     /// No colour, ASCII only, nothing wrapped.
-    pub const PLAIN: Style = Style {
-        colour: false,
-        unicode: false,
-        width: None,
-    };
+    pub const PLAIN: Style = Style { colour: false, unicode: false, width: None };
 
     #[test]
     fn the_locale_decides_about_glyphs() {
@@ -168,10 +157,7 @@ pub mod tests {
             vec![
                 (Tone::Plain, "case-0001".to_owned()),
                 (tone_of("contained"), "contained".to_owned()),
-                (
-                    Tone::Plain,
-                    "an \u{1b}[31mEC2\u{1b}[0m instance\nmines coins".to_owned(),
-                ),
+                (Tone::Plain, "an \u{1b}[31mEC2\u{1b}[0m instance\nmines coins".to_owned()),
             ],
             vec![
                 (Tone::Plain, "case-0002".to_owned()),
@@ -192,25 +178,11 @@ pub mod tests {
 
     #[test]
     fn a_table_fits_its_terminal_and_colours_only_what_it_says_itself() {
-        let style = Style {
-            colour: true,
-            unicode: true,
-            width: Some(48),
-        };
+        let style = Style { colour: true, unicode: true, width: Some(48) };
         let drawn = style.table(&["case", "status", "title"], rows());
-        assert!(
-            drawn.contains("contained") && drawn.contains("\u{1b}["),
-            "{drawn:?}"
-        );
-        let plain = Style {
-            colour: false,
-            ..style
-        }
-        .table(&["case", "status", "title"], rows());
-        assert!(
-            plain.lines().all(|line| line.chars().count() <= 48),
-            "{plain}"
-        );
+        assert!(drawn.contains("contained") && drawn.contains("\u{1b}["), "{drawn:?}");
+        let plain = Style { colour: false, ..style }.table(&["case", "status", "title"], rows());
+        assert!(plain.lines().all(|line| line.chars().count() <= 48), "{plain}");
         assert!(!plain.contains('\u{1b}'));
     }
 }

@@ -35,9 +35,7 @@ async fn code(harness: &Harness, arguments: &[&str]) -> Result<u8, Code> {
 
 /// The one JSON value that a command prints.
 async fn value(harness: &Harness, arguments: &[&str]) -> Value {
-    let (_, text) = command(harness, &[&["--json"], arguments].concat())
-        .await
-        .unwrap();
+    let (_, text) = command(harness, &[&["--json"], arguments].concat()).await.unwrap();
     serde_json::from_str(&text).unwrap()
 }
 
@@ -83,24 +81,15 @@ async fn a_person_can_do_everything_from_a_terminal() {
         (&["case", "watch", case], Ok(0)),
         (&["case", "export", case], Ok(0)),
         (&["case", "note", case, "looked at"], Ok(0)),
-        (
-            &["run", "observe", "--case", case, "--mode", "observe"],
-            Ok(0),
-        ),
-        (
-            &["run", "nothing", "--case", case],
-            Err(Code::RUNBOOK_UNKNOWN),
-        ),
+        (&["run", "observe", "--case", case, "--mode", "observe"], Ok(0)),
+        (&["run", "nothing", "--case", case], Err(Code::RUNBOOK_UNKNOWN)),
         (&contain, Err(Code::GUARD_ACCOUNT)),
         (&["runbook", "plan", "observe", "--case", case], Ok(0)),
         (&["runbook", "list"], Ok(0)),
         (&["runbook", "check"], Ok(0)),
         (&["runbook", "check", bad], Err(Code::RUNBOOKS_LOAD)),
         (&["approve"], Ok(0)),
-        (
-            &["approve", "apr-none", "--reason", "x"],
-            Err(Code::NOT_FOUND),
-        ),
+        (&["approve", "apr-none", "--reason", "x"], Err(Code::NOT_FOUND)),
         (&["undo", run], Err(Code::CONFLICT)),
         (&["explain", "E0201"], Ok(0)),
         (&["explain", "E9999"], Err(Code::USAGE)),
@@ -120,35 +109,19 @@ async fn a_program_gets_the_names_that_are_documented() {
     let harness = Harness::new().await;
     let runbooks = value(&harness, &["runbook", "list"]).await;
     let observe = json!("observe");
-    assert!(
-        runbooks
-            .as_array()
-            .unwrap()
-            .iter()
-            .any(|one| one["name"] == observe)
-    );
+    assert!(runbooks.as_array().unwrap().iter().any(|one| one["name"] == observe));
     let config = harness.folder.path().join("tourniquet.toml");
     let database = harness.folder.path().join("tokens.db");
-    std::fs::write(
-        &config,
-        format!("database = \"sqlite://{}\"", database.display()),
-    )
-    .unwrap();
+    std::fs::write(&config, format!("database = \"sqlite://{}\"", database.display())).unwrap();
     let with = ["--config", config.to_str().unwrap(), "token"];
     let created = [&with[..], &["create", "--role", "admin", "--expires", "1h"]].concat();
     let created = value(&harness, &created).await;
-    assert!(
-        created["token"].as_str().unwrap().starts_with("tq_"),
-        "{created}"
-    );
+    assert!(created["token"].as_str().unwrap().starts_with("tq_"), "{created}");
     let id = created["id"].as_str().unwrap();
     let revoked = value(&harness, &[&with[..], &["revoke", id]].concat()).await;
     assert_eq!(revoked, json!({"id": id, "revoked": true}));
     let listed = value(&harness, &[&with[..], &["list"]].concat()).await;
-    assert_eq!(
-        (&listed[0]["id"], &listed[0]["state"]),
-        (&created["id"], &json!("revoked"))
-    );
+    assert_eq!((&listed[0]["id"], &listed[0]["state"]), (&created["id"], &json!("revoked")));
     harness.service.stop().await;
 }
 
@@ -177,11 +150,7 @@ fn options_may_stand_before_and_after_a_subcommand() {
         ["x", "--url", "http://h:1", "approve", "--json", "--"],
     ] {
         let common = Cli::try_parse_from(words).unwrap().common;
-        assert_eq!(
-            (common.json, common.url.as_str()),
-            (true, "http://h:1"),
-            "{words:?}"
-        );
+        assert_eq!((common.json, common.url.as_str()), (true, "http://h:1"), "{words:?}");
     }
 }
 
@@ -198,10 +167,7 @@ fn a_decision_needs_a_reason_and_a_verification_needs_something_to_verify() {
         (&["case", "verify", "case-0001"], true),
         (&["case", "verify", "--file", "-"], true),
         (&["case", "verify", "case-0001", "--file", "-"], false),
-        (
-            &["case", "list", "--status", "open", "--status", "attention"],
-            true,
-        ),
+        (&["case", "list", "--status", "open", "--status", "attention"], true),
         (&["case", "list", "--status", "lost"], false),
         (&["case", "list", "--limit", "0"], false),
         (&["case", "show", "../../etc"], false),

@@ -49,9 +49,7 @@ fn role(label: &str) -> Result<Role, String> {
     Role::from_label(label).ok_or_else(|| {
         let known: Vec<&str> = Role::ALL.iter().map(|role| role.label()).collect();
         let near = crate::config::nearest(label, known.iter().copied());
-        let hint = near
-            .map(|near| format!("; did you mean {near}?"))
-            .unwrap_or_default();
+        let hint = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
         format!("expected one of {}{hint}", known.join(", "))
     })
 }
@@ -87,11 +85,7 @@ async fn carry_out(
 ) -> Result<u8, CliError> {
     let clock = SystemClock::new();
     match command {
-        TokenCommand::Create {
-            name,
-            role,
-            expires,
-        } => {
+        TokenCommand::Create { name, role, expires } => {
             let secret = Secret::random();
             let now = clock.now();
             let expires_at = expires
@@ -125,10 +119,7 @@ async fn carry_out(
         }
         TokenCommand::List => list(screen, &store.tokens().await?, clock.now())?,
         TokenCommand::Revoke { id } => {
-            store
-                .revoke_token(&id, clock.now())
-                .await
-                .map_err(|error| unknown(&id, error))?;
+            store.revoke_token(&id, clock.now()).await.map_err(|error| unknown(&id, error))?;
             screen.line(&format!("{id} is revoked"))?;
             screen.value(&json!({"id": id, "revoked": true}))?;
         }

@@ -53,9 +53,7 @@ async fn take_back(client: &Client, screen: &mut Screen, args: &UndoArgs) -> Res
         0
     };
     let body = json!({"revive": args.revive});
-    let answer: Value = client
-        .post(&["v1", "runs", args.run.as_str(), "undo"], &body)
-        .await?;
+    let answer: Value = client.post(&["v1", "runs", args.run.as_str(), "undo"], &body).await?;
     begun(client, screen, answer, args.watch, from).await
 }
 
@@ -68,11 +66,7 @@ mod tests {
     use crate::cli::screen::tests::screen;
 
     fn args(revive: bool, watch: bool) -> UndoArgs {
-        UndoArgs {
-            run: "run-0001".parse().unwrap(),
-            revive,
-            watch,
-        }
+        UndoArgs { run: "run-0001".parse().unwrap(), revive, watch }
     }
 
     #[tokio::test]
@@ -108,9 +102,6 @@ mod tests {
         })
         .await;
         let (mut screen, _, _) = screen(false);
-        assert_eq!(
-            take_back(&service.client(), &mut screen, &args(false, true)).await,
-            Ok(0)
-        );
+        assert_eq!(take_back(&service.client(), &mut screen, &args(false, true)).await, Ok(0));
     }
 }

@@ -37,13 +37,7 @@ impl ManualClock {
 
     fn build(start: Timestamp, self_advancing: bool) -> Self {
         let state = Mutex::new((start, Duration::ZERO));
-        Self {
-            inner: Arc::new(Manual {
-                state,
-                moved: Notify::new(),
-                self_advancing,
-            }),
-        }
+        Self { inner: Arc::new(Manual { state, moved: Notify::new(), self_advancing }) }
     }
 
     /// Moves both clocks forward.
@@ -57,10 +51,7 @@ impl ManualClock {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, (Timestamp, Duration)> {
-        self.inner
-            .state
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.inner.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 

@@ -113,13 +113,7 @@ const CHECKS: &[Check] = checks! {
 /// With every check that went wrong, and every limit that is none.
 pub async fn suite(cloud: &dyn Cloud, lab: &Lab) {
     let wrong = report(cloud, lab).await;
-    assert!(
-        wrong.is_empty(),
-        "{} of {} checks:\n{}",
-        wrong.len(),
-        CHECKS.len(),
-        wrong.join("\n")
-    );
+    assert!(wrong.is_empty(), "{} of {} checks:\n{}", wrong.len(), CHECKS.len(), wrong.join("\n"));
 }
 
 /// Runs every check on `cloud`: what went wrong, each with the check's name.
@@ -129,16 +123,9 @@ pub async fn report(cloud: &dyn Cloud, lab: &Lab) -> Vec<String> {
     let mut wrong = Vec::new();
     for check in CHECKS {
         let session = cloud.open(scope(everything(), check.name));
-        let bench = Bench {
-            cloud,
-            lab,
-            session,
-            count: &count,
-        };
+        let bench = Bench { cloud, lab, session, count: &count };
         let outcome = (check.run)(&bench).await;
-        let limit = cannot
-            .iter()
-            .find(|(ability, _)| check.needs.contains(ability));
+        let limit = cannot.iter().find(|(ability, _)| check.needs.contains(ability));
         match (outcome, limit) {
             (Ok(()), None) => {}
             (Err(why), None) => wrong.push(format!("{}: {why}", check.name)),
@@ -146,10 +133,8 @@ pub async fn report(cloud: &dyn Cloud, lab: &Lab) -> Vec<String> {
                 println!("{}: beyond it ({reason}): {why}", check.name);
             }
             (Ok(()), Some((ability, reason))) => {
-                wrong.push(format!(
-                    "{}: passes, so {ability:?} is no limit ({reason})",
-                    check.name
-                ));
+                wrong
+                    .push(format!("{}: passes, so {ability:?} is no limit ({reason})", check.name));
             }
         }
     }
@@ -196,26 +181,16 @@ impl Bench<'_> {
 
     /// A text that is used once.
     fn unique(&self, what: &str) -> String {
-        format!(
-            "{what}-{}-{}",
-            self.lab.token,
-            self.count.fetch_add(1, Ordering::Relaxed)
-        )
+        format!("{what}-{}-{}", self.lab.token, self.count.fetch_add(1, Ordering::Relaxed))
     }
 
     /// Tags of a new thing, with a step that is used once.
     fn created_by_us(&self) -> Tags {
-        tags(&[
-            (TAG_CASE, "case-contract"),
-            (TAG_STEP, &self.unique("run/step")),
-        ])
+        tags(&[(TAG_CASE, "case-contract"), (TAG_STEP, &self.unique("run/step"))])
     }
 
     fn change(&self, kind: Kind) -> Change {
-        Change {
-            at: self.here().clone(),
-            kind,
-        }
+        Change { at: self.here().clone(), kind }
     }
 
     async fn apply(&self, change: &Change) -> Outcome<Receipt> {
@@ -231,9 +206,7 @@ impl Bench<'_> {
     }
 
     async fn stands(&self, change: &Change, wanted: &Standing) -> Outcome {
-        let found = standing(self.session.as_ref(), change)
-            .await
-            .map_err(text)?;
+        let found = standing(self.session.as_ref(), change).await.map_err(text)?;
         equal("standing", &found, wanted)
     }
 
@@ -245,11 +218,9 @@ impl Bench<'_> {
             {
                 Ok(error)
             }
-            Err(error) => Err(format!(
-                "{} is {:?} and not {classes:?}",
-                text(error.clone()),
-                error.class
-            )),
+            Err(error) => {
+                Err(format!("{} is {:?} and not {classes:?}", text(error.clone()), error.class))
+            }
         }
     }
 
@@ -271,19 +242,11 @@ fn text(error: CloudError) -> String {
 }
 
 fn equal<T: PartialEq + std::fmt::Debug>(what: &str, found: &T, wanted: &T) -> Outcome {
-    if found == wanted {
-        Ok(())
-    } else {
-        Err(format!("{what} is {found:?} and not {wanted:?}"))
-    }
+    if found == wanted { Ok(()) } else { Err(format!("{what} is {found:?} and not {wanted:?}")) }
 }
 
 fn holds(what: &str, condition: bool) -> Outcome {
-    if condition {
-        Ok(())
-    } else {
-        Err(format!("not so: {what}"))
-    }
+    if condition { Ok(()) } else { Err(format!("not so: {what}")) }
 }
 
 fn some<T>(what: &str, value: Option<T>) -> Outcome<T> {
@@ -291,8 +254,5 @@ fn some<T>(what: &str, value: Option<T>) -> Outcome<T> {
 }
 
 fn tags(pairs: &[(&str, &str)]) -> Tags {
-    pairs
-        .iter()
-        .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
-        .collect()
+    pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
 }

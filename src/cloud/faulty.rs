@@ -43,13 +43,7 @@ impl Faulty {
     /// `inner`, with the faults of `plan`.
     #[must_use]
     pub fn new(inner: Arc<dyn Cloud>, plan: Plan) -> Self {
-        Self {
-            inner,
-            road: Arc::new(Road {
-                plan,
-                log: Mutex::new((0, Vec::new())),
-            }),
-        }
+        Self { inner, road: Arc::new(Road { plan, log: Mutex::new((0, Vec::new())) }) }
     }
 
     /// How many calls were counted.
@@ -67,10 +61,7 @@ impl Faulty {
 
 impl Cloud for Faulty {
     fn open(&self, scope: Scope) -> Arc<dyn Session> {
-        Arc::new(FaultySession {
-            inner: self.inner.open(scope),
-            road: self.road.clone(),
-        })
+        Arc::new(FaultySession { inner: self.inner.open(scope), road: self.road.clone() })
     }
 
     fn name(&self) -> &'static str {
@@ -95,11 +86,7 @@ impl Road {
             let met = u64::try_from(log.1.len()).unwrap_or(u64::MAX);
             let fault = self.plan.fault(n, met);
             if let Some(fault) = fault {
-                log.1.push(Met {
-                    call: n,
-                    operation: operation.to_owned(),
-                    fault,
-                });
+                log.1.push(Met { call: n, operation: operation.to_owned(), fault });
             }
             (n, fault)
         };
@@ -141,10 +128,5 @@ fn error(operation: &str, fault: Fault) -> CloudError {
         Fault::Gone if operation.starts_with("iam:") => (ErrorClass::Gone, "NoSuchEntity"),
         Fault::Gone => (ErrorClass::Gone, "InvalidID.NotFound"),
     };
-    CloudError::new(
-        class,
-        operation,
-        code,
-        format!("a planned fault: {}", fault.label()),
-    )
+    CloudError::new(class, operation, code, format!("a planned fault: {}", fault.label()))
 }

@@ -26,12 +26,7 @@ pub enum Standing {
 pub async fn standing(session: &dyn Session, change: &Change) -> Result<Standing> {
     let at = &change.at;
     Ok(match &change.kind {
-        Kind::InterfaceGroups {
-            interface,
-            instance,
-            before,
-            after,
-        } => {
+        Kind::InterfaceGroups { interface, instance, before, after } => {
             let found = session.instance(at, instance).await?;
             match found.and_then(|i| i.interfaces.into_iter().find(|i| i.id == *interface)) {
                 None => Standing::Gone,
@@ -39,20 +34,13 @@ pub async fn standing(session: &dyn Session, change: &Change) -> Result<Standing
             }
         }
         Kind::CreateGroup { vpc, tags, .. } => {
-            let purpose = tags
-                .get(crate::change::TAG_PURPOSE)
-                .map_or("", String::as_str);
+            let purpose = tags.get(crate::change::TAG_PURPOSE).map_or("", String::as_str);
             match session.groups_for(at, vpc, purpose).await?.is_empty() {
                 true => Standing::Before,
                 false => Standing::After,
             }
         }
-        Kind::GroupRules {
-            group,
-            direction,
-            effect,
-            rules,
-        } => {
+        Kind::GroupRules { group, direction, effect, rules } => {
             let found = session.groups(at, std::slice::from_ref(group)).await?;
             let Some(found) = found.first() else {
                 return Ok(Standing::Gone);
@@ -83,42 +71,25 @@ pub async fn standing(session: &dyn Session, change: &Change) -> Result<Standing
                 Standing::Before
             }
         }
-        Kind::SnapshotSharing {
-            snapshot,
-            before,
-            after,
-        } => match session.snapshot_sharing(at, snapshot).await? {
-            None => Standing::Gone,
-            Some(now) => compare(&now, before, after),
-        },
-        Kind::RolePolicy {
-            role,
-            policy,
-            before,
-            after,
-        } => {
+        Kind::SnapshotSharing { snapshot, before, after } => {
+            match session.snapshot_sharing(at, snapshot).await? {
+                None => Standing::Gone,
+                Some(now) => compare(&now, before, after),
+            }
+        }
+        Kind::RolePolicy { role, policy, before, after } => {
             if session.role(at, role).await?.is_none() {
                 return Ok(Standing::Gone);
             }
             compare(&session.role_policy(at, role, policy).await?, before, after)
         }
-        Kind::UserPolicy {
-            user,
-            policy,
-            before,
-            after,
-        } => {
+        Kind::UserPolicy { user, policy, before, after } => {
             if session.user(at, user).await?.is_none() {
                 return Ok(Standing::Gone);
             }
             compare(&session.user_policy(at, user, policy).await?, before, after)
         }
-        Kind::AccessKey {
-            user,
-            key,
-            before,
-            after,
-        } => {
+        Kind::AccessKey { user, key, before, after } => {
             let found = session.user(at, user).await?;
             match found.and_then(|user| user.keys.into_iter().find(|k| k.id == *key)) {
                 None => Standing::Gone,
@@ -129,18 +100,11 @@ pub async fn standing(session: &dyn Session, change: &Change) -> Result<Standing
             None => Standing::Gone,
             Some(now) => compare(&now.login_profile, &Some(before.clone()), &None),
         },
-        Kind::Tags {
-            resource,
-            before,
-            after,
-        } => match session.tags(at, resource).await? {
+        Kind::Tags { resource, before, after } => match session.tags(at, resource).await? {
             None => Standing::Gone,
             Some(now) => {
                 let keys: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
-                let touched: Tags = now
-                    .into_iter()
-                    .filter(|(key, _)| keys.contains(key))
-                    .collect();
+                let touched: Tags = now.into_iter().filter(|(key, _)| keys.contains(key)).collect();
                 compare(&touched, before, after)
             }
         },

@@ -30,55 +30,32 @@ impl Config {
             return refuse("runbooks", format!("{} is not a folder", folder.display()));
         }
         if self.fallback.parse::<crate::id::RunbookName>().is_err() {
-            return refuse(
-                "fallback",
-                format!("{:?} is not the name of a runbook", self.fallback),
-            );
+            return refuse("fallback", format!("{:?} is not the name of a runbook", self.fallback));
         }
         for (account, settings) in &self.accounts {
             let key = format!("accounts.{account}");
             word(&format!("{key}.mode"), &settings.mode, &MODES)?;
-            role(
-                &format!("{key}.role_arn"),
-                settings.role_arn.as_deref(),
-                account,
-            )?;
+            role(&format!("{key}.role_arn"), settings.role_arn.as_deref(), account)?;
             if settings.external_id.is_some() && settings.role_arn.is_none() {
                 return refuse(format!("{key}.external_id"), "has no use without role_arn");
             }
         }
         if let Some(forensics) = &self.forensics {
-            role(
-                "forensics.role_arn",
-                forensics.role_arn.as_deref(),
-                &forensics.account,
-            )?;
+            role("forensics.role_arn", forensics.role_arn.as_deref(), &forensics.account)?;
             if self.accounts.contains_key(&forensics.account) {
                 let key = format!("accounts.{}", forensics.account);
-                return refuse(
-                    key,
-                    "is the forensics account, in which nothing is ever contained",
-                );
+                return refuse(key, "is the forensics account, in which nothing is ever contained");
             }
         }
         if !(1..=TARGETS_MAX).contains(&self.guards.targets_per_run) {
-            return refuse(
-                "guards.targets_per_run",
-                format!("must be from 1 to {TARGETS_MAX}"),
-            );
+            return refuse("guards.targets_per_run", format!("must be from 1 to {TARGETS_MAX}"));
         }
         if self.guards.protected_tag.trim().is_empty() {
-            return refuse(
-                "guards.protected_tag",
-                "must name a tag, as `key` or `key=value`",
-            );
+            return refuse("guards.protected_tag", "must name a tag, as `key` or `key=value`");
         }
         for (channel, settings) in &self.notify {
             let url = settings.webhook.as_str();
-            if !["https://", "http://"]
-                .iter()
-                .any(|scheme| url.starts_with(scheme))
-            {
+            if !["https://", "http://"].iter().any(|scheme| url.starts_with(scheme)) {
                 let key = format!("notify.{channel}.webhook");
                 return refuse(key, "must be an http or https address");
             }
@@ -105,9 +82,7 @@ impl Config {
         };
         let cloud = match &self.cloud {
             CloudConfig::Aws { region } => format!("aws, {region} for STS and IAM"),
-            CloudConfig::Sandbox {
-                world: Some(world), ..
-            } => {
+            CloudConfig::Sandbox { world: Some(world), .. } => {
                 format!("sandbox, its world in {}", world.display())
             }
             CloudConfig::Sandbox { world: None, .. } => "sandbox, in memory".to_owned(),
@@ -118,11 +93,7 @@ impl Config {
             let words = |(account, settings): (&AccountId, &super::AccountConfig)| {
                 format!("{account} ({})", settings.mode)
             };
-            self.accounts
-                .iter()
-                .map(words)
-                .collect::<Vec<_>>()
-                .join(", ")
+            self.accounts.iter().map(words).collect::<Vec<_>>().join(", ")
         };
         vec![
             format!("configuration: {origin}"),
@@ -138,15 +109,11 @@ impl Config {
 fn database(url: &str) -> Result<(), ConfigError> {
     match url.split_once("://") {
         Some(("sqlite", path)) if !path.is_empty() => Ok(()),
-        Some(("postgres" | "postgresql", _)) => refuse(
-            "database",
-            "PostgreSQL is not served yet; use sqlite://PATH",
-        ),
+        Some(("postgres" | "postgresql", _)) => {
+            refuse("database", "PostgreSQL is not served yet; use sqlite://PATH")
+        }
         // The address may hold a password, so it is not repeated.
-        _ => refuse(
-            "database",
-            "must be sqlite://PATH, such as sqlite://tourniquet.db",
-        ),
+        _ => refuse("database", "must be sqlite://PATH, such as sqlite://tourniquet.db"),
     }
 }
 
@@ -158,16 +125,10 @@ fn role(key: &str, arn: Option<&str>, account: &AccountId) -> Result<(), ConfigE
     // arn:partition:iam::account:role/name (IAM User Guide, "IAM ARNs").
     let parts: Vec<&str> = arn.splitn(6, ':').collect();
     if parts[2] != "iam" || !parts[5].starts_with("role/") {
-        return refuse(
-            key,
-            "must be the ARN of a role, arn:aws:iam::ACCOUNT:role/NAME",
-        );
+        return refuse(key, "must be the ARN of a role, arn:aws:iam::ACCOUNT:role/NAME");
     }
     if parts[4] != account.as_str() {
-        return refuse(
-            key,
-            format!("names a role of account {}, not of {account}", parts[4]),
-        );
+        return refuse(key, format!("names a role of account {}, not of {account}", parts[4]));
     }
     Ok(())
 }
@@ -179,17 +140,11 @@ fn word(key: &str, given: &str, known: &[&'static str]) -> Result<(), ConfigErro
     let hint = nearest(given, known.iter().copied())
         .map(|near| format!("; did you mean {near}?"))
         .unwrap_or_default();
-    refuse(
-        key,
-        format!("{given:?} is not one of {}{hint}", known.join(", ")),
-    )
+    refuse(key, format!("{given:?} is not one of {}{hint}", known.join(", ")))
 }
 
 fn refuse(key: impl Into<String>, reason: impl Into<String>) -> Result<(), ConfigError> {
-    Err(ConfigError::Value {
-        key: key.into(),
-        reason: reason.into(),
-    })
+    Err(ConfigError::Value { key: key.into(), reason: reason.into() })
 }
 
 #[cfg(test)]
@@ -198,36 +153,22 @@ mod tests {
 
     fn check(file: &str) -> Result<(), String> {
         let config: Config = toml::from_str(file).unwrap();
-        config
-            .check(Path::new("."))
-            .map_err(|error| error.to_string())
+        config.check(Path::new(".")).map_err(|error| error.to_string())
     }
 
     #[test]
     fn values_that_make_no_sense_are_refused_by_name() {
         for (file, expected) in [
-            (
-                "database = \"postgres://db/t\"",
-                "PostgreSQL is not served yet",
-            ),
+            ("database = \"postgres://db/t\"", "PostgreSQL is not served yet"),
             ("database = \"tourniquet.db\"", "must be sqlite://PATH"),
-            (
-                "runbooks = \"no-such-folder\"",
-                "no-such-folder is not a folder",
-            ),
+            ("runbooks = \"no-such-folder\"", "no-such-folder is not a folder"),
             ("fallback = \"../observe\"", "not the name of a runbook"),
-            (
-                "[accounts.111122223333]\nmode = \"contian\"",
-                "did you mean contain?",
-            ),
+            ("[accounts.111122223333]\nmode = \"contian\"", "did you mean contain?"),
             (
                 "[accounts.111122223333]\nmode = \"destroy\"",
                 "is not one of observe, approve, contain",
             ),
-            (
-                "[accounts.111122223333]\nrole_arn = \"tourniquet\"",
-                "is not an ARN",
-            ),
+            ("[accounts.111122223333]\nrole_arn = \"tourniquet\"", "is not an ARN"),
             (
                 "[accounts.111122223333]\nrole_arn = \"arn:aws:iam::111122223333:user/a\"",
                 "the ARN of a role",
@@ -236,20 +177,14 @@ mod tests {
                 "[accounts.111122223333]\nrole_arn = \"arn:aws:iam::444455556666:role/a\"",
                 "names a role of account 444455556666",
             ),
-            (
-                "[accounts.111122223333]\nexternal_id = \"x\"",
-                "has no use without role_arn",
-            ),
+            ("[accounts.111122223333]\nexternal_id = \"x\"", "has no use without role_arn"),
             (
                 "[accounts.111122223333]\n[forensics]\naccount = \"111122223333\"",
                 "is the forensics account",
             ),
             ("[guards]\ntargets_per_run = 0", "from 1 to 1000"),
             ("[guards]\nprotected_tag = \" \"", "must name a tag"),
-            (
-                "[notify.oncall]\nwebhook = \"ftp://x\"",
-                "notify.oncall.webhook",
-            ),
+            ("[notify.oncall]\nwebhook = \"ftp://x\"", "notify.oncall.webhook"),
             ("[intake]\nbody_max = 10", "intake.body_max"),
             ("[log]\nformat = \"yaml\"", "log.format"),
         ] {

@@ -18,12 +18,8 @@ pub const FILE: &str = "tourniquet.toml";
 pub const PREFIX: &str = "TOURNIQUET_";
 
 /// Variables with our prefix that belong to the command line, not to the service.
-pub const CLIENT_VARIABLES: [&str; 4] = [
-    "TOURNIQUET_TOKEN",
-    "TOURNIQUET_TOKEN_FILE",
-    "TOURNIQUET_URL",
-    "TOURNIQUET_CONFIG",
-];
+pub const CLIENT_VARIABLES: [&str; 4] =
+    ["TOURNIQUET_TOKEN", "TOURNIQUET_TOKEN_FILE", "TOURNIQUET_URL", "TOURNIQUET_CONFIG"];
 
 /// Variables that reach a nested key without `__`, because people set them most.
 const SHORT: [(&str, &str); 2] = [("LOG_FILTER", "log.filter"), ("LOG_FORMAT", "log.format")];
@@ -97,10 +93,8 @@ impl Config {
         let text = path.as_deref().map(read).transpose()?;
         let overrides = overrides(environment)?;
         let variables: Vec<String> = overrides.iter().map(|(name, _, _)| name.clone()).collect();
-        let in_environment = |reason: String| ConfigError::Environment {
-            variables: variables.clone(),
-            reason,
-        };
+        let in_environment =
+            |reason: String| ConfigError::Environment { variables: variables.clone(), reason };
 
         let mut builder = Merged::builder();
         if let Some(text) = &text {
@@ -108,11 +102,8 @@ impl Config {
         }
         for (name, key, value) in &overrides {
             builder = if LISTS.contains(&key.as_str()) {
-                let items: Vec<&str> = value
-                    .split(',')
-                    .map(str::trim)
-                    .filter(|item| !item.is_empty())
-                    .collect();
+                let items: Vec<&str> =
+                    value.split(',').map(str::trim).filter(|item| !item.is_empty()).collect();
                 builder.set_override(key, items)
             } else {
                 builder.set_override(key, value.as_str())
@@ -126,36 +117,23 @@ impl Config {
                 // The file alone is at fault, and its own reader knows the line.
                 Err(at) => {
                     let reason = helped(at.to_string().trim_end());
-                    return Err(ConfigError::File {
-                        path: path.clone(),
-                        reason,
-                    });
+                    return Err(ConfigError::File { path: path.clone(), reason });
                 }
                 Ok(_) => return Err(in_environment(helped(&error.to_string()))),
             },
             (Err(error), _, _) => return Err(in_environment(helped(&error.to_string()))),
         };
-        config.origin = Origin {
-            file: path,
-            variables,
-        };
+        config.origin = Origin { file: path, variables };
         config.check(directory)?;
         Ok(config)
     }
 }
 
 fn read(path: &Path) -> Result<String, ConfigError> {
-    let unreadable = |reason: String| ConfigError::Unreadable {
-        path: path.to_owned(),
-        reason,
-    };
-    let size = std::fs::metadata(path)
-        .map_err(|error| unreadable(error.to_string()))?
-        .len();
+    let unreadable = |reason: String| ConfigError::Unreadable { path: path.to_owned(), reason };
+    let size = std::fs::metadata(path).map_err(|error| unreadable(error.to_string()))?.len();
     if size > FILE_MAX {
-        return Err(unreadable(format!(
-            "larger than {FILE_MAX} bytes; this is no configuration"
-        )));
+        return Err(unreadable(format!("larger than {FILE_MAX} bytes; this is no configuration")));
     }
     std::fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))
 }
@@ -175,10 +153,7 @@ fn overrides(
         }
         let Some(value) = value.to_str() else {
             let reason = format!("{name} is not UTF-8");
-            return Err(ConfigError::Environment {
-                variables: vec![name.to_owned()],
-                reason,
-            });
+            return Err(ConfigError::Environment { variables: vec![name.to_owned()], reason });
         };
         let key = match SHORT.iter().find(|(short, _)| *short == rest) {
             Some((_, key)) => (*key).to_owned(),
@@ -213,9 +188,7 @@ mod tests {
         if !file.is_empty() {
             std::fs::write(folder.path().join(FILE), file).unwrap();
         }
-        let environment = variables
-            .iter()
-            .map(|(name, value)| (name.into(), value.into()));
+        let environment = variables.iter().map(|(name, value)| (name.into(), value.into()));
         Config::load_from(None, folder.path(), environment).map_err(|error| error.to_string())
     }
 
@@ -238,24 +211,14 @@ mod tests {
         )
         .unwrap();
         assert_eq!(config.listen.port(), 9001);
-        assert_eq!(
-            (config.log.filter.as_str(), config.log.format.as_str()),
-            ("warn", "text")
-        );
+        assert_eq!((config.log.filter.as_str(), config.log.format.as_str()), ("warn", "text"));
         assert_eq!(config.guards.targets_per_run, 3);
         assert_eq!(config.guards.protected_roles, ["hub", "responder"]);
         assert_eq!(config.intake.rate_per_second, 50);
         assert_eq!(config.notify["oncall"].webhook, "https://example.com/hook");
         assert_eq!(config.accounts.values().next().unwrap().mode, "approve");
-        assert!(matches!(
-            config.cloud,
-            CloudConfig::Sandbox { world: Some(_), .. }
-        ));
-        assert_eq!(
-            config.origin.variables.len(),
-            7,
-            "the client's variables are not ours"
-        );
+        assert!(matches!(config.cloud, CloudConfig::Sandbox { world: Some(_), .. }));
+        assert_eq!(config.origin.variables.len(), 7, "the client's variables are not ours");
         assert!(config.origin.file.is_some());
     }
 
@@ -267,35 +230,15 @@ mod tests {
     #[test]
     fn what_is_wrong_is_named_with_its_place() {
         for (file, variables, expected) in [
-            (
-                "lisetn = \"127.0.0.1:1\"\n",
-                &[][..],
-                "did you mean `listen`?",
-            ),
+            ("lisetn = \"127.0.0.1:1\"\n", &[][..], "did you mean `listen`?"),
             ("\n\nlisten = 8080\n", &[], "line 3"),
             ("listen = \n", &[], "line 1"),
             ("[guards]\ntargets = 3\n", &[], "unknown field `targets`"),
-            (
-                "[cloud]\nkind = \"azure\"\n",
-                &[],
-                "unknown variant `azure`",
-            ),
-            (
-                "",
-                &[("TOURNIQUET_DATABSE", "sqlite://x")],
-                "did you mean `database`?",
-            ),
+            ("[cloud]\nkind = \"azure\"\n", &[], "unknown variant `azure`"),
+            ("", &[("TOURNIQUET_DATABSE", "sqlite://x")], "did you mean `database`?"),
             ("", &[("TOURNIQUET_LISTEN", "here")], "TOURNIQUET_LISTEN"),
-            (
-                "",
-                &[("TOURNIQUET_INTAKE__BODY_MAX", "many")],
-                "TOURNIQUET_INTAKE__BODY_MAX",
-            ),
-            (
-                "listen = \"127.0.0.1:1\"\n",
-                &[("TOURNIQUET_LISTEN", "here")],
-                "the environment",
-            ),
+            ("", &[("TOURNIQUET_INTAKE__BODY_MAX", "many")], "TOURNIQUET_INTAKE__BODY_MAX"),
+            ("listen = \"127.0.0.1:1\"\n", &[("TOURNIQUET_LISTEN", "here")], "the environment"),
         ] {
             let error = load(file, variables).unwrap_err();
             assert!(error.contains(expected), "{file:?} {variables:?}: {error}");

@@ -47,12 +47,7 @@ pub struct Candidate {
 /// # Errors
 /// When it has neither id nor type, or a required field has the wrong type.
 pub fn build(candidate: Candidate) -> Result<Finding, Rejection> {
-    let Candidate {
-        document,
-        format,
-        envelope_region,
-        mut degraded,
-    } = candidate;
+    let Candidate { document, format, envelope_region, mut degraded } = candidate;
     let notes = &mut degraded;
     let document = normalise(document, notes);
     let invalid = |reason: String| Rejection::of(format.label(), Code::FINDING_INVALID, reason);
@@ -64,14 +59,9 @@ pub fn build(candidate: Candidate) -> Result<Finding, Rejection> {
         let reason = "it has neither id nor type, so it is at most a part of a finding";
         return Err(Rejection::of(format.label(), Code::NOT_A_FINDING, reason));
     }
-    if let Some(long) = given_type
-        .as_ref()
-        .filter(|text| text.chars().count() > TYPE_MAX)
-    {
+    if let Some(long) = given_type.as_ref().filter(|text| text.chars().count() > TYPE_MAX) {
         let shown = cut(long, SHOWN_MAX);
-        return Err(invalid(format!(
-            "type {shown:?} is longer than {TYPE_MAX} characters"
-        )));
+        return Err(invalid(format!("type {shown:?} is longer than {TYPE_MAX} characters")));
     }
 
     let content = Digest::of(&canonical(&document));
@@ -79,12 +69,7 @@ pub fn build(candidate: Candidate) -> Result<Finding, Rejection> {
         Some(id) => (id, true),
         None => {
             let derived = format!("hash-{}", &content.as_str()[..32]);
-            (
-                derived
-                    .parse()
-                    .map_err(|error| invalid(format!("{error}")))?,
-                false,
-            )
+            (derived.parse().map_err(|error| invalid(format!("{error}")))?, false)
         }
     };
     let account = account(&document, notes);
@@ -107,12 +92,7 @@ pub fn build(candidate: Candidate) -> Result<Finding, Rejection> {
         version,
         finding_type,
         severity,
-        title: cut(
-            at(&document, "/title")
-                .and_then(Value::as_str)
-                .unwrap_or_default(),
-            TITLE_MAX,
-        ),
+        title: cut(at(&document, "/title").and_then(Value::as_str).unwrap_or_default(), TITLE_MAX),
         resource_type: resource.kind,
         resource_role: name(&document, "/service/resourceRole").map(|role| role.to_uppercase()),
         instance: resource.instance,
@@ -147,11 +127,7 @@ fn check_types(document: &Value) -> Result<(), String> {
             (found != *expected).then(|| format!("{key} is {found}, not {expected}"))
         })
         .collect();
-    if wrong.is_empty() {
-        Ok(())
-    } else {
-        Err(wrong.join("; "))
-    }
+    if wrong.is_empty() { Ok(()) } else { Err(wrong.join("; ")) }
 }
 
 /// What kind of JSON value it is.
@@ -171,10 +147,7 @@ fn identity(given: Option<&str>, notes: &mut Vec<Degraded>) -> Option<FindingId>
         notes.push("id is missing".to_owned());
         return None;
     };
-    given
-        .parse()
-        .map_err(|error| notes.push(format!("id {error}")))
-        .ok()
+    given.parse().map_err(|error| notes.push(format!("id {error}"))).ok()
 }
 
 /// `accountId`; the envelope's account never stands in, it can be the administrator's.
@@ -183,24 +156,17 @@ fn account(document: &Value, notes: &mut Vec<Degraded>) -> Option<AccountId> {
         notes.push("accountId is missing".to_owned());
         return None;
     };
-    given
-        .parse()
-        .map_err(|error| notes.push(format!("accountId {error}")))
-        .ok()
+    given.parse().map_err(|error| notes.push(format!("accountId {error}"))).ok()
 }
 
 fn region(document: &Value, envelope: Option<&str>, notes: &mut Vec<Degraded>) -> Option<Region> {
     match (name(document, "/region"), envelope) {
-        (Some(given), _) => given
-            .parse()
-            .map_err(|error| notes.push(format!("region {error}")))
-            .ok(),
+        (Some(given), _) => {
+            given.parse().map_err(|error| notes.push(format!("region {error}"))).ok()
+        }
         (None, Some(envelope)) => {
             notes.push("region is missing; the envelope's is used".to_owned());
-            envelope
-                .parse()
-                .map_err(|error| notes.push(format!("envelope region {error}")))
-                .ok()
+            envelope.parse().map_err(|error| notes.push(format!("envelope region {error}"))).ok()
         }
         (None, None) => {
             notes.push("region is missing".to_owned());
@@ -222,9 +188,7 @@ fn finding_type(given: Option<String>, notes: &mut Vec<Degraded>) -> FindingType
     });
     if !well_formed || given.contains(char::is_whitespace) {
         let shown = cut(&given, SHOWN_MAX);
-        notes.push(format!(
-            "type {shown:?} does not have the form Purpose:Resource/Family"
-        ));
+        notes.push(format!("type {shown:?} does not have the form Purpose:Resource/Family"));
     }
     FindingType(given)
 }
@@ -278,28 +242,18 @@ fn version(document: &Value, content: Digest, notes: &mut Vec<Degraded>) -> Vers
     });
     // Attack sequences may come without a count: what was found happened at least once.
     let count = of_service("count").map_or(1, |value| {
-        whole(value)
-            .filter(|count| *count <= INTEGER_MAX)
-            .unwrap_or_else(|| {
-                notes.push("service.count is not a whole number".to_owned());
-                1
-            })
+        whole(value).filter(|count| *count <= INTEGER_MAX).unwrap_or_else(|| {
+            notes.push("service.count is not a whole number".to_owned());
+            1
+        })
     });
-    Version {
-        updated_at,
-        count,
-        archived,
-        content,
-    }
+    Version { updated_at, count, archived, content }
 }
 
 /// GuardDuty has had one schema version; real documents often lack the field.
 fn schema(document: &Value, notes: &mut Vec<Degraded>) {
     if let Some(version) = name(document, "/schemaVersion").filter(|version| version != "2.0") {
-        notes.push(format!(
-            "schemaVersion {:?} is not 2.0",
-            cut(&version, SHOWN_MAX)
-        ));
+        notes.push(format!("schemaVersion {:?} is not 2.0", cut(&version, SHOWN_MAX)));
     }
     if at(document, "/service").is_none() {
         notes.push("service is missing".to_owned());

@@ -33,9 +33,8 @@ pub fn normalise(document: Value, degraded: &mut Vec<Degraded>) -> Value {
     let mut document = walk(document, "", Keys::Fold, &mut clashes);
     if let Some(first) = &clashes.first {
         let count = clashes.count;
-        degraded.push(format!(
-            "{count} key(s), such as {first:?}, stand in two spellings that differ"
-        ));
+        degraded
+            .push(format!("{count} key(s), such as {first:?}, stand in two spellings that differ"));
     }
     // Some products pass the one database on as a list of one.
     if let Some(slot) = document.pointer_mut("/resource/rdsDbInstanceDetails")
@@ -89,24 +88,15 @@ impl Keys {
 /// document, so the recursion is bounded by `DEPTH_MAX`.
 fn walk(value: Value, parent: &str, keys: Keys, clashes: &mut Clashes) -> Value {
     match (value, keys) {
-        (Value::Array(items), keys) => Value::Array(
-            items
-                .into_iter()
-                .map(|item| walk(item, parent, keys, clashes))
-                .collect(),
-        ),
+        (Value::Array(items), keys) => {
+            Value::Array(items.into_iter().map(|item| walk(item, parent, keys, clashes)).collect())
+        }
         (Value::Object(map), Keys::Fold) => Value::Object(fold(map, parent, clashes)),
         (Value::Object(map), Keys::Data(ALL)) => Value::Object(map),
         (Value::Object(map), Keys::Data(levels)) => {
-            let below = if levels > 1 {
-                Keys::Data(levels - 1)
-            } else {
-                Keys::Fold
-            };
+            let below = if levels > 1 { Keys::Data(levels - 1) } else { Keys::Fold };
             Value::Object(
-                map.into_iter()
-                    .map(|(key, item)| (key, walk(item, "", below, clashes)))
-                    .collect(),
+                map.into_iter().map(|(key, item)| (key, walk(item, "", below, clashes))).collect(),
             )
         }
         (Value::Object(mut map), Keys::AdditionalInfo) => {
@@ -147,9 +137,7 @@ fn fold(map: Map<String, Value>, parent: &str, clashes: &mut Clashes) -> Map<Str
             Some(present) if *present == value => {}
             Some(_) => {
                 clashes.count += 1;
-                clashes
-                    .first
-                    .get_or_insert_with(|| cut(&key, KEY_SHOWN_MAX));
+                clashes.first.get_or_insert_with(|| cut(&key, KEY_SHOWN_MAX));
                 folded.insert(key, value);
             }
         }
@@ -250,10 +238,7 @@ mod tests {
                 json!({"AffectedResources": {"AWS::S3::Bucket": {"Name": 1}}, "Tags": {"Owner": 1}}),
                 json!({"affectedResources": {"AWS::S3::Bucket": {"Name": 1}}, "tags": {"Owner": 1}}),
             ),
-            (
-                json!({"Tags": [{"Key": "Owner"}]}),
-                json!({"tags": [{"key": "Owner"}]}),
-            ),
+            (json!({"Tags": [{"Key": "Owner"}]}), json!({"tags": [{"key": "Owner"}]})),
             (
                 json!({"Service": {"AdditionalInfo": {"Value": "{}", "Type": "t", "Unusual": {"Isps": 1}}}}),
                 json!({"service": {"additionalInfo": {"value": "{}", "type": "t", "Unusual": {"Isps": 1}}}}),
@@ -267,35 +252,22 @@ mod tests {
                 json!({"anomaly": {"profiles": {"Api": {"Rare": [{"profileType": 1}]}}, "unusual": {"behavior": {"User": {"Asn": {"profileType": 1}}}}}}),
             ),
             (json!({"Id": 1, "id": 1}), json!({"id": 1})),
-            (
-                json!({"": 1, "Ärger": 2, "X-Y": 3}),
-                json!({"": 1, "Ärger": 2, "X-Y": 3}),
-            ),
+            (json!({"": 1, "Ärger": 2, "X-Y": 3}), json!({"": 1, "Ärger": 2, "X-Y": 3})),
             (json!([{"Id": 1}, 2, null]), json!([{"id": 1}, 2, null])),
         ] {
             let mut degraded = Vec::new();
             assert_eq!(normalise(given.clone(), &mut degraded), expected, "{given}");
             assert!(degraded.is_empty(), "{degraded:?}");
-            assert_eq!(
-                normalise(expected.clone(), &mut degraded),
-                expected,
-                "twice is once"
-            );
+            assert_eq!(normalise(expected.clone(), &mut degraded), expected, "twice is once");
         }
     }
 
     #[test]
     fn two_spellings_that_differ_are_kept_and_noted() {
         let mut degraded = Vec::new();
-        let document = normalise(
-            json!({"Id": "b", "id": "a", "Arn": 1, "arn": 2}),
-            &mut degraded,
-        );
+        let document = normalise(json!({"Id": "b", "id": "a", "Arn": 1, "arn": 2}), &mut degraded);
         assert_eq!(document, json!({"id": "a", "Id": "b", "arn": 2, "Arn": 1}));
-        assert_eq!(
-            degraded,
-            [r#"2 key(s), such as "Arn", stand in two spellings that differ"#]
-        );
+        assert_eq!(degraded, [r#"2 key(s), such as "Arn", stand in two spellings that differ"#]);
     }
 
     #[test]
@@ -303,19 +275,13 @@ mod tests {
         let mut degraded = Vec::new();
         let given = json!({"Resource": {"RdsDbInstanceDetails": [{"Engine": "x"}]}});
         let document = normalise(given, &mut degraded);
-        assert_eq!(
-            document,
-            json!({"resource": {"rdsDbInstanceDetails": {"engine": "x"}}})
-        );
+        assert_eq!(document, json!({"resource": {"rdsDbInstanceDetails": {"engine": "x"}}}));
         assert_eq!(degraded.len(), 1);
     }
 
     #[test]
     fn canonical_bytes_have_sorted_keys() {
         let document = json!({"b": [{"d": 1.5, "c": "\"ü"}], "a": null});
-        assert_eq!(
-            canonical(&document),
-            r#"{"a":null,"b":[{"c":"\"ü","d":1.5}]}"#.as_bytes()
-        );
+        assert_eq!(canonical(&document), r#"{"a":null,"b":[{"c":"\"ü","d":1.5}]}"#.as_bytes());
     }
 }

@@ -9,13 +9,8 @@ use super::*;
 use crate::error::Code;
 
 /// The formats that are read; every other one must be named and refused.
-const READ: &[&str] = &[
-    "raw-camel",
-    "api-pascal",
-    "api-pascal-fragment",
-    "eventbridge",
-    "eventbridge-other",
-];
+const READ: &[&str] =
+    &["raw-camel", "api-pascal", "api-pascal-fragment", "eventbridge", "eventbridge-other"];
 
 fn folder() -> Option<PathBuf> {
     let folder = std::env::var_os("TOURNIQUET_FINDINGS").map_or_else(
@@ -78,12 +73,7 @@ fn every_public_document_leads_to_what_its_manifest_says() {
         return;
     };
     let manifest = records(&std::fs::read_to_string(folder.join("manifest.csv")).unwrap());
-    let column = |name: &str| {
-        manifest[0]
-            .iter()
-            .position(|column| column == name)
-            .unwrap()
-    };
+    let column = |name: &str| manifest[0].iter().position(|column| column == name).unwrap();
     let (file, format, expect) = (column("file"), column("format"), column("expect"));
     let mut faults = Vec::new();
     for row in &manifest[1..] {
@@ -104,9 +94,7 @@ fn every_public_document_leads_to_what_its_manifest_says() {
 
 #[test]
 fn a_wrong_outcome_is_a_fault() {
-    let ignored = Recognised::Ignored {
-        reason: String::new(),
-    };
+    let ignored = Recognised::Ignored { reason: String::new() };
     let degraded = recognise(fixtures::DEGRADED_TEMPLATE.as_bytes());
     let complete = recognise(fixtures::LEAKED_USER_KEY.as_bytes());
     let sns = recognise(fixtures::UNSUPPORTED_SNS_NOTIFICATION.as_bytes());
@@ -124,11 +112,7 @@ fn a_wrong_outcome_is_a_fault() {
         ("sns", "accept", &complete, false),
         ("sqs", "reject", &ignored, false),
     ] {
-        assert_eq!(
-            fault(format, expect, recognised).is_none(),
-            holds,
-            "{format} {expect}"
-        );
+        assert_eq!(fault(format, expect, recognised).is_none(), holds, "{format} {expect}");
     }
 }
 

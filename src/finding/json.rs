@@ -42,10 +42,7 @@ pub fn parse_strict(bytes: &[u8]) -> Result<Value, ParseError> {
     let bytes = bytes.strip_prefix(BOM).unwrap_or(bytes);
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let before = &bytes[..error.valid_up_to()];
-        let line_start = before
-            .iter()
-            .rposition(|byte| *byte == b'\n')
-            .map_or(0, |at| at + 1);
+        let line_start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
         ParseError {
             what: "the body is not UTF-8".to_owned(),
             line: 1 + before.iter().filter(|byte| **byte == b'\n').count(),
@@ -53,16 +50,10 @@ pub fn parse_strict(bytes: &[u8]) -> Result<Value, ParseError> {
         }
     })?;
     if text.trim_ascii().is_empty() {
-        return Err(ParseError {
-            what: "the body is empty".to_owned(),
-            line: 1,
-            column: 1,
-        });
+        return Err(ParseError { what: "the body is empty".to_owned(), line: 1, column: 1 });
     }
     let mut reader = serde_json::Deserializer::from_str(text);
-    let value = Level(DEPTH_MAX)
-        .deserialize(&mut reader)
-        .map_err(in_words)?;
+    let value = Level(DEPTH_MAX).deserialize(&mut reader).map_err(in_words)?;
     reader.end().map_err(in_words)?;
     Ok(value)
 }
@@ -70,14 +61,8 @@ pub fn parse_strict(bytes: &[u8]) -> Result<Value, ParseError> {
 fn in_words(error: serde_json::Error) -> ParseError {
     let (line, column) = (error.line(), error.column());
     let long = error.to_string();
-    let what = long
-        .strip_suffix(&format!(" at line {line} column {column}"))
-        .unwrap_or(&long);
-    ParseError {
-        what: what.to_owned(),
-        line,
-        column,
-    }
+    let what = long.strip_suffix(&format!(" at line {line} column {column}")).unwrap_or(&long);
+    ParseError { what: what.to_owned(), line, column }
 }
 
 /// Reads a value that may hold this many levels of objects and arrays.
@@ -153,9 +138,7 @@ impl<'de> Visitor<'de> for Level {
         while let Some(key) = members.next_key::<String>()? {
             if map.contains_key(&key) {
                 let key = cut(&key, KEY_SHOWN_MAX);
-                return Err(A::Error::custom(format_args!(
-                    "the key {key:?} stands twice"
-                )));
+                return Err(A::Error::custom(format_args!("the key {key:?} stands twice")));
             }
             map.insert(key, members.next_value_seed(below)?);
         }
@@ -179,31 +162,20 @@ mod tests {
             (" \n[]\n ", None),
             (r#"{"a": {"b": 1}, "c": {"b": 2}}"#, None),
             (deepest.as_str(), None),
-            (
-                too_deep.as_str(),
-                Some("nested deeper than 64 levels (line 1, column 65)"),
-            ),
+            (too_deep.as_str(), Some("nested deeper than 64 levels (line 1, column 65)")),
             ("", Some("the body is empty (line 1, column 1)")),
             (" \n", Some("the body is empty (line 1, column 1)")),
-            (
-                "{\"a\": 1,\n \"a\": 2}",
-                Some("the key \"a\" stands twice (line 2, column 4)"),
-            ),
+            ("{\"a\": 1,\n \"a\": 2}", Some("the key \"a\" stands twice (line 2, column 4)")),
             (
                 r#"[{"b": {"a": 1, "\u0061": 2}}]"#,
                 Some("the key \"a\" stands twice (line 1, column 24)"),
             ),
             ("{} {}", Some("trailing characters (line 1, column 4)")),
-            (
-                "{\"a\":",
-                Some("EOF while parsing a value (line 1, column 5)"),
-            ),
+            ("{\"a\":", Some("EOF while parsing a value (line 1, column 5)")),
             ("[1e400]", Some("number out of range (line 1, column 6)")),
             ("[NaN]", Some("expected value (line 1, column 2)")),
         ] {
-            let found = parse_strict(text.as_bytes())
-                .err()
-                .map(|error| error.to_string());
+            let found = parse_strict(text.as_bytes()).err().map(|error| error.to_string());
             assert_eq!(found.as_deref(), fault, "{}", cut(text, 40));
         }
     }

@@ -18,10 +18,7 @@ const SAMPLE_PREFIX: &str = "GeneratedFinding";
 /// same inside of the text `additionalInfo.value` (API), or ids that only samples have.
 pub fn is_sample(document: &Value) -> bool {
     let marked = |info: &Value| {
-        info.as_object()
-            .and_then(|info| either_case(info, "sample"))
-            .and_then(flag)
-            == Some(true)
+        info.as_object().and_then(|info| either_case(info, "sample")).and_then(flag) == Some(true)
     };
     let info = at(document, "/service/additionalInfo");
     let inner = info
@@ -32,12 +29,9 @@ pub fn is_sample(document: &Value) -> bool {
     info.is_some_and(marked)
         || inner.as_ref().is_some_and(marked)
         || text("/resource/instanceDetails/instanceId") == Some(SAMPLE_INSTANCE)
-        || [
-            "/resource/accessKeyDetails/accessKeyId",
-            "/resource/accessKeyDetails/principalId",
-        ]
-        .into_iter()
-        .any(|pointer| text(pointer).is_some_and(|id| id.starts_with(SAMPLE_PREFIX)))
+        || ["/resource/accessKeyDetails/accessKeyId", "/resource/accessKeyDetails/principalId"]
+            .into_iter()
+            .any(|pointer| text(pointer).is_some_and(|id| id.starts_with(SAMPLE_PREFIX)))
 }
 
 /// The identifiers that containment rests on. `*` stands for each item of a list.
@@ -100,38 +94,14 @@ mod tests {
     #[test]
     fn samples_are_seen_in_both_places_and_by_their_ids() {
         for (document, sample) in [
-            (
-                json!({"service": {"additionalInfo": {"sample": true}}}),
-                true,
-            ),
-            (
-                json!({"service": {"additionalInfo": {"sample": "true"}}}),
-                true,
-            ),
-            (
-                json!({"service": {"additionalInfo": {"sample": false}}}),
-                false,
-            ),
-            (
-                json!({"service": {"additionalInfo": {"value": "{\"sample\":true}"}}}),
-                true,
-            ),
-            (
-                json!({"service": {"additionalInfo": {"value": "{\"sample\":false}"}}}),
-                false,
-            ),
-            (
-                json!({"service": {"additionalInfo": {"value": "sample"}}}),
-                false,
-            ),
-            (
-                json!({"service": {"additionalInfo": {"value": {"sample": true}}}}),
-                false,
-            ),
-            (
-                json!({"resource": {"instanceDetails": {"instanceId": "i-99999999"}}}),
-                true,
-            ),
+            (json!({"service": {"additionalInfo": {"sample": true}}}), true),
+            (json!({"service": {"additionalInfo": {"sample": "true"}}}), true),
+            (json!({"service": {"additionalInfo": {"sample": false}}}), false),
+            (json!({"service": {"additionalInfo": {"value": "{\"sample\":true}"}}}), true),
+            (json!({"service": {"additionalInfo": {"value": "{\"sample\":false}"}}}), false),
+            (json!({"service": {"additionalInfo": {"value": "sample"}}}), false),
+            (json!({"service": {"additionalInfo": {"value": {"sample": true}}}}), false),
+            (json!({"resource": {"instanceDetails": {"instanceId": "i-99999999"}}}), true),
             (
                 json!({"resource": {"accessKeyDetails": {"accessKeyId": "GeneratedFindingAccessKeyId"}}}),
                 true,
@@ -162,14 +132,8 @@ mod tests {
                 ),
                 vec!["resource/instanceDetails/networkInterfaces/*/securityGroups/*/groupId"],
             ),
-            (
-                json!({"accountId": "<account>", "region": "<<EXPR>>"}),
-                vec!["accountId", "region"],
-            ),
-            (
-                instance(json!({"tags": [{"key": "a", "value": "${jndi:ldap://x}"}]})),
-                vec![],
-            ),
+            (json!({"accountId": "<account>", "region": "<<EXPR>>"}), vec!["accountId", "region"]),
+            (instance(json!({"tags": [{"key": "a", "value": "${jndi:ldap://x}"}]})), vec![]),
             (json!({"description": "<b>${x}</b>", "id": "a<b"}), vec![]),
         ] {
             assert_eq!(placeholders(&document), found, "{document}");

@@ -149,10 +149,9 @@ impl Finding {
             return Some(format!("attack-sequence/{sequence}"));
         }
         match self.resource_type.as_deref() {
-            Some("Instance") => self
-                .instance
-                .as_ref()
-                .map(|instance| format!("instance/{}", instance.id)),
+            Some("Instance") => {
+                self.instance.as_ref().map(|instance| format!("instance/{}", instance.id))
+            }
             Some("AccessKey") => self.access_key.as_ref().and_then(|key| {
                 let kind = match key.user_type.as_deref() {
                     Some("AssumedRole" | "Role") => "role",
@@ -164,10 +163,9 @@ impl Finding {
                     (None, None) => None,
                 }
             }),
-            Some("S3Bucket") => self
-                .buckets
-                .first()
-                .map(|bucket| format!("bucket/{}", bucket.name)),
+            Some("S3Bucket") => {
+                self.buckets.first().map(|bucket| format!("bucket/{}", bucket.name))
+            }
             Some(other) => Some(format!("{other}/unknown")),
             None => None,
         }
@@ -180,11 +178,8 @@ impl Finding {
         let account = self.account.as_ref().map_or("unknown", AccountId::as_str);
         // IAM is global: the same user seen from two Regions is one incident.
         let global = matches!(self.resource_type.as_deref(), Some("AccessKey"));
-        let region = if global {
-            "global"
-        } else {
-            self.region.as_ref().map_or("unknown", Region::as_str)
-        };
+        let region =
+            if global { "global" } else { self.region.as_ref().map_or("unknown", Region::as_str) };
         match self.resource() {
             Some(resource) if !resource.ends_with("/unknown") => {
                 format!("{account}/{region}/{resource}")

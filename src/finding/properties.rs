@@ -88,9 +88,7 @@ fn json() -> impl Strategy<Value = Value> {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
             prop::collection::vec((prop::sample::select(KEYS), inner), 0..8).prop_map(|members| {
-                let members = members
-                    .into_iter()
-                    .map(|(key, value)| (key.to_owned(), value));
+                let members = members.into_iter().map(|(key, value)| (key.to_owned(), value));
                 Value::Object(members.collect::<Map<_, _>>())
             }),
         ]
@@ -100,11 +98,7 @@ fn json() -> impl Strategy<Value = Value> {
 /// What holds for everything that is recognised.
 fn check(bytes: &[u8]) {
     let recognised = recognise(bytes);
-    assert_eq!(
-        recognised,
-        recognise(bytes),
-        "the same bytes, the same answer"
-    );
+    assert_eq!(recognised, recognise(bytes), "the same bytes, the same answer");
     let Recognised::Findings(findings) = recognised else {
         return;
     };

@@ -16,19 +16,11 @@ pub struct Rejection {
 impl Rejection {
     /// A rejection of a document whose format is not known.
     pub(super) fn unknown(code: Code, reason: impl Into<String>) -> Self {
-        Self {
-            code,
-            reason: reason.into(),
-            format: None,
-        }
+        Self { code, reason: reason.into(), format: None }
     }
 
     /// A rejection of a document in `format`.
     pub(super) fn of(format: &'static str, code: Code, reason: impl Into<String>) -> Self {
-        Self {
-            code,
-            reason: reason.into(),
-            format: Some(format),
-        }
+        Self { code, reason: reason.into(), format: Some(format) }
     }
 }

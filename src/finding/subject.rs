@@ -60,13 +60,7 @@ impl Subject {
         if is_sequence && sequence.is_none() {
             missing("service.detection.sequence");
         }
-        Self {
-            kind,
-            instance,
-            access_key,
-            buckets,
-            sequence,
-        }
+        Self { kind, instance, access_key, buckets, sequence }
     }
 }
 
@@ -78,11 +72,6 @@ fn access_key(document: &Value) -> Option<AccessKey> {
         user_name: part("userName"),
         user_type: part("userType"),
     };
-    let empty = AccessKey {
-        id: None,
-        principal_id: None,
-        user_name: None,
-        user_type: None,
-    };
+    let empty = AccessKey { id: None, principal_id: None, user_name: None, user_type: None };
     (key != empty).then_some(key)
 }

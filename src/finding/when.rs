@@ -35,27 +35,18 @@ pub enum Form {
 #[must_use]
 pub fn when(value: &Value) -> Option<When> {
     match value {
-        Value::Number(number) => Some(When {
-            at: epoch(number.as_f64()?)?,
-            form: Form::Epoch,
-        }),
+        Value::Number(number) => Some(When { at: epoch(number.as_f64()?)?, form: Form::Epoch }),
         Value::String(text) if text.len() <= TEXT_MAX => {
             let text = text.trim();
             if let Ok(at) = text.parse::<Timestamp>() {
-                return Some(When {
-                    at,
-                    form: Form::Iso,
-                });
+                return Some(When { at, form: Form::Iso });
             }
             let local = text.parse::<DateTime>().ok();
             let at = match local.and_then(|local| local.to_zoned(TimeZone::UTC).ok()) {
                 Some(utc) => utc.timestamp(),
                 None => epoch(text.parse().ok()?)?,
             };
-            Some(When {
-                at,
-                form: Form::Rewritten,
-            })
+            Some(When { at, form: Form::Rewritten })
         }
         _ => None,
     }
@@ -71,10 +62,7 @@ fn epoch(number: f64) -> Option<Timestamp> {
         micros if (1e14..1e17).contains(&micros) => micros,
         _ => return None,
     };
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "below 1e17, which i64 holds"
-    )]
+    #[expect(clippy::cast_possible_truncation, reason = "below 1e17, which i64 holds")]
     Timestamp::from_microsecond(micros.round() as i64).ok()
 }
 
@@ -87,50 +75,23 @@ mod tests {
     #[test]
     fn every_form_that_was_seen_is_read() {
         for (value, expected) in [
-            (
-                json!("2026-01-10T10:00:00.000Z"),
-                Some(("2026-01-10T10:00:00Z", Form::Iso)),
-            ),
+            (json!("2026-01-10T10:00:00.000Z"), Some(("2026-01-10T10:00:00Z", Form::Iso))),
             (
                 json!("2023-03-22T15:48:25.752000-05:00"),
                 Some(("2023-03-22T20:48:25.752Z", Form::Iso)),
             ),
-            (
-                json!("2021-12-09 04:53:50+05:30"),
-                Some(("2021-12-08T23:23:50Z", Form::Iso)),
-            ),
-            (
-                json!("2025-02-25 20:40:06.721"),
-                Some(("2025-02-25T20:40:06.721Z", Form::Rewritten)),
-            ),
+            (json!("2021-12-09 04:53:50+05:30"), Some(("2021-12-08T23:23:50Z", Form::Iso))),
+            (json!("2025-02-25 20:40:06.721"), Some(("2025-02-25T20:40:06.721Z", Form::Rewritten))),
             (
                 json!("2025-02-25 20:40:06.000000000"),
                 Some(("2025-02-25T20:40:06Z", Form::Rewritten)),
             ),
-            (
-                json!(1_636_625_755.218),
-                Some(("2021-11-11T10:15:55.218Z", Form::Epoch)),
-            ),
-            (
-                json!(1.716_854_656_938E9),
-                Some(("2024-05-28T00:04:16.938Z", Form::Epoch)),
-            ),
-            (
-                json!(1_700_000_000),
-                Some(("2023-11-14T22:13:20Z", Form::Epoch)),
-            ),
-            (
-                json!(1_717_401_173_897_u64),
-                Some(("2024-06-03T07:52:53.897Z", Form::Epoch)),
-            ),
-            (
-                json!(1_717_147_358_760_000_u64),
-                Some(("2024-05-31T09:22:38.76Z", Form::Epoch)),
-            ),
-            (
-                json!("1700000000.0"),
-                Some(("2023-11-14T22:13:20Z", Form::Rewritten)),
-            ),
+            (json!(1_636_625_755.218), Some(("2021-11-11T10:15:55.218Z", Form::Epoch))),
+            (json!(1.716_854_656_938E9), Some(("2024-05-28T00:04:16.938Z", Form::Epoch))),
+            (json!(1_700_000_000), Some(("2023-11-14T22:13:20Z", Form::Epoch))),
+            (json!(1_717_401_173_897_u64), Some(("2024-06-03T07:52:53.897Z", Form::Epoch))),
+            (json!(1_717_147_358_760_000_u64), Some(("2024-05-31T09:22:38.76Z", Form::Epoch))),
+            (json!("1700000000.0"), Some(("2023-11-14T22:13:20Z", Form::Rewritten))),
             (json!(1e300), None),
             (json!(-1.0), None),
             (json!("NaN"), None),

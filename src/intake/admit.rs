@@ -101,10 +101,7 @@ fn new_run(intake: &Intake, finding: &Finding, decision: &mut Decision) -> Optio
     let chosen = decision.runbook.clone()?;
     let mut runbook = find(intake, &chosen, decision)?;
     let mut mode = decision.mode;
-    let params = match runbook
-        .header
-        .check_params(runbook.header.params_from(&finding.document))
-    {
+    let params = match runbook.header.check_params(runbook.header.params_from(&finding.document)) {
         Ok(params) => params,
         Err((name, reason)) => {
             decision.reasons.push(format!(
@@ -120,15 +117,9 @@ fn new_run(intake: &Intake, finding: &Finding, decision: &mut Decision) -> Optio
         }
     };
     // Runs that act exclude each other by target; an observer is in nobody's way.
-    let resource = runbook
-        .header
-        .target(&params)
-        .or_else(|| finding.resource());
+    let resource = runbook.header.target(&params).or_else(|| finding.resource());
     let target = (mode != Mode::Observe).then(|| {
-        format!(
-            "{account}/{}",
-            resource.unwrap_or_else(|| format!("finding/{}", finding.id))
-        )
+        format!("{account}/{}", resource.unwrap_or_else(|| format!("finding/{}", finding.id)))
     });
     Some(NewRun {
         id: intake.ids.run(intake.clock.as_ref()),
@@ -149,10 +140,9 @@ fn new_run(intake: &Intake, finding: &Finding, decision: &mut Decision) -> Optio
 fn find(intake: &Intake, name: &RunbookName, decision: &mut Decision) -> Option<Arc<Runbook>> {
     let found = intake.library.get(name);
     if found.is_none() {
-        decision.reasons.push(format!(
-            "{}: no runbook is called {name}",
-            Code::RUNBOOK_UNKNOWN.number
-        ));
+        decision
+            .reasons
+            .push(format!("{}: no runbook is called {name}", Code::RUNBOOK_UNKNOWN.number));
     }
     found
 }

@@ -39,14 +39,7 @@ impl Intake {
         ids: Arc<Ids>,
         desk: Desk,
     ) -> Self {
-        Self {
-            store,
-            library,
-            policy,
-            clock,
-            ids,
-            desk,
-        }
+        Self { store, library, policy, clock, ids, desk }
     }
 }
 
@@ -60,15 +53,8 @@ impl Intake {
 pub async fn accept(intake: &Intake, raw: Vec<u8>, source: &str) -> Result<Answer, IntakeError> {
     let findings = match recognise(&raw) {
         Recognised::Ignored { reason } => {
-            tracing::info!(
-                source,
-                reason,
-                "a message that is no finding was acknowledged"
-            );
-            return Ok(Answer {
-                ignored: Some(reason),
-                ..Answer::default()
-            });
+            tracing::info!(source, reason, "a message that is no finding was acknowledged");
+            return Ok(Answer { ignored: Some(reason), ..Answer::default() });
         }
         Recognised::Rejected(rejection) => {
             return Err(quarantine(intake, &raw, &rejection, source).await?.into());
@@ -78,19 +64,13 @@ pub async fn accept(intake: &Intake, raw: Vec<u8>, source: &str) -> Result<Answe
     let mut answer = Answer::default();
     for finding in findings {
         match finding {
-            Ok(finding) => answer
-                .findings
-                .push(admit::admit(intake, finding, &raw, source).await?),
-            Err(rejection) => answer
-                .rejected
-                .push(quarantine(intake, &raw, &rejection, source).await?),
+            Ok(finding) => answer.findings.push(admit::admit(intake, finding, &raw, source).await?),
+            Err(rejection) => {
+                answer.rejected.push(quarantine(intake, &raw, &rejection, source).await?)
+            }
         }
     }
-    if answer
-        .findings
-        .iter()
-        .any(|admitted| admitted.run.is_some())
-    {
+    if answer.findings.iter().any(|admitted| admitted.run.is_some()) {
         intake.desk.wake();
     }
     match (answer.findings.is_empty(), answer.rejected.first()) {
@@ -106,14 +86,8 @@ async fn quarantine(
     source: &str,
 ) -> Result<Refused, IntakeError> {
     let now = intake.clock.now();
-    let digest = intake
-        .store
-        .quarantine(raw, &rejection.reason, rejection.code, source, now)
-        .await?;
+    let digest =
+        intake.store.quarantine(raw, &rejection.reason, rejection.code, source, now).await?;
     tracing::warn!(source, code = rejection.code.number, raw = %digest, reason = rejection.reason, "what arrived is in quarantine");
-    Ok(Refused {
-        code: rejection.code,
-        reason: rejection.reason.clone(),
-        raw: digest,
-    })
+    Ok(Refused { code: rejection.code, reason: rejection.reason.clone(), raw: digest })
 }

@@ -30,10 +30,7 @@ impl Webhook {
     /// # Errors
     /// When the address is none, or TLS can't be set up.
     pub fn new(channel: &str, address: &str) -> Result<Self, NotifyError> {
-        let setup = |reason: String| NotifyError::Setup {
-            channel: channel.to_owned(),
-            reason,
-        };
+        let setup = |reason: String| NotifyError::Setup { channel: channel.to_owned(), reason };
         install_tls();
         let address = reqwest::Url::parse(address).map_err(|error| setup(error.to_string()))?;
         let client = reqwest::Client::builder()
@@ -43,11 +40,7 @@ impl Webhook {
             .user_agent(concat!("tourniquet/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| setup(error.without_url().to_string()))?;
-        Ok(Self {
-            channel: channel.to_owned(),
-            address,
-            client,
-        })
+        Ok(Self { channel: channel.to_owned(), address, client })
     }
 
     /// Posts `message`.
@@ -56,17 +49,9 @@ impl Webhook {
     /// When there is no answer in time, or one that is not 2xx.
     pub async fn post(&self, message: &Message) -> Result<(), NotifyError> {
         let channel = || self.channel.clone();
-        let body = Body {
-            channel: &self.channel,
-            message,
-        };
-        let answer = self
-            .client
-            .post(self.address.clone())
-            .json(&body)
-            .send()
-            .await
-            .map_err(|error| {
+        let body = Body { channel: &self.channel, message };
+        let answer =
+            self.client.post(self.address.clone()).json(&body).send().await.map_err(|error| {
                 // The address may hold a secret: a path of an incoming webhook is its password.
                 NotifyError::NoAnswer {
                     channel: channel(),
@@ -76,10 +61,7 @@ impl Webhook {
         if answer.status().is_success() {
             Ok(())
         } else {
-            Err(NotifyError::Refused {
-                channel: channel(),
-                status: answer.status().as_u16(),
-            })
+            Err(NotifyError::Refused { channel: channel(), status: answer.status().as_u16() })
         }
     }
 }
@@ -110,10 +92,7 @@ mod tests {
         let app = axum::Router::new()
             .route("/take", post(take))
             .route("/refuse", post(|| async { StatusCode::BAD_GATEWAY }))
-            .route(
-                "/elsewhere",
-                post(|| async { Redirect::temporary("/take") }),
-            )
+            .route("/elsewhere", post(|| async { Redirect::temporary("/take") }))
             .with_state(seen.clone());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
@@ -140,24 +119,12 @@ mod tests {
             text: "i-0abc is isolated".to_owned(),
         };
         let refused = |channel: &str, status| {
-            Err(NotifyError::Refused {
-                channel: channel.to_owned(),
-                status,
-            })
+            Err(NotifyError::Refused { channel: channel.to_owned(), status })
         };
         assert_eq!(channels.send("take", &message).await, Ok(Delivery::Posted));
-        assert_eq!(
-            channels.send("nobody", &message).await,
-            Ok(Delivery::Logged)
-        );
-        assert_eq!(
-            channels.send("refuse", &message).await,
-            refused("refuse", 502)
-        );
-        assert_eq!(
-            channels.send("elsewhere", &message).await,
-            refused("elsewhere", 307)
-        );
+        assert_eq!(channels.send("nobody", &message).await, Ok(Delivery::Logged));
+        assert_eq!(channels.send("refuse", &message).await, refused("refuse", 502));
+        assert_eq!(channels.send("elsewhere", &message).await, refused("elsewhere", 307));
         let silent = channels.send("dead", &message).await.unwrap_err();
         assert!(matches!(silent, NotifyError::NoAnswer { .. }));
         assert!(!silent.to_string().contains("secret-path"), "{silent}");

@@ -131,18 +131,12 @@ impl CaseFile {
             }
             all.push(document.to_string());
         }
-        if all.is_empty() {
-            Err("no finding is delivered".to_owned())
-        } else {
-            Ok(all)
-        }
+        if all.is_empty() { Err("no finding is delivered".to_owned()) } else { Ok(all) }
     }
 }
 
 fn fixture(name: &str) -> Result<String, String> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("src/finding/fixtures")
-        .join(name);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/finding/fixtures").join(name);
     std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))
 }
 
@@ -151,13 +145,6 @@ pub fn with_timeline(text: &str, timeline: &str) -> String {
     let Some(start) = text.find(MARK).map(|at| at + MARK.len()) else {
         return text.to_owned();
     };
-    let end = text[start..]
-        .find("'''")
-        .map_or(text.len(), |at| start + at);
-    format!(
-        "{}{}{}",
-        &text[..start],
-        timeline.replace("'''", "' ' '"),
-        &text[end..]
-    )
+    let end = text[start..].find("'''").map_or(text.len(), |at| start + at);
+    format!("{}{}{}", &text[..start], timeline.replace("'''", "' ' '"), &text[end..])
 }

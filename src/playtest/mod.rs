@@ -18,14 +18,9 @@ fn folder() -> PathBuf {
 /// Every case, `runbook/name.toml`, sorted.
 fn cases() -> Vec<PathBuf> {
     let mut found = Vec::new();
-    for runbook in std::fs::read_dir(folder())
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-    {
+    for runbook in std::fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path()) {
         if runbook.is_dir() {
-            let files = std::fs::read_dir(runbook)
-                .unwrap()
-                .map(|entry| entry.unwrap().path());
+            let files = std::fs::read_dir(runbook).unwrap().map(|entry| entry.unwrap().path());
             found.extend(files.filter(|path| path.extension().is_some_and(|kind| kind == "toml")));
         }
     }
@@ -46,11 +41,7 @@ async fn every_case_ends_as_its_file_says() {
             std::fs::write(&path, file::with_timeline(&text, &played.timeline)).unwrap();
         }
         let differences = play::differences(&case, &played, !update);
-        wrong.extend(
-            differences
-                .into_iter()
-                .map(|difference| format!("{name}: {difference}")),
-        );
+        wrong.extend(differences.into_iter().map(|difference| format!("{name}: {difference}")));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
@@ -61,10 +52,7 @@ fn every_shipped_runbook_has_a_case() {
     let tested: Vec<String> = cases()
         .iter()
         .map(|path| {
-            file::CaseFile::parse(&std::fs::read_to_string(path).unwrap())
-                .unwrap()
-                .expect
-                .runbook
+            file::CaseFile::parse(&std::fs::read_to_string(path).unwrap()).unwrap().expect.runbook
         })
         .collect();
     for runbook in library.iter() {

@@ -47,9 +47,7 @@ pub async fn play(case: &CaseFile) -> Played {
     }
     for decision in &case.decisions {
         let pending = lab.env.store.approvals_pending().await.unwrap();
-        let asked = pending
-            .first()
-            .expect("a decision stands in the file, and nobody is asked");
+        let asked = pending.first().expect("a decision stands in the file, and nobody is asked");
         let decide = Decide {
             approval: asked.id.clone(),
             by: decision.by.clone(),
@@ -64,14 +62,8 @@ pub async fn play(case: &CaseFile) -> Played {
     let opened = opened.expect("a finding opens a case");
     let runs = lab.env.store.runs_of(&opened).await.unwrap();
     if case.undo {
-        let acted = runs
-            .iter()
-            .find(|run| run.mode != Mode::Observe)
-            .expect("a run that acts");
-        lab.desk
-            .undo(&acted.id, "undoer".to_owned(), true)
-            .await
-            .unwrap();
+        let acted = runs.iter().find(|run| run.mode != Mode::Observe).expect("a run that acts");
+        lab.desk.undo(&acted.id, "undoer".to_owned(), true).await.unwrap();
         lab.settle().await;
     }
     let runs = lab.env.store.runs_of(&opened).await.unwrap();
@@ -100,17 +92,9 @@ pub fn differences(case: &CaseFile, played: &Played, timeline: bool) -> Vec<Stri
         }
     };
     let expect = &case.expect;
-    let runs: Vec<String> = [&expect.runbook]
-        .into_iter()
-        .chain(&expect.then)
-        .cloned()
-        .collect();
+    let runs: Vec<String> = [&expect.runbook].into_iter().chain(&expect.then).cloned().collect();
     check("the runs", played.runs.join(", "), runs.join(", "));
-    check(
-        "the status",
-        played.status.label().to_owned(),
-        expect.status.clone(),
-    );
+    check("the status", played.status.label().to_owned(), expect.status.clone());
     let world = played.sandbox.snapshot_world();
     check(
         "the number of mutations",
@@ -122,11 +106,7 @@ pub fn differences(case: &CaseFile, played: &Played, timeline: bool) -> Vec<Stri
     for (keys, allowed) in [(&expect.denied, false), (&expect.working, true)] {
         for key in keys {
             let verdict = attacker.can_call(&place.account, key);
-            check(
-                &format!("{key} may call"),
-                verdict.allowed.to_string(),
-                allowed.to_string(),
-            );
+            check(&format!("{key} may call"), verdict.allowed.to_string(), allowed.to_string());
         }
     }
     for (instances, allowed) in [(&expect.cut_off, false), (&expect.connected, true)] {
@@ -142,28 +122,17 @@ pub fn differences(case: &CaseFile, played: &Played, timeline: bool) -> Vec<Stri
     for (users, allowed) in [(&expect.signed_out, false), (&expect.signed_in, true)] {
         for user in users {
             let verdict = attacker.console_login(&place.account, user);
-            check(
-                &format!("{user} signs in"),
-                verdict.allowed.to_string(),
-                allowed.to_string(),
-            );
+            check(&format!("{user} signs in"), verdict.allowed.to_string(), allowed.to_string());
         }
     }
     if timeline && played.timeline != expect.timeline {
-        let lines = played
-            .timeline
-            .lines()
-            .zip(expect.timeline.lines().chain(std::iter::repeat("")));
-        for (is, expected) in lines
-            .filter(|(is, expected)| is != expected)
-            .take(DIFFERENCES_SHOWN)
+        let lines =
+            played.timeline.lines().zip(expect.timeline.lines().chain(std::iter::repeat("")));
+        for (is, expected) in lines.filter(|(is, expected)| is != expected).take(DIFFERENCES_SHOWN)
         {
             found.push(format!("timeline: {is:?}, expected {expected:?}"));
         }
-        let (is, expected) = (
-            played.timeline.lines().count(),
-            expect.timeline.lines().count(),
-        );
+        let (is, expected) = (played.timeline.lines().count(), expect.timeline.lines().count());
         if is != expected {
             found.push(format!("the timeline has {is} lines, expected {expected}"));
         }
@@ -172,13 +141,6 @@ pub fn differences(case: &CaseFile, played: &Played, timeline: bool) -> Vec<Stri
 }
 
 fn home(case: &CaseFile) -> Place {
-    let account = case
-        .scenario
-        .account
-        .first()
-        .expect("a scenario has an account");
-    Place {
-        account: account.id.clone(),
-        region: account.region.clone(),
-    }
+    let account = case.scenario.account.first().expect("a scenario has an account");
+    Place { account: account.id.clone(), region: account.region.clone() }
 }

@@ -31,21 +31,12 @@ pub fn timeline(entries: &[Entry], start: Timestamp) -> String {
 fn branch(entry: &Entry) -> Option<(String, usize)> {
     let run = entry.body.get("run")?.as_str()?;
     let (call, rest) = entry.body.get("step")?.as_str()?.split_once('[')?;
-    Some((
-        format!("{run} {call}"),
-        rest.split_once(']')?.0.parse().ok()?,
-    ))
+    Some((format!("{run} {call}"), rest.split_once(']')?.0.parse().ok()?))
 }
 
 fn lines(entry: &Entry, start: Timestamp) -> String {
-    let text = |name: &str| {
-        entry
-            .body
-            .get(name)
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-            .to_owned()
-    };
+    let text =
+        |name: &str| entry.body.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let seconds = entry.at.duration_since(start).as_secs();
     let mut below: Vec<String> = Vec::new();
     let details = match entry.kind.as_str() {
@@ -59,16 +50,10 @@ fn lines(entry: &Entry, start: Timestamp) -> String {
         "run.requested" => format!("{} {}", text("runbook"), text("mode")),
         "plan.made" => {
             below = list(entry, "changes");
-            if below.is_empty() {
-                "nothing to change".to_owned()
-            } else {
-                String::new()
-            }
+            if below.is_empty() { "nothing to change".to_owned() } else { String::new() }
         }
         "step.requested" if text("name") == "undo::restore" => {
-            let done = entry.body["args"]
-                .pointer("/change/change")
-                .and_then(Value::as_str);
+            let done = entry.body["args"].pointer("/change/change").and_then(Value::as_str);
             format!("undo::restore {}", done.unwrap_or_default())
         }
         "step.requested" => {
@@ -85,11 +70,9 @@ fn lines(entry: &Entry, start: Timestamp) -> String {
             }
             text("result")
         }
-        "approval.requested" => format!(
-            "{} ({} must say yes)",
-            text("question"),
-            entry.body["quorum"]
-        ),
+        "approval.requested" => {
+            format!("{} ({} must say yes)", text("question"), entry.body["quorum"])
+        }
         "approval.decided" => format!("{} by {}", text("decision"), text("by")),
         "guard.tripped" => format!("{} {}", text("code"), text("reason")),
         "evidence.recorded" => {
@@ -98,22 +81,14 @@ fn lines(entry: &Entry, start: Timestamp) -> String {
             format!("{} {}", part("kind"), part("snapshot"))
         }
         "run.finished" => {
-            below = list(entry, "open")
-                .into_iter()
-                .map(|open| format!("open: {open}"))
-                .collect();
+            below = list(entry, "open").into_iter().map(|open| format!("open: {open}")).collect();
             format!("{}: {}", text("state"), text("summary"))
         }
         "case.status_changed" => format!("{} -> {}", text("from"), text("to")),
         "note.added" => text("text"),
         _ => String::new(),
     };
-    let first = format!(
-        "+{seconds}s {} {} {}",
-        entry.kind,
-        text("step"),
-        details.trim()
-    );
+    let first = format!("+{seconds}s {} {} {}", entry.kind, text("step"), details.trim());
     let mut lines = first.trim_end().replace("  ", " ") + "\n";
     for line in below {
         lines += &format!("    · {line}\n");
@@ -126,26 +101,15 @@ fn seen(entry: &Entry) -> Vec<String> {
     let Some(output) = entry.body.get("output") else {
         return vec![];
     };
-    let name = entry
-        .body
-        .get("name")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
+    let name = entry.body.get("name").and_then(Value::as_str).unwrap_or_default();
     if name.starts_with("look::") && output.is_null() {
         return vec!["there is no such thing".to_owned()];
     }
     let mut seen = Vec::new();
     let keys = ["state", "role", "restored", "kept", "by_hand", "gone"];
-    for (key, text) in keys
-        .iter()
-        .filter_map(|key| Some((key, output.get(key)?.as_str()?)))
-    {
+    for (key, text) in keys.iter().filter_map(|key| Some((key, output.get(key)?.as_str()?))) {
         // The words are those of the change that was made, so "restored" would read the wrong way.
-        let label = if *key == "restored" {
-            "taken back"
-        } else {
-            key
-        };
+        let label = if *key == "restored" { "taken back" } else { key };
         seen.push(format!("{}: {text}", label.replace('_', " ")));
     }
     if output.get("already") == Some(&Value::Bool(true)) {
@@ -155,11 +119,6 @@ fn seen(entry: &Entry) -> Vec<String> {
 }
 
 fn list(entry: &Entry, name: &str) -> Vec<String> {
-    let items = entry
-        .body
-        .get(name)
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten();
+    let items = entry.body.get(name).and_then(Value::as_array).into_iter().flatten();
     items.filter_map(Value::as_str).map(str::to_owned).collect()
 }

@@ -38,10 +38,7 @@ pub fn decide(finding: &Finding, rules: &[Rule], policy: &Policy) -> Decision {
 
     let (runbook, hash) = match chosen {
         Some((rule, fit)) => {
-            limits.push((
-                rule.mode,
-                format!("{} goes no further by itself", rule.runbook),
-            ));
+            limits.push((rule.mode, format!("{} goes no further by itself", rule.runbook)));
             if fit.role_assumed {
                 limits.push((Mode::Approve, "its resource role was assumed".to_owned()));
             }
@@ -55,30 +52,18 @@ pub fn decide(finding: &Finding, rules: &[Rule], policy: &Policy) -> Decision {
                 }
                 None => reasons.push("no rule fits, and there is no fallback".to_owned()),
             }
-            let rule = rules
-                .iter()
-                .find(|rule| Some(&rule.runbook) == policy.fallback.as_ref());
+            let rule = rules.iter().find(|rule| Some(&rule.runbook) == policy.fallback.as_ref());
             (policy.fallback.clone(), rule.map(|rule| rule.hash.clone()))
         }
     };
 
-    let mode = limits
-        .iter()
-        .map(|(mode, _)| *mode)
-        .min()
-        .unwrap_or(Mode::Observe);
+    let mode = limits.iter().map(|(mode, _)| *mode).min().unwrap_or(Mode::Observe);
     for (limit, why) in limits.iter().filter(|(limit, _)| *limit < Mode::Contain) {
         reasons.push(format!("at most {}: {why}", limit.label()));
     }
     reasons.push(format!("mode {}", mode.label()));
     let acts = runbook.is_some() && mode != Mode::Observe;
-    Decision {
-        runbook,
-        hash,
-        mode,
-        acts,
-        reasons,
-    }
+    Decision { runbook, hash, mode, acts, reasons }
 }
 
 /// The rule that fits most closely. Rules whose types don't match are not worth a reason.
@@ -87,10 +72,8 @@ fn choose<'a>(
     rules: &'a [Rule],
     reasons: &mut Vec<String>,
 ) -> Option<(&'a Rule, Fit)> {
-    let fits: Vec<(&Rule, Fit)> = rules
-        .iter()
-        .filter_map(|rule| Some((rule, fit(rule, finding)?)))
-        .collect();
+    let fits: Vec<(&Rule, Fit)> =
+        rules.iter().filter_map(|rule| Some((rule, fit(rule, finding)?))).collect();
     let chosen = fits
         .iter()
         .filter(|(_, fit)| fit.unmet.is_empty())
@@ -106,11 +89,7 @@ fn choose<'a>(
                 "{}: not chosen: {} fits at least as closely",
                 rule.runbook, winner.runbook
             )),
-            _ => reasons.push(format!(
-                "{}: not chosen: {}",
-                rule.runbook,
-                fit.unmet.join("; ")
-            )),
+            _ => reasons.push(format!("{}: not chosen: {}", rule.runbook, fit.unmet.join("; "))),
         }
     }
     chosen
@@ -138,17 +117,11 @@ fn finding_limits(finding: &Finding) -> Vec<(Mode, String)> {
     if let Some(role) = &finding.resource_role
         && !matches!(role.as_str(), "ACTOR" | "TARGET")
     {
-        limit(
-            Mode::Approve,
-            &format!("the resource role {} is not known", shown(role)),
-        );
+        limit(Mode::Approve, &format!("the resource role {} is not known", shown(role)));
     }
     // Nothing automatic rests on a document that lacks something or was rewritten on its way.
     for note in &finding.degraded {
-        limit(
-            Mode::Approve,
-            &format!("the finding is degraded: {}", shown(note)),
-        );
+        limit(Mode::Approve, &format!("the finding is degraded: {}", shown(note)));
     }
     limits
 }

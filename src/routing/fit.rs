@@ -46,9 +46,7 @@ pub(super) fn fit(rule: &Rule, finding: &Finding) -> Option<Fit> {
                 fit.holds(format!("severity {severity} is at least {least_words}"));
             }
             Some(severity) => fit.fails(format!("severity {severity} is below {least_words}")),
-            None => fit.fails(format!(
-                "the severity is missing, not at least {least_words}"
-            )),
+            None => fit.fails(format!("the severity is missing, not at least {least_words}")),
         }
     }
     if let Some(wanted) = &rule.resource_type {
@@ -57,18 +55,13 @@ pub(super) fn fit(rule: &Rule, finding: &Finding) -> Option<Fit> {
     match (&rule.resource_role, &finding.resource_role) {
         (Some(wanted), None) if is_runtime(finding_type) => {
             fit.role_assumed = true;
-            fit.holds(format!(
-                "runtime findings carry no resource role; {wanted} is assumed"
-            ));
+            fit.holds(format!("runtime findings carry no resource role; {wanted} is assumed"));
         }
         (Some(wanted), found) => fit.same("resource role", found.as_deref(), wanted),
         (None, _) => {}
     }
     if let Some(wanted) = &rule.user_type {
-        let found = finding
-            .access_key
-            .as_ref()
-            .and_then(|key| key.user_type.as_deref());
+        let found = finding.access_key.as_ref().and_then(|key| key.user_type.as_deref());
         fit.same("user type", found, wanted);
     }
     Some(fit)

@@ -42,9 +42,7 @@ impl Mode {
     /// The mode with this label.
     #[must_use]
     pub fn from_label(label: &str) -> Option<Self> {
-        [Self::Observe, Self::Approve, Self::Contain]
-            .into_iter()
-            .find(|mode| mode.label() == label)
+        [Self::Observe, Self::Approve, Self::Contain].into_iter().find(|mode| mode.label() == label)
     }
 }
 

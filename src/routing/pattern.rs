@@ -52,9 +52,7 @@ impl FromStr for TypePattern {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
         if text.is_empty() || text.chars().count() > PATTERN_MAX {
-            return Err(format!(
-                "a finding type pattern has 1 to {PATTERN_MAX} characters"
-            ));
+            return Err(format!("a finding type pattern has 1 to {PATTERN_MAX} characters"));
         }
         Ok(Self(text.to_owned()))
     }
@@ -88,11 +86,7 @@ mod tests {
         for (pattern, finding_type, fits) in [
             ("Backdoor:EC2/*", "Backdoor:EC2/C&CActivity.B!DNS", true),
             ("Backdoor:EC2/*", "Backdoor:Lambda/C&CActivity.B", false),
-            (
-                "Backdoor:EC2/C&CActivity.B",
-                "Backdoor:EC2/C&CActivity.B!DNS",
-                false,
-            ),
+            ("Backdoor:EC2/C&CActivity.B", "Backdoor:EC2/C&CActivity.B!DNS", false),
             ("*:EC2/*!DNS", "Backdoor:EC2/C&CActivity.B!DNS", true),
             ("*:EC2/*!DNS", "Backdoor:EC2/C&CActivity.B", false),
             ("*", "", true),
@@ -100,11 +94,7 @@ mod tests {
             ("*ab*b", "abb", true),
         ] {
             let pattern: TypePattern = pattern.parse().unwrap();
-            assert_eq!(
-                pattern.matches(finding_type),
-                fits,
-                "{pattern} on {finding_type}"
-            );
+            assert_eq!(pattern.matches(finding_type), fits, "{pattern} on {finding_type}");
         }
         assert!("".parse::<TypePattern>().is_err());
     }

@@ -92,23 +92,13 @@ pub async fn ask(executor: &Executor<'_>, question: &Question<'_>) -> Result<Ans
         ApprovalState::Pending if row.expires_at.is_some_and(|at| at <= now) => {
             let entry = executor.writer.expired(now, question.step, &row.id);
             executor
-                .write(
-                    vec![entry],
-                    vec![Effect::Expire {
-                        approval: row.id.clone(),
-                        at: now,
-                    }],
-                )
+                .write(vec![entry], vec![Effect::Expire { approval: row.id.clone(), at: now }])
                 .await?;
             Answer::Refused("nobody answered in time".to_owned())
         }
         ApprovalState::Pending => {
             let wake_at: Option<Timestamp> = row.expires_at;
-            Answer::Open(Box::new(StepRun::Parked {
-                wake_at,
-                drafts: vec![],
-                effects: vec![],
-            }))
+            Answer::Open(Box::new(StepRun::Parked { wake_at, drafts: vec![], effects: vec![] }))
         }
     })
 }
@@ -118,11 +108,7 @@ pub async fn ask(executor: &Executor<'_>, question: &Question<'_>) -> Result<Ans
 /// # Errors
 /// When the store can't be read or written.
 pub async fn perform(executor: &Executor<'_>, step: &StepLog) -> Result<StepRun, StoreError> {
-    let text = step
-        .args
-        .get("question")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
+    let text = step.args.get("question").and_then(Value::as_str).unwrap_or_default();
     let quorum = step
         .args
         .get("quorum")
@@ -142,13 +128,7 @@ pub async fn perform(executor: &Executor<'_>, step: &StepLog) -> Result<StepRun,
         "args": step.args,
     });
     let hash = Digest::of(bound.to_string().as_bytes());
-    let question = Question {
-        step: step.key.as_str(),
-        text,
-        hash,
-        quorum: quorum.max(1),
-        within,
-    };
+    let question = Question { step: step.key.as_str(), text, hash, quorum: quorum.max(1), within };
     debug_assert_ne!(question.step, PLAN_STEP, "the plan has its own question");
     let end = match ask(executor, &question).await? {
         Answer::Open(parked) => return Ok(*parked),
@@ -157,9 +137,5 @@ pub async fn perform(executor: &Executor<'_>, step: &StepLog) -> Result<StepRun,
         }
         Answer::Refused(reason) => failed(step, Code::APPROVAL_DENIED, "denied", &reason),
     };
-    Ok(StepRun::Ended {
-        end,
-        drafts: vec![],
-        effects: vec![],
-    })
+    Ok(StepRun::Ended { end, drafts: vec![], effects: vec![] })
 }

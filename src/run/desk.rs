@@ -81,15 +81,7 @@ impl Desk {
         }
         entries.push(checked.new.requested(now));
         effects.push(Effect::CreateRun(checked.new));
-        self.env
-            .store
-            .commit(Commit {
-                case,
-                fence: None,
-                entries,
-                effects,
-            })
-            .await?;
+        self.env.store.commit(Commit { case, fence: None, entries, effects }).await?;
         self.wake();
         self.run(&run).await
     }
@@ -118,22 +110,12 @@ impl Desk {
             .compiled(&new.runbook, &new.hash, &new.source)
             .map_err(|error| DeskError::new(Code::RUNBOOK_SYNTAX, error))?;
         let params = new.params.as_object().cloned().unwrap_or_default();
-        let script = Script::Runbook(
-            runbook,
-            Arc::new(Facts {
-                case: facts,
-                params,
-                mode: Mode::Observe,
-            }),
-        );
-        let fence = Fence {
-            run: run.id.clone(),
-            owner: self.env.owner.clone(),
-            epoch: 0,
-        };
+        let script =
+            Script::Runbook(runbook, Arc::new(Facts { case: facts, params, mode: Mode::Observe }));
+        let fence = Fence { run: run.id.clone(), owner: self.env.owner.clone(), epoch: 0 };
         let lease = Lease::new(fence, self.env.clock.monotonic());
         let writer = Writer::new(run.id.clone());
-        let changed = std::collections::BTreeSet::new();
+        let changed = std::sync::Mutex::default();
         let executor = Executor {
             env: &self.env,
             run: &run,
@@ -141,13 +123,11 @@ impl Desk {
             writer: &writer,
             changed: &changed,
         };
-        let changes = super::plan::pass(&executor, &script)
-            .await
-            .map_err(|error| DeskError {
-                code: Code::SCRIPT_FAILED,
-                detail: error.message,
-                cause: None,
-            })?;
+        let changes = super::plan::pass(&executor, &script).await.map_err(|error| DeskError {
+            code: Code::SCRIPT_FAILED,
+            detail: error.message,
+            cause: None,
+        })?;
         Ok(json!({
             "runbook": new.runbook,
             "hash": super::plan::hash(&run, &changes),
@@ -170,22 +150,10 @@ impl Desk {
                 "`reason` is needed: the timeline says why",
             ));
         }
-        let row = self
-            .env
-            .store
-            .approval(&decide.approval)
-            .await?
-            .ok_or(StoreError::NotFound)?;
+        let row = self.env.store.approval(&decide.approval).await?.ok_or(StoreError::NotFound)?;
         // The store would refuse it, too, but in words about entries.
-        if row
-            .decisions
-            .iter()
-            .any(|decision| decision.get("by") == Some(&json!(decide.by)))
-        {
-            let detail = format!(
-                "you have decided already; the question is {}",
-                row.state.label()
-            );
+        if row.decisions.iter().any(|decision| decision.get("by") == Some(&json!(decide.by))) {
+            let detail = format!("you have decided already; the question is {}", row.state.label());
             return Err(DeskError::new(Code::CONFLICT, detail));
         }
         let approval = row.id.clone();
@@ -198,28 +166,15 @@ impl Desk {
             "by": decide.by,
             "reason": decide.reason,
         });
-        let entry = Draft::new(
-            decide.at,
-            Actor::Person(decide.by.clone()),
-            Kind::ApprovalDecided,
-            body,
-        );
+        let entry =
+            Draft::new(decide.at, Actor::Person(decide.by.clone()), Kind::ApprovalDecided, body);
         let effects = vec![Effect::Decide(decide)];
         self.env
             .store
-            .commit(Commit {
-                case: row.case,
-                fence: None,
-                entries: vec![entry],
-                effects,
-            })
+            .commit(Commit { case: row.case, fence: None, entries: vec![entry], effects })
             .await?;
         self.wake();
-        self.env
-            .store
-            .approval(&approval)
-            .await?
-            .ok_or_else(|| StoreError::NotFound.into())
+        self.env.store.approval(&approval).await?.ok_or_else(|| StoreError::NotFound.into())
     }
 
     /// Takes a run's changes back, as a run of its own. `revive`: also what keeps stolen credentials
@@ -238,6 +193,12 @@ impl Desk {
         }
         if !of.state.is_over() {
             return refuse("the run is not over yet");
+        }
+        if !self.env.limits.allowed_accounts.contains(&of.account) {
+            return Err(DeskError::new(
+                Code::GUARD_ACCOUNT,
+                format!("account {} is not on the allow list any more", of.account),
+            ));
         }
         if of.released {
             return refuse("the run was taken back before");
@@ -286,15 +247,7 @@ impl Desk {
         let id = new.id.clone();
         let entries = vec![new.requested(self.env.clock.now())];
         let effects = vec![Effect::CreateRun(new)];
-        self.env
-            .store
-            .commit(Commit {
-                case: of.case,
-                fence: None,
-                entries,
-                effects,
-            })
-            .await?;
+        self.env.store.commit(Commit { case: of.case, fence: None, entries, effects }).await?;
         self.wake();
         self.run(&id).await
     }
@@ -316,39 +269,13 @@ impl Desk {
                 "`reason` is needed: the timeline says why",
             ));
         }
-        if self
-            .env
-            .store
-            .runs_of(case)
-            .await?
-            .iter()
-            .any(|run| !run.state.is_over())
-        {
-            return Err(DeskError::new(
-                Code::CONFLICT,
-                "a run of this case is not over yet",
-            ));
+        if self.env.store.runs_of(case).await?.iter().any(|run| !run.state.is_over()) {
+            return Err(DeskError::new(Code::CONFLICT, "a run of this case is not over yet"));
         }
-        let entries = vec![note(
-            self.env.clock.now(),
-            &by,
-            &format!("closed: {reason}"),
-        )];
+        let entries = vec![note(self.env.clock.now(), &by, &format!("closed: {reason}"))];
         let effects = vec![Effect::CloseCase { closed: true }];
-        self.env
-            .store
-            .commit(Commit {
-                case: case.clone(),
-                fence: None,
-                entries,
-                effects,
-            })
-            .await?;
-        self.env
-            .store
-            .case(case)
-            .await?
-            .ok_or_else(|| StoreError::NotFound.into())
+        self.env.store.commit(Commit { case: case.clone(), fence: None, entries, effects }).await?;
+        self.env.store.case(case).await?.ok_or_else(|| StoreError::NotFound.into())
     }
 
     /// A person writes a note into a case's timeline.
@@ -360,40 +287,22 @@ impl Desk {
         if text.is_empty() {
             return Err(DeskError::new(Code::BAD_REQUEST, "`text` is empty"));
         }
-        self.env
-            .store
-            .case(case)
-            .await?
-            .ok_or(StoreError::NotFound)?;
+        self.env.store.case(case).await?.ok_or(StoreError::NotFound)?;
         let entries = vec![note(self.env.clock.now(), &by, &text)];
         self.env
             .store
-            .commit(Commit {
-                case: case.clone(),
-                fence: None,
-                entries,
-                effects: vec![],
-            })
+            .commit(Commit { case: case.clone(), fence: None, entries, effects: vec![] })
             .await?;
         Ok(())
     }
 
     async fn run(&self, run: &RunId) -> Result<RunRow, DeskError> {
-        self.env
-            .store
-            .run(run)
-            .await?
-            .ok_or_else(|| StoreError::NotFound.into())
+        self.env.store.run(run).await?.ok_or_else(|| StoreError::NotFound.into())
     }
 }
 
 fn note(at: jiff::Timestamp, by: &str, text: &str) -> Draft {
-    Draft::new(
-        at,
-        Actor::Person(by.to_owned()),
-        Kind::NoteAdded,
-        json!({"text": text, "by": by}),
-    )
+    Draft::new(at, Actor::Person(by.to_owned()), Kind::NoteAdded, json!({"text": text, "by": by}))
 }
 
 fn bounded(text: &str) -> Result<String, DeskError> {

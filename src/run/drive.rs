@@ -4,6 +4,7 @@
 //! again. No thread is held while a run waits: it is parked in the store and claimed later.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::stream::{FuturesUnordered, StreamExt};
@@ -61,20 +62,9 @@ pub async fn drive(
     stopping: &AtomicBool,
 ) -> Result<Driven, StoreError> {
     let writer = Writer::new(run.id.clone());
-    let mut drive = Drive {
-        env,
-        run,
-        lease,
-        writer,
-        log: RunLog::default(),
-    };
+    let mut drive = Drive { env, run, lease, writer, log: RunLog::default() };
     if run.attempts > ATTEMPTS_MAX {
-        return drive
-            .halt(
-                Code::POISONED,
-                &format!("given up after {ATTEMPTS_MAX} starts"),
-            )
-            .await;
+        return drive.halt(Code::POISONED, &format!("given up after {ATTEMPTS_MAX} starts")).await;
     }
     let script = match start(env, run, lease, &drive.writer).await {
         Ok(started) => {
@@ -109,6 +99,7 @@ impl<'a> Drive<'a> {
     ) -> Result<Driven, StoreError> {
         let (env, run, lease) = (self.env, self.run, self.lease);
         let writer = self.writer.clone();
+        let changed = Mutex::new(self.changed());
         let mut inflight = FuturesUnordered::new();
         let mut busy: BTreeSet<StepKey> = BTreeSet::new();
         let mut parked: BTreeMap<StepKey, Option<Timestamp>> = BTreeMap::new();
@@ -123,8 +114,7 @@ impl<'a> Drive<'a> {
                         for want in wanted {
                             let (key, name) = (want.key, want.name);
                             entries.push(
-                                self.writer
-                                    .requested(now, &key, &name, &want.args, &want.log),
+                                self.writer.requested(now, &key, &name, &want.args, &want.log),
                             );
                             let (args, requested, changes, end) = (want.args, now, vec![], None);
                             self.log.steps.push(StepLog {
@@ -143,11 +133,7 @@ impl<'a> Drive<'a> {
                     Advance::Failed(error) => {
                         return self.finish(Err(error), entries, effects).await;
                     }
-                    Advance::Diverged {
-                        key,
-                        recorded,
-                        requested,
-                    } => {
+                    Advance::Diverged { key, recorded, requested } => {
                         self.write(&mut entries, &mut effects).await?;
                         let reason = format!(
                             "step {key} was {recorded}, and now the script asks for {requested}"
@@ -155,21 +141,15 @@ impl<'a> Drive<'a> {
                         return self.halt(Code::DIVERGED, &reason).await;
                     }
                 }
-                let changed = self.changed();
                 for step in self.log.steps.iter().filter(|step| step.end.is_none()) {
                     if parked.contains_key(&step.key) || !busy.insert(step.key.clone()) {
                         continue;
                     }
-                    let (step, writer, changed) = (step.clone(), writer.clone(), changed.clone());
+                    let (step, writer) = (step.clone(), writer.clone());
+                    let changed = &changed;
                     inflight.push(async move {
                         let key = step.key.clone();
-                        let executor = Executor {
-                            env,
-                            run,
-                            lease,
-                            writer: &writer,
-                            changed: &changed,
-                        };
+                        let executor = Executor { env, run, lease, writer: &writer, changed };
                         (key, perform(&executor, step, run.mode).await)
                     });
                 }
@@ -180,20 +160,12 @@ impl<'a> Drive<'a> {
             };
             busy.remove(&key);
             match result? {
-                StepRun::Ended {
-                    end,
-                    drafts,
-                    effects: more,
-                } => {
+                StepRun::Ended { end, drafts, effects: more } => {
                     entries.extend(drafts);
                     effects.extend(more);
                     self.ended(&key, end, &mut entries, &mut effects);
                 }
-                StepRun::Parked {
-                    wake_at,
-                    drafts,
-                    effects: more,
-                } => {
+                StepRun::Parked { wake_at, drafts, effects: more } => {
                     entries.extend(drafts);
                     effects.extend(more);
                     self.write(&mut entries, &mut effects).await?;
@@ -216,10 +188,8 @@ impl<'a> Drive<'a> {
         }
         let output = end.output.take();
         let mut stored = end.clone();
-        let bytes = output
-            .as_ref()
-            .map(|output| output.to_string().into_bytes())
-            .unwrap_or_default();
+        let bytes =
+            output.as_ref().map(|output| output.to_string().into_bytes()).unwrap_or_default();
         if bytes.len() > OUTPUT_MAX {
             stored.output_blob = Some(Digest::of(&bytes));
             effects.push(Effect::Blob(bytes));
@@ -228,10 +198,7 @@ impl<'a> Drive<'a> {
         }
         entries.push(self.writer.finished(self.env.clock.now(), key, &stored));
         end.output = output;
-        self.log.tripped |= end
-            .error
-            .as_ref()
-            .is_some_and(|error| error.class == "guard");
+        self.log.tripped |= end.error.as_ref().is_some_and(|error| error.class == "guard");
         if let Some(step) = self.log.steps.iter_mut().find(|step| step.key == *key) {
             step.end = Some(end);
         }
@@ -239,18 +206,12 @@ impl<'a> Drive<'a> {
 
     /// Targets that this run has contained or preserved so far.
     fn changed(&self) -> BTreeSet<String> {
-        let acted = self
-            .log
-            .steps
-            .iter()
-            .filter(|step| !step.changes.is_empty() || step.end.is_some());
+        let acted = self.log.steps.iter().filter(|step| !step.changes.is_empty());
         acted
             .filter_map(|step| {
                 let action = action::find(&step.name)?;
                 let args = step.args.as_object().cloned().unwrap_or_default();
-                action
-                    .target(&action::Params::check(action.params(), args).ok()?)
-                    .ok()
+                action.target(&action::Params::check(action.params(), args).ok()?).ok()
             })
             .collect()
     }
@@ -264,19 +225,11 @@ impl<'a> Drive<'a> {
             return Ok(());
         }
         let (entries, effects) = (std::mem::take(entries), std::mem::take(effects));
-        self.executor(&BTreeSet::new())
-            .write(entries, effects)
-            .await
+        self.executor(&Mutex::default()).write(entries, effects).await
     }
 
-    fn executor<'b>(&'b self, changed: &'b BTreeSet<String>) -> Executor<'b> {
-        Executor {
-            env: self.env,
-            run: self.run,
-            lease: self.lease,
-            writer: &self.writer,
-            changed,
-        }
+    fn executor<'b>(&'b self, changed: &'b Mutex<BTreeSet<String>>) -> Executor<'b> {
+        Executor { env: self.env, run: self.run, lease: self.lease, writer: &self.writer, changed }
     }
 
     async fn park(
@@ -284,11 +237,12 @@ impl<'a> Drive<'a> {
         parked: &BTreeMap<StepKey, Option<Timestamp>>,
         stop: bool,
     ) -> Result<Driven, StoreError> {
-        let wake_at = parked.values().filter_map(|wake_at| *wake_at).min();
-        let (event, driven) = if stop && parked.is_empty() {
-            (RunEvent::Released, Driven::Released)
+        // A process that stops did not ask the script what else there is: the next one does, at once.
+        let (event, wake_at, driven) = if stop {
+            (RunEvent::Released, None, Driven::Released)
         } else {
-            (RunEvent::Parked, Driven::Parked)
+            let wake_at = parked.values().filter_map(|wake_at| *wake_at).min();
+            (RunEvent::Parked, wake_at, Driven::Parked)
         };
         self.end_drive(event, wake_at).await?;
         Ok(driven)
@@ -301,21 +255,13 @@ impl<'a> Drive<'a> {
     ) -> Result<(), StoreError> {
         let run = self.run.id.clone();
         let contained = self.run.contained;
-        let effect = Effect::Run {
-            run,
-            event,
-            wake_at,
-            contained,
-            summary: None,
-        };
-        self.executor(&BTreeSet::new())
-            .write(vec![], vec![effect])
-            .await
+        let effect = Effect::Run { run, event, wake_at, contained, summary: None };
+        self.executor(&Mutex::default()).write(vec![], vec![effect]).await
     }
 
     /// Mode `approve`: the plan is made, shown and approved before anything is done. `None`: go on.
     async fn approve_plan(&mut self, script: &Script) -> Result<Option<Driven>, StoreError> {
-        let none = BTreeSet::new();
+        let none = Mutex::default();
         let hash = match self.log.plan.clone() {
             Some(hash) => hash,
             None => {
@@ -333,24 +279,13 @@ impl<'a> Drive<'a> {
         };
         let text = format!("Carry out runbook {} as planned?", self.run.runbook);
         let within = approve::APPROVAL_WAIT;
-        let question = Question {
-            step: PLAN_STEP,
-            text: &text,
-            hash,
-            quorum: 1,
-            within,
-        };
+        let question = Question { step: PLAN_STEP, text: &text, hash, quorum: 1, within };
         let executor = self.executor(&none);
         match approve::ask(&executor, &question).await? {
             Answer::Granted(_) => Ok(None),
             Answer::Refused(reason) => self.halt(Code::APPROVAL_DENIED, &reason).await.map(Some),
             Answer::Open(open) => {
-                if let StepRun::Parked {
-                    wake_at,
-                    drafts,
-                    mut effects,
-                } = *open
-                {
+                if let StepRun::Parked { wake_at, drafts, mut effects } = *open {
                     let (run, contained) = (self.run.id.clone(), self.run.contained);
                     effects.push(Effect::Run {
                         run,
@@ -370,8 +305,7 @@ impl<'a> Drive<'a> {
         let open = vec![format!("{}: {reason}", code.number)];
         let summary = format!("{}: {}", code.number, cut(reason));
         let contained = self.contained();
-        self.over(RunEvent::Halted, &summary, contained, &open, vec![], vec![])
-            .await
+        self.over(RunEvent::Halted, &summary, contained, &open, vec![], vec![]).await
     }
 
     /// The end: one transaction holds the last outcomes, `run.finished` and the run's state.
@@ -384,29 +318,21 @@ impl<'a> Drive<'a> {
         let open = self.open();
         let contained = self.contained() && open.is_empty();
         let needs_person = self.log.tripped
-            || self
-                .log
-                .steps
-                .iter()
-                .filter_map(|step| step.end.as_ref()?.error.as_ref())
-                .any(|error| {
-                    [
-                        Code::ACTION_REFUSED,
-                        Code::APPROVAL_DENIED,
-                        Code::OUTCOME_UNKNOWN,
-                    ]
-                    .iter()
-                    .any(|c| c.number == error.code)
-                });
+            || self.log.steps.iter().filter_map(|step| step.end.as_ref()?.error.as_ref()).any(
+                |error| {
+                    [Code::ACTION_REFUSED, Code::APPROVAL_DENIED, Code::OUTCOME_UNKNOWN]
+                        .iter()
+                        .any(|c| c.number == error.code)
+                },
+            );
         let (event, summary) = match &result {
             Err(error) if needs_person => (RunEvent::Halted, self.script_words(error)),
             Err(error) => (RunEvent::Failed, self.script_words(error)),
             Ok(_) if !open.is_empty() && needs_person => (RunEvent::Halted, open.join("; ")),
             Ok(_) if !open.is_empty() => (RunEvent::Failed, open.join("; ")),
-            Ok(_) if self.run.mode == Mode::Observe => (
-                RunEvent::Succeeded,
-                "observed; nothing was changed".to_owned(),
-            ),
+            Ok(_) if self.run.mode == Mode::Observe => {
+                (RunEvent::Succeeded, "observed; nothing was changed".to_owned())
+            }
             Ok(_) if self.run.kind == RunKind::Undo => {
                 (RunEvent::Succeeded, "taken back".to_owned())
             }
@@ -431,22 +357,18 @@ impl<'a> Drive<'a> {
         let mut effects = effects;
         if self.run.kind == RunKind::Undo
             && event == RunEvent::Succeeded
-            && let Some(of) = self
-                .run
-                .params
-                .get("of")
-                .and_then(Value::as_str)
-                .and_then(|of| of.parse().ok())
+            && let Some(of) =
+                self.run.params.get("of").and_then(Value::as_str).and_then(|of| of.parse().ok())
         {
             let holds = self.env.store.holds_of(&of).await?;
-            effects.extend(holds.into_iter().map(|hold| Effect::Unhold {
-                resource: hold.resource,
-                run: hold.run,
-            }));
+            effects.extend(
+                holds
+                    .into_iter()
+                    .map(|hold| Effect::Unhold { resource: hold.resource, run: hold.run }),
+            );
             effects.push(Effect::Released { run: of });
         }
-        self.over(event, &cut(&summary), contained, &open, entries, effects)
-            .await
+        self.over(event, &cut(&summary), contained, &open, entries, effects).await
     }
 
     async fn over(
@@ -466,16 +388,8 @@ impl<'a> Drive<'a> {
             open,
         ));
         let (run, summary) = (self.run.id.clone(), Some(summary.to_owned()));
-        effects.push(Effect::Run {
-            run,
-            event,
-            wake_at: None,
-            contained,
-            summary,
-        });
-        self.executor(&BTreeSet::new())
-            .write(entries, effects)
-            .await?;
+        effects.push(Effect::Run { run, event, wake_at: None, contained, summary });
+        self.executor(&Mutex::default()).write(entries, effects).await?;
         tracing::info!(case = %self.run.case, run = %self.run.id, runbook = %self.run.runbook, state = event.label(), contained, "a run ended");
         Ok(Driven::Over)
     }
@@ -518,32 +432,22 @@ impl<'a> Drive<'a> {
         let actions = self.acts(|urgency, end| {
             urgency != Urgency::Description && end.result == StepResult::Failed
         });
-        let undone = self
-            .log
-            .steps
-            .iter()
-            .filter(|step| step.name == super::undo::RESTORE);
+        let undone = self.log.steps.iter().filter(|step| step.name == super::undo::RESTORE);
         let undone = undone.filter(|step| step.end.as_ref().is_some_and(|end| end.error.is_some()));
         actions
             .chain(undone)
             .filter_map(|step| {
                 let error = step.end.as_ref()?.error.as_ref()?;
-                Some(format!(
-                    "{} {}: {}: {}",
-                    step.name, step.key, error.code, error.message
-                ))
+                Some(format!("{} {}: {}: {}", step.name, step.key, error.code, error.message))
             })
             .collect()
     }
 
     fn acts(&self, keep: fn(Urgency, &StepEnd) -> bool) -> impl Iterator<Item = &StepLog> {
-        self.log
-            .steps
-            .iter()
-            .filter(move |step| match (action::find(&step.name), &step.end) {
-                (Some(action), Some(end)) => keep(action.urgency(), end),
-                _ => false,
-            })
+        self.log.steps.iter().filter(move |step| match (action::find(&step.name), &step.end) {
+            (Some(action), Some(end)) => keep(action.urgency(), end),
+            _ => false,
+        })
     }
 }
 

@@ -48,18 +48,11 @@ impl Driver {
     pub async fn spawn(env: Arc<Env>, hint: Arc<Notify>) -> Result<DriverHandle, StoreError> {
         let recovered = env.store.recover(&env.owner, env.clock.now()).await?;
         if recovered > 0 {
-            tracing::info!(
-                runs = recovered,
-                "taking over runs that a stopped process left"
-            );
+            tracing::info!(runs = recovered, "taking over runs that a stopped process left");
         }
         let stopping = Arc::new(AtomicBool::new(false));
         let task = tokio::spawn(claim_loop(env, Arc::clone(&hint), Arc::clone(&stopping)));
-        Ok(DriverHandle {
-            stopping,
-            hint,
-            task,
-        })
+        Ok(DriverHandle { stopping, hint, task })
     }
 }
 
@@ -82,11 +75,7 @@ pub async fn run_until_idle(
             continue;
         }
         let waits = env.store.runs_open().await?;
-        let next = waits
-            .iter()
-            .filter(|run| !run.asks)
-            .filter_map(|run| run.wake_at)
-            .min();
+        let next = waits.iter().filter(|run| !run.asks).filter_map(|run| run.wake_at).min();
         match next {
             Some(at) if at > env.clock.now() => skip_to(at),
             _ => return Ok(()),

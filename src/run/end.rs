@@ -40,12 +40,7 @@ pub fn failed(step: &StepLog, code: Code, class: &str, message: &str) -> StepEnd
 
 /// The end of a step that AWS refused.
 pub fn cloud_failed(step: &StepLog, error: &CloudError) -> StepEnd {
-    failed(
-        step,
-        Code::ACTION_FAILED,
-        error.class.label(),
-        &error.to_string(),
-    )
+    failed(step, Code::ACTION_FAILED, error.class.label(), &error.to_string())
 }
 
 /// The end of a step whose look failed.

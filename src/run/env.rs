@@ -8,6 +8,7 @@ use crate::clock::Clock;
 use crate::cloud::Cloud;
 use crate::id::{AccountId, Digest, Ids, RunbookName};
 use crate::notify::Notifier;
+use crate::routing::Mode;
 use crate::runbook::{Evaluator, Library, Runbook, compile};
 use crate::store::Store;
 
@@ -45,6 +46,8 @@ pub struct Env {
 pub struct Limits {
     /// Accounts in which anything may be changed.
     pub allowed_accounts: BTreeSet<AccountId>,
+    /// The freest mode in each account that has one.
+    pub account_modes: BTreeMap<AccountId, Mode>,
     /// Distinct targets that one run may change.
     pub targets_per_run: u32,
     /// A tag (`key`, or `key=value`) that protects its resource.
@@ -64,10 +67,7 @@ impl Env {
         hash: &Digest,
         source: &str,
     ) -> Result<Arc<Runbook>, String> {
-        let mut cache = self
-            .compiled
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut cache = self.compiled.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if let Some(runbook) = cache.get(hash) {
             return Ok(Arc::clone(runbook));
         }

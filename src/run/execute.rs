@@ -4,6 +4,7 @@
 //! A later call is never made before its intent is durable, and no step ends on anything but a look.
 
 use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::future::join_all;
@@ -70,18 +71,16 @@ pub struct Executor<'a> {
     pub lease: &'a Lease,
     /// Writes the entries.
     pub writer: &'a Writer,
-    /// Targets that this run changed before.
-    pub changed: &'a BTreeSet<String>,
+    /// Targets that this run has changed, shared by its branches: one takes its place before its
+    /// first change.
+    pub changed: &'a Mutex<BTreeSet<String>>,
 }
 
 impl Executor<'_> {
     /// Where the run acts.
     #[must_use]
     pub fn place(&self) -> Place {
-        Place {
-            account: self.run.account.clone(),
-            region: self.run.region.clone(),
-        }
+        Place { account: self.run.account.clone(), region: self.run.region.clone() }
     }
 
     /// A session that may do just `permissions`.
@@ -108,13 +107,7 @@ impl Executor<'_> {
         action: &dyn Action,
         mut step: StepLog,
     ) -> Result<StepRun, StoreError> {
-        let ended = |end, drafts| {
-            Ok(StepRun::Ended {
-                end,
-                drafts,
-                effects: Vec::new(),
-            })
-        };
+        let ended = |end, drafts| Ok(StepRun::Ended { end, drafts, effects: Vec::new() });
         let params = match Params::check(
             action.params(),
             step.args.as_object().cloned().unwrap_or_default(),
@@ -139,17 +132,14 @@ impl Executor<'_> {
         let mut pending = self.settle_open(&mut step).await?;
         let mut rounds = 0;
         loop {
-            if step.changes.iter().any(|c| {
-                c.outcome
-                    .as_ref()
-                    .is_some_and(|o| o.result == OutcomeResult::Unknown)
-            }) {
+            if step
+                .changes
+                .iter()
+                .any(|c| c.outcome.as_ref().is_some_and(|o| o.result == OutcomeResult::Unknown))
+            {
                 let text =
                     "AWS gave no answer to a change, and no look could tell whether it happened";
-                return ended(
-                    failed(&step, Code::OUTCOME_UNKNOWN, "in_doubt", text),
-                    pending,
-                );
+                return ended(failed(&step, Code::OUTCOME_UNKNOWN, "in_doubt", text), pending);
             }
             let stages = match self.look(action, &step, &params).await {
                 Err(error) => return ended(look_failed(&step, &error), pending),
@@ -158,11 +148,7 @@ impl Executor<'_> {
                 }
                 Ok(Verdict::Refuse(reason)) => {
                     let gone = reason.starts_with("gone:");
-                    let code = if gone {
-                        Code::TARGET_GONE
-                    } else {
-                        Code::ACTION_REFUSED
-                    };
+                    let code = if gone { Code::TARGET_GONE } else { Code::ACTION_REFUSED };
                     return ended(
                         failed(&step, code, if gone { "gone" } else { "refused" }, &reason),
                         pending,
@@ -170,11 +156,7 @@ impl Executor<'_> {
                 }
                 Ok(Verdict::Wait(duration, _reason)) => {
                     let wake_at = self.env.clock.now().checked_add(duration).ok();
-                    return Ok(StepRun::Parked {
-                        wake_at,
-                        drafts: pending,
-                        effects: vec![],
-                    });
+                    return Ok(StepRun::Parked { wake_at, drafts: pending, effects: vec![] });
                 }
                 Ok(Verdict::Change(stages)) => stages,
             };
@@ -182,19 +164,13 @@ impl Executor<'_> {
                 && let Err(trip) = self.guard(&step, &target, &stages).await
             {
                 let now = self.env.clock.now();
-                pending.push(
-                    self.writer
-                        .tripped(now, &step.key, trip.code.number, &trip.reason),
-                );
+                pending.push(self.writer.tripped(now, &step.key, trip.code.number, &trip.reason));
                 return ended(failed(&step, trip.code, "guard", &trip.reason), pending);
             }
             rounds += 1;
             if rounds > ROUNDS_MAX {
                 let text = format!("after {ROUNDS_MAX} rounds the change still does not hold");
-                return ended(
-                    failed(&step, Code::ACTION_FAILED, "conflict", &text),
-                    pending,
-                );
+                return ended(failed(&step, Code::ACTION_FAILED, "conflict", &text), pending);
             }
             for stage in stages {
                 let refused = self.stage(&mut step, stage, &mut pending).await?;
@@ -224,10 +200,8 @@ impl Executor<'_> {
     /// # Errors
     /// When the look fails.
     pub async fn planned(&self, action: &dyn Action, step: &StepLog) -> Result<Verdict, LookError> {
-        let params = Params::check(
-            action.params(),
-            step.args.as_object().cloned().unwrap_or_default(),
-        )?;
+        let params =
+            Params::check(action.params(), step.args.as_object().cloned().unwrap_or_default())?;
         self.look(action, step, &params).await
     }
 
@@ -238,10 +212,7 @@ impl Executor<'_> {
         params: &Params,
     ) -> Result<Verdict, LookError> {
         let at = self.place();
-        let session = self.session(
-            step.key.as_str(),
-            action.permissions(&at, &self.env.settings),
-        );
+        let session = self.session(step.key.as_str(), action.permissions(&at, &self.env.settings));
         let applied = step.applied();
         let mut attempt = 0;
         loop {
@@ -276,42 +247,52 @@ impl Executor<'_> {
         stages: &[Vec<Change>],
     ) -> Result<(), guard::Trip> {
         let changes: Vec<Change> = stages.concat();
-        let tags = self
-            .target_tags(step, target)
-            .await
-            .map_err(|error| guard::Trip {
-                code: Code::GUARD_PROTECTED,
-                reason: format!(
-                    "the tags of {target} can't be read, so it may be protected: {}",
-                    error.code
-                ),
-            })?;
-        let account = &self.run.account;
-        let situation = Situation {
-            account,
-            target,
-            tags: &tags,
-            changes: &changes,
-            changed: self.changed,
-        };
-        guard::check(&self.env.limits, &self.env.settings, &situation)
-    }
-
-    async fn target_tags(&self, step: &StepLog, target: &str) -> Result<Tags, CloudError> {
-        let at = self.place();
-        let resource = match target.split_once('/') {
+        // What the changes touch decides, not what the step was called with: a key names its user.
+        let mut subjects: BTreeSet<Taggable> = changes.iter().filter_map(Change::subject).collect();
+        subjects.extend(match target.split_once('/') {
             Some(("instance", id)) => id.parse().ok().map(Taggable::Instance),
             Some(("role", name)) => name.parse().ok().map(Taggable::Role),
             Some(("user", name)) => name.parse().ok().map(Taggable::User),
             _ => None,
-        };
-        let Some(resource) = resource else {
-            return Ok(Tags::new());
-        };
+        });
+        let mut tags: Vec<(String, Tags)> = Vec::new();
+        for subject in subjects {
+            let path = subject.path();
+            let found = self.tags_of(step, &subject).await;
+            let found = found.map_err(|error| guard::Trip {
+                code: Code::GUARD_PROTECTED,
+                reason: format!(
+                    "the tags of {path} can't be read, so it may be protected: {}",
+                    error.code
+                ),
+            })?;
+            tags.push((path, found));
+        }
+        if tags.is_empty() {
+            tags.push((target.to_owned(), Tags::new()));
+        }
+        let mut changed = self.changed.lock().unwrap_or_else(PoisonError::into_inner);
+        for (target, tags) in &tags {
+            let situation = Situation {
+                account: &self.run.account,
+                mode: self.run.mode,
+                target,
+                tags,
+                changes: &changes,
+                changed: &changed,
+            };
+            guard::check(&self.env.limits, &self.env.settings, &situation)?;
+            changed.insert(target.clone());
+        }
+        Ok(())
+    }
+
+    async fn tags_of(&self, step: &StepLog, resource: &Taggable) -> Result<Tags, CloudError> {
+        let at = self.place();
         let session = self.session(step.key.as_str(), permissions_for(&[Read::Tags], &at));
         let mut attempt = 1;
         loop {
-            match session.tags(&at, &resource).await {
+            match session.tags(&at, resource).await {
                 Err(error) if read_may_pass(error.class) && attempt < ATTEMPTS_MAX => {
                     self.env.clock.sleep(backoff(attempt)).await;
                     attempt += 1;
@@ -336,28 +317,18 @@ impl Executor<'_> {
             entries.push(self.writer.intent(now, &step.key, first + n + 1, change));
         }
         self.write(entries, vec![]).await?;
-        self.lease
-            .hold(&self.env.store, self.env.clock.as_ref())
-            .await?;
+        self.lease.hold(&self.env.store, self.env.clock.as_ref()).await?;
         let permissions = stage.iter().flat_map(Change::permissions).collect();
         let session = self.session(step.key.as_str(), permissions);
-        let calls = stage
-            .iter()
-            .map(|change| self.call(session.as_ref(), change));
+        let calls = stage.iter().map(|change| self.call(session.as_ref(), change));
         let outcomes = join_all(calls).await;
         fault::point("run::after_calls");
         let mut worst: Option<CloudError> = None;
         for (change, outcome) in stage.into_iter().zip(outcomes) {
-            let mut log = ChangeLog {
-                change,
-                intended: now,
-                outcome: None,
-            };
+            let mut log = ChangeLog { change, intended: now, outcome: None };
             let n = step.changes.len() + 1;
             if let Some(error) = outcome.error.clone() {
-                if worst
-                    .as_ref()
-                    .is_none_or(|known| severity(error.class) > severity(known.class))
+                if worst.as_ref().is_none_or(|known| severity(error.class) > severity(known.class))
                 {
                     worst = Some(error.clone());
                 }
@@ -372,23 +343,14 @@ impl Executor<'_> {
                         Duration::ZERO,
                     )
                     .await;
-                    let settled = Outcome {
-                        attempts: outcome.attempts,
-                        ..settled
-                    };
-                    pending.push(
-                        self.writer
-                            .outcome(self.env.clock.now(), &step.key, n, &settled),
-                    );
+                    let settled = Outcome { attempts: outcome.attempts, ..settled };
+                    pending.push(self.writer.outcome(self.env.clock.now(), &step.key, n, &settled));
                     log.outcome = Some(settled);
                     step.changes.push(log);
                     continue;
                 }
             }
-            pending.push(
-                self.writer
-                    .outcome(self.env.clock.now(), &step.key, n, &outcome),
-            );
+            pending.push(self.writer.outcome(self.env.clock.now(), &step.key, n, &outcome));
             log.outcome = Some(outcome);
             step.changes.push(log);
         }
@@ -435,13 +397,7 @@ impl Executor<'_> {
                 Err(error) => {
                     let result = OutcomeResult::Failed;
                     let millis = millis(clock, started);
-                    return Outcome {
-                        result,
-                        receipt: None,
-                        error: Some(error),
-                        attempts,
-                        millis,
-                    };
+                    return Outcome { result, receipt: None, error: Some(error), attempts, millis };
                 }
             }
         }
@@ -455,9 +411,7 @@ impl Executor<'_> {
             if log.outcome.is_some() {
                 continue;
             }
-            self.lease
-                .hold(&self.env.store, self.env.clock.as_ref())
-                .await?;
+            self.lease.hold(&self.env.store, self.env.clock.as_ref()).await?;
             let now = self.env.clock.now();
             let age = Duration::try_from(now.duration_since(log.intended)).unwrap_or_default();
             let session = self.session(key.as_str(), settle_permissions(&log.change.at));
@@ -466,10 +420,7 @@ impl Executor<'_> {
                 case = %self.run.case, run = %self.run.id, step = %key, change = n + 1,
                 result = ?outcome.result, "an intent without an outcome was settled by a look"
             );
-            drafts.push(
-                self.writer
-                    .outcome(self.env.clock.now(), &key, n + 1, &outcome),
-            );
+            drafts.push(self.writer.outcome(self.env.clock.now(), &key, n + 1, &outcome));
             log.outcome = Some(outcome);
         }
         Ok(drafts)
@@ -484,11 +435,7 @@ impl Executor<'_> {
         mut drafts: Vec<Draft>,
     ) -> StepRun {
         let now = self.env.clock.now();
-        let records = output
-            .get("evidence")
-            .and_then(Value::as_array)
-            .cloned()
-            .unwrap_or_default();
+        let records = output.get("evidence").and_then(Value::as_array).cloned().unwrap_or_default();
         for (n, record) in records.iter().enumerate() {
             drafts.push(self.writer.evidence(now, &step.key, n + 1, record));
         }
@@ -500,11 +447,7 @@ impl Executor<'_> {
             }],
             Urgency::Evidence | Urgency::Description => vec![],
         };
-        StepRun::Ended {
-            end: succeeded(step, output),
-            drafts,
-            effects,
-        }
+        StepRun::Ended { end: succeeded(step, output), drafts, effects }
     }
 
     /// Writes entries of this run, fenced.
@@ -515,12 +458,7 @@ impl Executor<'_> {
         let fence = Some(self.lease.fence.clone());
         self.env
             .store
-            .commit(Commit {
-                case: self.run.case.clone(),
-                fence,
-                entries,
-                effects,
-            })
+            .commit(Commit { case: self.run.case.clone(), fence, entries, effects })
             .await
             .map(drop)
     }
@@ -566,7 +504,5 @@ fn severity(class: ErrorClass) -> u8 {
 
 /// The wait after failed attempt `attempt`, from 1.
 pub fn backoff(attempt: u32) -> Duration {
-    BACKOFF
-        .saturating_mul(1 << attempt.min(8).saturating_sub(1))
-        .min(BACKOFF_MAX)
+    BACKOFF.saturating_mul(1 << attempt.min(8).saturating_sub(1)).min(BACKOFF_MAX)
 }

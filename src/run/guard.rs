@@ -9,11 +9,14 @@ use crate::action::Settings;
 use crate::change::{Change, Kind, Tags};
 use crate::error::Code;
 use crate::id::AccountId;
+use crate::routing::Mode;
 
 /// What a guard sees.
 pub struct Situation<'a> {
     /// The account that the run acts in.
     pub account: &'a AccountId,
+    /// How far the run may go.
+    pub mode: Mode,
     /// What the step contains or preserves, as `type/id`.
     pub target: &'a str,
     /// The target's tags, read now.
@@ -34,10 +37,7 @@ pub struct Trip {
 }
 
 fn trip(code: Code, reason: impl Into<String>) -> Trip {
-    Trip {
-        code,
-        reason: reason.into(),
-    }
+    Trip { code, reason: reason.into() }
 }
 
 /// Checks every guard.
@@ -45,27 +45,24 @@ fn trip(code: Code, reason: impl Into<String>) -> Trip {
 /// # Errors
 /// The first guard that trips.
 pub fn check(limits: &Limits, settings: &Settings, situation: &Situation<'_>) -> Result<(), Trip> {
-    let forensics = settings
-        .forensics
-        .as_ref()
-        .map(|forensics| &forensics.account);
+    let forensics = settings.forensics.as_ref().map(|forensics| &forensics.account);
     if !limits.allowed_accounts.contains(situation.account) {
         return Err(trip(
             Code::GUARD_ACCOUNT,
             format!("account {} is not on the allow list", situation.account),
         ));
     }
-    if forensics == Some(situation.account) {
+    let most = limits.account_modes.get(situation.account).copied().unwrap_or(Mode::Contain);
+    if situation.mode > most {
         return Err(trip(
-            Code::GUARD_PROTECTED,
-            "the forensics account is never contained",
+            Code::GUARD_ACCOUNT,
+            format!("account {} allows mode {} at most", situation.account, most.label()),
         ));
     }
-    if situation
-        .target
-        .split_once('/')
-        .is_none_or(|(kind, id)| kind.is_empty() || id.is_empty())
-    {
+    if forensics == Some(situation.account) {
+        return Err(trip(Code::GUARD_PROTECTED, "the forensics account is never contained"));
+    }
+    if situation.target.split_once('/').is_none_or(|(kind, id)| kind.is_empty() || id.is_empty()) {
         return Err(trip(
             Code::GUARD_LIMIT,
             "the step names no target: an empty selector selects nothing",
@@ -89,18 +86,12 @@ pub fn check(limits: &Limits, settings: &Settings, situation: &Situation<'_>) ->
     if let Some(name) = situation.target.strip_prefix("role/")
         && settings.protected_roles.contains(name)
     {
-        return Err(trip(
-            Code::GUARD_PROTECTED,
-            format!("role {name} is on the protected list"),
-        ));
+        return Err(trip(Code::GUARD_PROTECTED, format!("role {name} is on the protected list")));
     }
     if is_protected(&limits.protected_tag, situation.tags) {
         return Err(trip(
             Code::GUARD_PROTECTED,
-            format!(
-                "{} carries the tag {}",
-                situation.target, limits.protected_tag
-            ),
+            format!("{} carries the tag {}", situation.target, limits.protected_tag),
         ));
     }
     let mut targets = situation.changed.clone();
@@ -143,6 +134,7 @@ mod tests {
             targets_per_run: 2,
             protected_tag: "keep=yes".to_owned(),
             confirm_findings: false,
+            account_modes: Default::default(),
         };
         let settings = Settings {
             forensics: Some(Forensics {
@@ -153,10 +145,7 @@ mod tests {
             protected_roles: ["responder".to_owned()].into(),
         };
         let tag = |account: &AccountId| Change {
-            at: Place {
-                account: account.clone(),
-                region: "eu-west-1".parse().unwrap(),
-            },
+            at: Place { account: account.clone(), region: "eu-west-1".parse().unwrap() },
             kind: Kind::Tags {
                 resource: Taggable::Role("web".parse().unwrap()),
                 before: Tags::new(),
@@ -170,75 +159,25 @@ mod tests {
         for (account, target, tags, change, changed, expected) in [
             (&ours, "instance/i-1", &open, &ours, &none, None),
             (&ours, "instance/a", &open, &vault, &two, None),
-            (
-                &other,
-                "instance/i-1",
-                &open,
-                &other,
-                &none,
-                Some(Code::GUARD_ACCOUNT),
-            ),
-            (
-                &ours,
-                "instance/i-1",
-                &open,
-                &other,
-                &none,
-                Some(Code::GUARD_ACCOUNT),
-            ),
-            (
-                &vault,
-                "instance/i-1",
-                &open,
-                &vault,
-                &none,
-                Some(Code::GUARD_PROTECTED),
-            ),
-            (
-                &ours,
-                "role/responder",
-                &open,
-                &ours,
-                &none,
-                Some(Code::GUARD_PROTECTED),
-            ),
-            (
-                &ours,
-                "instance/i-1",
-                &kept,
-                &ours,
-                &none,
-                Some(Code::GUARD_PROTECTED),
-            ),
-            (
-                &ours,
-                "instance/c",
-                &open,
-                &ours,
-                &two,
-                Some(Code::GUARD_LIMIT),
-            ),
-            (
-                &ours,
-                "instance/",
-                &open,
-                &ours,
-                &none,
-                Some(Code::GUARD_LIMIT),
-            ),
+            (&other, "instance/i-1", &open, &other, &none, Some(Code::GUARD_ACCOUNT)),
+            (&ours, "instance/i-1", &open, &other, &none, Some(Code::GUARD_ACCOUNT)),
+            (&vault, "instance/i-1", &open, &vault, &none, Some(Code::GUARD_PROTECTED)),
+            (&ours, "role/responder", &open, &ours, &none, Some(Code::GUARD_PROTECTED)),
+            (&ours, "instance/i-1", &kept, &ours, &none, Some(Code::GUARD_PROTECTED)),
+            (&ours, "instance/c", &open, &ours, &two, Some(Code::GUARD_LIMIT)),
+            (&ours, "instance/", &open, &ours, &none, Some(Code::GUARD_LIMIT)),
             (&ours, "", &open, &ours, &none, Some(Code::GUARD_LIMIT)),
         ] {
             let changes = [tag(change)];
             let situation = Situation {
                 account,
+                mode: Mode::Contain,
                 target,
                 tags,
                 changes: &changes,
                 changed,
             };
-            let tripped = check(&limits, &settings, &situation)
-                .err()
-                .map(|trip| trip.code);
+            let tripped = check(&limits, &settings, &situation).err().map(|trip| trip.code);
             assert_eq!(tripped, expected, "{account} {target} {tags:?}");
         }
     }

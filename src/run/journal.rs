@@ -15,6 +15,9 @@ use crate::timeline::{Actor, Draft, Kind};
 /// The step key under which a run's plan is approved.
 pub const PLAN_STEP: &str = "plan";
 
+/// Lines of a plan in its entry: at most some 300 bytes each, so that an entry's 65,535 hold them.
+const PLAN_LINES_MAX: usize = 150;
+
 /// `change.outcome`, without run and step.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {
@@ -120,11 +123,12 @@ impl Writer {
     /// A plan was made.
     #[must_use]
     pub fn plan(&self, at: Timestamp, hash: &Digest, changes: &[String]) -> Draft {
-        self.draft(
-            at,
-            Kind::PlanMade,
-            json!({"hash": hash, "changes": changes}),
-        )
+        {
+            // The hash covers every line; the entry shows as many as fit well into one.
+            let shown: Vec<&String> = changes.iter().take(PLAN_LINES_MAX).collect();
+            let more = changes.len() - shown.len();
+            self.draft(at, Kind::PlanMade, json!({"hash": hash, "changes": shown, "more": more}))
+        }
     }
 
     /// The script asked for a step.
@@ -177,11 +181,7 @@ impl Writer {
     /// A guard stopped a step.
     #[must_use]
     pub fn tripped(&self, at: Timestamp, step: &StepKey, code: &str, reason: &str) -> Draft {
-        self.draft(
-            at,
-            Kind::GuardTripped,
-            json!({"step": step, "code": code, "reason": reason}),
-        )
+        self.draft(at, Kind::GuardTripped, json!({"step": step, "code": code, "reason": reason}))
     }
 
     /// One chain-of-custody record.

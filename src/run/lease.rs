@@ -25,10 +25,7 @@ impl Lease {
     /// A lease claimed at `claimed`, the monotonic time before the claim's round trip.
     #[must_use]
     pub fn new(fence: Fence, claimed: Duration) -> Self {
-        Self {
-            fence,
-            deadline: Mutex::new(claimed + LEASE),
-        }
+        Self { fence, deadline: Mutex::new(claimed + LEASE) }
     }
 
     /// Makes sure that a call of up to [`CALL_MAX`] ends inside the lease, renewing it if need be.
@@ -57,8 +54,6 @@ impl Lease {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Duration> {
-        self.deadline
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.deadline.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }

@@ -42,10 +42,7 @@ pub async fn perform(
             run
         });
     }
-    if let Some(query) = action::queries()
-        .iter()
-        .find(|query| query.name() == step.name)
-    {
+    if let Some(query) = action::queries().iter().find(|query| query.name() == step.name) {
         return Ok(ended(read(executor, *query, &step).await));
     }
     match step.name.as_str() {
@@ -57,11 +54,9 @@ pub async fn perform(
         "approve" => approve::perform(executor, &step).await,
         "sleep" if observes => Ok(ended(planned(&step, Value::Null, "the run would sleep"))),
         "sleep" => Ok(sleep(executor, &step)),
-        "notify" if observes => Ok(ended(planned(
-            &step,
-            json!({"sent": false}),
-            "a message would be sent",
-        ))),
+        "notify" if observes => {
+            Ok(ended(planned(&step, json!({"sent": false}), "a message would be sent")))
+        }
         "notify" => Ok(ended(notify(executor, &step).await)),
         undo::RESTORE => undo::restore(executor, step).await,
         other => {
@@ -72,11 +67,7 @@ pub async fn perform(
 }
 
 fn ended(end: StepEnd) -> StepRun {
-    StepRun::Ended {
-        end,
-        drafts: vec![],
-        effects: vec![],
-    }
+    StepRun::Ended { end, drafts: vec![], effects: vec![] }
 }
 
 async fn plan_action(
@@ -102,34 +93,24 @@ fn planned(step: &StepLog, output: Value, words: &str) -> StepEnd {
 /// value instead of an error.
 fn never_raises(run: StepRun, name: &str, key: &str) -> StepRun {
     match run {
-        StepRun::Ended {
-            mut end,
-            drafts,
-            effects,
-        } => {
+        StepRun::Ended { mut end, drafts, effects } => {
             if let Some(error) = end.error.take() {
                 tracing::warn!(step = key, name, code = %error.code, "a description step failed; the run goes on");
                 end.output = Some(json!({"failed": error.message, "code": error.code}));
                 end.result = StepResult::Failed;
             }
-            StepRun::Ended {
-                end,
-                drafts,
-                effects,
-            }
+            StepRun::Ended { end, drafts, effects }
         }
         parked @ StepRun::Parked { .. } => parked,
     }
 }
 
 async fn read(executor: &Executor<'_>, query: &dyn action::Query, step: &StepLog) -> StepEnd {
-    let params = match Params::check(
-        query.params(),
-        step.args.as_object().cloned().unwrap_or_default(),
-    ) {
-        Ok(params) => params,
-        Err(error) => return look_failed(step, &error),
-    };
+    let params =
+        match Params::check(query.params(), step.args.as_object().cloned().unwrap_or_default()) {
+            Ok(params) => params,
+            Err(error) => return look_failed(step, &error),
+        };
     let at = executor.place();
     let session = executor.session(step.key.as_str(), query.permissions(&at));
     let mut attempt = 0;
@@ -140,11 +121,7 @@ async fn read(executor: &Executor<'_>, query: &dyn action::Query, step: &StepLog
             Err(LookError::Cloud(error))
                 if attempt < QUERY_ATTEMPTS_MAX && read_may_pass(error.class) =>
             {
-                executor
-                    .env
-                    .clock
-                    .sleep(std::time::Duration::from_secs(1 << attempt))
-                    .await;
+                executor.env.clock.sleep(std::time::Duration::from_secs(1 << attempt)).await;
             }
             Err(error) => return look_failed(step, &error),
         }
@@ -152,33 +129,18 @@ async fn read(executor: &Executor<'_>, query: &dyn action::Query, step: &StepLog
 }
 
 fn sleep(executor: &Executor<'_>, step: &StepLog) -> StepRun {
-    let seconds = step
-        .args
-        .get("seconds")
-        .and_then(Value::as_i64)
-        .unwrap_or(0);
-    let wake_at = step
-        .requested
-        .checked_add(SignedDuration::from_secs(seconds))
-        .unwrap_or(Timestamp::MAX);
+    let seconds = step.args.get("seconds").and_then(Value::as_i64).unwrap_or(0);
+    let wake_at =
+        step.requested.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX);
     if executor.env.clock.now() >= wake_at {
         return ended(succeeded(step, Value::Null));
     }
-    StepRun::Parked {
-        wake_at: Some(wake_at),
-        drafts: vec![],
-        effects: vec![],
-    }
+    StepRun::Parked { wake_at: Some(wake_at), drafts: vec![], effects: vec![] }
 }
 
 async fn notify(executor: &Executor<'_>, step: &StepLog) -> StepEnd {
-    let text = |name: &str| {
-        step.args
-            .get(name)
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-            .to_owned()
-    };
+    let text =
+        |name: &str| step.args.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let message = Message {
         case: executor.run.case.clone(),
         run: Some(executor.run.id.clone()),
@@ -189,10 +151,7 @@ async fn notify(executor: &Executor<'_>, step: &StepLog) -> StepEnd {
         Err(error) => {
             tracing::warn!(case = %executor.run.case, run = %executor.run.id, step = %step.key, error = %error, "a notification was not delivered");
             let output = json!({"sent": false, "reason": error.to_string()});
-            StepEnd {
-                result: StepResult::Failed,
-                ..succeeded(step, output)
-            }
+            StepEnd { result: StepResult::Failed, ..succeeded(step, output) }
         }
     }
 }

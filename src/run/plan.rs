@@ -27,14 +27,8 @@ pub async fn pass(executor: &Executor<'_>, script: &Script) -> Result<Vec<String
                 for want in wanted {
                     let requested = executor.env.clock.now();
                     let (key, name, args) = (want.key, want.name, want.args);
-                    let mut step = StepLog {
-                        key,
-                        name,
-                        args,
-                        requested,
-                        changes: vec![],
-                        end: None,
-                    };
+                    let mut step =
+                        StepLog { key, name, args, requested, changes: vec![], end: None };
                     match perform(executor, step.clone(), Mode::Observe).await {
                         Ok(StepRun::Ended { end, .. }) => step.end = Some(end),
                         Ok(StepRun::Parked { .. }) => {}
@@ -44,10 +38,8 @@ pub async fn pass(executor: &Executor<'_>, script: &Script) -> Result<Vec<String
                 }
             }
             Advance::Done(_) => {
-                let ends = log
-                    .steps
-                    .iter()
-                    .filter_map(|step| step.end.as_ref().map(|end| (step, end)));
+                let ends =
+                    log.steps.iter().filter_map(|step| step.end.as_ref().map(|end| (step, end)));
                 return Ok(ends.flat_map(|(step, end)| words(step, end)).collect());
             }
             Advance::Failed(error) => return Err(error),

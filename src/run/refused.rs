@@ -23,11 +23,7 @@ pub struct DeskError {
 impl DeskError {
     /// A refusal without a cause below.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self {
-            code,
-            detail: detail.into(),
-            cause: None,
-        }
+        Self { code, detail: detail.into(), cause: None }
     }
 }
 
@@ -36,21 +32,13 @@ impl From<StoreError> for DeskError {
         let (code, detail) = match &error {
             StoreError::NotFound => (Code::NOT_FOUND, "nothing with this id exists".to_owned()),
             StoreError::Conflict(words) => (Code::CONFLICT, words.clone()),
-            StoreError::Unavailable(_) => (
-                Code::UNAVAILABLE,
-                "the database did not confirm the write".to_owned(),
-            ),
+            StoreError::Unavailable(_) => {
+                (Code::UNAVAILABLE, "the database did not confirm the write".to_owned())
+            }
             StoreError::Illegal(illegal) => (Code::CONFLICT, illegal.to_string()),
-            _ => (
-                Code::INTERNAL,
-                "the request could not be carried out".to_owned(),
-            ),
+            _ => (Code::INTERNAL, "the request could not be carried out".to_owned()),
         };
-        Self {
-            code,
-            detail,
-            cause: Some(Box::new(error)),
-        }
+        Self { code, detail, cause: Some(Box::new(error)) }
     }
 }
 

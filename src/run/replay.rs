@@ -76,10 +76,7 @@ impl RunLog {
         let mut log = Self::default();
         for entry in entries {
             if entry.body.get("run").and_then(Value::as_str) == Some(run.as_str()) {
-                log.take(entry).map_err(|reason| Unfit {
-                    seq: entry.seq,
-                    reason,
-                })?;
+                log.take(entry).map_err(|reason| Unfit { seq: entry.seq, reason })?;
             }
         }
         Ok(log)
@@ -105,11 +102,7 @@ impl RunLog {
                 if n != step.changes.len() + 1 {
                     return Err(format!("change {n} of step {key} is out of order"));
                 }
-                step.changes.push(ChangeLog {
-                    change,
-                    intended: entry.at,
-                    outcome: None,
-                });
+                step.changes.push(ChangeLog { change, intended: entry.at, outcome: None });
             }
             Some(Kind::ChangeOutcome) => {
                 let (key, n) = change_key(text(body, "step")?)?;
@@ -168,15 +161,9 @@ impl RunLog {
 
     /// Everything that was changed, oldest first, step by step in the order of the intents.
     pub fn happened(&self) -> impl Iterator<Item = &ChangeLog> {
-        self.steps
-            .iter()
-            .flat_map(|step| &step.changes)
-            .filter(|change| {
-                change
-                    .outcome
-                    .as_ref()
-                    .is_some_and(|outcome| outcome.result.happened())
-            })
+        self.steps.iter().flat_map(|step| &step.changes).filter(|change| {
+            change.outcome.as_ref().is_some_and(|outcome| outcome.result.happened())
+        })
     }
 }
 
@@ -187,27 +174,19 @@ impl StepLog {
         self.changes
             .iter()
             .filter(|change| {
-                change
-                    .outcome
-                    .as_ref()
-                    .is_none_or(|outcome| outcome.result.happened())
+                change.outcome.as_ref().is_none_or(|outcome| outcome.result.happened())
             })
             .map(|change| Applied {
                 at: change.intended,
                 change: change.change.clone(),
-                receipt: change
-                    .outcome
-                    .as_ref()
-                    .and_then(|outcome| outcome.receipt.clone()),
+                receipt: change.outcome.as_ref().and_then(|outcome| outcome.receipt.clone()),
             })
             .collect()
     }
 }
 
 fn text<'a>(body: &'a Map<String, Value>, name: &str) -> Result<&'a str, String> {
-    body.get(name)
-        .and_then(Value::as_str)
-        .ok_or_else(|| format!("{name} is missing"))
+    body.get(name).and_then(Value::as_str).ok_or_else(|| format!("{name} is missing"))
 }
 
 fn parse<T: serde::de::DeserializeOwned>(
@@ -230,12 +209,6 @@ fn step_key(text: &str) -> Result<StepKey, String> {
 }
 
 fn change_key(text: &str) -> Result<(StepKey, usize), String> {
-    let (key, n) = text
-        .split_once('#')
-        .ok_or_else(|| format!("{text:?} is no change key"))?;
-    Ok((
-        step_key(key)?,
-        n.parse()
-            .map_err(|_| format!("{text:?} is no change key"))?,
-    ))
+    let (key, n) = text.split_once('#').ok_or_else(|| format!("{text:?} is no change key"))?;
+    Ok((step_key(key)?, n.parse().map_err(|_| format!("{text:?} is no change key"))?))
 }

@@ -55,10 +55,7 @@ pub async fn check(env: &Env, request: StartRun) -> Result<Checked, DeskError> {
         None => None,
     };
     let runbook = env.library.get(&request.runbook).ok_or_else(|| {
-        DeskError::new(
-            Code::RUNBOOK_UNKNOWN,
-            format!("no runbook is called {}", request.runbook),
-        )
+        DeskError::new(Code::RUNBOOK_UNKNOWN, format!("no runbook is called {}", request.runbook))
     })?;
     let mut given = request.params;
     // What the finding says fills in what was not given.
@@ -69,17 +66,11 @@ pub async fn check(env: &Env, request: StartRun) -> Result<Checked, DeskError> {
             given.entry(name).or_insert(value);
         }
     }
-    let params = runbook
-        .header
-        .check_params(given)
-        .map_err(|(name, reason)| {
-            DeskError::new(Code::RUNBOOK_PARAMS, format!("parameter {name}: {reason}"))
-        })?;
+    let params = runbook.header.check_params(given).map_err(|(name, reason)| {
+        DeskError::new(Code::RUNBOOK_PARAMS, format!("parameter {name}: {reason}"))
+    })?;
     let of_case = |what: &str| {
-        DeskError::new(
-            Code::BAD_REQUEST,
-            format!("`{what}` is needed: the case has none"),
-        )
+        DeskError::new(Code::BAD_REQUEST, format!("`{what}` is needed: the case has none"))
     };
     let account = request
         .account
@@ -95,6 +86,13 @@ pub async fn check(env: &Env, request: StartRun) -> Result<Checked, DeskError> {
             format!(
                 "account {account} is not on the allow list; only mode observe is possible there"
             ),
+        ));
+    }
+    let most = env.limits.account_modes.get(&account).copied().unwrap_or(Mode::Contain);
+    if request.mode > most {
+        return Err(DeskError::new(
+            Code::GUARD_ACCOUNT,
+            format!("account {account} allows mode {} at most", most.label()),
         ));
     }
     let resource = runbook.header.target(&params);
@@ -113,13 +111,7 @@ pub async fn check(env: &Env, request: StartRun) -> Result<Checked, DeskError> {
         target,
         requested_by: request.by,
     };
-    Ok(Checked {
-        case,
-        account,
-        region,
-        resource,
-        new,
-    })
+    Ok(Checked { case, account, region, resource, new })
 }
 
 /// What runs exclude each other by: `account/type/id`; a runbook without a target excludes nothing

@@ -23,11 +23,7 @@ impl Script {
         match self {
             Self::Runbook(runbook, facts) => {
                 evaluator
-                    .advance(
-                        Arc::clone(runbook),
-                        Arc::clone(facts),
-                        Arc::new(log.recorded()),
-                    )
+                    .advance(Arc::clone(runbook), Arc::clone(facts), Arc::new(log.recorded()))
                     .await
             }
             Self::Undo(restores) => advance_undo(restores, log),

@@ -43,18 +43,8 @@ pub async fn settle(
         }
         clock.sleep(Duration::from_secs(1 << looks)).await;
     };
-    let error = if result == OutcomeResult::Unknown {
-        last
-    } else {
-        None
-    };
-    Outcome {
-        result,
-        receipt: None,
-        error,
-        attempts: 0,
-        millis: millis(clock, started),
-    }
+    let error = if result == OutcomeResult::Unknown { last } else { None };
+    Outcome { result, receipt: None, error, attempts: 0, millis: millis(clock, started) }
 }
 
 /// Milliseconds since `started`.

@@ -51,19 +51,13 @@ pub enum StartError {
 
 impl From<Unfit> for StartError {
     fn from(error: Unfit) -> Self {
-        Self::Halt {
-            code: Code::STORE_CORRUPT,
-            reason: error.to_string(),
-        }
+        Self::Halt { code: Code::STORE_CORRUPT, reason: error.to_string() }
     }
 }
 
 impl From<NoEntry> for StartError {
     fn from(error: NoEntry) -> Self {
-        Self::Halt {
-            code: Code::STORE_CORRUPT,
-            reason: error.to_string(),
-        }
+        Self::Halt { code: Code::STORE_CORRUPT, reason: error.to_string() }
     }
 }
 
@@ -114,44 +108,22 @@ pub async fn start(
     if run.kind == RunKind::Undo {
         let of: RunId = serde_json::from_value(run.params.get("of").cloned().unwrap_or_default())
             .map_err(|error| {
-            halt(
-                Code::STORE_CORRUPT,
-                &format!("the undo names no run: {error}"),
-            )
+            halt(Code::STORE_CORRUPT, &format!("the undo names no run: {error}"))
         })?;
-        let revive = run
-            .params
-            .get("revive")
-            .and_then(Value::as_bool)
-            .unwrap_or(false);
+        let revive = run.params.get("revive").and_then(Value::as_bool).unwrap_or(false);
         let original = log_of(env, &run.case, &of).await?;
         let script = Script::Undo(undo::restores(&original, revive));
         if log.facts.is_none() {
-            pin(
-                env,
-                run,
-                lease,
-                writer,
-                &mut log,
-                &run.params,
-                "not needed: an undo",
-            )
-            .await?;
+            pin(env, run, lease, writer, &mut log, &run.params, "not needed: an undo").await?;
         }
         return Ok(Started { log, script });
     }
     if run.host_api != HOST_API {
-        let reason = format!(
-            "the run was started with host API {}; this is {HOST_API}",
-            run.host_api
-        );
+        let reason =
+            format!("the run was started with host API {}; this is {HOST_API}", run.host_api);
         return Err(halt(Code::DIVERGED, &reason));
     }
-    let source = env
-        .store
-        .blob(&run.hash)
-        .await?
-        .and_then(|bytes| String::from_utf8(bytes).ok());
+    let source = env.store.blob(&run.hash).await?.and_then(|bytes| String::from_utf8(bytes).ok());
     let source =
         source.ok_or_else(|| halt(Code::STORE_CORRUPT, "the pinned runbook source is missing"))?;
     let runbook = env
@@ -167,34 +139,19 @@ pub async fn start(
         }
     };
     let params = run.params.as_object().cloned().unwrap_or_else(Map::new);
-    let facts = Arc::new(Facts {
-        case: facts,
-        params,
-        mode: run.mode,
-    });
-    Ok(Started {
-        log,
-        script: Script::Runbook(runbook, facts),
-    })
+    let facts = Arc::new(Facts { case: facts, params, mode: run.mode });
+    Ok(Started { log, script: Script::Runbook(runbook, facts) })
 }
 
 fn halt(code: Code, reason: &str) -> StartError {
-    StartError::Halt {
-        code,
-        reason: reason.to_owned(),
-    }
+    StartError::Halt { code, reason: reason.to_owned() }
 }
 
 async fn json_blob(env: &Env, digest: &Digest) -> Result<Value, StartError> {
     let bytes = env.store.blob(digest).await?;
     bytes
         .and_then(|bytes| serde_json::from_slice(&bytes).ok())
-        .ok_or_else(|| {
-            halt(
-                Code::STORE_CORRUPT,
-                &format!("blob {digest} is missing or no JSON"),
-            )
-        })
+        .ok_or_else(|| halt(Code::STORE_CORRUPT, &format!("blob {digest} is missing or no JSON")))
 }
 
 /// Writes `run.started` with the facts, which are the same at every replay from now on.
@@ -226,16 +183,8 @@ async fn pin(
 /// # Errors
 /// When the store fails.
 pub async fn facts(env: &Env, run: &RunRow) -> Result<Value, StoreError> {
-    let case = env
-        .store
-        .case(&run.case)
-        .await?
-        .ok_or(StoreError::NotFound)?;
-    let finding = env
-        .store
-        .finding_document(&run.case)
-        .await?
-        .unwrap_or(Value::Null);
+    let case = env.store.case(&run.case).await?.ok_or(StoreError::NotFound)?;
+    let finding = env.store.finding_document(&run.case).await?.unwrap_or(Value::Null);
     Ok(json!({
         "id": case.id,
         "title": case.title,
@@ -253,9 +202,7 @@ fn decimals_as_text(value: Value) -> Value {
         Value::Number(number) if number.as_i64().is_none() => Value::String(number.to_string()),
         Value::Array(items) => Value::Array(items.into_iter().map(decimals_as_text).collect()),
         Value::Object(map) => Value::Object(
-            map.into_iter()
-                .map(|(key, value)| (key, decimals_as_text(value)))
-                .collect(),
+            map.into_iter().map(|(key, value)| (key, decimals_as_text(value))).collect(),
         ),
         other => other,
     }
@@ -267,29 +214,16 @@ async fn confirm(env: &Env, run: &RunRow, facts: &Value) -> Result<String, Start
         return Ok("not asked of GuardDuty: the run only observes".to_owned());
     }
     if run.requested_by != "service" {
-        return Ok(format!(
-            "not asked of GuardDuty: {} started the run by hand",
-            run.requested_by
-        ));
+        return Ok(format!("not asked of GuardDuty: {} started the run by hand", run.requested_by));
     }
     if !env.limits.confirm_findings {
         return Ok("not asked of GuardDuty: guards.confirm_findings is off".to_owned());
     }
     let ours = &facts["finding"];
-    let id: FindingId = ours["id"]
-        .as_str()
-        .unwrap_or_default()
-        .parse()
-        .map_err(|_| {
-            halt(
-                Code::ACTION_REFUSED,
-                "the finding has no id that GuardDuty could confirm",
-            )
-        })?;
-    let at = Place {
-        account: run.account.clone(),
-        region: run.region.clone(),
-    };
+    let id: FindingId = ours["id"].as_str().unwrap_or_default().parse().map_err(|_| {
+        halt(Code::ACTION_REFUSED, "the finding has no id that GuardDuty could confirm")
+    })?;
+    let at = Place { account: run.account.clone(), region: run.region.clone() };
     let permissions: BTreeSet<Permission> = ["guardduty:ListDetectors", "guardduty:GetFindings"]
         .into_iter()
         .map(|action| Permission::new(action, "*"))
@@ -312,15 +246,11 @@ async fn confirm(env: &Env, run: &RunRow, facts: &Value) -> Result<String, Start
             other => break other,
         }
     };
-    let found = found.map_err(
-        |CloudError {
-             operation, code, ..
-         }| {
-            let reason =
-                format!("the finding could not be confirmed with GuardDuty: {operation}: {code}");
-            halt(Code::ACTION_REFUSED, &reason)
-        },
-    )?;
+    let found = found.map_err(|CloudError { operation, code, .. }| {
+        let reason =
+            format!("the finding could not be confirmed with GuardDuty: {operation}: {code}");
+        halt(Code::ACTION_REFUSED, &reason)
+    })?;
     let Some(theirs) = found else {
         return Err(halt(
             Code::ACTION_REFUSED,
@@ -329,10 +259,9 @@ async fn confirm(env: &Env, run: &RunRow, facts: &Value) -> Result<String, Start
     };
     match difference(ours, &theirs) {
         None => Ok("confirmed by GuardDuty".to_owned()),
-        Some(reason) => Err(halt(
-            Code::ACTION_REFUSED,
-            &format!("GuardDuty tells it otherwise: {reason}"),
-        )),
+        Some(reason) => {
+            Err(halt(Code::ACTION_REFUSED, &format!("GuardDuty tells it otherwise: {reason}")))
+        }
     }
 }
 
@@ -344,6 +273,8 @@ fn difference(ours: &Value, theirs: &Value) -> Option<String> {
     for path in [
         "/type",
         "/accountId",
+        "/service/resourceRole",
+        "/service/detection/sequence/uid",
         "/resource/resourceType",
         "/resource/instanceDetails/instanceId",
         "/resource/accessKeyDetails/userName",
@@ -354,10 +285,18 @@ fn difference(ours: &Value, theirs: &Value) -> Option<String> {
         if mine.and_then(Value::as_str).unwrap_or_default()
             != other.and_then(Value::as_str).unwrap_or_default()
         {
-            return Some(format!(
-                "{} differs",
-                path.trim_start_matches('/').replace('/', ".")
-            ));
+            return Some(format!("{} differs", path.trim_start_matches('/').replace('/', ".")));
+        }
+    }
+    // What an attack sequence names is what would be contained.
+    for (list, name) in [("resources", "/uid"), ("actors", "/user/name")] {
+        let named = |document: &Value| -> BTreeSet<String> {
+            let items = document["service"]["detection"]["sequence"][list].as_array();
+            let names = items.into_iter().flatten().filter_map(|item| item.pointer(name)?.as_str());
+            names.map(str::to_owned).collect()
+        };
+        if named(ours) != named(theirs) {
+            return Some(format!("service.detection.sequence.{list} differs"));
         }
     }
     None
@@ -380,17 +319,11 @@ mod tests {
         );
         let mut archived = ours.clone();
         archived["service"] = json!({"archived": true});
-        assert_eq!(
-            difference(&ours, &archived).unwrap(),
-            "the finding is archived"
-        );
+        assert_eq!(difference(&ours, &archived).unwrap(), "the finding is archived");
     }
 
     #[test]
     fn scripts_see_decimals_as_text() {
-        assert_eq!(
-            decimals_as_text(json!({"a": [7.5, 8]})),
-            json!({"a": ["7.5", 8]})
-        );
+        assert_eq!(decimals_as_text(json!({"a": [7.5, 8]})), json!({"a": ["7.5", 8]}));
     }
 }

@@ -13,7 +13,7 @@ use super::execute::{Executor, StepRun};
 use super::journal::{Outcome, OutcomeResult};
 use super::replay::{ChangeLog, RunLog, StepLog};
 use super::settle::settle;
-use crate::change::{Change, Inverse, Kind};
+use crate::change::{Change, Inverse, Kind, TAG_PURPOSE};
 use crate::cloud::{Standing, standing};
 use crate::error::Code;
 use crate::store::StoreError;
@@ -56,85 +56,31 @@ pub fn restores(log: &RunLog, revive: bool) -> Vec<Restore> {
             None => folded.push(change.clone()),
         }
     }
-    folded
-        .into_iter()
-        .rev()
-        .map(|done| Restore { done, revive })
-        .collect()
+    folded.into_iter().rev().map(|done| Restore { done, revive }).collect()
 }
 
 /// Two changes of one attribute as one; `None` where they can't be one.
 fn merge(first: &Change, last: &Change) -> Option<Change> {
     let kind = match (first.kind.clone(), last.kind.clone()) {
         (
-            Kind::InterfaceGroups {
-                interface,
-                instance,
-                before,
-                ..
-            },
+            Kind::InterfaceGroups { interface, instance, before, .. },
             Kind::InterfaceGroups { after, .. },
-        ) => Kind::InterfaceGroups {
-            interface,
-            instance,
-            before,
-            after,
-        },
-        (
-            Kind::SnapshotSharing {
-                snapshot, before, ..
-            },
-            Kind::SnapshotSharing { after, .. },
-        ) => Kind::SnapshotSharing {
-            snapshot,
-            before,
-            after,
-        },
-        (
-            Kind::RolePolicy {
-                role,
-                policy,
-                before,
-                ..
-            },
-            Kind::RolePolicy { after, .. },
-        ) => Kind::RolePolicy {
-            role,
-            policy,
-            before,
-            after,
-        },
-        (
-            Kind::UserPolicy {
-                user,
-                policy,
-                before,
-                ..
-            },
-            Kind::UserPolicy { after, .. },
-        ) => Kind::UserPolicy {
-            user,
-            policy,
-            before,
-            after,
-        },
-        (
-            Kind::AccessKey {
-                user, key, before, ..
-            },
-            Kind::AccessKey { after, .. },
-        ) => Kind::AccessKey {
-            user,
-            key,
-            before,
-            after,
-        },
+        ) => Kind::InterfaceGroups { interface, instance, before, after },
+        (Kind::SnapshotSharing { snapshot, before, .. }, Kind::SnapshotSharing { after, .. }) => {
+            Kind::SnapshotSharing { snapshot, before, after }
+        }
+        (Kind::RolePolicy { role, policy, before, .. }, Kind::RolePolicy { after, .. }) => {
+            Kind::RolePolicy { role, policy, before, after }
+        }
+        (Kind::UserPolicy { user, policy, before, .. }, Kind::UserPolicy { after, .. }) => {
+            Kind::UserPolicy { user, policy, before, after }
+        }
+        (Kind::AccessKey { user, key, before, .. }, Kind::AccessKey { after, .. }) => {
+            Kind::AccessKey { user, key, before, after }
+        }
         _ => return None,
     };
-    Some(Change {
-        at: first.at.clone(),
-        kind,
-    })
+    Some(Change { at: first.at.clone(), kind })
 }
 
 /// Takes one attribute back.
@@ -142,13 +88,7 @@ fn merge(first: &Change, last: &Change) -> Option<Change> {
 /// # Errors
 /// When the timeline can't be written or the lease is lost.
 pub async fn restore(executor: &Executor<'_>, mut step: StepLog) -> Result<StepRun, StoreError> {
-    let ended = |end, drafts| {
-        Ok(StepRun::Ended {
-            end,
-            drafts,
-            effects: vec![],
-        })
-    };
+    let ended = |end, drafts| Ok(StepRun::Ended { end, drafts, effects: vec![] });
     let done: Change =
         match serde_json::from_value(step.args.get("change").cloned().unwrap_or_default()) {
             Ok(change) => change,
@@ -159,11 +99,7 @@ pub async fn restore(executor: &Executor<'_>, mut step: StepLog) -> Result<StepR
                 );
             }
         };
-    let revive = step
-        .args
-        .get("revive")
-        .and_then(Value::as_bool)
-        .unwrap_or(false);
+    let revive = step.args.get("revive").and_then(Value::as_bool).unwrap_or(false);
     let words = done.words();
     let inverse = match done.inverse() {
         Inverse::Change(change) => change,
@@ -173,16 +109,10 @@ pub async fn restore(executor: &Executor<'_>, mut step: StepLog) -> Result<StepR
             return ended(succeeded(&step, json!({"kept": text})), vec![]);
         }
         Inverse::Kept(why) => {
-            return ended(
-                succeeded(&step, json!({"kept": format!("{words}: {why}")})),
-                vec![],
-            );
+            return ended(succeeded(&step, json!({"kept": format!("{words}: {why}")})), vec![]);
         }
         Inverse::Lost(why) => {
-            return ended(
-                succeeded(&step, json!({"by_hand": format!("{words}: {why}")})),
-                vec![],
-            );
+            return ended(succeeded(&step, json!({"by_hand": format!("{words}: {why}")})), vec![]);
         }
     };
     let mut permissions = super::execute::settle_permissions(&done.at);
@@ -192,19 +122,25 @@ pub async fn restore(executor: &Executor<'_>, mut step: StepLog) -> Result<StepR
     let mut drafts = Vec::new();
     if let Some(log) = step.changes.last_mut().filter(|log| log.outcome.is_none()) {
         let outcome = settle(session.as_ref(), clock, &log.change, Duration::ZERO).await;
-        drafts.push(
-            executor
-                .writer
-                .outcome(clock.now(), &step.key, step.changes.len(), &outcome),
-        );
+        drafts.push(executor.writer.outcome(clock.now(), &step.key, step.changes.len(), &outcome));
+    }
+    if let Kind::InterfaceGroups { after: back, .. } = &inverse.kind {
+        // An interface that was found in the open transition group is not put back there.
+        match session.groups(&inverse.at, back).await {
+            Ok(groups) if groups.iter().any(|group| group.tags.contains_key(TAG_PURPOSE)) => {
+                let text = format!(
+                    "left alone, because its groups before were ours, and its own are not known: {words}"
+                );
+                return ended(failed(&step, Code::UNDO_DRIFT, "conflict", &text), drafts);
+            }
+            Ok(_) => {}
+            Err(error) => return ended(cloud_failed(&step, &error), drafts),
+        }
     }
     match standing(session.as_ref(), &done).await {
         Err(error) => return ended(cloud_failed(&step, &error), drafts),
         Ok(Standing::Before) => {
-            return ended(
-                succeeded(&step, json!({"restored": words, "already": true})),
-                drafts,
-            );
+            return ended(succeeded(&step, json!({"restored": words, "already": true})), drafts);
         }
         Ok(Standing::Gone) => return ended(succeeded(&step, json!({"gone": words})), drafts),
         Ok(Standing::Other(now)) => {
@@ -220,10 +156,7 @@ pub async fn restore(executor: &Executor<'_>, mut step: StepLog) -> Result<StepR
     executor.write(std::mem::take(&mut drafts), vec![]).await?;
     executor.lease.hold(&executor.env.store, clock).await?;
     let mut outcome = executor.call(session.as_ref(), &inverse).await;
-    if outcome
-        .error
-        .as_ref()
-        .is_some_and(|error| error.class == crate::cloud::ErrorClass::InDoubt)
+    if outcome.error.as_ref().is_some_and(|error| error.class == crate::cloud::ErrorClass::InDoubt)
     {
         outcome = Outcome {
             attempts: outcome.attempts,
@@ -238,20 +171,14 @@ pub async fn restore(executor: &Executor<'_>, mut step: StepLog) -> Result<StepR
             "in_doubt",
             &format!("it is not known whether this was taken back: {words}"),
         ),
-        (_, Some(error)) => failed(
-            &step,
-            Code::ACTION_FAILED,
-            error.class.label(),
-            &error.to_string(),
-        ),
+        (_, Some(error)) => {
+            failed(&step, Code::ACTION_FAILED, error.class.label(), &error.to_string())
+        }
         _ => match standing(session.as_ref(), &done).await {
             Ok(Standing::Before) => succeeded(&step, json!({"restored": words})),
-            Ok(_) => failed(
-                &step,
-                Code::ACTION_FAILED,
-                "conflict",
-                &format!("it did not hold: {words}"),
-            ),
+            Ok(_) => {
+                failed(&step, Code::ACTION_FAILED, "conflict", &format!("it did not hold: {words}"))
+            }
             Err(error) => cloud_failed(&step, &error),
         },
     };

@@ -78,11 +78,8 @@ pub fn advance(engine: &Engine, runbook: &Runbook, facts: &Facts, recorded: &Rec
 
 fn call(engine: &Engine, runbook: &Runbook, facts: &Facts) -> Result<Dynamic, Box<EvalAltResult>> {
     let case = to_script(&facts.case);
-    let params: rhai::Map = facts
-        .params
-        .iter()
-        .map(|(name, value)| (name.as_str().into(), to_script(value)))
-        .collect();
+    let params: rhai::Map =
+        facts.params.iter().map(|(name, value)| (name.as_str().into(), to_script(value))).collect();
     // The top level holds only constants; evaluating it makes `global::NAME` work in functions.
     let options = CallFnOptions::new().eval_ast(true);
     engine.call_fn_with_options(
@@ -97,28 +94,12 @@ fn call(engine: &Engine, runbook: &Runbook, facts: &Facts) -> Result<Dynamic, Bo
 fn verdict(result: Result<Dynamic, Box<EvalAltResult>>, ended: Ended) -> Advance {
     // The context decides first: what `result` says may be a halt that the script swallowed.
     match ended.stop {
-        Some(Stop::Diverged {
-            key,
-            recorded,
-            requested,
-        }) => {
-            return Advance::Diverged {
-                key,
-                recorded,
-                requested,
-            };
+        Some(Stop::Diverged { key, recorded, requested }) => {
+            return Advance::Diverged { key, recorded, requested };
         }
         Some(Stop::Limit(what)) => {
-            let position = result
-                .as_ref()
-                .err()
-                .map_or(Position::NONE, |error| position(error));
-            return failed(
-                Code::SCRIPT_LIMIT,
-                format!("the runbook used {what}"),
-                position,
-                None,
-            );
+            let position = result.as_ref().err().map_or(Position::NONE, |error| position(error));
+            return failed(Code::SCRIPT_LIMIT, format!("the runbook used {what}"), position, None);
         }
         None => {}
     }
@@ -130,11 +111,9 @@ fn verdict(result: Result<Dynamic, Box<EvalAltResult>>, ended: Ended) -> Advance
     }
     match result {
         Ok(value) => match (ended.unasked, from_script(&value)) {
-            (Some((key, recorded)), _) => Advance::Diverged {
-                key,
-                recorded,
-                requested: Value::Null,
-            },
+            (Some((key, recorded)), _) => {
+                Advance::Diverged { key, recorded, requested: Value::Null }
+            }
             (None, Ok(value)) => Advance::Done(value),
             (None, Err(reason)) => failed(
                 Code::SCRIPT_FAILED,
@@ -178,10 +157,7 @@ fn explain(error: &EvalAltResult) -> (Code, String, Option<StepKey>) {
             let step = value
                 .as_map_ref()
                 .ok()
-                .and_then(|map| {
-                    map.get("step")
-                        .and_then(|step| step.clone().into_string().ok())
-                })
+                .and_then(|map| map.get("step").and_then(|step| step.clone().into_string().ok()))
                 .and_then(|step| step.parse().ok());
             (Code::SCRIPT_FAILED, describe(value), step)
         }

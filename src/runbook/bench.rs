@@ -45,12 +45,7 @@ impl Replay {
             params: serde_json::Map::new(),
             mode: Mode::Observe,
         };
-        Ok(Self {
-            engine,
-            runbook,
-            facts,
-            recorded,
-        })
+        Ok(Self { engine, runbook, facts, recorded })
     }
 
     /// Evaluates once over everything recorded.

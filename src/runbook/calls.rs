@@ -49,15 +49,7 @@ fn push(found: &mut Vec<Call>, call: &FnCallExpr, at: Position, method: bool) {
     } else {
         format!("{}::{}", call.namespace, call.name)
     };
-    let args = call
-        .args
-        .iter()
-        .map(|arg| (arg.get_literal_value(None), arg.start_position()))
-        .collect();
-    found.push(Call {
-        name,
-        method,
-        at,
-        args,
-    });
+    let args =
+        call.args.iter().map(|arg| (arg.get_literal_value(None), arg.start_position())).collect();
+    found.push(Call { name, method, at, args });
 }

@@ -25,11 +25,7 @@ pub(super) enum Stop {
     /// A limit; in words.
     Limit(String),
     /// The script asked for another step than the one recorded.
-    Diverged {
-        key: StepKey,
-        recorded: Value,
-        requested: Value,
-    },
+    Diverged { key: StepKey, recorded: Value, requested: Value },
 }
 
 /// What a host call gets.
@@ -73,9 +69,7 @@ pub(super) fn around<T>(recorded: &Recorded, evaluate: impl FnOnce() -> T) -> (T
     let clear = Clear;
     RUN.with(|run| *run.borrow_mut() = Some(Run::new(recorded.clone())));
     let result = evaluate();
-    let run = RUN
-        .with(|run| run.borrow_mut().take())
-        .unwrap_or_else(|| Run::new(Recorded::new()));
+    let run = RUN.with(|run| run.borrow_mut().take()).unwrap_or_else(|| Run::new(Recorded::new()));
     drop(clear);
     (result, run)
 }
@@ -247,12 +241,7 @@ impl Run {
             .iter()
             .find(|(key, _)| !self.visited.contains(*key))
             .map(|(key, step)| (key.clone(), json!({"name": step.name, "args": step.args})));
-        Ended {
-            stop: self.stop,
-            halted: self.halted,
-            wanted: self.wanted,
-            unasked,
-        }
+        Ended { stop: self.stop, halted: self.halted, wanted: self.wanted, unasked }
     }
 }
 

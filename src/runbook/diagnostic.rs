@@ -47,13 +47,7 @@ impl fmt::Display for Diagnostic {
         if let Some(line) = self.line {
             write!(f, "{line}:{}: ", self.column.unwrap_or(1))?;
         }
-        write!(
-            f,
-            "{} {}: {}",
-            self.level.label(),
-            self.code.number,
-            self.message
-        )?;
+        write!(f, "{} {}: {}", self.level.label(), self.code.number, self.message)?;
         match &self.help {
             Some(help) => write!(f, " ({help})"),
             None => Ok(()),

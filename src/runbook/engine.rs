@@ -18,16 +18,8 @@ use crate::action::{Action, Query, queries, registry};
 
 /// Keywords that would let a script reach code by a computed name or from elsewhere. With them
 /// off, walking the syntax tree sees every host call.
-const DISABLED: [&str; 8] = [
-    "eval",
-    "import",
-    "export",
-    "Fn",
-    "call",
-    "curry",
-    "is_def_fn",
-    "is_def_var",
-];
+const DISABLED: [&str; 8] =
+    ["eval", "import", "export", "Fn", "call", "curry", "is_def_fn", "is_def_var"];
 
 /// The engine with the actions and queries of this build. About a millisecond: build once, share.
 #[must_use]
@@ -63,9 +55,7 @@ pub fn build_engine_with(
     // Undefined variables are found when the script is loaded, not at 3 a.m.
     engine.set_strict_variables(true);
     engine.on_progress(|_| {
-        context::with(context::Run::tick)
-            .unwrap_or(false)
-            .then_some(Dynamic::UNIT)
+        context::with(context::Run::tick).unwrap_or(false).then_some(Dynamic::UNIT)
     });
     engine.on_print(|text| {
         context::with(|run| run.line(text));
@@ -74,11 +64,9 @@ pub fn build_engine_with(
         context::with(|run| run.line(text));
     });
     // Replaces the package's, whose serialiser follows a closure that captures itself for ever.
-    engine.register_fn("to_json", |map: rhai::Map| {
-        match value::from_script(&Dynamic::from(map)) {
-            Ok(json) => Ok(json.to_string()),
-            Err(reason) => Err(Box::new(rhai::EvalAltResult::from(reason))),
-        }
+    engine.register_fn("to_json", |map: rhai::Map| match value::from_script(&Dynamic::from(map)) {
+        Ok(json) => Ok(json.to_string()),
+        Err(reason) => Err(Box::new(rhai::EvalAltResult::from(reason))),
     });
     let api = host::register(&mut engine, actions, queries);
     engine.set_default_tag(Dynamic::from(Arc::new(api)));
@@ -87,10 +75,7 @@ pub fn build_engine_with(
 
 /// `case` is reserved in Rhai and means nothing there; in a runbook it is the case.
 fn free_case(engine: &mut Engine) {
-    #[expect(
-        deprecated,
-        reason = "marked as volatile, not as going away; the version is pinned"
-    )]
+    #[expect(deprecated, reason = "marked as volatile, not as going away; the version is pinned")]
     engine.on_parse_token(|token, _, _| match token {
         Token::Reserved(word) if word.as_str() == "case" => Token::Identifier(word),
         other => other,
@@ -99,11 +84,7 @@ fn free_case(engine: &mut Engine) {
 
 /// The host API that an engine was built with.
 pub(super) fn api(engine: &Engine) -> Arc<Api> {
-    engine
-        .default_tag()
-        .clone()
-        .try_cast::<Arc<Api>>()
-        .unwrap_or_default()
+    engine.default_tag().clone().try_cast::<Arc<Api>>().unwrap_or_default()
 }
 
 fn set_limits(engine: &mut Engine) {
@@ -115,10 +96,7 @@ fn set_limits(engine: &mut Engine) {
         .set_max_functions(limits::FUNCTIONS_MAX)
         .set_max_modules(limits::MODULES_MAX)
         .set_max_call_levels(limits::CALL_LEVELS_MAX)
-        .set_max_expr_depths(
-            limits::EXPRESSION_DEPTH_MAX,
-            limits::FUNCTION_EXPRESSION_DEPTH_MAX,
-        )
+        .set_max_expr_depths(limits::EXPRESSION_DEPTH_MAX, limits::FUNCTION_EXPRESSION_DEPTH_MAX)
         .set_max_operations(limits::OPERATIONS_MAX)
         // With `sync`, interning strings takes a lock on every string.
         .set_max_strings_interned(0);

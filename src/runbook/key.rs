@@ -85,10 +85,7 @@ pub(super) struct KeyScope {
 impl KeyScope {
     /// The scope of branch `index` of the `parallel` at `key`.
     pub(super) fn branch(key: &StepKey, index: usize) -> Self {
-        Self {
-            prefix: format!("{key}[{index}]/"),
-            taken: 0,
-        }
+        Self { prefix: format!("{key}[{index}]/"), taken: 0 }
     }
 
     /// The next key.
@@ -134,12 +131,6 @@ mod tests {
         assert_eq!(branch.next().as_str(), "2[17]/1");
         let inner = branch.next();
         assert_eq!(KeyScope::branch(&inner, 0).next().as_str(), "2[17]/2[0]/1");
-        assert!(
-            KeyScope::branch(&inner, 0)
-                .next()
-                .as_str()
-                .parse::<StepKey>()
-                .is_ok()
-        );
+        assert!(KeyScope::branch(&inner, 0).next().as_str().parse::<StepKey>().is_ok());
     }
 }

@@ -22,27 +22,12 @@ use crate::routing::{Rule, TypePattern};
 
 /// The runbooks that come with Tourniquet.
 const SHIPPED: [(&str, &str); 6] = [
-    (
-        "attack-sequence",
-        include_str!("../../runbooks/attack-sequence.rhai"),
-    ),
-    (
-        "compromised-instance",
-        include_str!("../../runbooks/compromised-instance.rhai"),
-    ),
-    (
-        "leaked-access-key",
-        include_str!("../../runbooks/leaked-access-key.rhai"),
-    ),
+    ("attack-sequence", include_str!("../../runbooks/attack-sequence.rhai")),
+    ("compromised-instance", include_str!("../../runbooks/compromised-instance.rhai")),
+    ("leaked-access-key", include_str!("../../runbooks/leaked-access-key.rhai")),
     ("observe", include_str!("../../runbooks/observe.rhai")),
-    (
-        "stolen-role-credentials",
-        include_str!("../../runbooks/stolen-role-credentials.rhai"),
-    ),
-    (
-        "suspected-instance",
-        include_str!("../../runbooks/suspected-instance.rhai"),
-    ),
+    ("stolen-role-credentials", include_str!("../../runbooks/stolen-role-credentials.rhai")),
+    ("suspected-instance", include_str!("../../runbooks/suspected-instance.rhai")),
 ];
 
 /// A compiled runbook. A run is pinned to its hash.
@@ -115,10 +100,8 @@ impl Runbook {
     #[cfg(test)]
     #[must_use]
     pub fn actions_used(&self) -> Vec<&'static dyn Action> {
-        let mut used: Vec<_> = calls(&self.ast)
-            .iter()
-            .filter_map(|call| find(&call.name))
-            .collect();
+        let mut used: Vec<_> =
+            calls(&self.ast).iter().filter_map(|call| find(&call.name)).collect();
         used.sort_by_key(|action| action.name());
         used.dedup_by_key(|action| action.name());
         used
@@ -169,10 +152,7 @@ impl Library {
         let mut files = Vec::new();
         for entry in std::fs::read_dir(dir).map_err(|error| read(dir, &error))? {
             let path = entry.map_err(|error| read(dir, &error))?.path();
-            if path
-                .extension()
-                .is_some_and(|extension| extension == "rhai")
-            {
+            if path.extension().is_some_and(|extension| extension == "rhai") {
                 files.push(path);
             }
         }
@@ -185,9 +165,7 @@ impl Library {
         files.sort();
         let mut sources = Vec::new();
         for path in &files {
-            let bytes = std::fs::metadata(path)
-                .map_err(|error| read(path, &error))?
-                .len();
+            let bytes = std::fs::metadata(path).map_err(|error| read(path, &error))?.len();
             if bytes > SOURCE_BYTES_MAX as u64 {
                 return Err(read(
                     path,
@@ -195,11 +173,8 @@ impl Library {
                 ));
             }
             let source = std::fs::read_to_string(path).map_err(|error| read(path, &error))?;
-            let stem = path
-                .file_stem()
-                .and_then(|stem| stem.to_str())
-                .unwrap_or_default()
-                .to_owned();
+            let stem =
+                path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default().to_owned();
             sources.push((path.display().to_string(), stem, source));
         }
         Self::compile(&build_engine(), sources)
@@ -219,11 +194,7 @@ impl Library {
     /// When the engine lacks a host function that they call.
     pub fn embedded_with(engine: &Engine) -> Result<Self, LoadError> {
         let sources = SHIPPED.iter().map(|(name, source)| {
-            (
-                format!("{name}.rhai"),
-                (*name).to_owned(),
-                (*source).to_owned(),
-            )
+            (format!("{name}.rhai"), (*name).to_owned(), (*source).to_owned())
         });
         Self::compile(engine, sources.collect())
     }
@@ -239,15 +210,10 @@ impl Library {
                 },
             }
         }
-        let fallbacks: Vec<_> = runbooks
-            .iter()
-            .filter(|runbook| runbook.header.fallback)
-            .collect();
+        let fallbacks: Vec<_> = runbooks.iter().filter(|runbook| runbook.header.fallback).collect();
         if let [first, second, ..] = fallbacks.as_slice() {
-            let message = format!(
-                "only one runbook may be the fallback; {} is one too",
-                first.name
-            );
+            let message =
+                format!("only one runbook may be the fallback; {} is one too", first.name);
             problems.push((format!("{}.rhai", second.name), vec![file_problem(message)]));
         }
         if !problems.is_empty() {
@@ -260,10 +226,7 @@ impl Library {
     /// The runbook with this name.
     #[must_use]
     pub fn get(&self, name: &RunbookName) -> Option<Arc<Runbook>> {
-        self.runbooks
-            .iter()
-            .find(|runbook| runbook.name == *name)
-            .cloned()
+        self.runbooks.iter().find(|runbook| runbook.name == *name).cloned()
     }
 
     /// Every runbook.

@@ -36,12 +36,7 @@ pub(super) fn check(engine: &Engine, source: &str) -> Result<Checked, Vec<Diagno
             "the file has {} bytes; a runbook has at most {SOURCE_BYTES_MAX}",
             source.len()
         );
-        return Err(vec![diagnostic(
-            DiagnosticLevel::Error,
-            message,
-            Position::NONE,
-            None,
-        )]);
+        return Err(vec![diagnostic(DiagnosticLevel::Error, message, Position::NONE, None)]);
     }
     let ast = engine.compile(source).map_err(|error| {
         vec![diagnostic(
@@ -54,9 +49,7 @@ pub(super) fn check(engine: &Engine, source: &str) -> Result<Checked, Vec<Diagno
     let api = super::engine::api(engine);
     let found = calls(&ast);
     let mut all = Vec::new();
-    let header = header::read(&ast, source)
-        .map_err(|problems| all.extend(problems))
-        .ok();
+    let header = header::read(&ast, source).map_err(|problems| all.extend(problems)).ok();
     all.extend(top_level(&ast));
     all.extend(functions(&ast, &api));
     all.extend(found.iter().flat_map(|call| unknown(call, &api, &ast)));
@@ -77,11 +70,7 @@ pub(super) fn check(engine: &Engine, source: &str) -> Result<Checked, Vec<Diagno
     all.sort_by_key(|one| (one.level, one.line, one.column));
     match header {
         Some(header) if all.iter().all(|one| one.level == DiagnosticLevel::Warning) => {
-            Ok(Checked {
-                ast,
-                header,
-                warnings: all,
-            })
+            Ok(Checked { ast, header, warnings: all })
         }
         _ => Err(all),
     }
@@ -109,10 +98,8 @@ fn diagnostic(
 
 /// Only constants stand outside of functions: the header is read without running anything.
 fn top_level(ast: &AST) -> Vec<Diagnostic> {
-    let literal: Vec<&str> = ast
-        .iter_literal_variables(true, false)
-        .map(|(name, ..)| name)
-        .collect();
+    let literal: Vec<&str> =
+        ast.iter_literal_variables(true, false).map(|(name, ..)| name).collect();
     ast.statements()
         .iter()
         .filter(|statement| match statement {
@@ -136,10 +123,7 @@ fn top_level(ast: &AST) -> Vec<Diagnostic> {
 
 fn functions(ast: &AST, api: &Api) -> Vec<Diagnostic> {
     let mut all = Vec::new();
-    for function in ast
-        .iter_functions()
-        .filter(|function| api.is_reserved(function.name))
-    {
+    for function in ast.iter_functions().filter(|function| api.is_reserved(function.name)) {
         let message = format!(
             "`fn {}` has the name of a host function and would silently take its place",
             function.name
@@ -194,22 +178,16 @@ fn arguments(call: &Call, api: &Api) -> Option<Diagnostic> {
         return None;
     }
     let count = call.args.len();
-    let named = call
-        .args
-        .last()
-        .is_some_and(|(value, _)| value.as_ref().is_none_or(rhai::Dynamic::is_map))
-        && count > 0;
+    let named =
+        call.args.last().is_some_and(|(value, _)| value.as_ref().is_none_or(rhai::Dynamic::is_map))
+            && count > 0;
     if count > function.arity.1
         || (count < function.arity.0
             && !(named && matches!(function.kind, HostKind::Query | HostKind::Action(_))))
     {
         return Some(diagnostic(
             DiagnosticLevel::Error,
-            format!(
-                "`{}` takes {}, not {count} arguments",
-                call.name,
-                takes(function)
-            ),
+            format!("`{}` takes {}, not {count} arguments", call.name, takes(function)),
             call.at,
             Some(function.summary.to_owned()),
         ));
@@ -220,49 +198,34 @@ fn arguments(call: &Call, api: &Api) -> Option<Diagnostic> {
     let all: Option<Vec<_>> = call.args.iter().map(|(value, _)| value.clone()).collect();
     if let Some(values) = all {
         return bind(function.params, values).err().map(|reason| {
-            diagnostic(
-                DiagnosticLevel::Error,
-                format!("`{}`: {reason}", call.name),
-                call.at,
-                None,
-            )
+            diagnostic(DiagnosticLevel::Error, format!("`{}`: {reason}", call.name), call.at, None)
         });
     }
     // Some arguments are only known when the script runs; the literal ones can be checked now.
-    call.args
-        .iter()
-        .zip(function.params)
-        .find_map(|((value, at), spec)| {
-            let value = value
-                .as_ref()
-                .filter(|value| !value.is_map() && !value.is_unit())?;
-            let reason = from_script(value)
-                .and_then(|value| spec.kind.check(&value))
-                .err()?;
-            Some(diagnostic(
-                DiagnosticLevel::Error,
-                format!("`{}`: {}: {reason}", call.name, spec.name),
-                *at,
-                None,
-            ))
-        })
+    call.args.iter().zip(function.params).find_map(|((value, at), spec)| {
+        let value = value.as_ref().filter(|value| !value.is_map() && !value.is_unit())?;
+        let reason = from_script(value).and_then(|value| spec.kind.check(&value)).err()?;
+        Some(diagnostic(
+            DiagnosticLevel::Error,
+            format!("`{}`: {}: {reason}", call.name, spec.name),
+            *at,
+            None,
+        ))
+    })
 }
 
 fn takes(function: &HostFunction) -> String {
     match function.kind {
         HostKind::Control => format!("{} to {}", function.arity.0, function.arity.1),
         HostKind::Action(_) | HostKind::Query => {
-            let names: Vec<_> = function
-                .params
-                .iter()
-                .map(|spec| {
-                    if spec.required {
-                        spec.name.to_owned()
-                    } else {
-                        format!("{}?", spec.name)
-                    }
-                })
-                .collect();
+            let names: Vec<_> =
+                function
+                    .params
+                    .iter()
+                    .map(|spec| {
+                        if spec.required { spec.name.to_owned() } else { format!("{}?", spec.name) }
+                    })
+                    .collect();
             names.join(", ")
         }
     }
@@ -271,9 +234,7 @@ fn takes(function: &HostFunction) -> String {
 /// Telling people and tagging come after containment: they can fail, and they cost time.
 fn order(found: &[Call], api: &Api) -> Vec<Diagnostic> {
     let urgency = |call: &Call| api.find(&call.name).and_then(HostFunction::urgency);
-    let Some(last) = found
-        .iter()
-        .rposition(|call| urgency(call) == Some(Urgency::Containment))
+    let Some(last) = found.iter().rposition(|call| urgency(call) == Some(Urgency::Containment))
     else {
         return Vec::new();
     };

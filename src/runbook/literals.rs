@@ -3,21 +3,17 @@
 
 /// The line and column, from 1, of the first `key:` after `start_line`.
 pub(super) fn key_position(source: &str, start_line: usize, key: &str) -> Option<(usize, usize)> {
-    source
-        .lines()
-        .enumerate()
-        .skip(start_line.saturating_sub(1))
-        .find_map(|(index, line)| {
-            let code = line.split("//").next().unwrap_or_default();
-            code.match_indices(key).find_map(|(at, _)| {
-                let before = code[..at].chars().next_back();
-                let after = code[at + key.len()..].trim_start_matches('"').trim_start();
-                let whole = !before.is_some_and(|c| c.is_alphanumeric() || c == '_')
-                    && after.starts_with(':')
-                    && !after.starts_with("::");
-                whole.then(|| (index + 1, code[..at].chars().count() + 1))
-            })
+    source.lines().enumerate().skip(start_line.saturating_sub(1)).find_map(|(index, line)| {
+        let code = line.split("//").next().unwrap_or_default();
+        code.match_indices(key).find_map(|(at, _)| {
+            let before = code[..at].chars().next_back();
+            let after = code[at + key.len()..].trim_start_matches('"').trim_start();
+            let whole = !before.is_some_and(|c| c.is_alphanumeric() || c == '_')
+                && after.starts_with(':')
+                && !after.starts_with("::");
+            whole.then(|| (index + 1, code[..at].chars().count() + 1))
         })
+    })
 }
 
 /// The known word nearest to `word`, when it is near enough to be a slip of the pen.
@@ -30,11 +26,8 @@ pub(super) fn did_you_mean<'a>(
         .map(|candidate| {
             // `isolate_instance` is meant to be `contain::isolate_instance`: the name counts more.
             let short = candidate.rsplit("::").next().unwrap_or(candidate);
-            let distance = if word.contains("::") {
-                distance(word, candidate)
-            } else {
-                distance(word, short)
-            };
+            let distance =
+                if word.contains("::") { distance(word, candidate) } else { distance(word, short) };
             let tail = distance.min(distance_of_tails(word, candidate));
             (tail, candidate)
         })
@@ -78,18 +71,10 @@ mod tests {
 
     #[test]
     fn slips_are_recognised_and_other_words_are_not() {
-        let known = [
-            "contain::isolate_instance",
-            "look::instance",
-            "approve",
-            "severity",
-        ];
+        let known = ["contain::isolate_instance", "look::instance", "approve", "severity"];
         for (word, want) in [
             ("isolate_instance", Some("contain::isolate_instance")),
-            (
-                "contain::isolate_instnace",
-                Some("contain::isolate_instance"),
-            ),
+            ("contain::isolate_instnace", Some("contain::isolate_instance")),
             ("look::isolate_instance", Some("contain::isolate_instance")),
             ("aprove", Some("approve")),
             ("severty", Some("severity")),

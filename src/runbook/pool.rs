@@ -75,16 +75,7 @@ impl Evaluator {
         recorded: Arc<Recorded>,
     ) -> Advance {
         let (reply, verdict) = oneshot::channel();
-        if self
-            .jobs
-            .send(Job {
-                runbook,
-                facts,
-                recorded,
-                reply,
-            })
-            .is_err()
-        {
+        if self.jobs.send(Job { runbook, facts, recorded, reply }).is_err() {
             return gone();
         }
         verdict.await.unwrap_or_else(|_| gone())

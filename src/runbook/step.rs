@@ -75,9 +75,7 @@ impl Recorded {
 
 impl FromIterator<(StepKey, RecordedStep)> for Recorded {
     fn from_iter<I: IntoIterator<Item = (StepKey, RecordedStep)>>(steps: I) -> Self {
-        Self {
-            steps: Arc::new(steps.into_iter().collect()),
-        }
+        Self { steps: Arc::new(steps.into_iter().collect()) }
     }
 }
 

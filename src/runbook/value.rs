@@ -122,12 +122,9 @@ pub(super) fn describe(value: &Dynamic) -> String {
         return "an error without a message".to_owned();
     }
     if let Ok(map) = value.as_map_ref()
-        && let Some(text) = map.get("message").and_then(|message| {
-            message
-                .as_immutable_string_ref()
-                .ok()
-                .map(|t| t.to_string())
-        })
+        && let Some(text) = map
+            .get("message")
+            .and_then(|message| message.as_immutable_string_ref().ok().map(|t| t.to_string()))
     {
         return cut(&text, MESSAGE_CHARS_MAX);
     }
@@ -155,9 +152,7 @@ pub(super) fn detached(closure: &FnPtr) -> Result<FnPtr, String> {
 }
 
 fn detach_captured(closure: &mut FnPtr, depth: usize, budget: &mut usize) -> Result<(), String> {
-    closure
-        .iter_curry_mut()
-        .try_for_each(|value| detach(value, depth, budget))
+    closure.iter_curry_mut().try_for_each(|value| detach(value, depth, budget))
 }
 
 fn detach(value: &mut Dynamic, depth: usize, budget: &mut usize) -> Result<(), String> {
@@ -170,14 +165,10 @@ fn detach(value: &mut Dynamic, depth: usize, budget: &mut usize) -> Result<(), S
         return detach_captured(&mut closure, depth + 1, budget);
     }
     if let Ok(mut list) = value.as_array_mut() {
-        return list
-            .iter_mut()
-            .try_for_each(|item| detach(item, depth + 1, budget));
+        return list.iter_mut().try_for_each(|item| detach(item, depth + 1, budget));
     }
     if let Ok(mut map) = value.as_map_mut() {
-        return map
-            .values_mut()
-            .try_for_each(|item| detach(item, depth + 1, budget));
+        return map.values_mut().try_for_each(|item| detach(item, depth + 1, budget));
     }
     Ok(())
 }
@@ -215,18 +206,11 @@ mod tests {
     fn depth_is_bounded() {
         let nest = |levels: usize| (0..levels).fold(Dynamic::UNIT, |inner, _| vec![inner].into());
         assert!(from_script(&nest(VALUE_DEPTH_MAX)).is_ok());
-        assert!(
-            from_script(&nest(VALUE_DEPTH_MAX + 1))
-                .unwrap_err()
-                .contains("nested")
-        );
+        assert!(from_script(&nest(VALUE_DEPTH_MAX + 1)).unwrap_err().contains("nested"));
     }
 
     #[test]
     fn a_large_unsigned_number_keeps_its_digits() {
-        assert_eq!(
-            to_script(&json!(u64::MAX)).into_string(),
-            Ok(u64::MAX.to_string())
-        );
+        assert_eq!(to_script(&json!(u64::MAX)).into_string(), Ok(u64::MAX.to_string()));
     }
 }

@@ -77,8 +77,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`] when nothing was stored and the sender should try again.
     pub async fn accept(&self, acceptance: Acceptance) -> Result<Accepted, StoreError> {
-        self.write(move |connection| Box::pin(accept(connection, acceptance)))
-            .await
+        self.write(move |connection| Box::pin(accept(connection, acceptance))).await
     }
 }
 
@@ -91,12 +90,7 @@ async fn accept(
     let known = findings::known(connection, &incoming).await?;
     let open =
         findings::newest_case(connection, &cases::correlation_key(&incoming.correlation)).await?;
-    let disposition = dispose(
-        known.as_ref(),
-        open.as_ref(),
-        &incoming.version,
-        incoming.now,
-    );
+    let disposition = dispose(known.as_ref(), open.as_ref(), &incoming.version, incoming.now);
     let case = match &disposition {
         Disposition::New => incoming.case.clone(),
         Disposition::Joined(case)
@@ -107,12 +101,7 @@ async fn accept(
     if matches!(disposition, Disposition::Duplicate(_)) {
         findings::count_case(connection, &case, &incoming, &disposition).await?;
         let seen = findings::count_finding(connection, &incoming).await?;
-        return Ok(Accepted {
-            disposition,
-            case,
-            run: None,
-            seen,
-        });
+        return Ok(Accepted { disposition, case, run: None, seen });
     }
 
     let mut chain = match &disposition {
@@ -147,12 +136,7 @@ async fn accept(
     };
     cases::settle(connection, &mut chain, Some(incoming.now)).await?;
     chain.save(connection).await?;
-    Ok(Accepted {
-        disposition,
-        case,
-        run,
-        seen,
-    })
+    Ok(Accepted { disposition, case, run, seen })
 }
 
 /// Appends what routing decided, and starts the run that it asks for.
@@ -162,15 +146,9 @@ async fn start(
     incoming: &mut Acceptance,
     disposition: &Disposition,
 ) -> Result<Option<RunId>, StoreError> {
-    let mut decided = Draft::new(
-        incoming.now,
-        Actor::Service,
-        Kind::RoutingDecided,
-        incoming.reasons.take(),
-    );
-    decided
-        .body
-        .insert("disposition".to_owned(), json!(disposition.label()));
+    let mut decided =
+        Draft::new(incoming.now, Actor::Service, Kind::RoutingDecided, incoming.reasons.take());
+    decided.body.insert("disposition".to_owned(), json!(disposition.label()));
     let mut run = incoming.run.take();
     if let (Disposition::Joined(_), Some(wanted)) = (disposition, &run)
         && runs::has_same(connection, chain.case(), wanted).await?
@@ -186,9 +164,7 @@ async fn start(
         return Ok(None);
     };
     let id = run.id.clone();
-    chain
-        .append(connection, &run.requested(incoming.now))
-        .await?;
+    chain.append(connection, &run.requested(incoming.now)).await?;
     runs::create(connection, chain, run, incoming.now).await?;
     Ok(Some(id))
 }

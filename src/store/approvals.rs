@@ -110,9 +110,7 @@ pub(super) async fn insert(
     row: ApprovalRow,
 ) -> Result<(), StoreError> {
     if row.case != *case || row.state != ApprovalState::Pending {
-        return Err(StoreError::conflict(
-            "a question starts pending, in its own case",
-        ));
+        return Err(StoreError::conflict("a question starts pending, in its own case"));
     }
     let run = row.run.clone();
     sqlx::query(
@@ -142,10 +140,8 @@ pub(super) async fn find(
     connection: &mut AnyConnection,
     id: &ApprovalId,
 ) -> Result<ApprovalRow, StoreError> {
-    let row = sqlx::query(select!("WHERE id = $1"))
-        .bind(id.as_str())
-        .fetch_optional(connection)
-        .await?;
+    let row =
+        sqlx::query(select!("WHERE id = $1")).bind(id.as_str()).fetch_optional(connection).await?;
     from_row(&row.ok_or(StoreError::NotFound)?)
 }
 

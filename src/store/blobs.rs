@@ -36,9 +36,7 @@ impl Store {
         let Some(row) = row else { return Ok(None) };
         let bytes = row.bytes("bytes")?;
         if Digest::of(&bytes) != *digest {
-            return Err(StoreError::Corrupt(format!(
-                "the bytes of blob {digest} are others"
-            )));
+            return Err(StoreError::Corrupt(format!("the bytes of blob {digest} are others")));
         }
         Ok(Some(bytes))
     }

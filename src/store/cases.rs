@@ -133,10 +133,7 @@ pub(super) async fn settle(
     let at = at.ok_or_else(|| StoreError::conflict("a change of state needs an entry"))?;
     let body = json!({"from": before.label(), "to": after.label()});
     chain
-        .append(
-            connection,
-            &Draft::new(at, Actor::Service, Kind::CaseStatusChanged, body),
-        )
+        .append(connection, &Draft::new(at, Actor::Service, Kind::CaseStatusChanged, body))
         .await?;
     sqlx::query("UPDATE cases SET status = $2 WHERE id = $1")
         .bind(case.as_str())
@@ -201,8 +198,5 @@ pub(super) fn from_row(row: &AnyRow) -> Result<CaseRow, StoreError> {
 
 /// A head.
 pub(super) fn head_from_row(row: &AnyRow) -> Result<Head, StoreError> {
-    Ok(Head {
-        length: row.number("length")?,
-        hash: row.parsed("hash")?,
-    })
+    Ok(Head { length: row.number("length")?, hash: row.parsed("hash")? })
 }

@@ -28,14 +28,8 @@ impl Chain {
             .fetch_optional(connection)
             .await?
             .ok_or(StoreError::NotFound)?;
-        let head = Head {
-            length: row.number("length")?,
-            hash: row.parsed("hash")?,
-        };
-        Ok(Self {
-            case: case.clone(),
-            head,
-        })
+        let head = Head { length: row.number("length")?, hash: row.parsed("hash")? };
+        Ok(Self { case: case.clone(), head })
     }
 
     /// Starts the timeline of a case that was just inserted.
@@ -50,10 +44,7 @@ impl Chain {
             .bind(head.hash.as_str())
             .execute(connection)
             .await?;
-        Ok(Self {
-            case: case.clone(),
-            head,
-        })
+        Ok(Self { case: case.clone(), head })
     }
 
     /// The case.

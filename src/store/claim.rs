@@ -103,11 +103,7 @@ impl Store {
                 .bind(lease_end(now))
                 .execute(connection)
                 .await?;
-                if renewed.rows_affected() == 0 {
-                    Err(StoreError::LostLease)
-                } else {
-                    Ok(())
-                }
+                if renewed.rows_affected() == 0 { Err(StoreError::LostLease) } else { Ok(()) }
             })
         })
         .await
@@ -165,11 +161,7 @@ async fn take(
     .bind(lease_end(now))
     .execute(connection)
     .await?;
-    let fence = Fence {
-        run: run.id.clone(),
-        owner,
-        epoch,
-    };
+    let fence = Fence { run: run.id.clone(), owner, epoch };
     Ok(Some((run, fence)))
 }
 

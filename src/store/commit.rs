@@ -101,8 +101,7 @@ impl Store {
     /// [`StoreError::Seal`] for an entry that may not be stored; [`StoreError::Unavailable`] when the
     /// database can't be written. Nothing was written in any of these.
     pub async fn commit(&self, commit: Commit) -> Result<Head, StoreError> {
-        self.write(move |connection| Box::pin(perform(connection, commit)))
-            .await
+        self.write(move |connection| Box::pin(perform(connection, commit))).await
     }
 }
 
@@ -111,12 +110,7 @@ async fn perform(connection: &mut AnyConnection, commit: Commit) -> Result<Head,
         claim::hold(connection, fence, &commit.case).await?;
     }
     let at = time_of(&commit);
-    let Commit {
-        case,
-        fence,
-        entries,
-        effects,
-    } = commit;
+    let Commit { case, fence, entries, effects } = commit;
     let mut chain = match effects.iter().find_map(opened) {
         Some(new) => cases::open(connection, &case, new, 0).await?,
         None => Chain::of(connection, &case).await?,
@@ -125,12 +119,7 @@ async fn perform(connection: &mut AnyConnection, commit: Commit) -> Result<Head,
         chain.append(connection, draft).await?;
     }
     for effect in effects {
-        let mut scene = Scene {
-            chain: &mut chain,
-            fence: fence.as_ref(),
-            entries: &entries,
-            at,
-        };
+        let mut scene = Scene { chain: &mut chain, fence: fence.as_ref(), entries: &entries, at };
         scene.carry_out(connection, effect).await?;
     }
     cases::settle(connection, &mut chain, at).await?;
@@ -175,23 +164,11 @@ impl Scene<'_> {
             Effect::OpenCase(_) => Ok(()),
             Effect::Blob(bytes) => blobs::put(connection, bytes).await.map(drop),
             Effect::CreateRun(run) => self.create_run(connection, run).await,
-            Effect::Run {
-                run,
-                event,
-                wake_at,
-                contained,
-                summary,
-            } => {
+            Effect::Run { run, event, wake_at, contained, summary } => {
                 if self.fence.is_none_or(|fence| fence.run != run) {
                     return Err(StoreError::conflict("only the owner of a run moves it"));
                 }
-                let moved = Moved {
-                    run,
-                    event,
-                    wake_at,
-                    contained,
-                    summary,
-                };
+                let moved = Moved { run, event, wake_at, contained, summary };
                 runs::advance(connection, moved).await
             }
             Effect::Released { run } => runs::release(connection, self.chain, &run).await,
@@ -204,11 +181,9 @@ impl Scene<'_> {
             Effect::Expire { approval, at } => {
                 decide::expire(connection, self.chain, &approval, at).await
             }
-            Effect::Hold {
-                resource,
-                run,
-                step,
-            } => holds::hold(connection, self.chain.case(), &resource, &run, &step).await,
+            Effect::Hold { resource, run, step } => {
+                holds::hold(connection, self.chain.case(), &resource, &run, &step).await
+            }
             Effect::Unhold { resource, run } => holds::let_go(connection, &resource, &run).await,
             Effect::CloseCase { closed } => {
                 cases::close(connection, self.chain.case(), closed).await
@@ -221,9 +196,7 @@ impl Scene<'_> {
         connection: &mut AnyConnection,
         run: NewRun,
     ) -> Result<(), StoreError> {
-        let at = self
-            .at
-            .ok_or_else(|| StoreError::conflict("a new run needs an entry"))?;
+        let at = self.at.ok_or_else(|| StoreError::conflict("a new run needs an entry"))?;
         let brought = self
             .entries
             .iter()

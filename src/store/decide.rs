@@ -25,10 +25,7 @@ pub(super) async fn decide(
     }
     apply(&mut row, &decision)?;
     approvals::update(connection, &row).await?;
-    if !entries
-        .iter()
-        .any(|draft| draft.kind == Kind::ApprovalDecided)
-    {
+    if !entries.iter().any(|draft| draft.kind == Kind::ApprovalDecided) {
         chain.append(connection, &entry(&row, &decision)).await?;
     }
     runs::refresh_asks(connection, &row.run).await?;
@@ -61,10 +58,9 @@ pub(super) async fn expire(
 fn pending(row: &ApprovalRow) -> Result<(), StoreError> {
     match row.state {
         ApprovalState::Pending => Ok(()),
-        settled => Err(StoreError::Conflict(format!(
-            "the question is already {}",
-            settled.label()
-        ))),
+        settled => {
+            Err(StoreError::Conflict(format!("the question is already {}", settled.label())))
+        }
     }
 }
 
@@ -75,20 +71,12 @@ fn apply(row: &mut ApprovalRow, decision: &Decide) -> Result<(), StoreError> {
         return Err(StoreError::conflict("the question has expired"));
     }
     if row.hash != decision.hash {
-        return Err(StoreError::conflict(
-            "what is to be approved is not what you saw; look again",
-        ));
+        return Err(StoreError::conflict("what is to be approved is not what you saw; look again"));
     }
     if row.requested_by == decision.by {
-        return Err(StoreError::conflict(
-            "who asked for a run can't decide on it",
-        ));
+        return Err(StoreError::conflict("who asked for a run can't decide on it"));
     }
-    if row
-        .decisions
-        .iter()
-        .any(|earlier| earlier["by"] == decision.by.as_str())
-    {
+    if row.decisions.iter().any(|earlier| earlier["by"] == decision.by.as_str()) {
         return Err(StoreError::conflict("you have already decided"));
     }
     row.decisions.push(json!({
@@ -110,11 +98,7 @@ fn apply(row: &mut ApprovalRow, decision: &Decide) -> Result<(), StoreError> {
 /// The entry of a decision. Only the one that settles the question carries `step`, which is unique
 /// in a run; the ones before it say `for_step`.
 fn entry(row: &ApprovalRow, decision: &Decide) -> Draft {
-    let step = if row.state == ApprovalState::Pending {
-        "for_step"
-    } else {
-        "step"
-    };
+    let step = if row.state == ApprovalState::Pending { "for_step" } else { "step" };
     let mut body = json!({
         "approval": row.id,
         "run": row.run,
@@ -127,10 +111,5 @@ fn entry(row: &ApprovalRow, decision: &Decide) -> Draft {
         "quorum": row.quorum,
     });
     body[step] = Value::String(row.step.clone());
-    Draft::new(
-        decision.at,
-        Actor::Person(decision.by.clone()),
-        Kind::ApprovalDecided,
-        body,
-    )
+    Draft::new(decision.at, Actor::Person(decision.by.clone()), Kind::ApprovalDecided, body)
 }

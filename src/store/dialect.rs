@@ -36,11 +36,8 @@ const WRITER: &[&str] = &[
 ];
 
 /// What a read connection is set to: it can't write, and it keeps little memory.
-const READER: &[&str] = &[
-    "PRAGMA busy_timeout = 5000",
-    "PRAGMA query_only = ON",
-    "PRAGMA cache_size = -512",
-];
+const READER: &[&str] =
+    &["PRAGMA busy_timeout = 5000", "PRAGMA query_only = ON", "PRAGMA cache_size = -512"];
 
 /// The database itself refuses to change or delete an entry, whatever a later version of this
 /// program tries.
@@ -61,13 +58,10 @@ pub(super) fn migration(text: &str) -> String {
 /// # Errors
 /// When the path is no text.
 pub(super) fn options(path: &Path) -> Result<AnyConnectOptions, StoreError> {
-    let text = path
-        .to_str()
-        .ok_or_else(|| StoreError::open(path, "the path is not UTF-8"))?;
+    let text = path.to_str().ok_or_else(|| StoreError::open(path, "the path is not UTF-8"))?;
     let url = format!("sqlite://{}", percent_encoded(text));
-    let options: AnyConnectOptions = url
-        .parse()
-        .map_err(|error: sqlx::Error| StoreError::open(path, &error.to_string()))?;
+    let options: AnyConnectOptions =
+        url.parse().map_err(|error: sqlx::Error| StoreError::open(path, &error.to_string()))?;
     // Statements are logged by no one: they are the same few, and their values are evidence.
     Ok(options.disable_statement_logging())
 }
@@ -104,13 +98,12 @@ async fn execute_all(
 /// The path with everything escaped that a URL gives a meaning to.
 fn percent_encoded(path: &str) -> String {
     use std::fmt::Write as _;
-    path.bytes()
-        .fold(String::with_capacity(path.len()), |mut text, byte| {
-            if byte.is_ascii_alphanumeric() || b"/._-~".contains(&byte) {
-                text.push(char::from(byte));
-            } else {
-                let _ = write!(text, "%{byte:02X}");
-            }
-            text
-        })
+    path.bytes().fold(String::with_capacity(path.len()), |mut text, byte| {
+        if byte.is_ascii_alphanumeric() || b"/._-~".contains(&byte) {
+            text.push(char::from(byte));
+        } else {
+            let _ = write!(text, "%{byte:02X}");
+        }
+        text
+    })
 }

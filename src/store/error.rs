@@ -76,10 +76,7 @@ impl StoreError {
 
     /// A failure to open `path`.
     pub(super) fn open(path: &Path, reason: &str) -> Self {
-        Self::Open {
-            path: path.to_owned(),
-            reason: reason.to_owned(),
-        }
+        Self::Open { path: path.to_owned(), reason: reason.to_owned() }
     }
 
     /// The same failure, seen while opening `path`.
@@ -127,9 +124,7 @@ impl From<sqlx::Error> for StoreError {
 fn by_result_code(code: Option<&str>, message: &str) -> StoreError {
     // PostgreSQL's five-character states do not parse as a number of SQLite's range; they are
     // added with that dialect.
-    let primary = code
-        .and_then(|code| code.parse::<u32>().ok())
-        .map(|code| code & 0xff);
+    let primary = code.and_then(|code| code.parse::<u32>().ok()).map(|code| code & 0xff);
     let words = match primary {
         Some(SQLITE_FULL) => "the disk is full",
         Some(SQLITE_READONLY) => "the database is read-only",

@@ -49,11 +49,7 @@ pub(super) async fn known(
         archived: row.flag("archived")?,
         content: row.parsed("content")?,
     };
-    Ok(Some(Known {
-        case: row.parsed("case_id")?,
-        newest,
-        same_content: same.is_some(),
-    }))
+    Ok(Some(Known { case: row.parsed("case_id")?, newest, same_content: same.is_some() }))
 }
 
 /// The newest case with this correlation key.
@@ -83,10 +79,7 @@ pub(super) async fn count_case(
     incoming: &Acceptance,
     disposition: &Disposition,
 ) -> Result<(), StoreError> {
-    let newest = matches!(
-        disposition,
-        Disposition::Joined(_) | Disposition::Updated(_)
-    );
+    let newest = matches!(disposition, Disposition::Joined(_) | Disposition::Updated(_));
     sqlx::query(
         "UPDATE cases SET findings = findings + 1, \
          severity = CASE WHEN severity IS NULL OR severity < $2 THEN COALESCE($2, severity) ELSE severity END, \

@@ -19,13 +19,7 @@ pub(super) async fn migrate(connection: &mut AnyConnection) -> Result<(), StoreE
     let migrations = MIGRATIONS.iter().map(|(version, name, text)| {
         // Each applied migration's checksum is stored and compared at every open.
         let sql = AssertSqlSafe(dialect::migration(text)).into_sql_str();
-        Migration::new(
-            *version,
-            Cow::Borrowed(name),
-            MigrationType::Simple,
-            sql,
-            false,
-        )
+        Migration::new(*version, Cow::Borrowed(name), MigrationType::Simple, sql, false)
     });
     Migrator::with_migrations(migrations.collect()).run_direct(None, connection, false).await.map_err(
         |error| match error {

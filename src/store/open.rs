@@ -50,9 +50,7 @@ impl Store {
     pub async fn open(url: &str) -> Result<Self, StoreError> {
         let place = place::find(url)?;
         let path = place.path.clone();
-        Self::open_at(place)
-            .await
-            .map_err(|error| error.while_opening(&path))
+        Self::open_at(place).await.map_err(|error| error.while_opening(&path))
     }
 
     async fn open_at(place: Place) -> Result<Self, StoreError> {
@@ -69,13 +67,7 @@ impl Store {
             .after_connect(|connection, _| Box::pin(dialect::set_up_reader(connection)))
             .connect_lazy_with(options.clone());
         let writer = Writer::start(options, connection);
-        Ok(Self {
-            inner: Arc::new(Inner {
-                writer,
-                readers,
-                place,
-            }),
-        })
+        Ok(Self { inner: Arc::new(Inner { writer, readers, place }) })
     }
 
     /// Carries out what was handed in, then closes every connection. Later calls fail with
@@ -90,9 +82,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`] when not.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        sqlx::query("SELECT length FROM heads LIMIT 1")
-            .fetch_optional(self.readers())
-            .await?;
+        sqlx::query("SELECT length FROM heads LIMIT 1").fetch_optional(self.readers()).await?;
         self.write(|_| Box::pin(async { Ok(()) })).await
     }
 

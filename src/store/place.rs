@@ -40,10 +40,7 @@ pub(super) fn find(url: &str) -> Result<Place, StoreError> {
             .map_err(|error| StoreError::open(&std::env::temp_dir(), &error.to_string()))?;
         let path = folder.path().join("memory.db");
         touch(&path, true)?;
-        return Ok(Place {
-            path,
-            _folder: Some(folder),
-        });
+        return Ok(Place { path, _folder: Some(folder) });
     }
     let rest = rest.strip_prefix("//").unwrap_or(rest);
     let (name, query) = rest.split_once('?').unwrap_or((rest, "mode=rwc"));
@@ -51,10 +48,7 @@ pub(super) fn find(url: &str) -> Result<Place, StoreError> {
         "mode=rwc" => true,
         "mode=rw" => false,
         _ => {
-            return Err(StoreError::open(
-                Path::new(name),
-                "only ?mode=rwc and ?mode=rw are known",
-            ));
+            return Err(StoreError::open(Path::new(name), "only ?mode=rwc and ?mode=rw are known"));
         }
     };
     if name.is_empty() {
@@ -63,10 +57,7 @@ pub(super) fn find(url: &str) -> Result<Place, StoreError> {
     let path = std::path::absolute(name)
         .map_err(|error| StoreError::open(Path::new(name), &error.to_string()))?;
     touch(&path, create)?;
-    Ok(Place {
-        path,
-        _folder: None,
-    })
+    Ok(Place { path, _folder: None })
 }
 
 /// Opens the file once for writing, so that the operating system's own words reach the operator;
@@ -80,9 +71,7 @@ fn touch(path: &Path, create: bool) -> Result<(), StoreError> {
         // Findings and evidence are nobody else's business. SQLite gives its other files the same mode.
         options.mode(0o600);
     }
-    let file = options
-        .open(path)
-        .map_err(|error| StoreError::open(path, &error.to_string()))?;
+    let file = options.open(path).map_err(|error| StoreError::open(path, &error.to_string()))?;
     drop(file);
     // The folder must be writable too: the write-ahead log is made beside the file.
     let folder = path.parent().unwrap_or(Path::new("/"));

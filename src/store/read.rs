@@ -68,10 +68,7 @@ impl Store {
             query = query.bind(status.label());
         }
         let rows = query.fetch_all(self.readers()).await?;
-        let mut items = rows
-            .iter()
-            .map(cases::from_row)
-            .collect::<Result<Vec<_>, _>>()?;
+        let mut items = rows.iter().map(cases::from_row).collect::<Result<Vec<_>, _>>()?;
         let more = items.len() > limit as usize;
         items.truncate(limit as usize);
         let next = items.last().filter(|_| more).map(cursor_of);
@@ -176,16 +173,10 @@ impl Store {
 
 /// The wanted statuses, repeated to as many as the statement has places for. None wanted: all.
 fn seven(wanted: &[Status]) -> impl Iterator<Item = Status> {
-    let wanted = if wanted.is_empty() {
-        &Status::ALL[..]
-    } else {
-        wanted
-    };
+    let wanted = if wanted.is_empty() { &Status::ALL[..] } else { wanted };
     // A filter may name a status twice; each kind is enough once.
-    let distinct: Vec<Status> = Status::ALL
-        .into_iter()
-        .filter(|status| wanted.contains(status))
-        .collect();
+    let distinct: Vec<Status> =
+        Status::ALL.into_iter().filter(|status| wanted.contains(status)).collect();
     (0..Status::ALL.len()).map(move |n| distinct[n % distinct.len()])
 }
 

@@ -55,9 +55,7 @@ pub(super) trait Cells {
         let Some(micros) = self.number_or_none::<i64>(column)? else {
             return Ok(None);
         };
-        Timestamp::from_microsecond(micros)
-            .map(Some)
-            .map_err(|_| odd(column, &micros.to_string()))
+        Timestamp::from_microsecond(micros).map(Some).map_err(|_| odd(column, &micros.to_string()))
     }
     /// Raw bytes.
     fn bytes(&self, column: &str) -> Result<Vec<u8>, StoreError>;
@@ -81,9 +79,7 @@ impl Cells for AnyRow {
         let Some(number) = self.try_get::<Option<i64>, _>(column)? else {
             return Ok(None);
         };
-        T::try_from(number)
-            .map(Some)
-            .map_err(|_| odd(column, &number.to_string()))
+        T::try_from(number).map(Some).map_err(|_| odd(column, &number.to_string()))
     }
 
     fn bytes(&self, column: &str) -> Result<Vec<u8>, StoreError> {

@@ -84,9 +84,7 @@ impl RunKind {
     /// The kind with this label.
     #[must_use]
     pub fn from_label(label: &str) -> Option<Self> {
-        [Self::Runbook, Self::Undo]
-            .into_iter()
-            .find(|kind| kind.label() == label)
+        [Self::Runbook, Self::Undo].into_iter().find(|kind| kind.label() == label)
     }
 }
 
@@ -130,14 +128,17 @@ pub(super) async fn create(
     Ok(())
 }
 
-/// Whether the case has a run of the same runbook with the same target or the same parameters.
+/// Whether the case has a run of the same runbook with the same target or the same parameters that
+/// stands for the wanted one: as free to act, and under way or done. One that only observed, failed,
+/// was halted or was taken back stands for nothing.
 pub(super) async fn has_same(
     connection: &mut AnyConnection,
     case: &CaseId,
     run: &NewRun,
 ) -> Result<bool, StoreError> {
     let rows = sqlx::query(
-        "SELECT target, params FROM runs WHERE case_id = $1 AND runbook = $2 AND kind = $3",
+        "SELECT target, params, mode, state, released FROM runs \
+         WHERE case_id = $1 AND runbook = $2 AND kind = $3",
     )
     .bind(case.as_str())
     .bind(run.runbook.as_str())
@@ -145,6 +146,12 @@ pub(super) async fn has_same(
     .fetch_all(connection)
     .await?;
     for row in &rows {
+        let state = row.label("state", RunState::from_label)?;
+        let stands =
+            !matches!(state, RunState::Failed | RunState::Halted) && !row.flag("released")?;
+        if !stands || row.label("mode", Mode::from_label)? < run.mode {
+            continue;
+        }
         let target = row.text_or_none("target")?;
         if (target.is_some() && target == run.target) || row.json("params")? == run.params {
             return Ok(true);
@@ -175,17 +182,12 @@ pub(super) async fn advance(
         .fetch_optional(&mut *connection)
         .await?
         .ok_or(StoreError::NotFound)?;
-    let state = row
-        .label("state", RunState::from_label)?
-        .next(moved.event)?;
+    let state = row.label("state", RunState::from_label)?.next(moved.event)?;
     // While a run is claimed, `wake_at` is set only by a decision that came in the meantime. It is
     // kept, or the decision would wait for a wake-up that never comes.
     let woken = row.time_or_none("wake_at")?;
-    let wake_at = if state.is_over() {
-        None
-    } else {
-        [woken, moved.wake_at].into_iter().flatten().min()
-    };
+    let wake_at =
+        if state.is_over() { None } else { [woken, moved.wake_at].into_iter().flatten().min() };
     let contained = moved.contained || row.flag("contained")?;
     // A park in order is no death: only claims that end in a crash add up to a poisoned run.
     sqlx::query(
@@ -230,11 +232,7 @@ pub(super) async fn release(
         .bind(chain.case().as_str())
         .execute(connection)
         .await?;
-    if updated.rows_affected() == 0 {
-        Err(StoreError::NotFound)
-    } else {
-        Ok(())
-    }
+    if updated.rows_affected() == 0 { Err(StoreError::NotFound) } else { Ok(()) }
 }
 
 /// Makes a run that waits due at `at`.

@@ -30,10 +30,9 @@ impl Store {
             .map_err(|error| StoreError::open(self.path(), &error.to_string()))?;
         match file.try_lock() {
             Ok(()) => Ok(ServingLock { _file: file }),
-            Err(TryLockError::WouldBlock) => Err(StoreError::open(
-                self.path(),
-                "another `tourniquet serve` uses it",
-            )),
+            Err(TryLockError::WouldBlock) => {
+                Err(StoreError::open(self.path(), "another `tourniquet serve` uses it"))
+            }
             Err(TryLockError::Error(error)) => {
                 Err(StoreError::open(self.path(), &error.to_string()))
             }

@@ -89,9 +89,7 @@ impl Store {
     pub async fn create_token(&self, token: NewToken) -> Result<(), StoreError> {
         if token.name == SERVICE {
             // Entries would say that Tourniquet itself did what this person does.
-            return Err(StoreError::conflict(
-                "the name `service` is Tourniquet's own",
-            ));
+            return Err(StoreError::conflict("the name `service` is Tourniquet's own"));
         }
         self.write(move |connection| {
             Box::pin(async move {
@@ -139,11 +137,7 @@ impl Store {
                 .bind(micros(at))
                 .execute(connection)
                 .await?;
-                if revoked.rows_affected() == 0 {
-                    Err(StoreError::NotFound)
-                } else {
-                    Ok(())
-                }
+                if revoked.rows_affected() == 0 { Err(StoreError::NotFound) } else { Ok(()) }
             })
         })
         .await

@@ -55,11 +55,7 @@ impl Writer {
     pub(super) fn start(options: AnyConnectOptions, connection: AnyConnection) -> Self {
         let (queue, jobs) = mpsc::channel(QUEUE_MAX);
         let commits = Arc::new(AtomicU64::new(0));
-        let task = Task {
-            options,
-            connection: Some(connection),
-            commits: Arc::clone(&commits),
-        };
+        let task = Task { options, connection: Some(connection), commits: Arc::clone(&commits) };
         tokio::spawn(task.run(jobs));
         Self { queue, commits }
     }
@@ -83,10 +79,7 @@ impl Writer {
                 Worked { failed, answer }
             })
         });
-        self.queue
-            .send(Message::Job(job))
-            .await
-            .map_err(|_| closed())?;
+        self.queue.send(Message::Job(job)).await.map_err(|_| closed())?;
         answered.await.unwrap_or_else(|_| Err(closed()))
     }
 
@@ -164,17 +157,13 @@ impl Task {
     ) -> Result<(), StoreError> {
         let connection = match self.connection.take() {
             Some(connection) => self.connection.insert(connection),
-            None => self
-                .connection
-                .insert(dialect::connect_writer(&self.options).await?),
+            None => self.connection.insert(dialect::connect_writer(&self.options).await?),
         };
         run(connection, dialect::BEGIN).await?;
         for job in jobs {
             run(connection, "SAVEPOINT job").await?;
             let Ok(worked) = AssertUnwindSafe(job(connection)).catch_unwind().await else {
-                return Err(StoreError::Unavailable(
-                    "a write ended in a panic".to_owned(),
-                ));
+                return Err(StoreError::Unavailable("a write ended in a panic".to_owned()));
             };
             answers.push(worked.answer);
             if let Some(error) = worked.failed {
@@ -184,9 +173,7 @@ impl Task {
                     .await
                     .map_err(|_| unavailable(error))?;
             }
-            run(connection, "RELEASE SAVEPOINT job")
-                .await
-                .map_err(unavailable)?;
+            run(connection, "RELEASE SAVEPOINT job").await.map_err(unavailable)?;
         }
         fault::point("store::before_commit");
         run(connection, "COMMIT").await.map_err(unavailable)?;

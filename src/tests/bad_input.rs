@@ -29,22 +29,11 @@ pub fn with_other_account() -> Deployment {
 }
 
 fn is_problem(what: &str, reply: &Reply, status: u16, code: &str) {
-    assert_eq!(
-        (reply.status, reply.code()),
-        (status, code),
-        "{what}: {reply:?}"
-    );
-    assert_eq!(
-        reply.header("content-type"),
-        "application/problem+json",
-        "{what}"
-    );
+    assert_eq!((reply.status, reply.code()), (status, code), "{what}: {reply:?}");
+    assert_eq!(reply.header("content-type"), "application/problem+json", "{what}");
     for field in ["title", "detail", "remedy"] {
         let words = reply.body[field].as_str().unwrap_or_default();
-        assert!(
-            !words.is_empty() && !words.contains("Error {"),
-            "{what}: {field}: {words}"
-        );
+        assert!(!words.is_empty() && !words.contains("Error {"), "{what}: {field}: {words}");
     }
 }
 
@@ -55,18 +44,9 @@ fn is_failure(what: &str, output: &Output, code: &str, word: &str) {
     assert_eq!(output.status.code(), Some(1), "{what}: {said}");
     let mut lines = said.lines();
     let first = lines.next().unwrap_or_default();
-    assert!(
-        first.contains(&format!("{code}: ")) && first.contains(word),
-        "{what}: {said}"
-    );
-    assert!(
-        lines.next().is_some_and(|remedy| remedy.starts_with("  ")),
-        "{what}: {said}"
-    );
-    assert!(
-        !said.contains("panicked") && !said.contains("RUST_BACKTRACE"),
-        "{what}: {said}"
-    );
+    assert!(first.contains(&format!("{code}: ")) && first.contains(word), "{what}: {said}");
+    assert!(lines.next().is_some_and(|remedy| remedy.starts_with("  ")), "{what}: {said}");
+    assert!(!said.contains("panicked") && !said.contains("RUST_BACKTRACE"), "{what}: {said}");
 }
 
 fn items(server: &Server, path: &str, token: &str) -> Vec<Value> {
@@ -101,31 +81,10 @@ fn what_is_refused_over_http_has_a_number_and_leaves_nothing() {
     let (findings, runs) = ("/v1/findings", "/v1/runs");
     for (what, token, path, body, status, code) in [
         ("no token", "", findings, finding.clone(), 401, "E0201"),
-        (
-            "a wrong token",
-            "tq_wrong",
-            findings,
-            finding.clone(),
-            401,
-            "E0201",
-        ),
-        (
-            "a token of another role",
-            viewer.as_str(),
-            findings,
-            finding,
-            403,
-            "E0202",
-        ),
+        ("a wrong token", "tq_wrong", findings, finding.clone(), 401, "E0201"),
+        ("a token of another role", viewer.as_str(), findings, finding, 403, "E0202"),
         ("10 MB", &admin, findings, large, 413, "E0105"),
-        (
-            "broken JSON",
-            &admin,
-            findings,
-            CUT_OFF.into(),
-            400,
-            "E0101",
-        ),
+        ("broken JSON", &admin, findings, CUT_OFF.into(), 400, "E0101"),
         ("no finding", &admin, findings, b"{}".to_vec(), 422, "E0102"),
         (
             "no such runbook",
@@ -143,14 +102,7 @@ fn what_is_refused_over_http_has_a_number_and_leaves_nothing() {
             422,
             "E0304",
         ),
-        (
-            "a missing parameter",
-            &admin,
-            runs,
-            run(|body| body["params"] = json!({})),
-            422,
-            "E0304",
-        ),
+        ("a missing parameter", &admin, runs, run(|body| body["params"] = json!({})), 422, "E0304"),
         (
             "a hostile parameter",
             &admin,
@@ -159,14 +111,7 @@ fn what_is_refused_over_http_has_a_number_and_leaves_nothing() {
             422,
             "E0304",
         ),
-        (
-            "an unknown field",
-            &admin,
-            runs,
-            run(|body| body["force"] = json!(true)),
-            400,
-            "E0204",
-        ),
+        ("an unknown field", &admin, runs, run(|body| body["force"] = json!(true)), 400, "E0204"),
         (
             "another account",
             &admin,
@@ -176,29 +121,19 @@ fn what_is_refused_over_http_has_a_number_and_leaves_nothing() {
             "E0501",
         ),
     ] {
-        let reply = server
-            .post(path, token, &body)
-            .unwrap_or_else(|| panic!("{what}: no answer"));
+        let reply = server.post(path, token, &body).unwrap_or_else(|| panic!("{what}: no answer"));
         is_problem(what, &reply, status, code);
-        assert_eq!(
-            reply.header("www-authenticate").is_empty(),
-            status != 401,
-            "{what}"
-        );
+        assert_eq!(reply.header("www-authenticate").is_empty(), status != 401, "{what}");
     }
     let nothing_happened = |server: &Server| {
         assert_eq!(items(server, "/v1/cases", &admin), Vec::<Value>::new());
         assert_eq!(mutations(&deployment), Vec::<Value>::new());
         let kept = items(server, "/v1/quarantine", &admin);
-        let mut codes: Vec<&str> = kept
-            .iter()
-            .map(|row| row["code"].as_str().unwrap())
-            .collect();
+        let mut codes: Vec<&str> = kept.iter().map(|row| row["code"].as_str().unwrap()).collect();
         codes.sort_unstable();
         assert_eq!(codes, ["E0101", "E0102"], "{kept:?}");
         assert!(
-            kept.iter()
-                .all(|row| row["raw"].as_str().is_some_and(|raw| raw.len() >= 64)),
+            kept.iter().all(|row| row["raw"].as_str().is_some_and(|raw| raw.len() >= 64)),
             "{kept:?}"
         );
     };
@@ -210,10 +145,7 @@ fn what_is_refused_over_http_has_a_number_and_leaves_nothing() {
     // And what is good is taken as ever.
     let case = send(&server, &admin).unwrap();
     let ended = server.wait_for_runs(&admin, &case).unwrap();
-    assert_eq!(
-        picture(&deployment, &server, &ended).case[0],
-        "\"contained\""
-    );
+    assert_eq!(picture(&deployment, &server, &ended).case[0], "\"contained\"");
 }
 
 #[test]
@@ -235,31 +167,12 @@ fn what_is_refused_on_the_command_line_has_a_number_and_leaves_nothing() {
     ];
     let and = |more: &[&'static str]| [&run[..], more].concat();
     for (arguments, code, word) in [
-        (
-            vec!["finding", "send", "broken.json"],
-            "E0101",
-            "broken.json",
-        ),
-        (
-            vec!["finding", "send", "missing.json"],
-            "E0007",
-            "missing.json",
-        ),
-        (
-            and(&["--account", "111122223333", "--param", "colour=red"]),
-            "E0304",
-            "colour",
-        ),
+        (vec!["finding", "send", "broken.json"], "E0101", "broken.json"),
+        (vec!["finding", "send", "missing.json"], "E0007", "missing.json"),
+        (and(&["--account", "111122223333", "--param", "colour=red"]), "E0304", "colour"),
         (and(&["--account", "222233334444"]), "E0501", "222233334444"),
         (
-            vec![
-                "run",
-                "none",
-                "--account",
-                "111122223333",
-                "--region",
-                "eu-west-1",
-            ],
+            vec!["run", "none", "--account", "111122223333", "--region", "eu-west-1"],
             "E0303",
             "none",
         ),
@@ -267,23 +180,13 @@ fn what_is_refused_on_the_command_line_has_a_number_and_leaves_nothing() {
         (vec!["case", "verify", "case-none"], "E0203", ""),
         (vec!["undo", "run-none"], "E0203", ""),
     ] {
-        is_failure(
-            &arguments.join(" "),
-            &deployment.client(&server, &arguments),
-            code,
-            word,
-        );
+        is_failure(&arguments.join(" "), &deployment.client(&server, &arguments), code, word);
     }
     let mut wrong = deployment.command();
-    wrong
-        .env("TOURNIQUET_URL", &server.url)
-        .env("TOURNIQUET_TOKEN", "tq_wrong");
+    wrong.env("TOURNIQUET_URL", &server.url).env("TOURNIQUET_TOKEN", "tq_wrong");
     is_failure(
         "a wrong token",
-        &wrong
-            .args(["finding", "send", "finding.json"])
-            .output()
-            .unwrap(),
+        &wrong.args(["finding", "send", "finding.json"]).output().unwrap(),
         "E0201",
         "token",
     );
@@ -301,17 +204,9 @@ fn what_is_refused_on_the_command_line_has_a_number_and_leaves_nothing() {
         vec!["run", "compromised-instance", "--mode", "destroy"],
     ] {
         let output = deployment.client(&server, &arguments);
-        assert_eq!(
-            output.status.code(),
-            Some(2),
-            "{arguments:?}: {}",
-            text(&output.stderr)
-        );
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", text(&output.stderr));
     }
-    assert_eq!(
-        items(&server, "/v1/cases", &deployment.token),
-        Vec::<Value>::new()
-    );
+    assert_eq!(items(&server, "/v1/cases", &deployment.token), Vec::<Value>::new());
     assert_eq!(mutations(&deployment), Vec::<Value>::new());
     assert_eq!(items(&server, "/v1/quarantine", &deployment.token).len(), 1);
 }

@@ -10,11 +10,7 @@ use super::support::{Deployment, Server, pause};
 
 /// Where the process is killed: before and after each durable transaction, so around every entry,
 /// and after each AWS call, before its outcome is written.
-const POINTS: [&str; 3] = [
-    "store::before_commit",
-    "store::after_commit",
-    "run::after_call",
-];
+const POINTS: [&str; 3] = ["store::before_commit", "store::after_commit", "run::after_call"];
 
 /// Passages of one point in a run, more or less: a run that passes more is one that doesn't end.
 const PASSAGES_MAX: usize = 200;
@@ -27,36 +23,23 @@ const SIGKILL: i32 = 9;
 
 /// Lets the incident end on a server that is up, sending the finding where nobody acknowledged it.
 fn finish(deployment: &Deployment, server: &mut Server, case: Option<String>) -> Picture {
-    let case = case
-        .or_else(|| send(server, &deployment.token))
-        .expect("an answer");
-    let ended = server
-        .wait_for_runs(&deployment.token, &case)
-        .expect("the server lives");
+    let case = case.or_else(|| send(server, &deployment.token)).expect("an answer");
+    let ended = server.wait_for_runs(&deployment.token, &case).expect("the server lives");
     picture(deployment, server, &ended)
 }
 
 /// The lines in which two pictures differ.
 fn differences(expected: &Picture, seen: &Picture) -> String {
     let (expected, seen) = (format!("{expected:#?}"), format!("{seen:#?}"));
-    let missing = expected
-        .lines()
-        .filter(|line| !seen.lines().any(|other| other == *line));
-    let added = seen
-        .lines()
-        .filter(|line| !expected.lines().any(|other| other == *line));
-    let lines = missing
-        .map(|line| format!("- {line}"))
-        .chain(added.map(|line| format!("+ {line}")));
+    let missing = expected.lines().filter(|line| !seen.lines().any(|other| other == *line));
+    let added = seen.lines().filter(|line| !expected.lines().any(|other| other == *line));
+    let lines =
+        missing.map(|line| format!("- {line}")).chain(added.map(|line| format!("+ {line}")));
     lines.collect::<Vec<_>>().join("\n")
 }
 
 fn same(expected: &Picture, seen: &Picture) {
-    assert!(
-        expected == seen,
-        "another end:\n{}",
-        differences(expected, seen)
-    );
+    assert!(expected == seen, "another end:\n{}", differences(expected, seen));
 }
 
 /// Kills the process at the `n`th passage of `point`, restarts it and compares the end. Whether it
@@ -114,11 +97,7 @@ fn killed_at_every_entry_the_run_ends_as_if_undisturbed() {
         expected.mutations.values().all(|count| *count >= 1) && expected.mutations.len() > 8,
         "{expected:#?}"
     );
-    let plan = Mutex::new(Plan {
-        next: [1; 3],
-        over: [false; 3],
-        failures: vec![],
-    });
+    let plan = Mutex::new(Plan { next: [1; 3], over: [false; 3], failures: vec![] });
     std::thread::scope(|scope| {
         for _ in 0..WORKERS {
             scope.spawn(|| {
@@ -143,21 +122,14 @@ fn killed_at_every_entry_the_run_ends_as_if_undisturbed() {
         }
     });
     let plan = plan.into_inner().unwrap();
-    let struck: Vec<String> = POINTS
-        .iter()
-        .zip(plan.next)
-        .map(|(point, next)| format!("{point}: {next}"))
-        .collect();
+    let struck: Vec<String> =
+        POINTS.iter().zip(plan.next).map(|(point, next)| format!("{point}: {next}")).collect();
     eprintln!(
         "kills until the end: {}; {:.0} s",
         struck.join(", "),
         started.elapsed().as_secs_f64()
     );
-    assert!(
-        plan.failures.is_empty(),
-        "the end was another after: {:?}",
-        plan.failures
-    );
+    assert!(plan.failures.is_empty(), "the end was another after: {:?}", plan.failures);
     // Were the failpoints not compiled in, no process would have died.
     assert!(plan.next.iter().all(|next| *next > 10), "{struck:?}");
 }
@@ -181,13 +153,7 @@ fn killed_from_outside_at_random_moments_the_run_ends_as_if_undisturbed() {
     const LIFE_MAX_MS: u64 = 900;
     let seed = match std::env::var("TOURNIQUET_CRASH_SEED") {
         Ok(seed) => seed.parse().expect("a number"),
-        Err(_) => {
-            std::time::SystemTime::UNIX_EPOCH
-                .elapsed()
-                .unwrap()
-                .as_micros() as u64
-                | 1
-        }
+        Err(_) => std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_micros() as u64 | 1,
     };
     eprintln!("TOURNIQUET_CRASH_SEED={seed} repeats these moments");
     let mut random = Random(seed);
@@ -205,11 +171,7 @@ fn killed_from_outside_at_random_moments_the_run_ends_as_if_undisturbed() {
     }
     let mut server = deployment.serve("");
     let seen = finish(&deployment, &mut server, case);
-    assert!(
-        expected == seen,
-        "seed {seed}: another end:\n{}",
-        differences(&expected, &seen)
-    );
+    assert!(expected == seen, "seed {seed}: another end:\n{}", differences(&expected, &seen));
 }
 
 #[test]
@@ -222,18 +184,11 @@ fn told_to_stop_it_drains_and_the_run_goes_on_after_the_next_start() {
         let case = send(&server, &deployment.token).expect("an answer");
         let intents = |server: &Server| {
             let entries = server.timeline(&deployment.token, &case);
-            entries
-                .iter()
-                .filter(|entry| entry["kind"] == "change.intent")
-                .count()
+            entries.iter().filter(|entry| entry["kind"] == "change.intent").count()
         };
         let started = Instant::now();
         while intents(&server) == 0 {
-            assert!(
-                started.elapsed() < Duration::from_secs(30),
-                "{}",
-                server.log()
-            );
+            assert!(started.elapsed() < Duration::from_secs(30), "{}", server.log());
             pause();
         }
         server.signal(signal);
@@ -241,23 +196,15 @@ fn told_to_stop_it_drains_and_the_run_goes_on_after_the_next_start() {
         assert_eq!(status.code(), Some(0), "{status}: {}", server.log());
 
         let mut server = deployment.serve("");
-        same(
-            &expected,
-            &finish(&deployment, &mut server, Some(case.clone())),
-        );
+        same(&expected, &finish(&deployment, &mut server, Some(case.clone())));
         // Calls under way were waited for and their outcomes written: nothing had to be settled.
         let entries = server.timeline(&deployment.token, &case);
-        let settled = entries
-            .iter()
-            .filter(|entry| entry["body"]["result"] == "observed")
-            .count();
+        let settled = entries.iter().filter(|entry| entry["body"]["result"] == "observed").count();
         assert_eq!(settled, 0, "outcomes that a look had to find");
         // It was in the middle: the next process took the run up.
-        let run = server
-            .get(&format!("/v1/cases/{case}"), &deployment.token)
-            .unwrap()
-            .body["runs"][0]
-            .clone();
+        let run = server.get(&format!("/v1/cases/{case}"), &deployment.token).unwrap().body["runs"]
+            [0]
+        .clone();
         assert!(run["attempts"].as_u64() >= Some(2), "{run}");
     }
 }

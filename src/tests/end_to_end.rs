@@ -30,48 +30,28 @@ fn a_finding_becomes_a_contained_case() {
     account.key(Some("alias/tourniquet-transfer"));
     let kept_under = vault.key(Some("alias/tourniquet-forensics"));
     let own_key = account.key(None);
-    let instance = account.instance(
-        "web-server",
-        &[Disk::Plain, Disk::DefaultKey, Disk::Key(&own_key)],
-    );
+    let instance =
+        account.instance("web-server", &[Disk::Plain, Disk::DefaultKey, Disk::Key(&own_key)]);
     let finding = crypto_mining(&account, &instance);
     known(&account, &finding);
-    let forensics = format!(
-        "[forensics]\naccount = \"{}\"\n{}",
-        vault.id,
-        access(&vault, "vault")
-    );
+    let forensics = format!("[forensics]\naccount = \"{}\"\n{}", vault.id, access(&vault, "vault"));
     let mut service = Service::start(&account, EXTERNAL_ID, &forensics);
 
     let posted = Timestamp::now();
     let (case, run) = service.post(&finding);
     let seen_shared = watch_sharing(&service, &case, &account, &vault);
     let told = service.over(&case);
-    assert_eq!(
-        told["status"],
-        "contained",
-        "{told}\n{}",
-        service.server.log()
-    );
+    assert_eq!(told["status"], "contained", "{told}\n{}", service.server.log());
     let timeline = service.timeline(&case);
 
     isolated(&account, &instance);
     let carriers = preserved(&account, &vault, &instance, &case, &run, &kept_under);
-    assert_eq!(
-        seen_shared, carriers,
-        "what was shared meanwhile is what the vault copied"
-    );
+    assert_eq!(seen_shared, carriers, "what was shared meanwhile is what the vault copied");
     assert_eq!(shared_and_unshared(&timeline, vault.id), carriers);
     revoked(&account, &timeline, posted);
-    assert_eq!(
-        account.tags(&instance.id).get("tourniquet:case"),
-        Some(&case)
-    );
+    assert_eq!(account.tags(&instance.id).get("tourniquet:case"), Some(&case));
 
-    assert_eq!(
-        of_kind(&timeline, "run.started")[0]["body"]["finding"],
-        "confirmed by GuardDuty"
-    );
+    assert_eq!(of_kind(&timeline, "run.started")[0]["body"]["finding"], "confirmed by GuardDuty");
     told_with_request_ids(&timeline);
     assert!(service.verifies(&case));
     for account in [&account, &vault] {
@@ -89,23 +69,13 @@ fn an_undo_gives_every_interface_its_groups_back() {
     known(&account, &finding);
     let mut service = Service::start(&account, EXTERNAL_ID, "");
     let (case, run) = service.post(&finding);
-    assert_eq!(
-        service.over(&case)["status"],
-        "contained",
-        "{}",
-        service.server.log()
-    );
+    assert_eq!(service.over(&case)["status"], "contained", "{}", service.server.log());
     isolated(&account, &instance);
 
     let (success, undo) = service.client(&["undo", &run]);
     assert!(success, "{undo}");
     let told = service.over(&case);
-    assert_eq!(
-        told["status"],
-        "released",
-        "{told}\n{}",
-        service.server.log()
-    );
+    assert_eq!(told["status"], "released", "{told}\n{}", service.server.log());
     assert_eq!(account.groups_of(&instance), before);
     // Each interface went straight back: never through the open group again.
     let undo = undo["id"].as_str().unwrap();
@@ -189,11 +159,7 @@ fn a_forged_finding_is_held_for_a_person() {
     invented["detail"]["id"] = json!("c0ffee0123456789c0ffee01234567ff");
     let turned = crypto_mining(&account, &second);
     for (forged, victim, reason) in [
-        (
-            invented,
-            first,
-            "GuardDuty does not know this finding: it may be forged",
-        ),
+        (invented, first, "GuardDuty does not know this finding: it may be forged"),
         (
             turned,
             second,
@@ -220,13 +186,7 @@ fn a_leaked_key_costs_its_user_everything() {
     let account = Account::new("555566667777", EXTERNAL_ID);
     let user = "deploy-bot";
     let key = wait(async {
-        account
-            .iam
-            .create_user()
-            .user_name(user)
-            .send()
-            .await
-            .unwrap();
+        account.iam.create_user().user_name(user).send().await.unwrap();
         account
             .iam
             .create_login_profile()
@@ -235,20 +195,8 @@ fn a_leaked_key_costs_its_user_everything() {
             .send()
             .await
             .unwrap();
-        account
-            .iam
-            .create_access_key()
-            .user_name(user)
-            .send()
-            .await
-            .unwrap();
-        let made = account
-            .iam
-            .create_access_key()
-            .user_name(user)
-            .send()
-            .await
-            .unwrap();
+        account.iam.create_access_key().user_name(user).send().await.unwrap();
+        let made = account.iam.create_access_key().user_name(user).send().await.unwrap();
         made.access_key.unwrap().access_key_id
     });
     let finding = leaked_key(&account, user, &key);
@@ -257,52 +205,24 @@ fn a_leaked_key_costs_its_user_everything() {
 
     let (case, run) = service.post(&finding);
     let told = service.over(&case);
-    assert_eq!(
-        told["status"],
-        "contained",
-        "{told}\n{}",
-        service.server.log()
-    );
+    assert_eq!(told["status"], "contained", "{told}\n{}", service.server.log());
 
     let deny = &account.user_policies(user)["TourniquetDenyAll"]["Statement"][0];
     assert_eq!(
-        (
-            &deny["Effect"],
-            &deny["Action"],
-            &deny["Resource"],
-            &deny["Condition"]
-        ),
+        (&deny["Effect"], &deny["Action"], &deny["Resource"], &deny["Condition"]),
         (&json!("Deny"), &json!("*"), &json!("*"), &Value::Null)
     );
     wait(async {
-        let keys = account
-            .iam
-            .list_access_keys()
-            .user_name(user)
-            .send()
-            .await
-            .unwrap();
-        let states: Vec<_> = keys
-            .access_key_metadata()
-            .iter()
-            .map(|key| key.status().unwrap().clone())
-            .collect();
+        let keys = account.iam.list_access_keys().user_name(user).send().await.unwrap();
+        let states: Vec<_> =
+            keys.access_key_metadata().iter().map(|key| key.status().unwrap().clone()).collect();
         assert_eq!(states, [StatusType::Inactive, StatusType::Inactive]);
-        let console = account
-            .iam
-            .get_login_profile()
-            .user_name(user)
-            .send()
-            .await
-            .unwrap_err();
+        let console = account.iam.get_login_profile().user_name(user).send().await.unwrap_err();
         assert!(console.into_service_error().is_no_such_entity_exception());
     });
     let timeline = service.timeline(&case);
     // The deny comes first: a user who still has a key could make another one.
-    assert_eq!(
-        of_kind(&timeline, "change.intent")[0]["body"]["operation"],
-        "iam:PutUserPolicy"
-    );
+    assert_eq!(of_kind(&timeline, "change.intent")[0]["body"]["operation"], "iam:PutUserPolicy");
     told_with_request_ids(&timeline);
     assert!(service.verifies(&case));
     carries_the_case(&account, &case, &run);

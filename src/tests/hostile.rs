@@ -25,10 +25,7 @@ fn hostile_text_comes_back_inert() {
         ("/detail/region", "../eu-west-1"),
         ("/detail/accountId", "'; DROP TABLE entries; --"),
         ("/detail/resource/resourceType", HOSTILE),
-        (
-            "/detail/resource/instanceDetails/instanceId",
-            "../../i-0a1b2c3d4e5f60718",
-        ),
+        ("/detail/resource/instanceDetails/instanceId", "../../i-0a1b2c3d4e5f60718"),
         ("/detail/resource/instanceDetails/instanceId", HOSTILE),
         ("/detail/service/resourceRole", HOSTILE),
     ] {
@@ -36,59 +33,32 @@ fn hostile_text_comes_back_inert() {
         *body.pointer_mut(pointer).unwrap() = json!(value);
         // Each is a finding of its own, on the same instance or on none.
         body["detail"]["description"] = json!(format!("{pointer} {HOSTILE}"));
-        let reply = server
-            .post(
-                "/v1/findings",
-                &deployment.token,
-                body.to_string().as_bytes(),
-            )
-            .unwrap();
+        let reply =
+            server.post("/v1/findings", &deployment.token, body.to_string().as_bytes()).unwrap();
         assert!(matches!(reply.status, 202 | 422), "{pointer}: {reply:?}");
-        assert_eq!(
-            reply.header("x-content-type-options"),
-            "nosniff",
-            "{pointer}"
-        );
-        assert!(
-            reply.header("content-type").starts_with("application/"),
-            "{pointer}: {reply:?}"
-        );
+        assert_eq!(reply.header("x-content-type-options"), "nosniff", "{pointer}");
+        assert!(reply.header("content-type").starts_with("application/"), "{pointer}: {reply:?}");
         cases.extend(reply.body["case"].as_str().map(str::to_owned));
     }
     cases.sort();
     cases.dedup();
     assert!(cases.len() > 1, "{cases:?}");
-    let mut commands = vec![
-        vec!["case", "list"],
-        vec!["case", "list", "--json"],
-        vec!["token", "list"],
-    ];
+    let mut commands =
+        vec![vec!["case", "list"], vec!["case", "list", "--json"], vec!["token", "list"]];
     for case in &cases {
         let started = Instant::now();
         // A finding without an account has a case and no run.
-        while server
-            .get(&format!("/v1/cases/{case}"), &deployment.token)
-            .unwrap()
-            .body["status"]
+        while server.get(&format!("/v1/cases/{case}"), &deployment.token).unwrap().body["status"]
             == "active"
         {
-            assert!(
-                started.elapsed() < PATIENCE && !server.is_dead(),
-                "{}",
-                server.log()
-            );
+            assert!(started.elapsed() < PATIENCE && !server.is_dead(), "{}", server.log());
             pause();
         }
         commands.push(vec!["case", "show", case]);
         commands.push(vec!["case", "show", case, "--json"]);
         commands.push(vec!["case", "export", case]);
         let verified = deployment.client(&server, &["case", "verify", case]);
-        assert_eq!(
-            verified.status.code(),
-            Some(0),
-            "{}",
-            text(&verified.stderr)
-        );
+        assert_eq!(verified.status.code(), Some(0), "{}", text(&verified.stderr));
     }
     for command in &commands {
         let output = deployment.client(&server, command);
@@ -98,15 +68,10 @@ fn hostile_text_comes_back_inert() {
         let obeyed = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
         assert!(!said.contains(obeyed), "{command:?}: {said:?}");
         assert!(
-            !said
-                .lines()
-                .any(|line| line.starts_with("FORGED") || line.starts_with("{\"level\"")),
+            !said.lines().any(|line| line.starts_with("FORGED") || line.starts_with("{\"level\"")),
             "{said}"
         );
-        assert!(
-            !json || serde_json::from_str::<Value>(&said).is_ok(),
-            "{command:?}: {said}"
-        );
+        assert!(!json || serde_json::from_str::<Value>(&said).is_ok(), "{command:?}: {said}");
     }
     is_json_lines(&server);
     let mut names: Vec<_> = std::fs::read_dir(deployment.path())
@@ -118,9 +83,5 @@ fn hostile_text_comes_back_inert() {
             && !name.to_string_lossy().starts_with("tourniquet.")
     });
     names.sort();
-    assert_eq!(
-        names,
-        ["scenario.toml", "world.json"],
-        "no id became a path"
-    );
+    assert_eq!(names, ["scenario.toml", "world.json"], "no id became a path");
 }

@@ -66,15 +66,10 @@ impl Moto {
             .expect("the moto server can be started");
         let mut first = String::new();
         let out = server.stdout.take().expect("standard output is a pipe");
-        BufReader::new(out)
-            .read_line(&mut first)
-            .expect("the server's output can be read");
+        BufReader::new(out).read_line(&mut first).expect("the server's output can be read");
         let Ok(port) = first.trim().parse() else {
             let log = fs::read_to_string(&log_path).unwrap_or_default();
-            panic!(
-                "the moto server did not start; its log {}:\n{log}",
-                log_path.display()
-            );
+            panic!("the moto server did not start; its log {}:\n{log}", log_path.display());
         };
         // The interpreter has read it; the log stays for whoever looks into a failed test.
         let _ = fs::remove_file(&overlay);
@@ -113,23 +108,13 @@ impl Moto {
     /// When the overlay refuses.
     pub fn inject_finding(&self, account: &str, region: &str, finding: &str) {
         let path = format!("/moto-api/tourniquet/findings?account={account}&region={region}");
-        let answer = self.request(
-            "POST",
-            &path,
-            &[("Content-Type", "application/json")],
-            finding,
-        );
-        assert_eq!(
-            answer.status, 200,
-            "the finding was not taken: {}",
-            answer.body
-        );
+        let answer = self.request("POST", &path, &[("Content-Type", "application/json")], finding);
+        assert_eq!(answer.status, 200, "the finding was not taken: {}", answer.body);
     }
 
     /// All AssumeRole calls that succeeded, as a JSON list of their parameters.
     pub fn assumed_roles(&self) -> String {
-        self.request("GET", "/moto-api/tourniquet/assumed-roles", &[], "")
-            .body
+        self.request("GET", "/moto-api/tourniquet/assumed-roles", &[], "").body
     }
 
     /// A POST to a service in any account, past credentials and SDKs.
@@ -144,10 +129,7 @@ impl Moto {
         let credential = format!(
             "AWS4-HMAC-SHA256 Credential=test/20260101/{region}/{service}/aws4_request, SignedHeaders=host, Signature=none"
         );
-        let mut all = vec![
-            ("Authorization", credential.as_str()),
-            ("x-moto-account-id", account),
-        ];
+        let mut all = vec![("Authorization", credential.as_str()), ("x-moto-account-id", account)];
         all.extend_from_slice(headers);
         self.request("POST", "/", &all, body)
     }
@@ -164,24 +146,12 @@ impl Moto {
         request.push_str("\r\n");
         request.push_str(body);
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).expect("moto listens");
-        stream
-            .write_all(request.as_bytes())
-            .expect("moto takes the request");
+        stream.write_all(request.as_bytes()).expect("moto takes the request");
         let mut answer = String::new();
-        stream
-            .read_to_string(&mut answer)
-            .expect("moto answers in text");
-        let (head, body) = answer
-            .split_once("\r\n\r\n")
-            .expect("the answer has a head");
-        let status = head
-            .split(' ')
-            .nth(1)
-            .and_then(|status| status.parse().ok());
-        Answer {
-            status: status.expect("the answer has a status"),
-            body: body.to_owned(),
-        }
+        stream.read_to_string(&mut answer).expect("moto answers in text");
+        let (head, body) = answer.split_once("\r\n\r\n").expect("the answer has a head");
+        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
+        Answer { status: status.expect("the answer has a status"), body: body.to_owned() }
     }
 }
 
@@ -213,13 +183,7 @@ fn environment() -> PathBuf {
         );
         run(
             Command::new(home.join("bin/python"))
-                .args([
-                    "-m",
-                    "pip",
-                    "install",
-                    "--quiet",
-                    "--disable-pip-version-check",
-                ])
+                .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
                 .arg(format!("moto[server]=={MOTO}")),
             "moto can't be installed from the Python package index",
         );
@@ -247,11 +211,7 @@ fn run(command: &mut Command, wrong: &str) {
 fn form_encoded(text: &str) -> String {
     text.bytes()
         .map(|b| {
-            if b.is_ascii_alphanumeric() {
-                char::from(b).to_string()
-            } else {
-                format!("%{b:02X}")
-            }
+            if b.is_ascii_alphanumeric() { char::from(b).to_string() } else { format!("%{b:02X}") }
         })
         .collect()
 }

@@ -106,9 +106,7 @@ pub fn undisturbed(template: &Deployment) -> Picture {
     let deployment = template.copied();
     let mut server = deployment.serve("");
     let case = send(&server, &deployment.token).expect("an answer");
-    let ended = server
-        .wait_for_runs(&deployment.token, &case)
-        .expect("the server lives");
+    let ended = server.wait_for_runs(&deployment.token, &case).expect("the server lives");
     let picture = picture(&deployment, &server, &ended);
     assert_eq!(picture.case[0], "\"contained\"", "{picture:#?}");
     picture
@@ -119,46 +117,29 @@ pub fn undisturbed(template: &Deployment) -> Picture {
 pub fn picture(deployment: &Deployment, server: &Server, case: &Value) -> Picture {
     let id = case["id"].as_str().unwrap();
     let cases = server.get("/v1/cases", &deployment.token).unwrap();
-    assert_eq!(
-        cases.body["items"].as_array().map(Vec::len),
-        Some(1),
-        "{cases:?}"
-    );
+    assert_eq!(cases.body["items"].as_array().map(Vec::len), Some(1), "{cases:?}");
     let verified = deployment.client(server, &["case", "verify", id]);
     let words = format!("{}{}", text(&verified.stdout), text(&verified.stderr));
     assert_eq!(verified.status.code(), Some(0), "{words}");
 
     let entries = server.timeline(&deployment.token, id);
-    let of_kind = |kind: &str| {
-        entries
-            .iter()
-            .filter(|entry| entry["kind"] == kind)
-            .collect::<Vec<_>>()
-    };
+    let of_kind =
+        |kind: &str| entries.iter().filter(|entry| entry["kind"] == kind).collect::<Vec<_>>();
     let step = |entry: &Value| entry["body"]["step"].as_str().unwrap().to_owned();
     let mut outcomes: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for intent in of_kind("change.intent") {
-        assert!(
-            outcomes.insert(step(intent), vec![]).is_none(),
-            "an intent twice: {intent}"
-        );
+        assert!(outcomes.insert(step(intent), vec![]).is_none(), "an intent twice: {intent}");
     }
     for outcome in of_kind("change.outcome") {
         let result = outcome["body"]["result"].as_str().unwrap();
-        outcomes
-            .get_mut(&step(outcome))
-            .expect("an outcome has an intent")
-            .push(result);
+        outcomes.get_mut(&step(outcome)).expect("an outcome has an intent").push(result);
     }
     let settled = |results: &Vec<&str>| results.len() == 1 && results[0] != "unknown";
     assert!(outcomes.values().all(settled), "{outcomes:?}");
     let mut steps = BTreeMap::new();
     for end in of_kind("step.finished") {
         let told = format!("{} {}", end["body"]["name"], end["body"]["result"]);
-        assert!(
-            steps.insert(step(end), told).is_none(),
-            "a step ended twice: {end}"
-        );
+        assert!(steps.insert(step(end), told).is_none(), "a step ended twice: {end}");
     }
     assert_eq!(
         of_kind("step.requested").len(),
@@ -167,15 +148,12 @@ pub fn picture(deployment: &Deployment, server: &Server, case: &Value) -> Pictur
     );
 
     let runs = case["runs"].as_array().unwrap();
-    let told = runs
-        .iter()
-        .map(|run| format!("{} {} {}", run["runbook"], run["state"], run["summary"]));
+    let told =
+        runs.iter().map(|run| format!("{} {} {}", run["runbook"], run["state"], run["summary"]));
     let run = runs[0]["id"].as_str().unwrap();
     let (mutations, world) = look(deployment, id, run);
     Picture {
-        case: std::iter::once(case["status"].to_string())
-            .chain(told)
-            .collect(),
+        case: std::iter::once(case["status"].to_string()).chain(told).collect(),
         mutations,
         world,
         steps,
@@ -194,10 +172,8 @@ fn look(deployment: &Deployment, case: &str, run: &str) -> (BTreeMap<String, usi
     let world: Value = serde_json::from_str(&text).unwrap();
     let mut mutations = BTreeMap::new();
     for mutation in world["mutations"].as_array().unwrap() {
-        let target = format!(
-            "{} {} {}",
-            mutation["account"], mutation["operation"], mutation["resource"]
-        );
+        let target =
+            format!("{} {} {}", mutation["account"], mutation["operation"], mutation["resource"]);
         *mutations.entry(target).or_default() += 1;
     }
     let accounts = serde_json::to_string_pretty(&world["accounts"]).unwrap();
@@ -207,12 +183,7 @@ fn look(deployment: &Deployment, case: &str, run: &str) -> (BTreeMap<String, usi
 /// Every id that the twin made, with a name of what it is: its purpose, or what it is a copy of.
 fn made(world: &Value) -> BTreeMap<String, String> {
     let regions = |account: &Value| {
-        account["regions"]
-            .as_object()
-            .unwrap()
-            .values()
-            .cloned()
-            .collect::<Vec<_>>()
+        account["regions"].as_object().unwrap().values().cloned().collect::<Vec<_>>()
     };
     let accounts = world["accounts"].as_object().unwrap();
     let mut names = BTreeMap::new();
@@ -232,12 +203,7 @@ fn made(world: &Value) -> BTreeMap<String, String> {
     // Copies are named after their sources, which have names from an earlier round.
     for _ in 0..4 {
         for (account, id, snapshot) in &open {
-            let tag = |name: &str| {
-                snapshot["tags"][name]
-                    .as_str()
-                    .unwrap_or_default()
-                    .to_owned()
-            };
+            let tag = |name: &str| snapshot["tags"][name].as_str().unwrap_or_default().to_owned();
             let source = match tag("tourniquet:source") {
                 source if source.starts_with("snap-") => names.get(&source).cloned(),
                 _ => snapshot["volume"].as_str().map(str::to_owned),
@@ -259,11 +225,7 @@ fn without_times(text: &str) -> String {
     let is_time = |bytes: &[u8]| {
         bytes.len() >= FORM.len()
             && bytes.iter().zip(FORM).all(|(byte, form)| {
-                if *form == b'0' {
-                    byte.is_ascii_digit()
-                } else {
-                    byte == form
-                }
+                if *form == b'0' { byte.is_ascii_digit() } else { byte == form }
             })
     };
     let (mut kept, mut rest) = (String::with_capacity(text.len()), text);

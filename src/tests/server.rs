@@ -47,21 +47,14 @@ impl Server {
 
     /// A GET; `None`: no answer.
     pub fn get(&self, path: &str, token: &str) -> Option<Reply> {
-        self.send(
-            "GET",
-            path,
-            &[("authorization", &format!("Bearer {token}"))],
-            b"",
-        )
+        self.send("GET", path, &[("authorization", &format!("Bearer {token}"))], b"")
     }
 
     /// A POST; `None`: no answer.
     pub fn post(&self, path: &str, token: &str, body: &[u8]) -> Option<Reply> {
         let authorization = format!("Bearer {token}");
-        let headers = [
-            ("authorization", authorization.as_str()),
-            ("content-type", "application/json"),
-        ];
+        let headers =
+            [("authorization", authorization.as_str()), ("content-type", "application/json")];
         self.send("POST", path, &headers, body)
     }
 
@@ -75,18 +68,14 @@ impl Server {
     ) -> Option<Reply> {
         let mut stream = TcpStream::connect(self.address).ok()?;
         stream.set_read_timeout(Some(ANSWER_MAX)).unwrap();
-        let headers: String = headers
-            .iter()
-            .map(|(name, value)| format!("{name}: {value}\r\n"))
-            .collect();
+        let headers: String =
+            headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
         let length = body.len();
         let head = format!(
             "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n"
         );
         // A server that refuses a body need not read all of it; then its answer still counts.
-        let _ = stream
-            .write_all(head.as_bytes())
-            .and_then(|()| stream.write_all(body));
+        let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body));
         let mut bytes = Vec::new();
         let _ = stream.read_to_end(&mut bytes);
         parse(&bytes)
@@ -104,11 +93,7 @@ impl Server {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status;
             }
-            assert!(
-                started.elapsed() < PATIENCE,
-                "the server did not end:\n{}",
-                self.log()
-            );
+            assert!(started.elapsed() < PATIENCE, "the server did not end:\n{}", self.log());
             pause();
         }
     }
@@ -116,13 +101,7 @@ impl Server {
     /// Sends the process a signal, by name.
     pub fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args(["-s", name, &pid])
-                .status()
-                .unwrap()
-                .success()
-        );
+        assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
     }
 
     /// Waits until every run of the case is over. `None`: the process has ended before.
@@ -137,33 +116,21 @@ impl Server {
             {
                 let runs = reply.body["runs"].as_array().cloned().unwrap_or_default();
                 let over = |run: &Value| {
-                    matches!(
-                        run["state"].as_str(),
-                        Some("succeeded" | "failed" | "halted")
-                    )
+                    matches!(run["state"].as_str(), Some("succeeded" | "failed" | "halted"))
                 };
                 if !runs.is_empty() && runs.iter().all(over) {
                     return Some(reply.body);
                 }
             }
-            assert!(
-                started.elapsed() < PATIENCE,
-                "the runs did not end:\n{}",
-                self.log()
-            );
+            assert!(started.elapsed() < PATIENCE, "the runs did not end:\n{}", self.log());
             pause();
         }
     }
 
     /// Every entry of a case's timeline, in order.
     pub fn timeline(&self, token: &str, case: &str) -> Vec<Value> {
-        let reply = self
-            .get(&format!("/v1/cases/{case}/timeline?limit=500"), token)
-            .unwrap();
-        assert!(
-            reply.status == 200 && reply.body["next"].is_null(),
-            "{reply:?}"
-        );
+        let reply = self.get(&format!("/v1/cases/{case}/timeline?limit=500"), token).unwrap();
+        assert!(reply.status == 200 && reply.body["next"].is_null(), "{reply:?}");
         let entries = reply.body["entries"].as_array().unwrap();
         entries.iter().map(|raw| raw["entry"].clone()).collect()
     }
@@ -192,9 +159,5 @@ fn parse(bytes: &[u8]) -> Option<Reply> {
         return None;
     }
     let body = serde_json::from_slice(body).unwrap_or(Value::Null);
-    Some(Reply {
-        status,
-        headers,
-        body,
-    })
+    Some(Reply { status, headers, body })
 }

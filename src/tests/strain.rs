@@ -30,10 +30,7 @@ pub fn is_json_lines(server: &Server) {
     assert!(log.lines().count() > 3, "{log}");
     for line in log.lines() {
         let object: Result<serde_json::Map<String, Value>, _> = serde_json::from_str(line);
-        assert!(
-            object.is_ok_and(|object| object.contains_key("level")),
-            "{line}"
-        );
+        assert!(object.is_ok_and(|object| object.contains_key("level")), "{line}");
     }
 }
 
@@ -48,9 +45,7 @@ fn on_a_full_disk_nothing_is_acknowledged_that_is_not_kept() {
     let mut kept = BTreeMap::new();
     let mut refused = Vec::new();
     for n in 0..FINDINGS {
-        let reply = server
-            .post("/v1/findings", &deployment.token, &finding(n, PADDING))
-            .unwrap();
+        let reply = server.post("/v1/findings", &deployment.token, &finding(n, PADDING)).unwrap();
         match reply.status {
             202 => {
                 kept.insert(n, reply.body["case"].as_str().unwrap().to_owned());
@@ -58,10 +53,7 @@ fn on_a_full_disk_nothing_is_acknowledged_that_is_not_kept() {
             503 => {
                 assert_eq!(reply.code(), "E0106", "{reply:?}");
                 assert!(
-                    reply
-                        .header("retry-after")
-                        .parse::<u64>()
-                        .is_ok_and(|seconds| seconds > 0),
+                    reply.header("retry-after").parse::<u64>().is_ok_and(|seconds| seconds > 0),
                     "{reply:?}"
                 );
                 refused.push(n);
@@ -69,45 +61,27 @@ fn on_a_full_disk_nothing_is_acknowledged_that_is_not_kept() {
             _ => panic!("{reply:?}"),
         }
     }
-    assert!(
-        kept.len() > 3 && refused.len() > 3,
-        "{} kept, {} refused",
-        kept.len(),
-        refused.len()
-    );
+    assert!(kept.len() > 3 && refused.len() > 3, "{} kept, {} refused", kept.len(), refused.len());
     assert_eq!(server.get("/healthz", "").unwrap().status, 200, "it lives");
-    assert_eq!(
-        server.get("/v1/cases", &deployment.token).unwrap().status,
-        200,
-        "and can be asked"
-    );
+    assert_eq!(server.get("/v1/cases", &deployment.token).unwrap().status, 200, "and can be asked");
     is_json_lines(&server);
     drop(server);
 
     // There is room again. What was refused is sent again, as EventBridge does.
     let mut server = deployment.serve("");
     for case in kept.values() {
-        let shown = server
-            .get(&format!("/v1/cases/{case}"), &deployment.token)
-            .unwrap();
-        assert_eq!(
-            shown.status, 200,
-            "an acknowledged finding is lost: {shown:?}"
-        );
+        let shown = server.get(&format!("/v1/cases/{case}"), &deployment.token).unwrap();
+        assert_eq!(shown.status, 200, "an acknowledged finding is lost: {shown:?}");
     }
     let mut anew = 0;
     for n in refused {
-        let reply = server
-            .post("/v1/findings", &deployment.token, &finding(n, PADDING))
-            .unwrap();
+        let reply = server.post("/v1/findings", &deployment.token, &finding(n, PADDING)).unwrap();
         assert_eq!(reply.status, 202, "{reply:?}");
         anew += usize::from(reply.body["findings"][0]["disposition"] == "new");
         kept.insert(n, reply.body["case"].as_str().unwrap().to_owned());
     }
     assert!(anew > 0, "what was refused was not there");
-    let cases = server
-        .get("/v1/cases?limit=200", &deployment.token)
-        .unwrap();
+    let cases = server.get("/v1/cases?limit=200", &deployment.token).unwrap();
     assert_eq!(
         cases.body["items"].as_array().map(Vec::len),
         Some(FINDINGS),
@@ -119,12 +93,7 @@ fn on_a_full_disk_nothing_is_acknowledged_that_is_not_kept() {
     }
     for case in kept.values().step_by(7) {
         let verified = deployment.client(&server, &["case", "verify", case]);
-        assert_eq!(
-            verified.status.code(),
-            Some(0),
-            "{}",
-            text(&verified.stderr)
-        );
+        assert_eq!(verified.status.code(), Some(0), "{}", text(&verified.stderr));
     }
 }
 
@@ -149,9 +118,7 @@ fn a_client_that_never_ends_its_head_or_its_body_is_cut_off_and_others_are_serve
                 scope.spawn(move || {
                     let mut stream = TcpStream::connect(address).unwrap();
                     stream.write_all(head.as_bytes()).unwrap();
-                    stream
-                        .set_read_timeout(Some(Duration::from_secs(1)))
-                        .unwrap();
+                    stream.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
                     let mut seen = Vec::new();
                     // One more byte a second: it never ends, and is never quite silent.
                     loop {
@@ -187,10 +154,7 @@ fn a_client_that_never_ends_its_head_or_its_body_is_cut_off_and_others_are_serve
             asked += 1;
             std::thread::sleep(Duration::from_millis(200));
         }
-        assert!(
-            asked > 10,
-            "they were cut off before anybody could have been slow"
-        );
+        assert!(asked > 10, "they were cut off before anybody could have been slow");
         for client in clients {
             let (n, seen) = client.join().unwrap();
             let seen = text(&seen);
@@ -198,10 +162,7 @@ fn a_client_that_never_ends_its_head_or_its_body_is_cut_off_and_others_are_serve
             assert!(told, "client {n}: {seen}");
         }
     });
-    assert_eq!(
-        server.get("/v1/cases", &deployment.token).unwrap().body["items"],
-        json!([])
-    );
+    assert_eq!(server.get("/v1/cases", &deployment.token).unwrap().body["items"], json!([]));
 }
 
 #[test]
@@ -213,15 +174,10 @@ fn a_hundred_deliveries_at_once_are_one_case_and_one_run() {
     let mut server = deployment.serve("");
     let replies: Vec<_> = std::thread::scope(|scope| {
         let deliver = || {
-            server
-                .post("/v1/findings", &deployment.token, FINDING.as_bytes())
-                .expect("an answer")
+            server.post("/v1/findings", &deployment.token, FINDING.as_bytes()).expect("an answer")
         };
         let senders: Vec<_> = (0..DELIVERIES).map(|_| scope.spawn(deliver)).collect();
-        senders
-            .into_iter()
-            .map(|sender| sender.join().unwrap())
-            .collect()
+        senders.into_iter().map(|sender| sender.join().unwrap()).collect()
     });
     let mut dispositions: BTreeMap<String, usize> = BTreeMap::new();
     for reply in &replies {
@@ -235,16 +191,10 @@ fn a_hundred_deliveries_at_once_are_one_case_and_one_run() {
     }
     assert_eq!(
         dispositions,
-        BTreeMap::from([
-            ("duplicate".to_owned(), DELIVERIES - 1),
-            ("new".to_owned(), 1)
-        ])
+        BTreeMap::from([("duplicate".to_owned(), DELIVERIES - 1), ("new".to_owned(), 1)])
     );
     let case = send(&server, &deployment.token).unwrap();
     let ended = server.wait_for_runs(&deployment.token, &case).unwrap();
     assert_eq!(ended["runs"].as_array().map(Vec::len), Some(1), "{ended}");
-    assert!(
-        picture(&deployment, &server, &ended) == expected,
-        "each effect once"
-    );
+    assert!(picture(&deployment, &server, &ended) == expected, "each effect once");
 }

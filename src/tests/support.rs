@@ -56,11 +56,7 @@ impl Deployment {
             let entry = entry.unwrap();
             std::fs::copy(entry.path(), folder.path().join(entry.file_name())).unwrap();
         }
-        Self {
-            folder,
-            environment: self.environment.clone(),
-            token: self.token.clone(),
-        }
+        Self { folder, environment: self.environment.clone(), token: self.token.clone() }
     }
 
     pub fn path(&self) -> &Path {
@@ -111,11 +107,7 @@ impl Deployment {
 
     /// Runs a client command against a server to its end.
     pub fn client(&self, server: &Server, arguments: &[&str]) -> Output {
-        self.command()
-            .env("TOURNIQUET_URL", &server.url)
-            .args(arguments)
-            .output()
-            .unwrap()
+        self.command().env("TOURNIQUET_URL", &server.url).args(arguments).output().unwrap()
     }
 
     /// Starts `serve` on a free port, with `failpoints` as the `fail` crate reads them, and waits
@@ -141,33 +133,18 @@ impl Deployment {
         let address = free.local_addr().unwrap();
         let log = self.path().join(format!("serve-{}.log", address.port()));
         command.env("TOURNIQUET_LISTEN", address.to_string());
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped());
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         drop(free);
         let mut child = command.spawn().unwrap();
         let (mut words, mut file) = (child.stderr.take().unwrap(), File::create(&log).unwrap());
         std::thread::spawn(move || std::io::copy(&mut words, &mut file));
-        let mut server = Server {
-            child,
-            url: format!("http://{address}"),
-            address,
-            log,
-        };
+        let mut server = Server { child, url: format!("http://{address}"), address, log };
         let started = Instant::now();
-        while server
-            .get("/readyz", "")
-            .is_none_or(|reply| reply.status != 200)
-        {
+        while server.get("/readyz", "").is_none_or(|reply| reply.status != 200) {
             if server.is_dead() {
                 return server;
             }
-            assert!(
-                started.elapsed() < PATIENCE,
-                "the server is not ready:\n{}",
-                server.log()
-            );
+            assert!(started.elapsed() < PATIENCE, "the server is not ready:\n{}", server.log());
             pause();
         }
         server
@@ -176,12 +153,8 @@ impl Deployment {
 
 /// Runs a command that should end by itself; it is killed when it does not.
 pub fn ended(command: &mut Command) -> Output {
-    let mut child = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child =
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let started = Instant::now();
     while child.try_wait().unwrap().is_none() {
         if started.elapsed() > ANSWER_MAX {

@@ -14,11 +14,7 @@ pub struct Source {
 impl Source {
     /// The module of the first floor that it belongs to.
     pub fn module(&self) -> &str {
-        self.path
-            .split('/')
-            .next()
-            .unwrap_or_default()
-            .trim_end_matches(".rs")
+        self.path.split('/').next().unwrap_or_default().trim_end_matches(".rs")
     }
 
     /// Where the modules that it declares are, with a last `/` unless that is `src`.
@@ -32,13 +28,10 @@ impl Source {
 
     /// The modules that it declares in files of their own, each with the line before.
     pub fn declared(&self) -> Vec<(String, &str)> {
-        let lines: Vec<&str> = std::iter::once("")
-            .chain(self.text.lines().map(str::trim))
-            .collect();
+        let lines: Vec<&str> =
+            std::iter::once("").chain(self.text.lines().map(str::trim)).collect();
         let pairs = lines.windows(2).filter_map(|pair| {
-            let name = pair[1]
-                .trim_start_matches("pub(super) ")
-                .trim_start_matches("pub ");
+            let name = pair[1].trim_start_matches("pub(super) ").trim_start_matches("pub ");
             let name = name.strip_prefix("mod ")?.strip_suffix(';')?;
             Some((format!("{}{name}", self.folder()), pair[0]))
         });
@@ -57,10 +50,7 @@ pub fn root() -> &'static Path {
 }
 
 pub fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
-    for path in std::fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-    {
+    for path in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
         if path.is_dir() {
             walk(&path, found);
         } else if path.extension().is_some_and(|kind| kind == "rs") {
@@ -75,12 +65,7 @@ pub fn sources() -> Vec<Source> {
     walk(&src, &mut paths);
     paths.sort();
     let read = |path: &PathBuf| Source {
-        path: path
-            .strip_prefix(&src)
-            .unwrap()
-            .to_str()
-            .unwrap()
-            .to_owned(),
+        path: path.strip_prefix(&src).unwrap().to_str().unwrap().to_owned(),
         text: std::fs::read_to_string(path).unwrap(),
     };
     paths.iter().map(read).collect()
@@ -123,16 +108,10 @@ pub fn products() -> Vec<Source> {
     let tests = test_modules(&all);
     let is_test = |path: &str| {
         let path = path.trim_end_matches(".rs");
-        tests
-            .iter()
-            .any(|test| path == test || path.starts_with(&format!("{test}/")))
+        tests.iter().any(|test| path == test || path.starts_with(&format!("{test}/")))
     };
     let kept = all.into_iter().filter(|source| !is_test(&source.path));
-    kept.map(|source| Source {
-        text: product(&source.text),
-        path: source.path,
-    })
-    .collect()
+    kept.map(|source| Source { text: product(&source.text), path: source.path }).collect()
 }
 
 /// The floors, read from the table in `lib.rs`.
@@ -155,10 +134,7 @@ pub fn floors() -> BTreeMap<String, u32> {
 /// The modules that code names after `crate::`, in paths and in groups of imports.
 pub fn imports(code: &str) -> BTreeSet<String> {
     let name = |text: &str| -> String {
-        text.trim()
-            .chars()
-            .take_while(|c| c.is_alphanumeric() || *c == '_')
-            .collect()
+        text.trim().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
     };
     let mut found = BTreeSet::new();
     for (at, start) in code.match_indices("crate::") {
@@ -210,9 +186,7 @@ pub fn cycle(level: &BTreeMap<String, BTreeSet<String>>) -> Option<Vec<String>> 
         let again = path.iter().any(|name| name == at);
         path.push(at.to_owned());
         if again
-            || level
-                .get(at)
-                .is_some_and(|next| next.iter().any(|next| follow(next, path, level)))
+            || level.get(at).is_some_and(|next| next.iter().any(|next| follow(next, path, level)))
         {
             return true;
         }

@@ -104,12 +104,7 @@ impl Draft {
             Value::Object(map) => map,
             other => Map::from_iter([("value".to_owned(), other)]),
         };
-        Self {
-            at,
-            actor,
-            kind,
-            body,
-        }
+        Self { at, actor, kind, body }
     }
 
     /// `body.run`, where set.

@@ -29,10 +29,7 @@ impl Head {
     /// The head of a case without entries.
     #[must_use]
     pub fn empty() -> Self {
-        Self {
-            length: 0,
-            hash: Digest::zero(),
-        }
+        Self { length: 0, hash: Digest::zero() }
     }
 }
 
@@ -105,10 +102,7 @@ impl Draft {
         }
         let hash = leaf_hash(&bytes);
         let seq = head.length;
-        *head = Head {
-            length: seq + 1,
-            hash: hash.clone(),
-        };
+        *head = Head { length: seq + 1, hash: hash.clone() };
         Ok(Sealed { seq, bytes, hash })
     }
 }
@@ -117,9 +111,7 @@ impl Draft {
 fn sorted(map: &Map<String, Value>) -> Map<String, Value> {
     let mut keys: Vec<&String> = map.keys().collect();
     keys.sort_unstable();
-    keys.into_iter()
-        .map(|key| (key.clone(), sorted_value(&map[key])))
-        .collect()
+    keys.into_iter().map(|key| (key.clone(), sorted_value(&map[key]))).collect()
 }
 
 fn sorted_value(value: &Value) -> Value {
@@ -136,25 +128,20 @@ fn check(value: &Value, path: &str, depth: usize) -> Result<(), SealError> {
     }
     match value {
         Value::Number(number) => {
-            let small = number
-                .as_i64()
-                .is_some_and(|n| n.unsigned_abs() <= INTEGER_MAX);
+            let small = number.as_i64().is_some_and(|n| n.unsigned_abs() <= INTEGER_MAX);
             if small {
                 Ok(())
             } else {
-                Err(SealError::Number {
-                    path: path.to_owned(),
-                    number: number.to_string(),
-                })
+                Err(SealError::Number { path: path.to_owned(), number: number.to_string() })
             }
         }
         Value::Array(items) => items
             .iter()
             .enumerate()
             .try_for_each(|(n, item)| check(item, &format!("{path}[{n}]"), depth + 1)),
-        Value::Object(map) => map
-            .iter()
-            .try_for_each(|(key, item)| check(item, &format!("{path}.{key}"), depth + 1)),
+        Value::Object(map) => {
+            map.iter().try_for_each(|(key, item)| check(item, &format!("{path}.{key}"), depth + 1))
+        }
         Value::Null | Value::Bool(_) | Value::String(_) => Ok(()),
     }
 }
@@ -165,21 +152,15 @@ mod tests {
     use crate::timeline::{Actor, Kind};
 
     fn draft(body: Value) -> Draft {
-        Draft::new(
-            "2026-01-03T10:00:00.5Z".parse().unwrap(),
-            Actor::Service,
-            Kind::NoteAdded,
-            body,
-        )
+        Draft::new("2026-01-03T10:00:00.5Z".parse().unwrap(), Actor::Service, Kind::NoteAdded, body)
     }
 
     #[test]
     fn an_entry_is_sorted_json_with_the_hash_before_it() {
         let case: CaseId = "case-0001".parse().unwrap();
         let mut head = Head::empty();
-        let first = draft(json!({"b": 1, "a": {"z": [1], "y": null}}))
-            .seal(&case, &mut head)
-            .unwrap();
+        let first =
+            draft(json!({"b": 1, "a": {"z": [1], "y": null}})).seal(&case, &mut head).unwrap();
         assert_eq!(
             String::from_utf8(first.bytes.clone()).unwrap(),
             format!(
@@ -187,13 +168,7 @@ mod tests {
                 "0".repeat(64)
             )
         );
-        assert_eq!(
-            head,
-            Head {
-                length: 1,
-                hash: leaf_hash(&first.bytes)
-            }
-        );
+        assert_eq!(head, Head { length: 1, hash: leaf_hash(&first.bytes) });
     }
 
     #[test]
@@ -210,11 +185,7 @@ mod tests {
         ] {
             let mut head = Head::empty();
             assert_eq!(draft(body).seal(&case, &mut head).is_err(), refused);
-            assert_eq!(
-                head == Head::empty(),
-                refused,
-                "a refused entry leaves the head alone"
-            );
+            assert_eq!(head == Head::empty(), refused, "a refused entry leaves the head alone");
         }
         let mut deep = json!(1);
         for _ in 0..DEPTH_MAX {

@@ -104,29 +104,16 @@ pub fn verify<'a>(
                 }
             }
         }
-        computed = Head {
-            length: seq + 1,
-            hash,
-        };
+        computed = Head { length: seq + 1, hash };
     }
     if let Some(head) = head {
         if head.length != computed.length {
-            faults.push(Fault {
-                seq: computed.length.min(head.length),
-                kind: FaultKind::NotFound,
-            });
+            faults.push(Fault { seq: computed.length.min(head.length), kind: FaultKind::NotFound });
         } else if head.hash != computed.hash {
-            faults.push(Fault {
-                seq: computed.length.saturating_sub(1),
-                kind: FaultKind::Hash,
-            });
+            faults.push(Fault { seq: computed.length.saturating_sub(1), kind: FaultKind::Hash });
         }
     }
-    Report {
-        entries: computed.length,
-        head: computed.hash.to_string(),
-        faults,
-    }
+    Report { entries: computed.length, head: computed.hash.to_string(), faults }
 }
 
 #[cfg(test)]
@@ -153,11 +140,7 @@ mod tests {
     }
 
     fn check(case: &CaseId, sealed: &[Sealed], head: &Head) -> Report {
-        verify(
-            case,
-            sealed.iter().map(|s| (s.bytes.as_slice(), Some(&s.hash))),
-            Some(head),
-        )
+        verify(case, sealed.iter().map(|s| (s.bytes.as_slice(), Some(&s.hash))), Some(head))
     }
 
     proptest! {
@@ -206,19 +189,10 @@ mod tests {
         let notes = ["a".to_owned(), "b".to_owned()];
         let (sealed, head) = chain(&case, &notes);
         let cut = check(&case, &sealed[..1], &head);
-        assert_eq!(
-            cut.faults,
-            [Fault {
-                seq: 1,
-                kind: FaultKind::NotFound
-            }]
-        );
+        assert_eq!(cut.faults, [Fault { seq: 1, kind: FaultKind::NotFound }]);
         let other: CaseId = "case-0002".parse().unwrap();
         assert!(
-            check(&other, &sealed, &head)
-                .faults
-                .iter()
-                .all(|f| f.kind == FaultKind::OtherCase)
+            check(&other, &sealed, &head).faults.iter().all(|f| f.kind == FaultKind::OtherCase)
         );
     }
 }

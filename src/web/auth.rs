@@ -67,41 +67,24 @@ impl Doorkeeper {
     /// A doorkeeper that lets every token in `rate_per_second` times a second; 0: without limit.
     #[must_use]
     pub fn new(rate_per_second: u32) -> Self {
-        Self {
-            known: Mutex::default(),
-            limit: Limit::per_second(rate_per_second),
-        }
+        Self { known: Mutex::default(), limit: Limit::per_second(rate_per_second) }
     }
 
     fn remembered(&self, hash: &Digest, now: Duration) -> Option<TokenRow> {
-        let mut known = self
-            .known
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut known = self.known.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         known.retain(|known| known.until > now);
         // Every entry is compared, each in constant time.
         known.iter().fold(None, |found, known| {
-            if same(&known.hash, hash) {
-                Some(known.row.clone())
-            } else {
-                found
-            }
+            if same(&known.hash, hash) { Some(known.row.clone()) } else { found }
         })
     }
 
     fn remember(&self, hash: Digest, row: TokenRow, now: Duration) {
-        let mut known = self
-            .known
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut known = self.known.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if known.len() >= KNOWN_MAX {
             known.remove(0);
         }
-        known.push(Known {
-            hash,
-            row,
-            until: now + KNOWN_FOR,
-        });
+        known.push(Known { hash, row, until: now + KNOWN_FOR });
     }
 }
 
@@ -151,18 +134,10 @@ async fn admit(door: &Door, secret: &Secret) -> Result<Caller, Problem> {
     }
     if !door.roles.contains(&row.role) {
         let roles: Vec<&str> = door.roles.iter().map(|role| role.label()).collect();
-        let detail = format!(
-            "role {} may not do this; {} may",
-            row.role.label(),
-            roles.join(", ")
-        );
+        let detail = format!("role {} may not do this; {} may", row.role.label(), roles.join(", "));
         return Err(Problem::new(Code::FORBIDDEN, detail));
     }
-    Ok(Caller {
-        token: row.id,
-        name: row.name,
-        role: row.role,
-    })
+    Ok(Caller { token: row.id, name: row.name, role: row.role })
 }
 
 fn missing() -> Problem {

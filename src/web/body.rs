@@ -31,16 +31,12 @@ const DRAIN_MAX: usize = 16 * 1024 * 1024;
 /// # Errors
 /// 413 when it is larger, 408 when it does not arrive in time.
 pub async fn read(headers: &HeaderMap, body: Body, max: usize) -> Result<Bytes, Problem> {
-    let announced = headers
-        .get(CONTENT_LENGTH)
-        .and_then(|value| value.to_str().ok()?.parse().ok());
+    let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     let late = || {
         Problem::bad_request("the body did not arrive in time")
             .with_status(StatusCode::REQUEST_TIMEOUT)
     };
-    tokio::time::timeout(BODY_WAIT, collect(body, announced, max))
-        .await
-        .map_err(|_| late())?
+    tokio::time::timeout(BODY_WAIT, collect(body, announced, max)).await.map_err(|_| late())?
 }
 
 async fn collect(body: Body, announced: Option<usize>, max: usize) -> Result<Bytes, Problem> {
@@ -62,10 +58,7 @@ async fn collect(body: Body, announced: Option<usize>, max: usize) -> Result<Byt
         }
     }
     if too_large {
-        return Err(Problem::new(
-            Code::BODY_TOO_LARGE,
-            format!("a body has at most {max} bytes"),
-        ));
+        return Err(Problem::new(Code::BODY_TOO_LARGE, format!("a body has at most {max} bytes")));
     }
     Ok(kept.into())
 }
@@ -78,10 +71,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
-        let kind = parts
-            .headers
-            .get(CONTENT_TYPE)
-            .and_then(|value| value.to_str().ok());
+        let kind = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let bytes = read(&parts.headers, body, JSON_MAX).await?;
         // An empty body stands for no fields, and then there is nothing that needs a type.
         let json = kind.is_some_and(|kind| {
@@ -124,8 +114,6 @@ impl<S: Send + Sync, T: FromStr<Err = IdError>> FromRequestParts<S> for Id<T> {
             axum::extract::Path::<String>::from_request_parts(parts, state)
                 .await
                 .map_err(|_| unknown("the path holds no id".to_owned()))?;
-        text.parse()
-            .map(Self)
-            .map_err(|error: IdError| unknown(error.to_string()))
+        text.parse().map(Self).map_err(|error: IdError| unknown(error.to_string()))
     }
 }

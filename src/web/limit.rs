@@ -24,10 +24,7 @@ impl Limit {
         let rate = NonZeroU32::new(rate)?;
         let burst = rate.saturating_mul(NonZeroU32::new(BURST_SECONDS)?);
         let limiter = RateLimiter::keyed(Quota::per_second(rate).allow_burst(burst));
-        Some(Self {
-            limiter,
-            clock: DefaultClock::default(),
-        })
+        Some(Self { limiter, clock: DefaultClock::default() })
     }
 
     /// Counts a request of `token`.
@@ -35,9 +32,7 @@ impl Limit {
     /// # Errors
     /// How long to wait, when it is one too many.
     pub fn check(&self, token: &TokenId) -> Result<(), Duration> {
-        self.limiter
-            .check_key(token)
-            .map_err(|until| until.wait_time_from(self.clock.now()))
+        self.limiter.check_key(token).map_err(|until| until.wait_time_from(self.clock.now()))
     }
 }
 

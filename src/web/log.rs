@@ -43,10 +43,7 @@ pub async fn record(State(app): State<App>, request: Request, next: Next) -> Res
     }
     let duration = app.clock.monotonic().saturating_sub(started);
     let route = route.as_ref().map_or("none", MatchedPath::as_str);
-    let token = response
-        .extensions()
-        .get::<Caller>()
-        .map(|caller| caller.name.as_str());
+    let token = response.extensions().get::<Caller>().map(|caller| caller.name.as_str());
     let status = response.status();
     let duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     if status.is_server_error() {

@@ -69,9 +69,7 @@ impl App {
     /// An app of these parts.
     #[must_use]
     pub fn new(inner: Inner) -> Self {
-        Self {
-            inner: Arc::new(inner),
-        }
+        Self { inner: Arc::new(inner) }
     }
 }
 

@@ -36,12 +36,7 @@ impl Problem {
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
         let status = status(code);
         let retry_after = (status == StatusCode::SERVICE_UNAVAILABLE).then_some(RETRY_SECONDS);
-        Self {
-            code,
-            status,
-            detail: detail.into(),
-            retry_after,
-        }
+        Self { code, status, detail: detail.into(), retry_after }
     }
 
     /// A field or header that is wrong.
@@ -71,10 +66,7 @@ impl Problem {
     /// The same problem with a time after which to try again, in seconds.
     #[must_use]
     pub fn after(self, seconds: u64) -> Self {
-        Self {
-            retry_after: Some(seconds),
-            ..self
-        }
+        Self { retry_after: Some(seconds), ..self }
     }
 }
 
@@ -112,10 +104,7 @@ impl IntoResponse for Problem {
             "remedy": self.code.remedy,
         });
         let mut headers = HeaderMap::new();
-        headers.insert(
-            CONTENT_TYPE,
-            HeaderValue::from_static("application/problem+json"),
-        );
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
@@ -140,10 +129,7 @@ impl From<StoreError> for Problem {
             }
             _ => {
                 tracing::error!(error = %error, "the store failed");
-                Self {
-                    code,
-                    ..Self::internal()
-                }
+                Self { code, ..Self::internal() }
             }
         }
     }
@@ -154,11 +140,7 @@ impl From<DeskError> for Problem {
         let problem = Self::new(error.code, error.detail);
         if problem.status.is_server_error() {
             let cause = error.cause.as_ref().map(ToString::to_string);
-            tracing::error!(
-                code = problem.code.number,
-                cause,
-                "a request of a person failed"
-            );
+            tracing::error!(code = problem.code.number, cause, "a request of a person failed");
         }
         problem
     }
@@ -170,10 +152,7 @@ impl From<IntakeError> for Problem {
             IntakeError::Refused(refused) => Self::new(refused.code, refused.reason),
             IntakeError::NotStored(cause) => {
                 tracing::error!(error = %cause, "a finding could not be stored");
-                Self::new(
-                    Code::NOT_STORED,
-                    "nothing was acknowledged; send all of it again",
-                )
+                Self::new(Code::NOT_STORED, "nothing was acknowledged; send all of it again")
             }
         }
     }
@@ -195,10 +174,7 @@ mod tests {
         for error in [
             StoreError::Unavailable(secret.to_owned()),
             StoreError::Corrupt(secret.to_owned()),
-            StoreError::Open {
-                path: secret.into(),
-                reason: secret.to_owned(),
-            },
+            StoreError::Open { path: secret.into(), reason: secret.to_owned() },
         ] {
             let problem = Problem::from(error);
             assert!(!problem.detail.contains("secret"), "{problem:?}");

@@ -26,10 +26,7 @@ pub enum Right {
 /// One route.
 pub struct Route {
     /// The method.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "the tests compare it with their matrix")
-    )]
+    #[cfg_attr(not(test), expect(dead_code, reason = "the tests compare it with their matrix"))]
     pub method: &'static str,
     /// The path, with `{id}` for ids.
     pub path: &'static str,
@@ -86,13 +83,8 @@ pub fn router(app: App) -> Router {
         let mut handler = (route.handler)();
         if let Right::Roles(roles) = route.right {
             // `route_layer` leaves the 405 of other methods outside: it needs no token.
-            handler = handler.route_layer(from_fn_with_state(
-                Door {
-                    app: app.clone(),
-                    roles,
-                },
-                authorise,
-            ));
+            handler = handler
+                .route_layer(from_fn_with_state(Door { app: app.clone(), roles }, authorise));
         }
         router = router.route(route.path, handler);
     }

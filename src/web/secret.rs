@@ -62,17 +62,9 @@ mod tests {
     fn secrets_differ_and_only_ours_are_looked_up() {
         let (one, two) = (Secret::random(), Secret::random());
         assert!(!same(&one.hash(), &two.hash()));
-        assert!(same(
-            &one.hash(),
-            &Secret::sent(one.reveal()).unwrap().hash()
-        ));
+        assert!(same(&one.hash(), &Secret::sent(one.reveal()).unwrap().hash()));
         assert_eq!(one.reveal().len(), 3 + 43);
-        for text in [
-            "",
-            "password",
-            "Bearer tq_x",
-            &format!("tq_{}", "a".repeat(SECRET_MAX)),
-        ] {
+        for text in ["", "password", "Bearer tq_x", &format!("tq_{}", "a".repeat(SECRET_MAX))] {
             assert!(Secret::sent(text).is_none(), "{text}");
         }
     }

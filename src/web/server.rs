@@ -91,13 +91,7 @@ impl Server {
             stop.clone(),
             Arc::clone(&clock),
         ));
-        Ok(Self {
-            address,
-            stop,
-            accepting,
-            connections,
-            clock,
-        })
+        Ok(Self { address, stop, accepting, connections, clock })
     }
 
     /// Where it listens.

@@ -96,13 +96,7 @@ impl Service {
     /// # Errors
     /// What can't be started; whatever was started before is stopped again.
     pub async fn start(setup: Setup) -> Result<Self, StartError> {
-        let Setup {
-            config,
-            cloud,
-            clock,
-            ids,
-            script_threads,
-        } = setup;
+        let Setup { config, cloud, clock, ids, script_threads } = setup;
         let listener = Server::bind(config.listen).await?;
         let library = library(&config)?;
         let store = Store::open(&config.database).await?;
@@ -120,10 +114,7 @@ impl Service {
             notifier: Channels::new(&config.notify)?,
             settings: settings(&config),
             limits: limits(&config),
-            owner: ids
-                .run(clock.as_ref())
-                .to_string()
-                .replacen("run-", "process-", 1),
+            owner: ids.run(clock.as_ref()).to_string().replacen("run-", "process-", 1),
             compiled: Mutex::new(BTreeMap::new()),
         });
         let desk = Desk::new(Arc::clone(&env), Arc::clone(&hint));
@@ -152,12 +143,7 @@ impl Service {
             }),
         });
         let server = Server::start(listener, router(app), clock)?;
-        Ok(Self {
-            server,
-            driver,
-            store,
-            _serving: serving,
-        })
+        Ok(Self { server, driver, store, _serving: serving })
     }
 
     /// Where the API listens.
@@ -175,11 +161,7 @@ impl Service {
     /// Stops in order: no new requests, runs given back, the last writes on disk.
     pub async fn stop(self) {
         self.server.stop().await;
-        let driver = self
-            .driver
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let driver = self.driver.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(driver) = driver {
             driver.drain().await;
         }
@@ -196,11 +178,7 @@ pub fn library(config: &Config) -> Result<Arc<Library>, StartError> {
         Some(folder) => Library::load(folder)?,
         None => Library::embedded()?,
     };
-    let known = config
-        .fallback
-        .parse()
-        .ok()
-        .filter(|name| library.get(name).is_some());
+    let known = config.fallback.parse().ok().filter(|name| library.get(name).is_some());
     match known {
         Some(_) => Ok(Arc::new(library)),
         None => Err(StartError::Fallback(config.fallback.clone())),
@@ -220,22 +198,14 @@ fn settings(config: &Config) -> Settings {
         .filter_map(|account| account.role_arn.as_deref())
         .filter_map(|arn| arn.rsplit('/').next())
         .map(str::to_owned);
-    let protected_roles = config
-        .guards
-        .protected_roles
-        .iter()
-        .cloned()
-        .chain(ours)
-        .collect();
-    Settings {
-        forensics,
-        protected_roles,
-    }
+    let protected_roles = config.guards.protected_roles.iter().cloned().chain(ours).collect();
+    Settings { forensics, protected_roles }
 }
 
 fn limits(config: &Config) -> Limits {
     Limits {
         allowed_accounts: config.accounts.keys().cloned().collect(),
+        account_modes: policy(config).account_modes,
         targets_per_run: config.guards.targets_per_run,
         protected_tag: config.guards.protected_tag.clone(),
         confirm_findings: config

@@ -8,9 +8,7 @@ use crate::store::{ApprovalRow, CaseRow, RunKind, RunRow};
 /// A case. `severity` is GuardDuty's number, 1.0 to 10.0.
 #[must_use]
 pub fn case(row: &CaseRow) -> Value {
-    let contained = row
-        .contained_at
-        .map(|at| at.duration_since(row.opened_at).as_secs_f64());
+    let contained = row.contained_at.map(|at| at.duration_since(row.opened_at).as_secs_f64());
     json!({
         "id": row.id,
         "status": row.status.label(),

@@ -81,29 +81,16 @@ fn isolated(bench: &Bench, before: &World, output: &Value) {
     let world = bench.sandbox.snapshot_world();
     let region = &world.accounts[&bench.at.account].regions[&bench.at.region];
     let was = &before.accounts[&bench.at.account].regions[&bench.at.region].instances[&id].instance;
-    for (now, was) in region.instances[&id]
-        .instance
-        .interfaces
-        .iter()
-        .zip(&was.interfaces)
-    {
+    for (now, was) in region.instances[&id].instance.interfaces.iter().zip(&was.interfaces) {
         if now.requester_managed {
             assert_eq!(now.groups, was.groups, "what belongs to a service stays");
             assert_eq!(output["unmanaged"], json!([now.id]));
             continue;
         }
-        let [group] = now.groups.as_slice() else {
-            panic!("{:?}", now.groups)
-        };
+        let [group] = now.groups.as_slice() else { panic!("{:?}", now.groups) };
         let group = &region.groups[group];
-        assert_eq!(
-            group.tags.get(TAG_PURPOSE).map(String::as_str),
-            Some("quarantine")
-        );
-        assert!(
-            group.ingress.is_empty() && group.egress.is_empty(),
-            "{group:?}"
-        );
+        assert_eq!(group.tags.get(TAG_PURPOSE).map(String::as_str), Some("quarantine"));
+        assert!(group.ingress.is_empty() && group.egress.is_empty(), "{group:?}");
         let told = &output["interfaces"][now.id.as_str()];
         assert_eq!(told["after"], json!(now.groups));
         if output["already"] == json!(false) {
@@ -127,15 +114,8 @@ fn preserved(bench: &Bench, before: &World, output: &Value) {
     let here = &world.accounts[&bench.at.account].regions[&bench.at.region];
     let was = &before.accounts[&bench.at.account].regions[&bench.at.region].instances[&id].instance;
     let records = output["evidence"].as_array().unwrap();
-    let mut volumes: Vec<&str> = records
-        .iter()
-        .map(|r| r["volume"].as_str().unwrap())
-        .collect();
-    let mut wanted: Vec<&str> = was
-        .volumes
-        .iter()
-        .map(|(_, volume)| volume.as_str())
-        .collect();
+    let mut volumes: Vec<&str> = records.iter().map(|r| r["volume"].as_str().unwrap()).collect();
+    let mut wanted: Vec<&str> = was.volumes.iter().map(|(_, volume)| volume.as_str()).collect();
     volumes.sort_unstable();
     wanted.sort_unstable();
     assert_eq!(volumes, wanted, "every volume is preserved once");
@@ -146,39 +126,22 @@ fn preserved(bench: &Bench, before: &World, output: &Value) {
             continue;
         };
         let there = &world.accounts[&forensics.account].regions[&bench.at.region];
-        let copy = &there.snapshots[&record["copy"]["snapshot"]
-            .as_str()
-            .unwrap()
-            .parse()
-            .unwrap()];
-        assert_eq!(
-            copy.shown(bench.now()).state,
-            crate::cloud::SnapshotState::Completed
-        );
+        let copy = &there.snapshots[&record["copy"]["snapshot"].as_str().unwrap().parse().unwrap()];
+        assert_eq!(copy.shown(bench.now()).state, crate::cloud::SnapshotState::Completed);
         assert_eq!(copy.snapshot.owner, forensics.account);
         let key = there.key(&forensics.kms_key).unwrap();
         assert_eq!(copy.snapshot.kms_key.as_deref(), Some(key.arn.as_str()));
-        assert_eq!(
-            record["lineage"].as_array().unwrap().last(),
-            Some(&record["copy"]["snapshot"])
-        );
+        assert_eq!(record["lineage"].as_array().unwrap().last(), Some(&record["copy"]["snapshot"]));
     }
     assert!(
-        here.snapshots
-            .values()
-            .all(|record| record.shared_with.is_empty()),
+        here.snapshots.values().all(|record| record.shared_with.is_empty()),
         "nothing stays shared"
     );
 }
 
 fn nothing_to_preserve(_: &Bench, _: &World, output: &Value) {
     assert_eq!(output["volumes"], json!(0));
-    assert!(
-        output["warnings"][0]
-            .as_str()
-            .unwrap()
-            .contains("instance store")
-    );
+    assert!(output["warnings"][0].as_str().unwrap().contains("instance store"));
 }
 
 fn revoked(bench: &Bench, _: &World, output: &Value) {
@@ -194,9 +157,7 @@ fn revoked(bench: &Bench, _: &World, output: &Value) {
     .unwrap();
     let old = attacker.can_call(&bench.at.account, &key);
     assert!(!old.allowed, "{}", old.why);
-    let fresh = attacker
-        .new_session(&bench.at.account, &role.parse().unwrap())
-        .unwrap();
+    let fresh = attacker.new_session(&bench.at.account, &role.parse().unwrap()).unwrap();
     let new = attacker.can_call(&bench.at.account, &fresh);
     assert!(new.allowed, "{}", new.why);
 }
@@ -216,11 +177,7 @@ fn disabled(bench: &Bench, before: &World, output: &Value) {
     assert!(!console.allowed, "{}", console.why);
     let world = bench.sandbox.snapshot_world();
     let now = &world.accounts[&bench.at.account].users[&user];
-    assert!(
-        now.keys
-            .values()
-            .all(|key| key.value == crate::change::KeyStatus::Inactive)
-    );
+    assert!(now.keys.values().all(|key| key.value == crate::change::KeyStatus::Inactive));
     assert!(now.login_profile.is_none());
 }
 

@@ -44,12 +44,8 @@ pub enum Point {
 }
 
 impl Point {
-    pub const ALL: [Self; 4] = [
-        Self::BeforeIntent,
-        Self::AfterIntent,
-        Self::AfterCall,
-        Self::AfterOutcome,
-    ];
+    pub const ALL: [Self; 4] =
+        [Self::BeforeIntent, Self::AfterIntent, Self::AfterCall, Self::AfterOutcome];
 }
 
 /// Why a drive ended without output.
@@ -76,10 +72,7 @@ pub struct Step {
 
 impl Step {
     fn applied(&self) -> Vec<Applied> {
-        let known = self
-            .records
-            .iter()
-            .filter(|record| record.outcome != Outcome::Refused);
+        let known = self.records.iter().filter(|record| record.outcome != Outcome::Refused);
         known
             .map(|record| Applied {
                 at: record.at,
@@ -173,34 +166,19 @@ impl Step {
         dies: Option<Point>,
     ) -> Result<bool, Stop> {
         let die = |point| {
-            if dies == Some(point) {
-                Err(Stop::Crashed)
-            } else {
-                Ok(())
-            }
+            if dies == Some(point) { Err(Stop::Crashed) } else { Ok(()) }
         };
         // What is not in the action's policy can't be in the step's session either.
         let said = action.permissions(&self.at, &self.settings);
         for needed in change.permissions() {
-            assert!(
-                covered(&said, &needed),
-                "{} does not say {needed:?}",
-                action.name()
-            );
+            assert!(covered(&said, &needed), "{} does not say {needed:?}", action.name());
         }
         die(Point::BeforeIntent)?;
         let index = self.records.len();
         let at = self.clock.now();
-        self.records.push(Record {
-            at,
-            change: change.clone(),
-            outcome: Outcome::Unknown,
-        });
+        self.records.push(Record { at, change: change.clone(), outcome: Outcome::Unknown });
         die(Point::AfterIntent)?;
-        let answer = cloud
-            .open(self.scope(change.permissions()))
-            .apply(&change)
-            .await;
+        let answer = cloud.open(self.scope(change.permissions())).apply(&change).await;
         self.clock.advance(Duration::from_millis(200));
         die(Point::AfterCall)?;
         match answer {

@@ -29,21 +29,13 @@ pub(super) async fn act(
 ) -> Result<Value, Stop> {
     let action = find(name).unwrap();
     let params = Params::check(action.params(), params.as_object().cloned().unwrap()).unwrap();
-    step.drive(cloud, action, &params, None)
-        .await
-        .inspect_err(|_| {
-            assert_eq!(bench.at, step.at);
-        })
+    step.drive(cloud, action, &params, None).await.inspect_err(|_| {
+        assert_eq!(bench.at, step.at);
+    })
 }
 
 pub(super) fn region<'a>(world: &'a mut World, at: &Place) -> &'a mut RegionState {
-    world
-        .accounts
-        .get_mut(&at.account)
-        .unwrap()
-        .regions
-        .get_mut(&at.region)
-        .unwrap()
+    world.accounts.get_mut(&at.account).unwrap().regions.get_mut(&at.region).unwrap()
 }
 
 pub(super) fn id<T: std::str::FromStr<Err = crate::id::IdError>>(text: &str) -> T {
@@ -58,30 +50,18 @@ async fn what_can_not_be_contained_is_refused_with_what_to_do_and_nothing_change
         (SNAPSHOT, json!({"instance": "i-00000000000000fff"}), GONE),
         (SNAPSHOT, json!({"instance": "i-000000000000000a6"}), GONE),
         (REVOKE, json!({"role": "nobody"}), GONE),
-        (
-            REVOKE,
-            json!({"role": "AWSServiceRoleForECS"}),
-            "service-linked",
-        ),
+        (REVOKE, json!({"role": "AWSServiceRoleForECS"}), "service-linked"),
         (REVOKE, json!({"role": "TourniquetResponder"}), "protected"),
         (DISABLE, json!({"user": "nobody"}), GONE),
         (DISABLE, json!({"user": "Root"}), "root"),
         (DISABLE, json!({"key": "AKIAAAAAAAAAAAAAAAA9"}), GONE),
-        (
-            DISABLE,
-            json!({"key": "ASIAAAAAAAAAAAAAAAA1"}),
-            "revoke_role_sessions",
-        ),
+        (DISABLE, json!({"key": "ASIAAAAAAAAAAAAAAAA1"}), "revoke_role_sessions"),
         (
             DISABLE,
             json!({"key": "AKIAAAAAAAAAAAAAAAA1", "user": "legacy"}),
             "belongs to user deploy",
         ),
-        (
-            TAG,
-            json!({"resource": "role/nobody", "tags": {"a": "b"}}),
-            GONE,
-        ),
+        (TAG, json!({"resource": "role/nobody", "tags": {"a": "b"}}), GONE),
     ] {
         let bench = Bench::new(true);
         let terminated: InstanceId = id("i-000000000000000a6");
@@ -90,28 +70,14 @@ async fn what_can_not_be_contained_is_refused_with_what_to_do_and_nothing_change
             .edit(|world| {
                 let machine =
                     region(world, &bench.at).instances[&id("i-000000000000000a1")].clone();
-                region(world, &bench.at)
-                    .instances
-                    .insert(terminated.clone(), machine);
+                region(world, &bench.at).instances.insert(terminated.clone(), machine);
                 world.terminate(&bench.at, &terminated);
             })
             .unwrap();
-        let stop = act(
-            &bench,
-            &mut bench.step("1"),
-            &bench.sandbox,
-            name,
-            params.clone(),
-        )
-        .await;
-        let Err(Stop::Refused(reason)) = stop else {
-            panic!("{name} {params}: {stop:?}")
-        };
-        let fits = if expected == GONE {
-            reason.starts_with(GONE)
-        } else {
-            reason.contains(expected)
-        };
+        let stop = act(&bench, &mut bench.step("1"), &bench.sandbox, name, params.clone()).await;
+        let Err(Stop::Refused(reason)) = stop else { panic!("{name} {params}: {stop:?}") };
+        let fits =
+            if expected == GONE { reason.starts_with(GONE) } else { reason.contains(expected) };
         assert!(fits, "{name} {params}: {reason}");
         assert!(bench.effects().is_empty(), "{name} {params}");
     }
@@ -121,15 +87,7 @@ async fn what_can_not_be_contained_is_refused_with_what_to_do_and_nothing_change
 async fn a_session_key_with_its_user_disables_the_user() {
     let bench = Bench::new(false);
     let params = json!({"key": "ASIAAAAAAAAAAAAAAAA9", "user": "deploy"});
-    let output = act(
-        &bench,
-        &mut bench.step("1"),
-        &bench.sandbox,
-        DISABLE,
-        params,
-    )
-    .await
-    .unwrap();
+    let output = act(&bench, &mut bench.step("1"), &bench.sandbox, DISABLE, params).await.unwrap();
     assert_eq!(output["user"], json!("deploy"));
 }
 
@@ -152,20 +110,11 @@ async fn a_key_made_while_the_deny_spreads_is_found() {
     };
     let plan = Plan::none().before(9, Arc::new(attack));
     let cloud = Faulty::new(Arc::new(bench.sandbox.clone()), plan);
-    let output = act(
-        &bench,
-        &mut bench.step("1"),
-        &cloud,
-        DISABLE,
-        json!({"user": "deploy"}),
-    )
-    .await
-    .unwrap();
+    let output = act(&bench, &mut bench.step("1"), &cloud, DISABLE, json!({"user": "deploy"}))
+        .await
+        .unwrap();
     assert_eq!(output["keys"]["AKIAAAAAAAAAAAAAAAA8"], json!("Active"));
-    let call = bench
-        .sandbox
-        .attacker()
-        .can_call(&bench.at.account, &id("AKIAAAAAAAAAAAAAAAA8"));
+    let call = bench.sandbox.attacker().can_call(&bench.at.account, &id("AKIAAAAAAAAAAAAAAAA8"));
     assert!(!call.allowed, "{}", call.why);
 }
 
@@ -175,9 +124,7 @@ async fn an_interface_attached_meanwhile_is_contained_too() {
         let bench = Bench::new(false);
         let cloud = Faulty::new(Arc::new(bench.sandbox.clone()), Plan::none());
         let params = json!({"instance": "i-000000000000000a1"});
-        act(&bench, &mut bench.step("1"), &cloud, ISOLATE, params)
-            .await
-            .unwrap();
+        act(&bench, &mut bench.step("1"), &cloud, ISOLATE, params).await.unwrap();
         cloud.calls()
     };
     // Before any call but the last look, whose reads are the instance and the groups.
@@ -196,22 +143,14 @@ async fn an_interface_attached_meanwhile_is_contained_too() {
                         .interfaces;
                     let first = interfaces[0].clone();
                     let groups = vec![id("sg-000000000000000d1")];
-                    interfaces.push(Interface {
-                        id: id("eni-000000000000000f1"),
-                        groups,
-                        ..first
-                    });
+                    interfaces.push(Interface { id: id("eni-000000000000000f1"), groups, ..first });
                 })
                 .unwrap();
         };
-        let cloud = Faulty::new(
-            Arc::new(bench.sandbox.clone()),
-            Plan::none().before(n, Arc::new(attach)),
-        );
+        let cloud =
+            Faulty::new(Arc::new(bench.sandbox.clone()), Plan::none().before(n, Arc::new(attach)));
         let params = json!({"instance": instance});
-        let output = act(&bench, &mut bench.step("1"), &cloud, ISOLATE, params)
-            .await
-            .unwrap();
+        let output = act(&bench, &mut bench.step("1"), &cloud, ISOLATE, params).await.unwrap();
         let told = &output["interfaces"]["eni-000000000000000f1"];
         assert_eq!(told["before"], json!(["sg-000000000000000d1"]), "{n}");
         let reach = bench.sandbox.attacker().can_reach_out(&bench.at, &instance);
@@ -224,13 +163,8 @@ async fn a_quarantine_group_that_is_opened_later_is_emptied_and_its_flows_are_cu
     let bench = Bench::new(false);
     let params = json!({"instance": "i-000000000000000a1"});
     let mut first = bench.step("1");
-    let output = act(&bench, &mut first, &bench.sandbox, ISOLATE, params.clone())
-        .await
-        .unwrap();
-    let group = output["quarantine"]["vpc-000000000000000c1"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    let output = act(&bench, &mut first, &bench.sandbox, ISOLATE, params.clone()).await.unwrap();
+    let group = output["quarantine"]["vpc-000000000000000c1"].as_str().unwrap().to_owned();
     // The attacker opens the group with a call, so that its flow is tracked.
     let session = bench.sandbox.open(Bench::anything());
     session
@@ -246,27 +180,14 @@ async fn a_quarantine_group_that_is_opened_later_is_emptied_and_its_flows_are_cu
         .await
         .unwrap();
     let instance = id("i-000000000000000a1");
-    assert!(
-        bench
-            .sandbox
-            .attacker()
-            .can_reach_out(&bench.at, &instance)
-            .allowed
-    );
+    assert!(bench.sandbox.attacker().can_reach_out(&bench.at, &instance).allowed);
     let mut second = bench.step("2");
-    let output = act(&bench, &mut second, &bench.sandbox, ISOLATE, params)
-        .await
-        .unwrap();
+    let output = act(&bench, &mut second, &bench.sandbox, ISOLATE, params).await.unwrap();
     assert_eq!(output["already"], json!(false));
     let reach = bench.sandbox.attacker().can_reach_out(&bench.at, &instance);
     assert!(!reach.allowed, "{}", reach.why);
     // The quarantine group never becomes the original.
-    let all: Vec<Record> = first
-        .records
-        .iter()
-        .chain(&second.records)
-        .cloned()
-        .collect();
+    let all: Vec<Record> = first.records.iter().chain(&second.records).cloned().collect();
     bench.take_back(&all).await;
     let world = bench.sandbox.snapshot_world();
     let machine = &world.accounts[&bench.at.account].regions[&bench.at.region].instances[&instance];
@@ -299,22 +220,12 @@ async fn the_cut_off_only_moves_forward_and_covers_a_late_put() {
                 })
                 .unwrap();
         }
-        let output = act(
-            &bench,
-            &mut step,
-            &bench.sandbox,
-            REVOKE,
-            json!({"role": "web"}),
-        )
-        .await
-        .unwrap();
+        let output =
+            act(&bench, &mut step, &bench.sandbox, REVOKE, json!({"role": "web"})).await.unwrap();
         assert_eq!(output["cut_off"], json!(cut_off), "{found:?} {delay}");
         assert_eq!(output["already"], json!(puts == 0), "{found:?} {delay}");
         assert_eq!(output["shared_by"], json!(["web"]));
-        let made = bench
-            .effects()
-            .get("iam:PutRolePolicy")
-            .map_or(0, |list| list.iter().sum());
+        let made = bench.effects().get("iam:PutRolePolicy").map_or(0, |list| list.iter().sum());
         assert_eq!(made, puts, "{found:?} {delay}");
     }
 }
@@ -323,16 +234,9 @@ async fn the_cut_off_only_moves_forward_and_covers_a_late_put() {
 async fn a_plan_is_a_look_and_changes_nothing() {
     let bench = Bench::new(false);
     let action = find(ISOLATE).unwrap();
-    let given = json!({"instance": "i-000000000000000a1"})
-        .as_object()
-        .cloned()
-        .unwrap();
+    let given = json!({"instance": "i-000000000000000a1"}).as_object().cloned().unwrap();
     let params = Params::check(action.params(), given).unwrap();
-    let verdict = bench
-        .step("1")
-        .look(&bench.sandbox, action, &params)
-        .await
-        .unwrap();
+    let verdict = bench.step("1").look(&bench.sandbox, action, &params).await.unwrap();
     assert!(matches!(verdict, Verdict::Change(_)));
     assert!(bench.effects().is_empty());
 }

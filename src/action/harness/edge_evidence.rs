@@ -21,56 +21,31 @@ async fn a_snapshot_that_fails_is_told_after_the_others_are_preserved() {
         .edit(|world| {
             let region = region(world, &bench.at);
             let (_, volume) = region.instances[&instance].instance.volumes[1].clone();
-            region
-                .bad_volumes
-                .insert(volume, "the disk is\nbad".to_owned());
+            region.bad_volumes.insert(volume, "the disk is\nbad".to_owned());
         })
         .unwrap();
-    let stop = act(
-        &bench,
-        &mut bench.step("1"),
-        &bench.sandbox,
-        SNAPSHOT,
-        json!({"instance": instance}),
-    )
-    .await;
-    let Err(Stop::Refused(reason)) = stop else {
-        panic!("{stop:?}")
-    };
+    let stop =
+        act(&bench, &mut bench.step("1"), &bench.sandbox, SNAPSHOT, json!({"instance": instance}))
+            .await;
+    let Err(Stop::Refused(reason)) = stop else { panic!("{stop:?}") };
     assert!(reason.contains("failed: the disk isbad"), "{reason}");
     let world = bench.sandbox.snapshot_world();
     let there = &world.accounts[&id("999988887777")].regions[&bench.at.region];
-    assert_eq!(
-        there.snapshots.len(),
-        2,
-        "the other two volumes are in the forensics account"
-    );
+    assert_eq!(there.snapshots.len(), 2, "the other two volumes are in the forensics account");
 }
 
 #[tokio::test]
 async fn a_custody_record_names_device_keys_and_the_whole_way() {
     let bench = Bench::new(true);
     let params = json!({"instance": "i-000000000000000a2"});
-    let output = act(
-        &bench,
-        &mut bench.step("1"),
-        &bench.sandbox,
-        SNAPSHOT,
-        params,
-    )
-    .await
-    .unwrap();
+    let output = act(&bench, &mut bench.step("1"), &bench.sandbox, SNAPSHOT, params).await.unwrap();
     let mut ways: Vec<(&str, bool, bool)> = output["evidence"]
         .as_array()
         .unwrap()
         .iter()
         .map(|record| {
             let shared = &record["shared_from"];
-            assert_eq!(
-                record["transfer"].is_null(),
-                *shared == record["snapshot"],
-                "{record}"
-            );
+            assert_eq!(record["transfer"].is_null(), *shared == record["snapshot"], "{record}");
             (
                 record["device"].as_str().unwrap(),
                 record["encrypted"].as_bool().unwrap(),
@@ -82,11 +57,7 @@ async fn a_custody_record_names_device_keys_and_the_whole_way() {
     // The root volume is plain, the second under the default key, the third under one to share.
     assert_eq!(
         ways,
-        [
-            ("/dev/sdf", true, true),
-            ("/dev/sdg", true, false),
-            ("/dev/xvda", false, true)
-        ]
+        [("/dev/sdf", true, true), ("/dev/sdg", true, false), ("/dev/xvda", false, true)]
     );
 }
 
@@ -96,9 +67,7 @@ async fn evidence_goes_on_when_the_instance_is_terminated_meanwhile() {
         let bench = Bench::new(true);
         let cloud = Faulty::new(Arc::new(bench.sandbox.clone()), Plan::none());
         let params = json!({"instance": "i-000000000000000a2"});
-        act(&bench, &mut bench.step("1"), &cloud, SNAPSHOT, params)
-            .await
-            .unwrap();
+        act(&bench, &mut bench.step("1"), &cloud, SNAPSHOT, params).await.unwrap();
         cloud.calls()
     };
     // Call 3 makes the snapshots; from the next on nothing of the instance is needed.
@@ -107,18 +76,11 @@ async fn evidence_goes_on_when_the_instance_is_terminated_meanwhile() {
         let instance: InstanceId = id("i-000000000000000a2");
         let (sandbox, at, target) = (bench.sandbox.clone(), bench.at.clone(), instance.clone());
         let end = move || sandbox.edit(|world| world.terminate(&at, &target)).unwrap();
-        let cloud = Faulty::new(
-            Arc::new(bench.sandbox.clone()),
-            Plan::none().before(n, Arc::new(end)),
-        );
-        let output = act(
-            &bench,
-            &mut bench.step("1"),
-            &cloud,
-            SNAPSHOT,
-            json!({"instance": instance}),
-        )
-        .await;
+        let cloud =
+            Faulty::new(Arc::new(bench.sandbox.clone()), Plan::none().before(n, Arc::new(end)));
+        let output =
+            act(&bench, &mut bench.step("1"), &cloud, SNAPSHOT, json!({"instance": instance}))
+                .await;
         assert_eq!(output.unwrap()["volumes"], json!(3), "{n}");
     }
 }
@@ -126,26 +88,17 @@ async fn evidence_goes_on_when_the_instance_is_terminated_meanwhile() {
 #[tokio::test]
 async fn a_read_that_says_gone_never_makes_a_second_set_of_snapshots() {
     let bench = Bench::new(true);
-    let plan = (4..40)
-        .step_by(3)
-        .fold(Plan::none(), |plan, n| plan.at(n, Fault::Gone));
+    let plan = (4..40).step_by(3).fold(Plan::none(), |plan, n| plan.at(n, Fault::Gone));
     let cloud = Faulty::new(Arc::new(bench.sandbox.clone()), plan);
     let mut step = bench.step("1");
     let params = json!({"instance": "i-000000000000000a2"});
     for _ in 0..40 {
-        if act(&bench, &mut step, &cloud, SNAPSHOT, params.clone())
-            .await
-            .is_ok()
-        {
+        if act(&bench, &mut step, &cloud, SNAPSHOT, params.clone()).await.is_ok() {
             break;
         }
     }
     assert_eq!(bench.effects()["ec2:CreateSnapshots"], vec![1]);
-    assert!(
-        bench.effects()["ec2:CopySnapshot"]
-            .iter()
-            .all(|count| *count == 1)
-    );
+    assert!(bench.effects()["ec2:CopySnapshot"].iter().all(|count| *count == 1));
 }
 
 #[tokio::test]
@@ -155,9 +108,7 @@ async fn a_create_without_an_answer_that_is_not_visible_yet_is_not_repeated() {
     let plan = Plan::none().at(3, Fault::LostAnswer).at(5, Fault::Gone);
     let cloud = Faulty::new(Arc::new(bench.sandbox.clone()), plan);
     let params = json!({"instance": "i-000000000000000a2"});
-    act(&bench, &mut bench.step("1"), &cloud, SNAPSHOT, params)
-        .await
-        .unwrap();
+    act(&bench, &mut bench.step("1"), &cloud, SNAPSHOT, params).await.unwrap();
     assert_eq!(cloud.met().len(), 2);
     assert_eq!(bench.effects()["ec2:CreateSnapshots"], vec![1]);
 }

@@ -10,71 +10,21 @@ use crate::cloud::{Cloud, Scope};
 async fn queries_read_with_their_own_permissions_and_say_null_for_what_is_absent() {
     let bench = Bench::new(false);
     for (name, params, pointer, expected) in [
-        (
-            "look::instance",
-            json!({"instance": "i-000000000000000a1"}),
-            "/role",
-            json!("web"),
-        ),
-        (
-            "look::instance",
-            json!({"instance": "i-000000000000000a1"}),
-            "/tags/team",
-            json!("web"),
-        ),
-        (
-            "look::instance",
-            json!({"instance": "i-000000000000000a2"}),
-            "/role",
-            Value::Null,
-        ),
-        (
-            "look::instance",
-            json!({"instance": "i-00000000000000fff"}),
-            "",
-            Value::Null,
-        ),
-        (
-            "look::role",
-            json!({"role": "batch"}),
-            "/path",
-            json!("/jobs/"),
-        ),
+        ("look::instance", json!({"instance": "i-000000000000000a1"}), "/role", json!("web")),
+        ("look::instance", json!({"instance": "i-000000000000000a1"}), "/tags/team", json!("web")),
+        ("look::instance", json!({"instance": "i-000000000000000a2"}), "/role", Value::Null),
+        ("look::instance", json!({"instance": "i-00000000000000fff"}), "", Value::Null),
+        ("look::role", json!({"role": "batch"}), "/path", json!("/jobs/")),
         ("look::role", json!({"role": "nobody"}), "", Value::Null),
-        (
-            "look::user",
-            json!({"user": "deploy"}),
-            "/console",
-            json!(true),
-        ),
-        (
-            "look::user",
-            json!({"key": "AKIAAAAAAAAAAAAAAAA3"}),
-            "/name",
-            json!("legacy"),
-        ),
-        (
-            "look::user",
-            json!({"key": "AKIAAAAAAAAAAAAAAAA9"}),
-            "",
-            Value::Null,
-        ),
+        ("look::user", json!({"user": "deploy"}), "/console", json!(true)),
+        ("look::user", json!({"key": "AKIAAAAAAAAAAAAAAAA3"}), "/name", json!("legacy")),
+        ("look::user", json!({"key": "AKIAAAAAAAAAAAAAAAA9"}), "", Value::Null),
     ] {
         let query = queries().iter().find(|query| query.name() == name).unwrap();
         let permissions = query.permissions(&bench.at);
-        let session = bench.sandbox.open(Scope {
-            permissions,
-            ..Bench::anything()
-        });
+        let session = bench.sandbox.open(Scope { permissions, ..Bench::anything() });
         let given = Params::check(query.params(), params.as_object().cloned().unwrap()).unwrap();
-        let value = query
-            .read(session.as_ref(), &bench.at, &given)
-            .await
-            .unwrap();
-        assert_eq!(
-            value.pointer(pointer),
-            Some(&expected),
-            "{name} {params}: {value}"
-        );
+        let value = query.read(session.as_ref(), &bench.at, &given).await.unwrap();
+        assert_eq!(value.pointer(pointer), Some(&expected), "{name} {params}: {value}");
     }
 }

@@ -9,13 +9,8 @@ use crate::cloud::{Cloud, Scope, Standing, standing};
 /// The changes that records come to, in order, one per attribute.
 pub fn fold(records: &[Record]) -> Vec<Change> {
     let mut folded: Vec<Change> = Vec::new();
-    for record in records
-        .iter()
-        .filter(|record| record.outcome != Outcome::Refused)
-    {
-        let merged = folded
-            .iter_mut()
-            .any(|earlier| merge(earlier, &record.change));
+    for record in records.iter().filter(|record| record.outcome != Outcome::Refused) {
+        let merged = folded.iter_mut().any(|earlier| merge(earlier, &record.change));
         if !merged {
             folded.push(record.change.clone());
         }
@@ -41,14 +36,7 @@ fn merge(earlier: &mut Change, later: &Change) -> bool {
         }
         (Kind::AccessKey { after, .. }, Kind::AccessKey { after: last, .. }) => *after = *last,
         // Two changes of one resource's tags touch different keys: each is taken back for itself.
-        (
-            Kind::Tags { before, after, .. },
-            Kind::Tags {
-                before: b,
-                after: a,
-                ..
-            },
-        ) => {
+        (Kind::Tags { before, after, .. }, Kind::Tags { before: b, after: a, .. }) => {
             let keys = |one: &Tags, other: &Tags| -> BTreeSet<String> {
                 one.keys().chain(other.keys()).cloned().collect()
             };
@@ -74,10 +62,7 @@ pub async fn undo(cloud: &dyn Cloud, scope: &Scope, records: &[Record]) -> usize
             Standing::After => {}
             Standing::Before => {
                 let permissions = inverse.permissions();
-                let session = cloud.open(Scope {
-                    permissions,
-                    ..scope.clone()
-                });
+                let session = cloud.open(Scope { permissions, ..scope.clone() });
                 session.apply(&inverse).await.unwrap();
                 made += 1;
             }

@@ -40,10 +40,7 @@ pub(in crate::cli) struct HeadText {
 impl HeadText {
     /// The head; a hash that is none becomes one that nothing has.
     pub(in crate::cli) fn head(&self) -> Head {
-        Head {
-            length: self.length,
-            hash: digest(&self.hash),
-        }
+        Head { length: self.length, hash: digest(&self.hash) }
     }
 }
 
@@ -67,23 +64,16 @@ impl Chain {
         let mut at = from;
         loop {
             let query = [("from", at.to_string()), ("limit", PAGE.to_string())];
-            let page: Page = client
-                .get(&["v1", "cases", case.as_str(), "timeline"], &query)
-                .await?;
+            let page: Page =
+                client.get(&["v1", "cases", case.as_str(), "timeline"], &query).await?;
             for item in page.entries {
                 entries.push((item.entry.get().as_bytes().to_vec(), digest(&item.hash)));
             }
             // A next page that does not lie ahead would be read for ever.
-            match page
-                .next
-                .filter(|next| *next > at && entries.len() < ENTRIES_MAX)
-            {
+            match page.next.filter(|next| *next > at && entries.len() < ENTRIES_MAX) {
                 Some(next) => at = next,
                 None => {
-                    return Ok(Self {
-                        entries,
-                        head: page.head,
-                    });
+                    return Ok(Self { entries, head: page.head });
                 }
             }
         }
@@ -91,10 +81,7 @@ impl Chain {
 
     /// Verifies a timeline that was fetched from its beginning.
     pub(in crate::cli) fn verify(&self, case: &CaseId) -> Report {
-        let entries = self
-            .entries
-            .iter()
-            .map(|(bytes, hash)| (bytes.as_slice(), Some(hash)));
+        let entries = self.entries.iter().map(|(bytes, hash)| (bytes.as_slice(), Some(hash)));
         verify(case, entries, Some(&self.head.head()))
     }
 

@@ -38,22 +38,11 @@ impl Export {
     /// Reads an export. `case` is its id, or an object with its `id`.
     pub(super) fn read(value: &Value) -> Result<Self, CliError> {
         let refuse = |why: String| CliError::unreachable(format!("this is no export: {why}"));
-        let Shape {
-            case,
-            head,
-            entries,
-            blobs,
-        } = Shape::deserialize(value).map_err(|error| refuse(error.to_string()))?;
+        let Shape { case, head, entries, blobs } =
+            Shape::deserialize(value).map_err(|error| refuse(error.to_string()))?;
         let id = case.get("id").unwrap_or(&case).as_str().unwrap_or_default();
-        let case = id
-            .parse()
-            .map_err(|error: crate::id::IdError| refuse(error.to_string()))?;
-        Ok(Self {
-            case,
-            head,
-            entries,
-            blobs,
-        })
+        let case = id.parse().map_err(|error: crate::id::IdError| refuse(error.to_string()))?;
+        Ok(Self { case, head, entries, blobs })
     }
 
     /// Verifies the chain and its head.
@@ -68,10 +57,7 @@ impl Export {
             let bytes = content.as_str().and_then(|text| STANDARD.decode(text).ok());
             bytes.is_some_and(|bytes| Digest::of(&bytes).as_str() == digest)
         };
-        let broken = self
-            .blobs
-            .iter()
-            .filter(|(digest, content)| !whole(digest, content));
+        let broken = self.blobs.iter().filter(|(digest, content)| !whole(digest, content));
         broken.map(|(digest, _)| digest.clone()).collect()
     }
 }
@@ -83,9 +69,7 @@ pub(super) async fn export(
     case: &CaseId,
     force: bool,
 ) -> Result<u8, CliError> {
-    let value: Value = client
-        .get(&["v1", "cases", case.as_str(), "export"], &[])
-        .await?;
+    let value: Value = client.get(&["v1", "cases", case.as_str(), "export"], &[]).await?;
     let export = Export::read(&value)?;
     let (report, broken) = (export.verify(), export.broken_blobs());
     let faults = report.faults.len() + broken.len();
@@ -97,9 +81,8 @@ pub(super) async fn export(
     }
     if faults > 0 && !force {
         let first = report.faults.first().map(ToString::to_string);
-        let first = first
-            .or_else(|| broken.first().map(|blob| format!("blob {blob}")))
-            .unwrap_or_default();
+        let first =
+            first.or_else(|| broken.first().map(|blob| format!("blob {blob}"))).unwrap_or_default();
         return Err(CliError::new(
             Code::CHAIN_BROKEN,
             format!(
@@ -109,10 +92,7 @@ pub(super) async fn export(
         ));
     }
     if faults > 0 {
-        screen.warn(&format!(
-            "{}: this export does not verify",
-            super::faults(faults)
-        ));
+        screen.warn(&format!("{}: this export does not verify", super::faults(faults)));
     }
     screen.document(&value)?;
     Ok(if faults > 0 { crate::cli::error::NO } else { 0 })

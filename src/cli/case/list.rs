@@ -33,20 +33,14 @@ pub(super) async fn list(
     let mut cursor: Option<String> = None;
     let limit = limit as usize;
     while cases.len() < limit {
-        let mut query = vec![(
-            "limit",
-            (limit - cases.len()).min(PAGE as usize).to_string(),
-        )];
+        let mut query = vec![("limit", (limit - cases.len()).min(PAGE as usize).to_string())];
         if !status.is_empty() {
             query.push(("status", status.join(",")));
         }
         query.extend(account.map(|account| ("account", account.to_string())));
         query.extend(cursor.take().map(|cursor| ("cursor", cursor)));
         let mut answer: Value = client.get(&["v1", "cases"], &query).await?;
-        cursor = answer
-            .get("next")
-            .and_then(Value::as_str)
-            .map(str::to_owned);
+        cursor = answer.get("next").and_then(Value::as_str).map(str::to_owned);
         let page = items(&mut answer, "items");
         let empty = page.is_empty();
         cases.extend(page);
@@ -59,15 +53,7 @@ pub(super) async fn list(
         screen.line("no cases")?;
     } else {
         let rows = cases.iter().map(row).collect();
-        let header = [
-            "case",
-            "status",
-            "sev",
-            "account",
-            "type",
-            "resource",
-            "last finding",
-        ];
+        let header = ["case", "status", "sev", "account", "type", "resource", "last finding"];
         let table = screen.style.table(&header, rows);
         screen.line(&table)?;
         if cursor.is_some() {

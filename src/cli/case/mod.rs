@@ -95,10 +95,7 @@ pub(super) async fn case(
     screen: &mut Screen,
     command: CaseCommand,
 ) -> Result<u8, CliError> {
-    if let CaseCommand::Verify {
-        file: Some(path), ..
-    } = &command
-    {
+    if let CaseCommand::Verify { file: Some(path), .. } = &command {
         return verify::file(screen, path);
     }
     let client = Client::open(common, screen)?;
@@ -111,18 +108,12 @@ async fn dispatch(
     command: CaseCommand,
 ) -> Result<u8, CliError> {
     match command {
-        CaseCommand::List {
-            status,
-            account,
-            limit,
-        } => list::list(client, screen, &status, account.as_ref(), limit).await,
+        CaseCommand::List { status, account, limit } => {
+            list::list(client, screen, &status, account.as_ref(), limit).await
+        }
         CaseCommand::Show { case } => show::show(client, screen, &case).await,
         CaseCommand::Watch { case, follow } => {
-            let until = if follow {
-                watch::Until::Interrupted
-            } else {
-                watch::Until::AllOver
-            };
+            let until = if follow { watch::Until::Interrupted } else { watch::Until::AllOver };
             watch::watch(client, screen, &case, until).await
         }
         CaseCommand::Verify { case, file } => match (case, file) {
@@ -133,10 +124,7 @@ async fn dispatch(
         CaseCommand::Export { case, force } => export::export(client, screen, &case, force).await,
         CaseCommand::Note { case, text } => {
             let answer: Value = client
-                .post(
-                    &["v1", "cases", case.as_str(), "notes"],
-                    &json!({"text": text}),
-                )
+                .post(&["v1", "cases", case.as_str(), "notes"], &json!({"text": text}))
                 .await?;
             screen.line(&format!("noted in {case}"))?;
             screen.value(&answer)?;
@@ -144,10 +132,7 @@ async fn dispatch(
         }
         CaseCommand::Close { case, reason } => {
             let row: Value = client
-                .post(
-                    &["v1", "cases", case.as_str(), "close"],
-                    &json!({"reason": reason}),
-                )
+                .post(&["v1", "cases", case.as_str(), "close"], &json!({"reason": reason}))
                 .await?;
             screen.line(&format!("{case} is {}", shown(&row, "status")))?;
             screen.value(&row)?;

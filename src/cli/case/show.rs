@@ -24,17 +24,13 @@ pub(super) async fn show(
     if !runs.is_empty() {
         screen.line("")?;
         let header = ["run", "runbook", "mode", "state", "for", "result"];
-        let table = screen
-            .style
-            .table(&header, runs.iter().map(run_row).collect());
+        let table = screen.style.table(&header, runs.iter().map(run_row).collect());
         screen.line(&table)?;
     }
     if !approvals.is_empty() {
         screen.line("")?;
-        let table = screen.style.table(
-            &APPROVAL_HEADER,
-            approvals.iter().map(approval_row).collect(),
-        );
+        let table =
+            screen.style.table(&APPROVAL_HEADER, approvals.iter().map(approval_row).collect());
         screen.line(&table)?;
     }
     let report = chain.verify(case);
@@ -77,38 +73,25 @@ fn facts(screen: &mut Screen, case: &Value) -> Result<(), CliError> {
         ("type", Tone::Plain, shown(case, "finding_type")),
         ("severity", Tone::Plain, severity(case)),
         ("resource", Tone::Plain, shown(case, "resource")),
-        (
-            "account",
-            Tone::Plain,
-            format!("{}, {}", shown(case, "account"), shown(case, "region")),
-        ),
+        ("account", Tone::Plain, format!("{}, {}", shown(case, "account"), shown(case, "region"))),
         ("opened", Tone::Plain, time(case, "opened_at")),
     ];
     if let Some(seconds) = case.get("seconds_to_contain").and_then(Value::as_f64) {
         lines.push((
             "contained",
             Tone::Good,
-            format!(
-                "{}, {seconds:.1} s after it was opened",
-                time(case, "contained_at")
-            ),
+            format!("{}, {seconds:.1} s after it was opened", time(case, "contained_at")),
         ));
     }
     lines.push(("findings", Tone::Plain, shown(case, "findings")));
     lines.push((
         "timeline",
         Tone::Dim,
-        format!(
-            "{} entries, head {}",
-            shown(case, "length"),
-            shown(case, "head")
-        ),
+        format!("{} entries, head {}", shown(case, "length"), shown(case, "head")),
     ));
     for (name, tone, value) in lines {
-        let (name, value) = (
-            screen.paint(Tone::Dim, &format!("{name:<10}")),
-            screen.paint(tone, &value),
-        );
+        let (name, value) =
+            (screen.paint(Tone::Dim, &format!("{name:<10}")), screen.paint(tone, &value));
         screen.line(&format!("{name} {value}"))?;
     }
     Ok(())

@@ -32,12 +32,7 @@ pub(super) fn file(screen: &mut Screen, path: &Path) -> Result<u8, CliError> {
     let value: Value =
         serde_json::from_slice(&bytes).map_err(|error| refuse(format!("no export: {error}")))?;
     let export = Export::read(&value).map_err(|error| refuse(error.detail))?;
-    tell(
-        screen,
-        &export.case,
-        &export.verify(),
-        &export.broken_blobs(),
-    )
+    tell(screen, &export.case, &export.verify(), &export.broken_blobs())
 }
 
 /// Prints the report; exit code 0 when everything is valid.
@@ -53,10 +48,7 @@ fn tell(
         screen.line(&words)?;
     }
     for blob in blobs {
-        let words = screen.paint(
-            Tone::Bad,
-            &format!("blob {blob}: INVALID: hash does not match"),
-        );
+        let words = screen.paint(Tone::Bad, &format!("blob {blob}: INVALID: hash does not match"));
         screen.line(&words)?;
     }
     let summary = format!("{} entries, head {}", report.entries, report.head);

@@ -140,8 +140,6 @@ async fn is_over(client: &Client, case: &CaseId, until: &Until) -> Result<bool, 
     Ok(match until {
         Until::Interrupted => false,
         Until::AllOver => runs.iter().all(over),
-        Until::Over(id) => runs
-            .iter()
-            .any(|run| text(run, "id") == id.as_str() && over(run)),
+        Until::Over(id) => runs.iter().any(|run| text(run, "id") == id.as_str() && over(run)),
     })
 }

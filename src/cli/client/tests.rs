@@ -79,9 +79,8 @@ impl Service {
     pub fn client(&self) -> Client {
         let mut client = Client::new(&self.url, Some("tok.secret")).unwrap();
         // Time passes as fast as the test reads it.
-        client.clock = Arc::new(crate::clock::ManualClock::self_advancing(
-            jiff::Timestamp::UNIX_EPOCH,
-        ));
+        client.clock =
+            Arc::new(crate::clock::ManualClock::self_advancing(jiff::Timestamp::UNIX_EPOCH));
         client
     }
 }
@@ -99,31 +98,15 @@ async fn an_answer_becomes_a_value_or_a_numbered_error() {
         (200, r#"{"a":1}"#, Ok(json!({"a": 1}))),
         (202, r#"{"a":1}"#, Ok(json!({"a": 1}))),
         (200, "<html>", Err(("E0006", "answers something else"))),
-        (
-            401,
-            r#"{"code":"E0201","detail":"no","remedy":"send a header"}"#,
-            Err(("E0201", "no")),
-        ),
+        (401, r#"{"code":"E0201","detail":"no","remedy":"send a header"}"#, Err(("E0201", "no"))),
         (
             409,
             r#"{"code":"E0205","detail":"somebody decided","status":409}"#,
             Err(("E0205", "somebody decided")),
         ),
-        (
-            400,
-            r#"{"code":"E7777","detail":"newer"}"#,
-            Err(("E0006", "E7777: newer")),
-        ),
-        (
-            502,
-            "<html>bad gateway",
-            Err(("E0006", "502 (Bad Gateway) and does not say why")),
-        ),
-        (
-            500,
-            r#"{"error": true}"#,
-            Err(("E0006", "500 (Internal Server Error)")),
-        ),
+        (400, r#"{"code":"E7777","detail":"newer"}"#, Err(("E0006", "E7777: newer"))),
+        (502, "<html>bad gateway", Err(("E0006", "502 (Bad Gateway) and does not say why"))),
+        (500, r#"{"error": true}"#, Err(("E0006", "500 (Internal Server Error)"))),
         (307, "", Err(("E0006", "307 (Temporary Redirect)"))),
     ] {
         let service = Service::raw(move |_| {
@@ -147,11 +130,7 @@ async fn an_answer_becomes_a_value_or_a_numbered_error() {
 async fn the_service_s_remedy_is_told() {
     let service =
         Service::start(|_| problem(StatusCode::FORBIDDEN, "E0202", "viewer may not")).await;
-    let error = service
-        .client()
-        .get::<Value>(&["v1"], &[])
-        .await
-        .unwrap_err();
+    let error = service.client().get::<Value>(&["v1"], &[]).await.unwrap_err();
     assert_eq!((error.remedy(), error.exit_code()), ("do this", 1));
 }
 
@@ -164,40 +143,26 @@ async fn a_request_carries_the_token_and_an_escaped_path() {
     })
     .await;
     let client = service.client();
-    let seen: Value = client
-        .get(&["v1", "a/../b?c"], &[("status", "a b&c".to_owned())])
-        .await
-        .unwrap();
+    let seen: Value =
+        client.get(&["v1", "a/../b?c"], &[("status", "a b&c".to_owned())]).await.unwrap();
     assert_eq!(seen["path"], "/v1/a%2F..%2Fb%3Fc");
     assert_eq!(seen["query"], "status=a+b%26c");
     assert_eq!(seen["token"], "Bearer tok.secret");
     let bare = Client::new(&format!("{}/behind/", service.url), None).unwrap();
     let seen: Value = bare.post(&["v1", "x"], &json!({})).await.unwrap();
-    assert_eq!(
-        (&seen["path"], &seen["token"]),
-        (&json!("/behind/v1/x"), &Value::Null)
-    );
+    assert_eq!((&seen["path"], &seen["token"]), (&json!("/behind/v1/x"), &Value::Null));
     assert_eq!(seen["type"], "application/json");
 }
 
 #[tokio::test]
 async fn a_refused_connection_names_the_address() {
     // The port was free a moment ago, and nobody listens on it.
-    let port = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let client = Client::new(&format!("http://127.0.0.1:{port}"), None).unwrap();
-    let error = client
-        .get::<Value>(&["v1", "cases"], &[])
-        .await
-        .unwrap_err();
+    let error = client.get::<Value>(&["v1", "cases"], &[]).await.unwrap_err();
     assert_eq!(error.code, Code::CLIENT);
     assert!(
-        error
-            .detail
-            .starts_with(&format!("no connection to http://127.0.0.1:{port}/")),
+        error.detail.starts_with(&format!("no connection to http://127.0.0.1:{port}/")),
         "{error}"
     );
 }
@@ -216,10 +181,7 @@ fn an_address_or_token_that_makes_no_sense_is_refused_without_repeating_it() {
         assert!(!error.detail.contains("secret"), "{error}");
     }
     let error = Client::new(URL, Some("sec\nret")).err().unwrap();
-    assert!(
-        error.code == Code::USAGE && !error.detail.contains("ret"),
-        "{error}"
-    );
+    assert!(error.code == Code::USAGE && !error.detail.contains("ret"), "{error}");
     assert!(Client::new(URL, Some("  ")).unwrap().token.is_none());
 }
 

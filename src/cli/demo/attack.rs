@@ -25,74 +25,30 @@ enum Try {
 }
 
 const ATTEMPTS: &[(&str, Try, bool)] = &[
-    (
-        "web-1 reaches the mining pool",
-        Try::Reach("i-0a1b2c3d4e5f60718"),
-        false,
-    ),
-    (
-        "stolen session of role web-server calls AWS",
-        Try::Call("ASIAZ7Q2EXAMPLE00001"),
-        false,
-    ),
-    (
-        "stolen session of role batch-worker calls AWS",
-        Try::Call("ASIAZ7Q2EXAMPLE00002"),
-        false,
-    ),
-    (
-        "leaked key of user deploy-bot calls AWS",
-        Try::Call("AKIAZ7Q2EXAMPLE00001"),
-        false,
-    ),
-    (
-        "second key of user deploy-bot calls AWS",
-        Try::Call("AKIAZ7Q2EXAMPLE00009"),
-        false,
-    ),
-    (
-        "deploy-bot signs in to the console",
-        Try::Console("deploy-bot"),
-        false,
-    ),
-    (
-        "worker-3 of the attack sequence reaches out",
-        Try::Reach("i-0c3d4e5f607182930"),
-        false,
-    ),
+    ("web-1 reaches the mining pool", Try::Reach("i-0a1b2c3d4e5f60718"), false),
+    ("stolen session of role web-server calls AWS", Try::Call("ASIAZ7Q2EXAMPLE00001"), false),
+    ("stolen session of role batch-worker calls AWS", Try::Call("ASIAZ7Q2EXAMPLE00002"), false),
+    ("leaked key of user deploy-bot calls AWS", Try::Call("AKIAZ7Q2EXAMPLE00001"), false),
+    ("second key of user deploy-bot calls AWS", Try::Call("AKIAZ7Q2EXAMPLE00009"), false),
+    ("deploy-bot signs in to the console", Try::Console("deploy-bot"), false),
+    ("worker-3 of the attack sequence reaches out", Try::Reach("i-0c3d4e5f607182930"), false),
     (
         "key of user ci-runner, actor of the sequence, calls AWS",
         Try::Call("AKIAZ7Q2EXAMPLE00004"),
         false,
     ),
-    (
-        "healthy web-2 reaches the internet",
-        Try::Reach("i-0d4e5f6071829304a"),
-        true,
-    ),
-    (
-        "batch-worker's workload gets a new session",
-        Try::NewSession("batch-worker"),
-        true,
-    ),
+    ("healthy web-2 reaches the internet", Try::Reach("i-0d4e5f6071829304a"), true),
+    ("batch-worker's workload gets a new session", Try::NewSession("batch-worker"), true),
 ];
 
 /// Tries everything: what works, and why or why not.
 pub fn view(sandbox: &Sandbox) -> BTreeMap<&'static str, (bool, String)> {
     let attacker = sandbox.attacker();
     let place: Option<Place> =
-        sandbox
-            .snapshot_world()
-            .accounts
-            .iter()
-            .next()
-            .and_then(|(id, account)| {
-                let region = account.regions.keys().next()?.clone();
-                Some(Place {
-                    account: id.clone(),
-                    region,
-                })
-            });
+        sandbox.snapshot_world().accounts.iter().next().and_then(|(id, account)| {
+            let region = account.regions.keys().next()?.clone();
+            Some(Place { account: id.clone(), region })
+        });
     let Some(place) = place else {
         return BTreeMap::new();
     };
@@ -117,8 +73,5 @@ pub fn view(sandbox: &Sandbox) -> BTreeMap<&'static str, (bool, String)> {
 
 /// Every attempt, in the order in which it is shown.
 pub fn attempts() -> impl Iterator<Item = Attempt> {
-    ATTEMPTS.iter().map(|(what, _, must)| Attempt {
-        what,
-        must_work_after: *must,
-    })
+    ATTEMPTS.iter().map(|(what, _, must)| Attempt { what, must_work_after: *must })
 }

@@ -21,34 +21,18 @@ pub struct Delivery {
 /// # Errors
 /// When a fixture of ours is broken.
 pub fn all() -> Result<Vec<Delivery>, CliError> {
-    let of = |name, body: &str, expected| Delivery {
-        name,
-        body: body.to_owned(),
-        expected,
-    };
+    let of = |name, body: &str, expected| Delivery { name, body: body.to_owned(), expected };
     Ok(vec![
-        of(
-            "an instance mines",
-            fixtures::CRYPTO_MINING_INSTANCE,
-            "contained",
-        ),
+        of("an instance mines", fixtures::CRYPTO_MINING_INSTANCE, "contained"),
         of(
             "instance credentials used elsewhere",
             fixtures::INSTANCE_CREDENTIAL_EXFILTRATION,
             "contained",
         ),
-        of(
-            "a user's key leaked",
-            fixtures::LEAKED_USER_KEY,
-            "contained",
-        ),
+        of("a user's key leaked", fixtures::LEAKED_USER_KEY, "contained"),
         of("an attack sequence", &sequence()?, "contained"),
         of("a sample finding", fixtures::SAMPLE_SSH_BRUTE_FORCE, "open"),
-        of(
-            "the first one again",
-            fixtures::CRYPTO_MINING_INSTANCE,
-            "contained",
-        ),
+        of("the first one again", fixtures::CRYPTO_MINING_INSTANCE, "contained"),
     ])
 }
 
@@ -58,9 +42,8 @@ fn sequence() -> Result<String, CliError> {
     let text = fixtures::ATTACK_SEQUENCE_INSTANCE_GROUP
         .replace("i-0a1b2c3d4e5f60718", "i-0c3d4e5f607182930");
     let mut event: Value = serde_json::from_str(&text).map_err(broken)?;
-    if let Some(actors) = event
-        .pointer_mut("/detail/service/detection/sequence/actors")
-        .and_then(Value::as_array_mut)
+    if let Some(actors) =
+        event.pointer_mut("/detail/service/detection/sequence/actors").and_then(Value::as_array_mut)
     {
         actors.push(json!({
             "id": "user:ci-runner",

@@ -27,11 +27,7 @@ pub struct Args {
 /// Runs the demo; exit code 0 only if every expected containment was verified.
 pub async fn demo(screen: &mut Screen, args: Args) -> Result<u8, CliError> {
     let tell = |screen: &mut Screen, text: &str| {
-        if screen.json {
-            Ok(())
-        } else {
-            screen.line(text)
-        }
+        if screen.json { Ok(()) } else { screen.line(text) }
     };
     tell(
         screen,
@@ -76,10 +72,7 @@ pub async fn demo(screen: &mut Screen, args: Args) -> Result<u8, CliError> {
         tell(screen, &report::how_to_look(&stage.url, &stage.token, true))?;
         stage.until_interrupted().await?;
     } else {
-        tell(
-            screen,
-            &report::how_to_look(&stage.url, &stage.token, false),
-        )?;
+        tell(screen, &report::how_to_look(&stage.url, &stage.token, false))?;
     }
     let verified = outcome.is_verified();
     stage.close().await;

@@ -30,11 +30,7 @@ pub struct Outcome {
 pub fn sent(delivery: &Delivery, answer: &Value) -> String {
     let first = &answer["findings"][0];
     let case = first["case"].as_str().unwrap_or("none");
-    format!(
-        "  {:<38} {:<10} {case}",
-        delivery.name,
-        first["disposition"].as_str().unwrap_or("-")
-    )
+    format!("  {:<38} {:<10} {case}", delivery.name, first["disposition"].as_str().unwrap_or("-"))
 }
 
 impl Outcome {
@@ -53,13 +49,7 @@ impl Outcome {
         let mut cases = Vec::new();
         let mut chain_verified = true;
         let mut drawn = Vec::new();
-        for item in list["items"]
-            .as_array()
-            .cloned()
-            .unwrap_or_default()
-            .into_iter()
-            .rev()
-        {
+        for item in list["items"].as_array().cloned().unwrap_or_default().into_iter().rev() {
             let id = item["id"].as_str().unwrap_or_default().to_owned();
             let (entries, valid) = chain(stage, &id).await?;
             chain_verified &= valid;
@@ -80,10 +70,7 @@ impl Outcome {
         let attempts = attack::attempts()
             .map(|attempt| {
                 let seen = |view: &View| view.get(attempt.what).map(|(works, _)| *works);
-                let why = after
-                    .get(attempt.what)
-                    .map(|(_, why)| why.clone())
-                    .unwrap_or_default();
+                let why = after.get(attempt.what).map(|(_, why)| why.clone()).unwrap_or_default();
                 let met =
                     seen(before) == Some(true) && seen(after) == Some(attempt.must_work_after);
                 json!({
@@ -92,13 +79,7 @@ impl Outcome {
                 })
             })
             .collect();
-        Ok(Self {
-            cases,
-            attempts,
-            expected,
-            chain_verified,
-            drawn,
-        })
+        Ok(Self { cases, attempts, expected, chain_verified, drawn })
     }
 
     /// Whether every expected containment was verified, nothing else was touched, and every chain
@@ -131,51 +112,31 @@ impl Outcome {
         screen.line("\nCases:")?;
         let rows = self.cases.iter().map(|case| {
             let status = text(&case["status"]);
-            let seconds = case["seconds_to_contain"]
-                .as_f64()
-                .map_or("-".to_owned(), |s| format!("{s:.1} s"));
+            let seconds =
+                case["seconds_to_contain"].as_f64().map_or("-".to_owned(), |s| format!("{s:.1} s"));
             vec![
                 (Tone::Plain, text(&case["id"])),
                 (tone_of(&status), status),
                 (
                     Tone::Plain,
-                    case["severity"]
-                        .as_f64()
-                        .map_or("-".to_owned(), |s| format!("{s:.1}")),
+                    case["severity"].as_f64().map_or("-".to_owned(), |s| format!("{s:.1}")),
                 ),
                 (Tone::Plain, text(&case["finding_type"])),
                 (Tone::Plain, case["findings"].to_string()),
                 (Tone::Plain, seconds),
             ]
         });
-        let header = [
-            "case",
-            "status",
-            "severity",
-            "finding type",
-            "findings",
-            "contained in",
-        ];
+        let header = ["case", "status", "severity", "finding type", "findings", "contained in"];
         screen.line(&style.table(&header, rows.collect()))?;
 
         screen.line("\nThe timeline of the first case:\n")?;
         screen.line(&draw::timeline(&self.drawn, style))?;
 
         screen.line("\nWhat the attacker can do:")?;
-        let works = |value: &Value| {
-            if value.as_bool() == Some(true) {
-                "yes"
-            } else {
-                "no"
-            }
-            .to_owned()
-        };
+        let works =
+            |value: &Value| if value.as_bool() == Some(true) { "yes" } else { "no" }.to_owned();
         let rows = self.attempts.iter().map(|attempt| {
-            let tone = if attempt["met"].as_bool() == Some(true) {
-                Tone::Good
-            } else {
-                Tone::Bad
-            };
+            let tone = if attempt["met"].as_bool() == Some(true) { Tone::Good } else { Tone::Bad };
             vec![
                 (Tone::Plain, text(&attempt["attempt"])),
                 (Tone::Plain, works(&attempt["before"])),
@@ -185,17 +146,10 @@ impl Outcome {
         });
         screen.line(&style.table(&["attempt", "before", "after", "why"], rows.collect()))?;
 
-        let chains = if self.chain_verified {
-            "every chain verifies"
-        } else {
-            "A CHAIN DOES NOT VERIFY"
-        };
+        let chains =
+            if self.chain_verified { "every chain verifies" } else { "A CHAIN DOES NOT VERIFY" };
         screen.line(&format!("\nTimelines: {chains}."))?;
-        for missed in self
-            .expected
-            .iter()
-            .filter(|item| item["met"].as_bool() != Some(true))
-        {
+        for missed in self.expected.iter().filter(|item| item["met"].as_bool() != Some(true)) {
             screen.line(&format!(
                 "NOT AS EXPECTED: {}: {} instead of {}",
                 text(&missed["finding"]),
@@ -213,11 +167,7 @@ impl Outcome {
 }
 
 fn case(item: &Value, chain_valid: bool) -> Value {
-    let at = |name: &str| {
-        item[name]
-            .as_str()
-            .and_then(|text| text.parse::<jiff::Timestamp>().ok())
-    };
+    let at = |name: &str| item[name].as_str().and_then(|text| text.parse::<jiff::Timestamp>().ok());
     let seconds = at("opened_at")
         .zip(at("contained_at"))
         .map(|(opened, contained)| contained.duration_since(opened).as_secs_f64());
@@ -237,10 +187,7 @@ fn case(item: &Value, chain_valid: bool) -> Value {
 
 /// The entries of a case, and whether their chain holds, computed from the bytes that came.
 async fn chain(stage: &Stage, id: &str) -> Result<(Vec<Entry>, bool), CliError> {
-    let export: Value = stage
-        .person
-        .get(&["v1", "cases", id, "export"], &[])
-        .await?;
+    let export: Value = stage.person.get(&["v1", "cases", id, "export"], &[]).await?;
     let broken =
         |what: &str| CliError::new(Code::CHAIN_BROKEN, format!("the export of {id}: {what}"));
     let case: CaseId = id.parse().map_err(|_| broken("no case id"))?;
@@ -255,19 +202,9 @@ async fn chain(stage: &Stage, id: &str) -> Result<(Vec<Entry>, bool), CliError> 
         .unwrap_or_default()
         .parse()
         .map_err(|_| broken("no head"))?;
-    let head = Head {
-        length: export["head"]["length"].as_u64().unwrap_or_default(),
-        hash,
-    };
-    let report = verify(
-        &case,
-        bytes.iter().map(|bytes| (bytes.as_slice(), None)),
-        Some(&head),
-    );
-    let entries = bytes
-        .iter()
-        .filter_map(|bytes| Entry::parse(bytes).ok())
-        .collect();
+    let head = Head { length: export["head"]["length"].as_u64().unwrap_or_default(), hash };
+    let report = verify(&case, bytes.iter().map(|bytes| (bytes.as_slice(), None)), Some(&head));
+    let entries = bytes.iter().filter_map(|bytes| Entry::parse(bytes).ok()).collect();
     Ok((entries, report.is_valid() && report.entries > 0))
 }
 

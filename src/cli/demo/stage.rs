@@ -90,17 +90,7 @@ impl Stage {
         let client = |n: usize| Client::new(&url, tokens.get(n).map(String::as_str));
         let (intake, person, commander) = (client(0)?, client(1)?, client(2)?);
         let token = tokens.swap_remove(1);
-        Ok(Self {
-            url,
-            token,
-            sandbox,
-            service,
-            intake,
-            person,
-            commander,
-            clock,
-            _folder: folder,
-        })
+        Ok(Self { url, token, sandbox, service, intake, person, commander, clock, _folder: folder })
     }
 
     /// Posts a finding, as EventBridge would.
@@ -108,9 +98,7 @@ impl Stage {
     /// # Errors
     /// When it is not accepted.
     pub async fn send(&self, delivery: &Delivery) -> Result<Value, CliError> {
-        self.intake
-            .send(&["v1", "findings"], delivery.body.clone().into_bytes())
-            .await
+        self.intake.send(&["v1", "findings"], delivery.body.clone().into_bytes()).await
     }
 
     /// Approves what is asked, as the incident commander: question and name.
@@ -190,15 +178,10 @@ fn config(database: &str) -> Result<Config, CliError> {
     let mut config = Config {
         listen: std::net::SocketAddr::from(([127, 0, 0, 1], 0)),
         database: format!("sqlite://{database}"),
-        cloud: CloudConfig::Sandbox {
-            scenario: None,
-            world: None,
-        },
+        cloud: CloudConfig::Sandbox { scenario: None, world: None },
         ..Config::default()
     };
-    config
-        .accounts
-        .insert(account, crate::config::AccountConfig::contain());
+    config.accounts.insert(account, crate::config::AccountConfig::contain());
     config.forensics = Some(ForensicsConfig::in_account(forensics));
     Ok(config)
 }

@@ -12,14 +12,10 @@ use crate::timeline::Entry;
 /// its run, which are not repeated.
 pub(super) fn intent(entry: &Entry, outcome: Option<&Entry>, home: Option<&str>) -> Said {
     let mut spans = vec![span(Tone::Plain, words(entry))];
-    let place = entry
-        .body
-        .get("change")
-        .and_then(|change| change.get("at"))
-        .map(|at| {
-            let field = |key: &str| at.get(key).and_then(Value::as_str).unwrap_or_default();
-            format!("{}/{}", field("account"), field("region"))
-        });
+    let place = entry.body.get("change").and_then(|change| change.get("at")).map(|at| {
+        let field = |key: &str| at.get(key).and_then(Value::as_str).unwrap_or_default();
+        format!("{}/{}", field("account"), field("region"))
+    });
     if let Some(place) = place.filter(|place| Some(place.as_str()) != home) {
         spans.push(span(Tone::Dim, &format!("(in {place})")));
     }
@@ -50,19 +46,12 @@ fn became(entry: &Entry) -> Vec<Span> {
     let mut details = Vec::new();
     let (good, first) = match text(entry, "result") {
         "ok" => (true, String::new()),
-        "observed" => (
-            true,
-            "the answer was lost; a look shows that it happened".to_owned(),
-        ),
-        "not_happened" => (
-            false,
-            "the answer was lost; a look shows that it did not happen".to_owned(),
-        ),
+        "observed" => (true, "the answer was lost; a look shows that it happened".to_owned()),
+        "not_happened" => {
+            (false, "the answer was lost; a look shows that it did not happen".to_owned())
+        }
         "failed" => (false, refusal(entry.body.get("error"))),
-        "unknown" => (
-            false,
-            "nobody knows whether it happened: look in CloudTrail".to_owned(),
-        ),
+        "unknown" => (false, "nobody knows whether it happened: look in CloudTrail".to_owned()),
         other => (false, other.to_owned()),
     };
     if !first.is_empty() {
@@ -72,28 +61,15 @@ fn became(entry: &Entry) -> Vec<Span> {
     details.extend(number("millis").map(|millis| format!("{millis} ms")));
     details.extend(attempts.map(|attempts| format!("{attempts} attempts")));
     for holder in ["receipt", "error"] {
-        let id = entry
-            .body
-            .get(holder)
-            .and_then(|holder| holder.get("request_id"));
+        let id = entry.body.get(holder).and_then(|holder| holder.get("request_id"));
         details.extend(id.and_then(Value::as_str).map(|id| format!("request {id}")));
     }
     ending(good, &details.join(", "))
 }
 
 fn refusal(error: Option<&Value>) -> String {
-    let field = |key: &str| {
-        error
-            .and_then(|error| error.get(key))
-            .map(brief)
-            .unwrap_or_default()
-    };
-    format!(
-        "{}: {}: {}",
-        field("class"),
-        field("code"),
-        field("message")
-    )
+    let field = |key: &str| error.and_then(|error| error.get(key)).map(brief).unwrap_or_default();
+    format!("{}: {}: {}", field("class"), field("code"), field("message"))
 }
 
 /// The ids of what was created.

@@ -48,10 +48,7 @@ pub(super) fn received(entry: &Entry) -> Option<Said> {
     };
     let mut details = vec![meaning.to_owned()];
     if let Some(version) = entry.body.get("version") {
-        if let Some(count) = version
-            .get("count")
-            .and_then(Value::as_u64)
-            .filter(|count| *count > 1)
+        if let Some(count) = version.get("count").and_then(Value::as_u64).filter(|count| *count > 1)
         {
             details.push(format!("seen {count} times by GuardDuty"));
         }
@@ -81,9 +78,7 @@ pub(super) fn routed(entry: &Entry) -> Option<Said> {
     }
     let mut spans = match needed(entry, "runbook") {
         Some(runbook) => {
-            let mode = needed(entry, "mode")
-                .map(|mode| format!("({mode}):"))
-                .unwrap_or_default();
+            let mode = needed(entry, "mode").map(|mode| format!("({mode}):")).unwrap_or_default();
             vec![
                 span(Tone::Plain, "routing chose"),
                 span(Tone::Strong, runbook),
@@ -95,10 +90,7 @@ pub(super) fn routed(entry: &Entry) -> Option<Said> {
     // A reason is a sentence of its own: each is cut, not the whole.
     for (n, reason) in reasons.iter().enumerate() {
         let end = if n + 1 < reasons.len() { ";" } else { "" };
-        spans.push(span(
-            Tone::Dim,
-            &format!("{}{end}", sanitise(reason, REASON_MAX)),
-        ));
+        spans.push(span(Tone::Dim, &format!("{}{end}", sanitise(reason, REASON_MAX))));
     }
     Some(Said::new(Glyph::Fact, spans))
 }
@@ -121,10 +113,6 @@ pub(super) fn status(entry: &Entry) -> Option<Said> {
 
 /// How something ended: a mark, and words.
 pub(super) fn ending(good: bool, words: &str) -> Vec<super::layout::Span> {
-    let (glyph, tone) = if good {
-        (Glyph::Good, Tone::Dim)
-    } else {
-        (Glyph::Bad, Tone::Bad)
-    };
+    let (glyph, tone) = if good { (Glyph::Good, Tone::Dim) } else { (Glyph::Bad, Tone::Bad) };
     vec![mark(glyph), span(tone, words)]
 }

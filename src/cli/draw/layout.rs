@@ -88,20 +88,12 @@ pub(super) struct Span {
 
 /// `text`, sanitised and cut.
 pub(super) fn span(tone: Tone, text: &str) -> Span {
-    Span {
-        tone,
-        text: sanitise(text, VALUE_MAX),
-        mark: None,
-    }
+    Span { tone, text: sanitise(text, VALUE_MAX), mark: None }
 }
 
 /// A glyph inside a line: how a change ended.
 pub(super) fn mark(glyph: Glyph) -> Span {
-    Span {
-        tone: glyph.tone(),
-        text: String::new(),
-        mark: Some(glyph),
-    }
+    Span { tone: glyph.tone(), text: String::new(), mark: Some(glyph) }
 }
 
 /// What one entry says.
@@ -120,12 +112,7 @@ pub(super) struct Said {
 impl Said {
     /// One line without indentation.
     pub(super) fn new(glyph: Glyph, spans: Vec<Span>) -> Self {
-        Self {
-            glyph,
-            depth: 0,
-            spans,
-            below: vec![],
-        }
+        Self { glyph, depth: 0, spans, below: vec![] }
     }
 
     /// The same, moved to the right.
@@ -135,13 +122,9 @@ impl Said {
 
     /// The same with lines below; what is too much is counted.
     pub(super) fn with(mut self, tone: Tone, lines: &[&str]) -> Self {
-        self.below
-            .extend(lines.iter().take(BELOW_MAX).map(|line| span(tone, line)));
+        self.below.extend(lines.iter().take(BELOW_MAX).map(|line| span(tone, line)));
         if lines.len() > BELOW_MAX {
-            self.below.push(span(
-                Tone::Dim,
-                &format!("and {} more", lines.len() - BELOW_MAX),
-            ));
+            self.below.push(span(Tone::Dim, &format!("and {} more", lines.len() - BELOW_MAX)));
         }
         self
     }
@@ -157,22 +140,14 @@ pub(super) struct Layout {
 
 impl Layout {
     pub(super) fn new(style: Style) -> Self {
-        Self {
-            style,
-            first: None,
-            last_who: String::new(),
-        }
+        Self { style, first: None, last_who: String::new() }
     }
 
     /// The lines of one entry, each with its line end.
     pub(super) fn line(&mut self, at: Timestamp, who: &str, said: &Said) -> String {
         let first = *self.first.get_or_insert(at);
         let who = self.ascii(&sanitise(who, WHO_WIDTH - 1));
-        let shown = if who == self.last_who {
-            String::new()
-        } else {
-            who.clone()
-        };
+        let shown = if who == self.last_who { String::new() } else { who.clone() };
         self.last_who = who;
         let margin = TIME_WIDTH + WHO_WIDTH + 2 * said.depth.min(DEPTH_MAX);
         let mut drawn = String::new();
@@ -194,20 +169,14 @@ impl Layout {
     }
 
     fn ascii(&self, text: &str) -> String {
-        if self.style.unicode {
-            text.to_owned()
-        } else {
-            text.replace('…', "~")
-        }
+        if self.style.unicode { text.to_owned() } else { text.replace('…', "~") }
     }
 
     /// The words of `spans`, wrapped so that no line passes the terminal's edge; the first line is
     /// begun already, further ones begin at `margin`.
     fn wrapped(&self, spans: &[Span], margin: usize) -> String {
         let width = self.style.width.map_or(usize::MAX, |width| {
-            usize::from(width)
-                .saturating_sub(margin)
-                .max(TEXT_WIDTH_MIN)
+            usize::from(width).saturating_sub(margin).max(TEXT_WIDTH_MIN)
         });
         let mut lines: Vec<Vec<(Tone, String)>> = vec![vec![]];
         let mut used = 0;
@@ -235,13 +204,9 @@ impl Layout {
             }
         }
         let painted = lines.iter().map(|line| {
-            line.iter()
-                .map(|(tone, text)| self.style.paint(*tone, text))
-                .collect::<String>()
+            line.iter().map(|(tone, text)| self.style.paint(*tone, text)).collect::<String>()
         });
-        let mut drawn = painted
-            .collect::<Vec<_>>()
-            .join(&format!("\n{}", " ".repeat(margin)));
+        let mut drawn = painted.collect::<Vec<_>>().join(&format!("\n{}", " ".repeat(margin)));
         drawn.push('\n');
         drawn
     }
@@ -255,11 +220,7 @@ impl Layout {
         let mut words = Vec::new();
         for word in text.split_whitespace() {
             let letters: Vec<char> = word.chars().collect();
-            words.extend(
-                letters
-                    .chunks(width)
-                    .map(|part| (span.tone, part.iter().collect())),
-            );
+            words.extend(letters.chunks(width).map(|part| (span.tone, part.iter().collect())));
         }
         words
     }

@@ -42,11 +42,7 @@ impl Drawer {
     /// A drawer that has seen nothing.
     #[must_use]
     pub fn new(style: Style) -> Self {
-        Self {
-            layout: Layout::new(style),
-            runs: Runs::default(),
-            open: HashMap::new(),
-        }
+        Self { layout: Layout::new(style), runs: Runs::default(), open: HashMap::new() }
     }
 
     /// The lines of these entries, which follow those drawn before; each line ends with `\n`.
@@ -120,10 +116,7 @@ impl Runs {
     fn number(&mut self, id: &str) -> String {
         let known = self.seen.iter().position(|run| run.id == id);
         let at = known.unwrap_or_else(|| {
-            self.seen.push(Run {
-                id: id.to_owned(),
-                place: String::new(),
-            });
+            self.seen.push(Run { id: id.to_owned(), place: String::new() });
             self.seen.len() - 1
         });
         format!("run {}", at + 1)
@@ -164,61 +157,38 @@ fn words(entry: &Entry, runs: &mut Runs) -> Option<Said> {
 /// An entry of a kind that this version does not know: the kind and its body, as it is.
 fn unknown(entry: &Entry) -> Said {
     let body = Value::Object(entry.body.clone()).to_string();
-    Said::new(
-        Glyph::Fact,
-        vec![span(Tone::Plain, &entry.kind), span(Tone::Dim, &body)],
-    )
+    Said::new(Glyph::Fact, vec![span(Tone::Plain, &entry.kind), span(Tone::Dim, &body)])
 }
 
 /// What joins an intent with its outcome.
 fn key(entry: &Entry) -> (String, String) {
-    (
-        text(entry, "run").to_owned(),
-        text(entry, "step").to_owned(),
-    )
+    (text(entry, "run").to_owned(), text(entry, "step").to_owned())
 }
 
 /// A text of the body, as it is: hostile. Empty where there is none.
 fn text<'a>(entry: &'a Entry, key: &str) -> &'a str {
-    entry
-        .body
-        .get(key)
-        .and_then(Value::as_str)
-        .unwrap_or_default()
+    entry.body.get(key).and_then(Value::as_str).unwrap_or_default()
 }
 
 /// A text that an entry of its kind can't be without.
 fn needed<'a>(entry: &'a Entry, key: &str) -> Option<&'a str> {
-    entry
-        .body
-        .get(key)
-        .and_then(Value::as_str)
-        .filter(|text| !text.is_empty())
+    entry.body.get(key).and_then(Value::as_str).filter(|text| !text.is_empty())
 }
 
 /// A list of texts of the body.
 fn texts<'a>(entry: &'a Entry, key: &str) -> Vec<&'a str> {
     let list = entry.body.get(key).and_then(Value::as_array);
-    list.into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-        .collect()
+    list.into_iter().flatten().filter_map(Value::as_str).collect()
 }
 
 /// A value in a few words: text as it is, anything else as JSON.
 fn brief(value: &Value) -> String {
-    value
-        .as_str()
-        .map_or_else(|| value.to_string(), str::to_owned)
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// How deep a step lies inside `parallel`: `2[17]/3` is one level down.
 fn depth(step: &str) -> usize {
-    step.split('#')
-        .next()
-        .unwrap_or_default()
-        .matches('/')
-        .count()
+    step.split('#').next().unwrap_or_default().matches('/').count()
 }
 
 /// The time of `at`, relative to `first`, as `+0.2s`, `+1m02s`, `+3h05m` or `+2d01h`.

@@ -10,10 +10,7 @@ use crate::timeline::Entry;
 
 /// `note.added`.
 pub(super) fn note(entry: &Entry) -> Option<Said> {
-    Some(Said::new(
-        Glyph::Note,
-        vec![span(Tone::Plain, needed(entry, "text")?)],
-    ))
+    Some(Said::new(Glyph::Note, vec![span(Tone::Plain, needed(entry, "text")?)]))
 }
 
 /// `approval.requested`: the question, until when, and how it is answered.
@@ -21,24 +18,14 @@ pub(super) fn asked(entry: &Entry) -> Option<Said> {
     let question = needed(entry, "question")?;
     let approval = needed(entry, "approval")?;
     let mut spans = vec![span(Tone::Strong, question)];
-    let quorum = entry
-        .body
-        .get("quorum")
-        .and_then(Value::as_u64)
-        .unwrap_or(1);
+    let quorum = entry.body.get("quorum").and_then(Value::as_u64).unwrap_or(1);
     if quorum > 1 {
         spans.push(span(Tone::Warn, &format!("({quorum} people must agree)")));
     }
     if let Ok(until) = text(entry, "expires_at").parse::<Timestamp>() {
-        spans.push(span(
-            Tone::Dim,
-            &until.strftime("until %Y-%m-%d %H:%MZ").to_string(),
-        ));
+        spans.push(span(Tone::Dim, &until.strftime("until %Y-%m-%d %H:%MZ").to_string()));
     }
-    spans.push(span(
-        Tone::Dim,
-        &format!("(tourniquet approve {approval} --reason WHY)"),
-    ));
+    spans.push(span(Tone::Dim, &format!("(tourniquet approve {approval} --reason WHY)")));
     Some(Said::new(Glyph::Question, spans).at(super::depth(text(entry, "step"))))
 }
 

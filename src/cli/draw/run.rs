@@ -11,45 +11,30 @@ use crate::timeline::Entry;
 pub(super) fn requested(entry: &Entry, runs: &mut Runs) -> Option<Said> {
     let id = needed(entry, "run")?;
     let runbook = needed(entry, "runbook")?;
-    let number = runs.requested(
-        id,
-        format!("{}/{}", text(entry, "account"), text(entry, "region")),
-    );
+    let number =
+        runs.requested(id, format!("{}/{}", text(entry, "account"), text(entry, "region")));
     let params = entry.body.get("params");
     let mut spans = vec![span(Tone::Strong, &format!("{number}:"))];
     if text(entry, "kind") == "undo" {
-        let of = params
-            .and_then(|params| params.get("of"))
-            .and_then(Value::as_str)
-            .unwrap_or_default();
-        let revive = params
-            .and_then(|params| params.get("revive"))
-            .and_then(Value::as_bool);
-        spans.push(span(
-            Tone::Plain,
-            &format!("take back what {} changed", runs.number(of)),
-        ));
+        let of =
+            params.and_then(|params| params.get("of")).and_then(Value::as_str).unwrap_or_default();
+        let revive = params.and_then(|params| params.get("revive")).and_then(Value::as_bool);
+        spans.push(span(Tone::Plain, &format!("take back what {} changed", runs.number(of))));
         if revive == Some(true) {
             spans.push(span(Tone::Warn, "(also what keeps stolen credentials out)"));
         }
     } else {
         spans.push(span(Tone::Strong, runbook));
         spans.push(span(Tone::Plain, &format!("({})", text(entry, "mode"))));
-        if let Some(params) = params
-            .and_then(Value::as_object)
-            .filter(|params| !params.is_empty())
+        if let Some(params) = params.and_then(Value::as_object).filter(|params| !params.is_empty())
         {
-            let given = params
-                .iter()
-                .map(|(name, value)| format!("{name}={}", brief(value)));
+            let given = params.iter().map(|(name, value)| format!("{name}={}", brief(value)));
             spans.push(span(Tone::Plain, "with"));
             spans.push(span(Tone::Plain, &given.collect::<Vec<_>>().join(", ")));
         }
     }
-    spans.push(span(
-        Tone::Dim,
-        &format!("in {}/{}", text(entry, "account"), text(entry, "region")),
-    ));
+    spans
+        .push(span(Tone::Dim, &format!("in {}/{}", text(entry, "account"), text(entry, "region"))));
     let by = text(entry, "requested_by");
     if !by.is_empty() && by != "service" {
         spans.push(span(Tone::Dim, &format!("for {by}")));
@@ -70,13 +55,8 @@ pub(super) fn started(entry: &Entry) -> Option<Said> {
 
 /// `plan.made`: every change, in words.
 pub(super) fn plan(entry: &Entry) -> Option<Said> {
-    let changes: Vec<&str> = entry
-        .body
-        .get("changes")?
-        .as_array()?
-        .iter()
-        .filter_map(Value::as_str)
-        .collect();
+    let changes: Vec<&str> =
+        entry.body.get("changes")?.as_array()?.iter().filter_map(Value::as_str).collect();
     let words = match changes.len() {
         0 => "plan: nothing would be changed".to_owned(),
         1 => "plan: 1 change would be made".to_owned(),
@@ -91,33 +71,20 @@ pub(super) fn finished(entry: &Entry) -> Option<Said> {
     let summary = text(entry, "summary");
     let contained = entry.body.get("contained").and_then(Value::as_bool) == Some(true);
     let (glyph, mut spans) = match state {
-        "succeeded" => (
-            Glyph::Good,
-            vec![span(
-                Tone::Good,
-                if summary.is_empty() { "done" } else { summary },
-            )],
-        ),
+        "succeeded" => {
+            (Glyph::Good, vec![span(Tone::Good, if summary.is_empty() { "done" } else { summary })])
+        }
         "failed" | "halted" => {
-            let words = if state == "halted" {
-                "halted for a person:"
-            } else {
-                "failed:"
-            };
-            (
-                Glyph::Bad,
-                vec![span(Tone::Bad, words), span(Tone::Plain, summary)],
-            )
+            let words = if state == "halted" { "halted for a person:" } else { "failed:" };
+            (Glyph::Bad, vec![span(Tone::Bad, words), span(Tone::Plain, summary)])
         }
         _ => return None,
     };
     if contained && state != "succeeded" {
         spans.push(span(Tone::Dim, "(what was contained stays contained)"));
     }
-    let open: Vec<String> = texts(entry, "open")
-        .iter()
-        .map(|open| format!("still open: {open}"))
-        .collect();
+    let open: Vec<String> =
+        texts(entry, "open").iter().map(|open| format!("still open: {open}")).collect();
     let open: Vec<&str> = open.iter().map(String::as_str).collect();
     Some(Said::new(glyph, spans).with(Tone::Warn, &open))
 }

@@ -29,13 +29,13 @@ fn arguments(name: &str, args: &Value) -> String {
         "sleep" => format!("{} s", one("seconds")),
         "notify" => format!("{}: {}", one("channel"), one("message")),
         // The change that is taken back, in its own words.
-        "undo::restore" => match args
-            .get("change")
-            .map(|change| serde_json::from_value::<Change>(change.clone()))
-        {
-            Some(Ok(change)) => change.words(),
-            _ => brief(args),
-        },
+        "undo::restore" => {
+            match args.get("change").map(|change| serde_json::from_value::<Change>(change.clone()))
+            {
+                Some(Ok(change)) => change.words(),
+                _ => brief(args),
+            }
+        }
         _ => match args.as_object() {
             Some(map) if map.len() == 1 => map.values().map(brief).collect(),
             Some(map) => pairs(map),
@@ -47,9 +47,7 @@ fn arguments(name: &str, args: &Value) -> String {
 /// `key=value` of everything that is set.
 fn pairs(map: &Map<String, Value>) -> String {
     let set = map.iter().filter(|(_, value)| !value.is_null());
-    set.map(|(key, value)| format!("{key}={}", brief(value)))
-        .collect::<Vec<_>>()
-        .join(", ")
+    set.map(|(key, value)| format!("{key}={}", brief(value))).collect::<Vec<_>>().join(", ")
 }
 
 /// `step.finished`: how it ended.
@@ -60,16 +58,9 @@ pub(super) fn finished(entry: &Entry) -> Option<Said> {
         "ok" => Said::new(Glyph::Good, done(name, entry.body.get("output"))),
         "planned" => {
             let planned = texts(entry, "planned");
-            let words = if planned.is_empty() {
-                "would change nothing"
-            } else {
-                "would do this:"
-            };
-            Said::new(
-                Glyph::Fact,
-                vec![span(Tone::Plain, name), span(Tone::Dim, words)],
-            )
-            .with(Tone::Plain, &planned)
+            let words = if planned.is_empty() { "would change nothing" } else { "would do this:" };
+            Said::new(Glyph::Fact, vec![span(Tone::Plain, name), span(Tone::Dim, words)])
+                .with(Tone::Plain, &planned)
         }
         "failed" => {
             let mut spans = vec![span(Tone::Plain, name), span(Tone::Bad, "failed:")];
@@ -87,9 +78,7 @@ fn done(name: &str, output: Option<&Value>) -> Vec<Span> {
         let kept = field("kept").map(|why| format!("left in place on purpose: {why}"));
         let by_hand = field("by_hand").map(|why| format!("to be done by hand: {why}"));
         let gone = field("gone").map(|what| format!("does not exist any more: {what}"));
-        kept.or(by_hand)
-            .or(gone)
-            .unwrap_or_else(|| "taken back".to_owned())
+        kept.or(by_hand).or(gone).unwrap_or_else(|| "taken back".to_owned())
     } else if name.starts_with("contain::") {
         "verified".to_owned()
     } else if name.starts_with("evidence::") {
@@ -99,29 +88,17 @@ fn done(name: &str, output: Option<&Value>) -> Vec<Span> {
     } else {
         "done".to_owned()
     };
-    let tone = if name.starts_with("contain::") {
-        Tone::Good
-    } else {
-        Tone::Dim
-    };
+    let tone = if name.starts_with("contain::") { Tone::Good } else { Tone::Dim };
     vec![span(Tone::Plain, name), span(tone, &words)]
 }
 
 fn failure(error: Option<&Value>) -> Vec<Span> {
-    let field = |key: &str| {
-        error
-            .and_then(|error| error.get(key))
-            .map(brief)
-            .unwrap_or_default()
-    };
+    let field = |key: &str| error.and_then(|error| error.get(key)).map(brief).unwrap_or_default();
     let words = match (field("code"), field("class")) {
         (code, class) if class.is_empty() => format!("{code}:"),
         (code, class) => format!("{code} ({class}):"),
     };
-    vec![
-        span(Tone::Bad, &words),
-        span(Tone::Plain, &field("message")),
-    ]
+    vec![span(Tone::Bad, &words), span(Tone::Plain, &field("message"))]
 }
 
 /// `guard.tripped`: nothing of the step was done.

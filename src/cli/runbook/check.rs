@@ -21,24 +21,16 @@ pub(super) fn check(
     screen: &mut Screen,
     files: &[PathBuf],
 ) -> Result<u8, CliError> {
-    let checked = if files.is_empty() {
-        configured(common)?
-    } else {
-        given(files)?
-    };
+    let checked = if files.is_empty() { configured(common)? } else { given(files)? };
     for one in &checked {
         tell(screen, one)?;
     }
-    screen.value(&Value::from_iter(checked.iter().map(
-        |(name, diagnostics)| {
-            let diagnostics: Vec<Value> = diagnostics.iter().map(view).collect();
-            json!({"file": name, "diagnostics": diagnostics})
-        },
-    )))?;
+    screen.value(&Value::from_iter(checked.iter().map(|(name, diagnostics)| {
+        let diagnostics: Vec<Value> = diagnostics.iter().map(view).collect();
+        json!({"file": name, "diagnostics": diagnostics})
+    })))?;
     let all = checked.iter().flat_map(|(_, diagnostics)| diagnostics);
-    let errors = all
-        .filter(|diagnostic| diagnostic.level == DiagnosticLevel::Error)
-        .count();
+    let errors = all.filter(|diagnostic| diagnostic.level == DiagnosticLevel::Error).count();
     let detail = match errors {
         0 => return Ok(0),
         1 => "1 error".to_owned(),
@@ -51,10 +43,7 @@ pub(super) fn check(
 
 fn configured(common: &Common) -> Result<Vec<Checked>, CliError> {
     let library = crate::web::library(&config::load(common)?)?;
-    Ok(library
-        .iter()
-        .map(|runbook| (runbook.name.to_string(), runbook.warnings.clone()))
-        .collect())
+    Ok(library.iter().map(|runbook| (runbook.name.to_string(), runbook.warnings.clone())).collect())
 }
 
 fn given(files: &[PathBuf]) -> Result<Vec<Checked>, CliError> {
@@ -63,10 +52,7 @@ fn given(files: &[PathBuf]) -> Result<Vec<Checked>, CliError> {
         String::from_utf8(input::file(file)?)
             .map_err(|_| CliError::usage(format!("{}: not UTF-8", file.display())))
     };
-    files
-        .iter()
-        .map(|file| Ok((file.display().to_string(), lint(&engine, &read(file)?))))
-        .collect()
+    files.iter().map(|file| Ok((file.display().to_string(), lint(&engine, &read(file)?)))).collect()
 }
 
 fn tell(screen: &mut Screen, (name, diagnostics): &Checked) -> Result<(), CliError> {

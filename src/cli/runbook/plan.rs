@@ -47,9 +47,7 @@ pub(super) async fn plan(
         "account": args.account,
         "region": args.region,
     });
-    let plan: Value = client
-        .post(&["v1", "runbooks", name, "plan"], &body)
-        .await?;
+    let plan: Value = client.post(&["v1", "runbooks", name, "plan"], &body).await?;
     let changes = items(&mut plan.clone(), "changes");
     let place = format!("{}/{}", shown(&plan, "account"), shown(&plan, "region"));
     let words = match changes.len() {

@@ -18,10 +18,7 @@ pub(super) struct Access {
 
 impl Access {
     pub(super) fn new(config: SdkConfig) -> Self {
-        Self {
-            config,
-            clients: Mutex::default(),
-        }
+        Self { config, clients: Mutex::default() }
     }
 
     /// The clients for `region`.
@@ -61,22 +58,18 @@ impl Clients {
     }
 
     pub(super) fn ec2(&self) -> &aws_sdk_ec2::Client {
-        self.ec2
-            .get_or_init(|| aws_sdk_ec2::Client::new(&self.config))
+        self.ec2.get_or_init(|| aws_sdk_ec2::Client::new(&self.config))
     }
 
     pub(super) fn guardduty(&self) -> &aws_sdk_guardduty::Client {
-        self.guardduty
-            .get_or_init(|| aws_sdk_guardduty::Client::new(&self.config))
+        self.guardduty.get_or_init(|| aws_sdk_guardduty::Client::new(&self.config))
     }
 
     pub(super) fn iam(&self) -> &aws_sdk_iam::Client {
-        self.iam
-            .get_or_init(|| aws_sdk_iam::Client::new(&self.config))
+        self.iam.get_or_init(|| aws_sdk_iam::Client::new(&self.config))
     }
 
     pub(super) fn s3(&self) -> &aws_sdk_s3::Client {
-        self.s3
-            .get_or_init(|| aws_sdk_s3::Client::new(&self.config))
+        self.s3.get_or_init(|| aws_sdk_s3::Client::new(&self.config))
     }
 }

@@ -103,9 +103,7 @@ impl Assumer {
         if let Some(held) = held.as_ref().filter(|held| self.lasts(held)) {
             return Ok(held.access.clone());
         }
-        let fresh = self
-            .assume(role_arn, access.external_id.as_deref(), &key)
-            .await?;
+        let fresh = self.assume(role_arn, access.external_id.as_deref(), &key).await?;
         let access = fresh.access.clone();
         *held = Some(fresh);
         Ok(access)
@@ -117,12 +115,8 @@ impl Assumer {
         let hub = self
             .hub_account
             .get_or_try_init(|| async {
-                let answer = self
-                    .sts
-                    .get_caller_identity()
-                    .send()
-                    .await
-                    .map_err(|e| read(OPERATION, e))?;
+                let answer =
+                    self.sts.get_caller_identity().send().await.map_err(|e| read(OPERATION, e))?;
                 parsed::<AccountId>(OPERATION, answer.account())
             })
             .await?;
@@ -176,10 +170,7 @@ impl Assumer {
             // The SDK's shared cache would keep every session's credentials for good.
             .identity_cache(IdentityCache::no_cache())
             .build();
-        Ok(Held {
-            access: Arc::new(Access::new(config)),
-            expires,
-        })
+        Ok(Held { access: Arc::new(Access::new(config)), expires })
     }
 
     fn slot(&self, key: &Key) -> Slot {
@@ -188,37 +179,23 @@ impl Assumer {
         // stays as small as the number of steps in the last quarter of an hour.
         held.retain(|other, slot| {
             other == key
-                || slot
-                    .try_lock()
-                    .map_or(true, |held| held.as_ref().is_some_and(|h| self.lasts(h)))
+                || slot.try_lock().map_or(true, |held| held.as_ref().is_some_and(|h| self.lasts(h)))
         });
         held.entry(key.clone()).or_default().clone()
     }
 
     fn lasts(&self, held: &Held) -> bool {
-        self.clock
-            .now()
-            .checked_add(EXPIRY_MARGIN)
-            .is_ok_and(|then| then < held.expires)
+        self.clock.now().checked_add(EXPIRY_MARGIN).is_ok_and(|then| then < held.expires)
     }
 }
 
 /// `<run>-<step>`, or `<case>-<step>` outside a run, in the characters that STS allows
 /// (`[\w+=,.@-]{2,64}`). `2[17]/3` becomes `2.17..3`.
 pub(super) fn session_name(scope: &Scope) -> String {
-    let who = scope
-        .run
-        .as_ref()
-        .map_or(scope.case.as_str(), |run| run.as_str());
+    let who = scope.run.as_ref().map_or(scope.case.as_str(), |run| run.as_str());
     format!("{who}-{}", scope.step)
         .chars()
-        .map(|c| {
-            if c.is_ascii_alphanumeric() || "_+=,.@-".contains(c) {
-                c
-            } else {
-                '.'
-            }
-        })
+        .map(|c| if c.is_ascii_alphanumeric() || "_+=,.@-".contains(c) { c } else { '.' })
         .take(SESSION_NAME_MAX)
         .collect()
 }

@@ -41,28 +41,18 @@ pub(super) fn rfc3339(at: &DateTime) -> String {
 
 pub(super) fn ec2_tags(tags: &[ec2::Tag]) -> Tags {
     tags.iter()
-        .filter_map(|tag| {
-            Some((
-                tag.key()?.to_owned(),
-                tag.value().unwrap_or_default().to_owned(),
-            ))
-        })
+        .filter_map(|tag| Some((tag.key()?.to_owned(), tag.value().unwrap_or_default().to_owned())))
         .collect()
 }
 
 pub(super) fn iam_tags(tags: &[aws_sdk_iam::types::Tag]) -> Tags {
-    tags.iter()
-        .map(|tag| (tag.key().to_owned(), tag.value().to_owned()))
-        .collect()
+    tags.iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect()
 }
 
 /// An interface as DescribeNetworkInterfaces shows it.
 pub(super) fn interface(operation: &str, found: &ec2::NetworkInterface) -> Result<Interface> {
-    let groups: Result<Vec<GroupId>> = found
-        .groups()
-        .iter()
-        .map(|group| parsed(operation, group.group_id()))
-        .collect();
+    let groups: Result<Vec<GroupId>> =
+        found.groups().iter().map(|group| parsed(operation, group.group_id())).collect();
     Ok(Interface {
         id: parsed(operation, found.network_interface_id())?,
         vpc: parsed(operation, found.vpc_id())?,
@@ -94,11 +84,8 @@ fn rules_of(permission: &ec2::IpPermission) -> Vec<Rule> {
         "-1" => (None, None),
         _ => (permission.from_port(), permission.to_port()),
     };
-    let ipv4 = permission
-        .ip_ranges()
-        .iter()
-        .filter_map(|r| r.cidr_ip())
-        .map(|c| Peer::Ipv4(c.to_owned()));
+    let ipv4 =
+        permission.ip_ranges().iter().filter_map(|r| r.cidr_ip()).map(|c| Peer::Ipv4(c.to_owned()));
     let ipv6 = permission
         .ipv6_ranges()
         .iter()
@@ -117,12 +104,7 @@ fn rules_of(permission: &ec2::IpPermission) -> Vec<Rule> {
     ipv4.chain(ipv6)
         .chain(lists)
         .chain(groups)
-        .map(|peer| Rule {
-            protocol: protocol.clone(),
-            from_port,
-            to_port,
-            peer,
-        })
+        .map(|peer| Rule { protocol: protocol.clone(), from_port, to_port, peer })
         .collect()
 }
 
@@ -156,10 +138,7 @@ pub(super) fn snapshot(operation: &str, found: &ec2::Snapshot) -> Result<Snapsho
             // `pending`, `recoverable` and `recovering` are not usable yet.
             _ => SnapshotState::Pending,
         },
-        state_message: found
-            .state_message()
-            .filter(|m| !m.is_empty())
-            .map(str::to_owned),
+        state_message: found.state_message().filter(|m| !m.is_empty()).map(str::to_owned),
         encrypted: found.encrypted().unwrap_or(false),
         kms_key: found.kms_key_id().map(str::to_owned),
         size: found.volume_size().unwrap_or_default(),
@@ -174,17 +153,12 @@ pub(super) fn tag_specification(
     tags: &Tags,
 ) -> Option<ec2::TagSpecification> {
     (!tags.is_empty()).then(|| {
-        ec2::TagSpecification::builder()
-            .resource_type(of)
-            .set_tags(Some(tag_list(tags)))
-            .build()
+        ec2::TagSpecification::builder().resource_type(of).set_tags(Some(tag_list(tags))).build()
     })
 }
 
 pub(super) fn tag_list(tags: &Tags) -> Vec<ec2::Tag> {
-    tags.iter()
-        .map(|(key, value)| ec2::Tag::builder().key(key).value(value).build())
-        .collect()
+    tags.iter().map(|(key, value)| ec2::Tag::builder().key(key).value(value).build()).collect()
 }
 
 /// A policy document as IAM returns it: JSON, percent-encoded after RFC 3986 (IAM API, GetRolePolicy).
@@ -228,11 +202,7 @@ mod tests {
     #[test]
     fn documents_are_read_encoded_or_plain_and_damage_is_an_error() {
         let policy = json!({"Statement": [{"Resource": "a%b+c ü"}]});
-        let encoded: String = policy
-            .to_string()
-            .bytes()
-            .map(|b| format!("%{b:02X}"))
-            .collect();
+        let encoded: String = policy.to_string().bytes().map(|b| format!("%{b:02X}")).collect();
         for (text, expected) in [
             (policy.to_string(), Some(policy.clone())),
             (encoded, Some(policy)),
@@ -242,11 +212,7 @@ mod tests {
             ("%FF".to_owned(), None),
             ("%7B".to_owned(), None),
         ] {
-            assert_eq!(
-                document("iam:GetRolePolicy", &text).ok(),
-                expected,
-                "{text}"
-            );
+            assert_eq!(document("iam:GetRolePolicy", &text).ok(), expected, "{text}");
         }
     }
 }

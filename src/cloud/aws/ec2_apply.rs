@@ -22,29 +22,17 @@ use crate::id::{AccountId, GroupId, SnapshotId};
 pub(super) async fn apply(client: &Client, change: &Change) -> Result<Receipt> {
     let operation = change.operation();
     match &change.kind {
-        Kind::InterfaceGroups {
-            interface, after, ..
-        } => {
+        Kind::InterfaceGroups { interface, after, .. } => {
             let answer = client
                 .modify_network_interface_attribute()
                 .network_interface_id(interface.as_str())
-                .set_groups(Some(
-                    after
-                        .iter()
-                        .map(|group| group.as_str().to_owned())
-                        .collect(),
-                ))
+                .set_groups(Some(after.iter().map(|group| group.as_str().to_owned()).collect()))
                 .send()
                 .await
                 .map_err(|e| changing(operation, e))?;
             Ok(receipt(&answer, None))
         }
-        Kind::CreateGroup {
-            vpc,
-            name,
-            description,
-            tags,
-        } => {
+        Kind::CreateGroup { vpc, name, description, tags } => {
             let answer = client
                 .create_security_group()
                 .vpc_id(vpc.as_str())
@@ -61,11 +49,7 @@ pub(super) async fn apply(client: &Client, change: &Change) -> Result<Receipt> {
         }
         Kind::GroupRules { .. } => group_rules(client, change).await,
         Kind::CreateSnapshots { .. } => create_snapshots(client, change).await,
-        Kind::SnapshotSharing {
-            snapshot,
-            before,
-            after,
-        } => {
+        Kind::SnapshotSharing { snapshot, before, after } => {
             let (effect, account) = shared(operation, before, after)?;
             let answer = client
                 .modify_snapshot_attribute()
@@ -89,13 +73,7 @@ pub(super) async fn apply(client: &Client, change: &Change) -> Result<Receipt> {
 
 async fn group_rules(client: &Client, change: &Change) -> Result<Receipt> {
     let operation = change.operation();
-    let Kind::GroupRules {
-        group,
-        direction,
-        effect,
-        rules,
-    } = &change.kind
-    else {
+    let Kind::GroupRules { group, direction, effect, rules } = &change.kind else {
         return Err(refused(operation, "not a change of rules"));
     };
     let group = group.as_str();
@@ -138,20 +116,10 @@ async fn group_rules(client: &Client, change: &Change) -> Result<Receipt> {
 
 async fn create_snapshots(client: &Client, change: &Change) -> Result<Receipt> {
     let operation = change.operation();
-    let Kind::CreateSnapshots {
-        instance,
-        exclude_boot,
-        exclude,
-        tags,
-        ..
-    } = &change.kind
-    else {
+    let Kind::CreateSnapshots { instance, exclude_boot, exclude, tags, .. } = &change.kind else {
         return Err(refused(operation, "not a change that makes snapshots"));
     };
-    let excluded: Vec<String> = exclude
-        .iter()
-        .map(|volume| volume.as_str().to_owned())
-        .collect();
+    let excluded: Vec<String> = exclude.iter().map(|volume| volume.as_str().to_owned()).collect();
     let of = InstanceSpecification::builder()
         .instance_id(instance.as_str())
         .exclude_boot_volume(*exclude_boot)
@@ -181,23 +149,10 @@ pub(super) async fn copy_snapshot(
     now: Timestamp,
 ) -> Result<Receipt> {
     let operation = change.operation();
-    let Kind::CopySnapshot {
-        source,
-        source_at,
-        kms_key,
-        tags,
-    } = &change.kind
-    else {
+    let Kind::CopySnapshot { source, source_at, kms_key, tags } = &change.kind else {
         return Err(refused(operation, "not a copy"));
     };
-    let url = copy_url(
-        clients.config(),
-        source,
-        &source_at.region,
-        &change.at.region,
-        now,
-    )
-    .await?;
+    let url = copy_url(clients.config(), source, &source_at.region, &change.at.region, now).await?;
     let answer = clients
         .ec2()
         .copy_snapshot()
@@ -272,10 +227,7 @@ pub(super) fn touched(operation: &str, before: &Tags, after: &Tags) -> Result<To
     match (new.is_empty(), gone.is_empty()) {
         (false, true) => Ok(Touched::Set(new)),
         (true, false) => Ok(Touched::Removed(gone)),
-        (false, false) => Err(refused(
-            operation,
-            "one change either sets tags or removes them",
-        )),
+        (false, false) => Err(refused(operation, "one change either sets tags or removes them")),
         (true, true) => Err(refused(operation, "no tag changes")),
     }
 }
@@ -291,10 +243,7 @@ fn shared<'a>(
     match (new.as_slice(), gone.as_slice()) {
         ([account], []) => Ok((OperationType::Add, *account)),
         ([], [account]) => Ok((OperationType::Remove, *account)),
-        _ => Err(refused(
-            operation,
-            "exactly one account comes or goes with one change",
-        )),
+        _ => Err(refused(operation, "exactly one account comes or goes with one change")),
     }
 }
 
@@ -316,8 +265,5 @@ pub(super) fn refused(operation: &str, why: &str) -> CloudError {
 
 /// The receipt of a change that AWS confirmed.
 pub(super) fn receipt(answer: &impl RequestId, created: Option<Created>) -> Receipt {
-    Receipt {
-        request_id: answer.request_id().unwrap_or_default().to_owned(),
-        created,
-    }
+    Receipt { request_id: answer.request_id().unwrap_or_default().to_owned(), created }
 }

@@ -22,20 +22,12 @@ const FILTER_VALUES_MAX: usize = 200;
 
 pub(super) async fn instance(client: &Client, id: &InstanceId) -> Result<Option<Instance>> {
     const OPERATION: &str = "ec2:DescribeInstances";
-    let answer = match client
-        .describe_instances()
-        .instance_ids(id.as_str())
-        .send()
-        .await
-    {
+    let answer = match client.describe_instances().instance_ids(id.as_str()).send().await {
         Ok(answer) => answer,
         Err(error) if absent(error.code(), "InvalidInstanceID") => return Ok(None),
         Err(error) => return Err(read(OPERATION, error)),
     };
-    let mut found = answer
-        .reservations()
-        .iter()
-        .flat_map(|reservation| reservation.instances());
+    let mut found = answer.reservations().iter().flat_map(|reservation| reservation.instances());
     let Some(found) = found.find(|instance| instance.instance_id() == Some(id.as_str())) else {
         return Ok(None);
     };
@@ -57,10 +49,7 @@ pub(super) async fn instance(client: &Client, id: &InstanceId) -> Result<Option<
         interfaces: interfaces(client, id).await?,
         volumes,
         root_device: found.root_device_name().map(str::to_owned),
-        profile_arn: found
-            .iam_instance_profile()
-            .and_then(|p| p.arn())
-            .map(str::to_owned),
+        profile_arn: found.iam_instance_profile().and_then(|p| p.arn()).map(str::to_owned),
         tags: ec2_tags(found.tags()),
     }))
 }
@@ -79,10 +68,7 @@ async fn interfaces(client: &Client, id: &InstanceId) -> Result<Vec<crate::cloud
         .await
         .map_err(|e| read(OPERATION, e))?;
     found.sort_by_key(|interface| interface.attachment().and_then(|at| at.device_index()));
-    found
-        .iter()
-        .map(|found| interface(OPERATION, found))
-        .collect()
+    found.iter().map(|found| interface(OPERATION, found)).collect()
 }
 
 pub(super) async fn groups_for(
@@ -91,11 +77,7 @@ pub(super) async fn groups_for(
     purpose: &str,
 ) -> Result<Vec<SecurityGroup>> {
     let tag = format!("tag:{TAG_PURPOSE}");
-    groups_where(
-        client,
-        vec![filter("vpc-id", [vpc.as_str()]), filter(&tag, [purpose])],
-    )
-    .await
+    groups_where(client, vec![filter("vpc-id", [vpc.as_str()]), filter(&tag, [purpose])]).await
 }
 
 pub(super) async fn groups(client: &Client, ids: &[GroupId]) -> Result<Vec<SecurityGroup>> {
@@ -118,10 +100,7 @@ async fn groups_where(client: &Client, filters: Vec<Filter>) -> Result<Vec<Secur
         .collect::<std::result::Result<Vec<_>, _>>()
         .await
         .map_err(|e| read(OPERATION, e))?;
-    found
-        .iter()
-        .map(|found| security_group(OPERATION, found))
-        .collect()
+    found.iter().map(|found| security_group(OPERATION, found)).collect()
 }
 
 pub(super) async fn snapshots_tagged(
@@ -140,25 +119,15 @@ pub(super) async fn snapshots_tagged(
         .collect::<std::result::Result<Vec<_>, _>>()
         .await
         .map_err(|e| read(OPERATION, e))?;
-    found
-        .iter()
-        .map(|found| to_snapshot(OPERATION, found))
-        .collect()
+    found.iter().map(|found| to_snapshot(OPERATION, found)).collect()
 }
 
 pub(super) async fn snapshot(client: &Client, id: &SnapshotId) -> Result<Option<Snapshot>> {
     const OPERATION: &str = "ec2:DescribeSnapshots";
-    match client
-        .describe_snapshots()
-        .snapshot_ids(id.as_str())
-        .send()
-        .await
-    {
-        Ok(answer) => answer
-            .snapshots()
-            .first()
-            .map(|found| to_snapshot(OPERATION, found))
-            .transpose(),
+    match client.describe_snapshots().snapshot_ids(id.as_str()).send().await {
+        Ok(answer) => {
+            answer.snapshots().first().map(|found| to_snapshot(OPERATION, found)).transpose()
+        }
         Err(error) if absent(error.code(), "InvalidSnapshot") => Ok(None),
         Err(error) => Err(read(OPERATION, error)),
     }
@@ -201,11 +170,8 @@ pub(super) async fn snapshot_sharing(
 /// under a key that can be shared, which always works, where sharing under AWS's key never does.
 pub(super) async fn is_default_key(client: &Client, key: &str) -> Result<bool> {
     const OPERATION: &str = "ec2:GetEbsDefaultKmsKeyId";
-    let answer = client
-        .get_ebs_default_kms_key_id()
-        .send()
-        .await
-        .map_err(|e| read(OPERATION, e))?;
+    let answer =
+        client.get_ebs_default_kms_key_id().send().await.map_err(|e| read(OPERATION, e))?;
     let default = answer.kms_key_id().unwrap_or_default();
     let id = |key: &str| key.rsplit('/').next().unwrap_or_default().to_owned();
     Ok(default.contains("alias/aws/") || (!default.is_empty() && id(default) == id(key)))
@@ -227,10 +193,7 @@ pub(super) async fn tags(client: &Client, resource: &Taggable) -> Result<Option<
         .map_err(|e| read(OPERATION, e))?;
     if !found.is_empty() {
         let pair = |tag: &aws_sdk_ec2::types::TagDescription| {
-            Some((
-                tag.key()?.to_owned(),
-                tag.value().unwrap_or_default().to_owned(),
-            ))
+            Some((tag.key()?.to_owned(), tag.value().unwrap_or_default().to_owned()))
         };
         return Ok(Some(found.iter().filter_map(pair).collect()));
     }
@@ -244,12 +207,7 @@ pub(super) async fn tags(client: &Client, resource: &Taggable) -> Result<Option<
 }
 
 async fn exists(client: &Client, id: &InstanceId) -> Result<bool> {
-    match client
-        .describe_instances()
-        .instance_ids(id.as_str())
-        .send()
-        .await
-    {
+    match client.describe_instances().instance_ids(id.as_str()).send().await {
         Ok(answer) => Ok(!answer.reservations().is_empty()),
         Err(error) if absent(error.code(), "InvalidInstanceID") => Ok(false),
         Err(error) => Err(read("ec2:DescribeInstances", error)),
@@ -285,21 +243,16 @@ fn absent(code: Option<&str>, kind: &str) -> bool {
 
 fn filter<'a>(name: &str, values: impl IntoIterator<Item = &'a str>) -> Filter {
     let values = values.into_iter().map(escaped).collect();
-    Filter::builder()
-        .name(name)
-        .set_values(Some(values))
-        .build()
+    Filter::builder().name(name).set_values(Some(values)).build()
 }
 
 /// Filter values may hold wildcards; ours are meant literally (EC2 User Guide, filtering).
 fn escaped(value: &str) -> String {
-    value
-        .chars()
-        .fold(String::with_capacity(value.len()), |mut out, c| {
-            if matches!(c, '*' | '?' | '\\') {
-                out.push('\\');
-            }
-            out.push(c);
-            out
-        })
+    value.chars().fold(String::with_capacity(value.len()), |mut out, c| {
+        if matches!(c, '*' | '?' | '\\') {
+            out.push('\\');
+        }
+        out.push(c);
+        out
+    })
 }

@@ -68,16 +68,8 @@ where
             let service = operation.split(':').next().unwrap_or_default();
             let code = error.code().unwrap_or_default();
             let class = classify(service, code, status, effect);
-            let code = if code.is_empty() {
-                format!("Http{status}")
-            } else {
-                code.to_owned()
-            };
-            (
-                class,
-                code,
-                error.message().map_or_else(shown, str::to_owned),
-            )
+            let code = if code.is_empty() { format!("Http{status}") } else { code.to_owned() };
+            (class, code, error.message().map_or_else(shown, str::to_owned))
         }
         // The request was never built, so it was never sent.
         SdkError::ConstructionFailure(_) => (ErrorClass::Invalid, "NotSent".to_owned(), shown()),
@@ -88,17 +80,8 @@ where
             (class, code.to_owned(), shown())
         }
     };
-    let request_id = error
-        .request_id()
-        .or_else(|| error.meta().request_id())
-        .map(str::to_owned);
-    CloudError {
-        class,
-        operation: operation.to_owned(),
-        code,
-        message,
-        request_id,
-    }
+    let request_id = error.request_id().or_else(|| error.meta().request_id()).map(str::to_owned);
+    CloudError { class, operation: operation.to_owned(), code, message, request_id }
 }
 
 /// A call that got no answer: the class follows from whether it can have left this machine.
@@ -195,12 +178,8 @@ const CONFLICT: &[&str] = &[
     "InvalidState",
 ];
 
-const GONE: &[&str] = &[
-    "NoSuchEntity",
-    "NoSuchEntityException",
-    "NoSuchBucket",
-    "ResourceNotFoundException",
-];
+const GONE: &[&str] =
+    &["NoSuchEntity", "NoSuchEntityException", "NoSuchBucket", "ResourceNotFoundException"];
 
 /// The class of an answered failure.
 pub(super) fn classify(service: &str, code: &str, status: u16, effect: Effect) -> ErrorClass {

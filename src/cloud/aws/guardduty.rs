@@ -43,11 +43,7 @@ pub(super) async fn finding(client: &Client, id: &FindingId) -> Result<Option<Va
         let mut answer: Value = serde_json::from_slice(&body.take())
             .map_err(|e| unreadable(GET, Effect::Reads, e.to_string()))?;
         let Some(Value::Array(findings)) = answer.get_mut("findings").map(Value::take) else {
-            return Err(unreadable(
-                GET,
-                Effect::Reads,
-                "the answer holds no list of findings",
-            ));
+            return Err(unreadable(GET, Effect::Reads, "the answer holds no list of findings"));
         };
         let same = |finding: &Value| finding.get("id").and_then(Value::as_str) == Some(id.as_str());
         if let Some(found) = findings.into_iter().find(same) {

@@ -35,10 +35,7 @@ pub(super) async fn role(client: &Client, name: &RoleName) -> Result<Option<Role
         arn: found.arn().to_owned(),
         path: found.path().to_owned(),
         unique_id: found.role_id().to_owned(),
-        instance_profiles: profiles
-            .iter()
-            .map(|p| p.instance_profile_name().to_owned())
-            .collect(),
+        instance_profiles: profiles.iter().map(|p| p.instance_profile_name().to_owned()).collect(),
         tags: iam_tags(found.tags()),
     }))
 }
@@ -47,17 +44,10 @@ pub(super) async fn profile_role(client: &Client, profile_arn: &str) -> Result<O
     const OPERATION: &str = "iam:GetInstanceProfile";
     // arn:aws:iam::123456789012:instance-profile/path/name
     let name = profile_arn.rsplit('/').next().unwrap_or_default();
-    match client
-        .get_instance_profile()
-        .instance_profile_name(name)
-        .send()
-        .await
-    {
+    match client.get_instance_profile().instance_profile_name(name).send().await {
         Ok(answer) => {
             // A profile holds one role at most (IAM User Guide, instance profiles).
-            let role = answer
-                .instance_profile()
-                .and_then(|profile| profile.roles().first());
+            let role = answer.instance_profile().and_then(|profile| profile.roles().first());
             parsed_if_there(OPERATION, role.map(|role| role.role_name()))
         }
         Err(error) if absent(error.code()) => Ok(None),
@@ -71,13 +61,7 @@ pub(super) async fn role_policy(
     policy: &str,
 ) -> Result<Option<Document>> {
     const OPERATION: &str = "iam:GetRolePolicy";
-    match client
-        .get_role_policy()
-        .role_name(role.as_str())
-        .policy_name(policy)
-        .send()
-        .await
-    {
+    match client.get_role_policy().role_name(role.as_str()).policy_name(policy).send().await {
         Ok(answer) => document(OPERATION, answer.policy_document()).map(Some),
         Err(error) if absent(error.code()) => Ok(None),
         Err(error) => Err(read(OPERATION, error)),
@@ -90,13 +74,7 @@ pub(super) async fn user_policy(
     policy: &str,
 ) -> Result<Option<Document>> {
     const OPERATION: &str = "iam:GetUserPolicy";
-    match client
-        .get_user_policy()
-        .user_name(user.as_str())
-        .policy_name(policy)
-        .send()
-        .await
-    {
+    match client.get_user_policy().user_name(user.as_str()).policy_name(policy).send().await {
         Ok(answer) => document(OPERATION, answer.policy_document()).map(Some),
         Err(error) if absent(error.code()) => Ok(None),
         Err(error) => Err(read(OPERATION, error)),
@@ -106,12 +84,7 @@ pub(super) async fn user_policy(
 /// `None` also for the root user's key, whose answer names no user.
 pub(super) async fn key_owner(client: &Client, key: &AccessKeyId) -> Result<Option<UserName>> {
     const OPERATION: &str = "iam:GetAccessKeyLastUsed";
-    match client
-        .get_access_key_last_used()
-        .access_key_id(key.as_str())
-        .send()
-        .await
-    {
+    match client.get_access_key_last_used().access_key_id(key.as_str()).send().await {
         Ok(answer) => parsed_if_there(OPERATION, answer.user_name()),
         Err(error) if absent(error.code()) => Ok(None),
         Err(error) => Err(read(OPERATION, error)),
@@ -170,21 +143,13 @@ async fn keys(client: &Client, name: &UserName) -> Result<Option<Vec<UserKey>>> 
             Some(other) if other.as_str() == "Expired" => KeyStatus::Inactive,
             _ => KeyStatus::Active,
         };
-        keys.push(UserKey {
-            id: parsed(OPERATION, key.access_key_id())?,
-            status,
-        });
+        keys.push(UserKey { id: parsed(OPERATION, key.access_key_id())?, status });
     }
     Ok(Some(keys))
 }
 
 async fn login_profile(client: &Client, name: &UserName) -> Result<Option<LoginProfile>> {
-    match client
-        .get_login_profile()
-        .user_name(name.as_str())
-        .send()
-        .await
-    {
+    match client.get_login_profile().user_name(name.as_str()).send().await {
         Ok(answer) => Ok(answer.login_profile().map(|profile| LoginProfile {
             created: rfc3339(profile.create_date()),
             reset_required: profile.password_reset_required(),
@@ -195,12 +160,7 @@ async fn login_profile(client: &Client, name: &UserName) -> Result<Option<LoginP
 }
 
 pub(super) async fn role_tags(client: &Client, name: &RoleName) -> Result<Option<Tags>> {
-    let pages = client
-        .list_role_tags()
-        .role_name(name.as_str())
-        .into_paginator()
-        .items()
-        .send();
+    let pages = client.list_role_tags().role_name(name.as_str()).into_paginator().items().send();
     match pages.collect::<std::result::Result<Vec<_>, _>>().await {
         Ok(tags) => Ok(Some(iam_tags(&tags))),
         Err(error) if absent(error.code()) => Ok(None),
@@ -209,12 +169,7 @@ pub(super) async fn role_tags(client: &Client, name: &RoleName) -> Result<Option
 }
 
 pub(super) async fn user_tags(client: &Client, name: &UserName) -> Result<Option<Tags>> {
-    let pages = client
-        .list_user_tags()
-        .user_name(name.as_str())
-        .into_paginator()
-        .items()
-        .send();
+    let pages = client.list_user_tags().user_name(name.as_str()).into_paginator().items().send();
     match pages.collect::<std::result::Result<Vec<_>, _>>().await {
         Ok(tags) => Ok(Some(iam_tags(&tags))),
         Err(error) if absent(error.code()) => Ok(None),
@@ -230,12 +185,7 @@ fn absent(code: Option<&str>) -> bool {
 pub(super) async fn apply(client: &Client, change: &Change) -> Result<Receipt> {
     let operation = change.operation();
     match &change.kind {
-        Kind::RolePolicy {
-            role,
-            policy,
-            after: Some(document),
-            ..
-        } => client
+        Kind::RolePolicy { role, policy, after: Some(document), .. } => client
             .put_role_policy()
             .role_name(role.as_str())
             .policy_name(policy)
@@ -244,12 +194,7 @@ pub(super) async fn apply(client: &Client, change: &Change) -> Result<Receipt> {
             .await
             .map(|answer| receipt(&answer, None))
             .map_err(|e| changing(operation, e)),
-        Kind::RolePolicy {
-            role,
-            policy,
-            after: None,
-            ..
-        } => client
+        Kind::RolePolicy { role, policy, after: None, .. } => client
             .delete_role_policy()
             .role_name(role.as_str())
             .policy_name(policy)
@@ -257,12 +202,7 @@ pub(super) async fn apply(client: &Client, change: &Change) -> Result<Receipt> {
             .await
             .map(|answer| receipt(&answer, None))
             .map_err(|e| changing(operation, e)),
-        Kind::UserPolicy {
-            user,
-            policy,
-            after: Some(document),
-            ..
-        } => client
+        Kind::UserPolicy { user, policy, after: Some(document), .. } => client
             .put_user_policy()
             .user_name(user.as_str())
             .policy_name(policy)
@@ -271,12 +211,7 @@ pub(super) async fn apply(client: &Client, change: &Change) -> Result<Receipt> {
             .await
             .map(|answer| receipt(&answer, None))
             .map_err(|e| changing(operation, e)),
-        Kind::UserPolicy {
-            user,
-            policy,
-            after: None,
-            ..
-        } => client
+        Kind::UserPolicy { user, policy, after: None, .. } => client
             .delete_user_policy()
             .user_name(user.as_str())
             .policy_name(policy)
@@ -284,9 +219,7 @@ pub(super) async fn apply(client: &Client, change: &Change) -> Result<Receipt> {
             .await
             .map(|answer| receipt(&answer, None))
             .map_err(|e| changing(operation, e)),
-        Kind::AccessKey {
-            user, key, after, ..
-        } => client
+        Kind::AccessKey { user, key, after, .. } => client
             .update_access_key()
             .user_name(user.as_str())
             .access_key_id(key.as_str())

@@ -99,9 +99,7 @@ impl Aws {
                 check_role(account, role_arn)?;
             }
         }
-        Ok(Self {
-            assumer: Arc::new(Assumer::new(hub, settings.accounts, clock)),
-        })
+        Ok(Self { assumer: Arc::new(Assumer::new(hub, settings.accounts, clock)) })
     }
 }
 
@@ -127,22 +125,13 @@ fn loader(region: &Region) -> ConfigLoader {
         .retry_config(RetryConfig::disabled())
         .timeout_config(timeouts)
         // Without this every client would open its own pool and load the root certificates anew.
-        .http_client(
-            Builder::new()
-                .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
-                .build_https(),
-        )
+        .http_client(Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).build_https())
 }
 
 /// A role listed under the wrong account would make changes there under another account's name.
 fn check_role(account: &AccountId, role_arn: &str) -> Result<(), CloudError> {
     let refuse = |why: String| {
-        Err(CloudError::new(
-            ErrorClass::Invalid,
-            "sts:AssumeRole",
-            "RoleArnInvalid",
-            why,
-        ))
+        Err(CloudError::new(ErrorClass::Invalid, "sts:AssumeRole", "RoleArnInvalid", why))
     };
     let Ok(arn) = role_arn.parse::<Arn>() else {
         return refuse(format!("the role of account {account} is no ARN"));

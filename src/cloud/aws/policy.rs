@@ -14,10 +14,7 @@ const SESSION_POLICY_MAX: usize = 2048;
 pub(super) fn session_policy(permissions: &BTreeSet<Permission>) -> serde_json::Value {
     let mut by_resource: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for permission in permissions {
-        by_resource
-            .entry(&permission.resource)
-            .or_default()
-            .insert(&permission.action);
+        by_resource.entry(&permission.resource).or_default().insert(&permission.action);
     }
     let mut by_actions: BTreeMap<BTreeSet<&str>, BTreeSet<&str>> = BTreeMap::new();
     for (resource, actions) in by_resource {

@@ -37,11 +37,7 @@ pub(super) async fn copy_url(
     let Some(provider) = config.credentials_provider() else {
         return Err(not_sent("there are no credentials"));
     };
-    let identity = provider
-        .provide_credentials()
-        .await
-        .map_err(not_sent)?
-        .into();
+    let identity = provider.provide_credentials().await.map_err(not_sent)?.into();
     let mut settings = SigningSettings::default();
     settings.signature_location = SignatureLocation::QueryParams;
     settings.expires_in = Some(VALID);
@@ -59,20 +55,14 @@ pub(super) async fn copy_url(
         "{}/?Action=CopySnapshot&DestinationRegion={to}&SourceRegion={from}&SourceSnapshotId={source}&Version={API_VERSION}",
         endpoint(config, from).await?.trim_end_matches('/')
     );
-    let request = SignableRequest::new(
-        "GET",
-        url.as_str(),
-        std::iter::empty(),
-        SignableBody::Bytes(&[]),
-    )
-    .map_err(not_sent)?;
+    let request =
+        SignableRequest::new("GET", url.as_str(), std::iter::empty(), SignableBody::Bytes(&[]))
+            .map_err(not_sent)?;
     let (signature, _) = sign(request, &signing).map_err(not_sent)?.into_parts();
     Ok(signature
         .params()
         .iter()
-        .fold(url.clone(), |url, (name, value)| {
-            format!("{url}&{name}={}", percent_encoded(value))
-        }))
+        .fold(url.clone(), |url, (name, value)| format!("{url}&{name}={}", percent_encoded(value))))
 }
 
 async fn endpoint(config: &SdkConfig, region: &Region) -> Result<String> {
@@ -81,10 +71,7 @@ async fn endpoint(config: &SdkConfig, region: &Region) -> Result<String> {
         .set_endpoint(config.endpoint_url().map(str::to_owned))
         .build()
         .map_err(not_sent)?;
-    let found = DefaultResolver::new()
-        .resolve_endpoint(&params)
-        .await
-        .map_err(not_sent)?;
+    let found = DefaultResolver::new().resolve_endpoint(&params).await.map_err(not_sent)?;
     Ok(found.url().to_owned())
 }
 
@@ -96,15 +83,14 @@ fn not_sent(why: impl std::fmt::Display) -> CloudError {
 /// Everything but RFC 3986's unreserved characters is escaped, as SigV4 wants it.
 fn percent_encoded(text: &str) -> String {
     use std::fmt::Write as _;
-    text.bytes()
-        .fold(String::with_capacity(text.len()), |mut out, byte| {
-            if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
-                out.push(char::from(byte));
-            } else {
-                let _ = write!(out, "%{byte:02X}");
-            }
-            out
-        })
+    text.bytes().fold(String::with_capacity(text.len()), |mut out, byte| {
+        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            let _ = write!(out, "%{byte:02X}");
+        }
+        out
+    })
 }
 
 #[cfg(test)]
@@ -117,13 +103,8 @@ mod tests {
 
     #[tokio::test]
     async fn the_url_goes_to_the_source_region_and_is_signed_with_the_session() {
-        let credentials = Credentials::new(
-            "ASIAEXAMPLE",
-            "secret",
-            Some("to/ken+=".to_owned()),
-            None,
-            "test",
-        );
+        let credentials =
+            Credentials::new("ASIAEXAMPLE", "secret", Some("to/ken+=".to_owned()), None, "test");
         let config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
             .region(SdkRegion::new("eu-west-1"))

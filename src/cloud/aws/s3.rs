@@ -47,10 +47,8 @@ pub(super) async fn apply(
     };
     all.retain(|key, _| after.contains_key(key) || !before.contains_key(key));
     all.extend(after.clone());
-    let set: std::result::Result<Vec<Tag>, _> = all
-        .iter()
-        .map(|(key, value)| Tag::builder().key(key).value(value).build())
-        .collect();
+    let set: std::result::Result<Vec<Tag>, _> =
+        all.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
     let tagging = set
         .and_then(|set| Tagging::builder().set_tag_set(Some(set)).build())
         .map_err(|_| refused(WRITE, "a tag needs a key and a value"))?;

@@ -146,30 +146,13 @@ impl Session for AwsSession {
             | Kind::DeleteLoginProfile { .. } => {
                 iam::apply(self.clients(at).await?.iam(), change).await
             }
-            Kind::Tags {
-                resource,
-                before,
-                after,
-            } => match resource {
+            Kind::Tags { resource, before, after } => match resource {
                 Taggable::Instance(_) | Taggable::Volume(_) | Taggable::Snapshot(_) => {
-                    ec2_apply::tags(
-                        self.clients(at).await?.ec2(),
-                        change,
-                        resource,
-                        before,
-                        after,
-                    )
-                    .await
+                    ec2_apply::tags(self.clients(at).await?.ec2(), change, resource, before, after)
+                        .await
                 }
                 Taggable::Role(_) | Taggable::User(_) => {
-                    iam::tags(
-                        self.clients(at).await?.iam(),
-                        change,
-                        resource,
-                        before,
-                        after,
-                    )
-                    .await
+                    iam::tags(self.clients(at).await?.iam(), change, resource, before, after).await
                 }
                 Taggable::Bucket(name) => {
                     s3::apply(self.clients(at).await?.s3(), name, before, after).await

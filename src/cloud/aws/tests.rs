@@ -29,16 +29,11 @@ const HUB: &str = "123456789012";
 /// An account that no other test of this binary uses.
 fn fresh_account() -> AccountId {
     static COUNT: AtomicU64 = AtomicU64::new(0);
-    format!("7{:011}", COUNT.fetch_add(1, Ordering::Relaxed))
-        .parse()
-        .unwrap()
+    format!("7{:011}", COUNT.fetch_add(1, Ordering::Relaxed)).parse().unwrap()
 }
 
 fn place(account: &AccountId) -> Place {
-    Place {
-        account: account.clone(),
-        region: REGION.parse().unwrap(),
-    }
+    Place { account: account.clone(), region: REGION.parse().unwrap() }
 }
 
 /// The hub's configuration: what the environment gives in production.
@@ -46,11 +41,7 @@ async fn hub(endpoint: &str) -> SdkConfig {
     loader(&REGION.parse().unwrap())
         .endpoint_url(endpoint)
         // A build beside the tests can make moto, one process, slower than AWS ever is.
-        .timeout_config(
-            TimeoutConfig::builder()
-                .operation_attempt_timeout(PATIENCE)
-                .build(),
-        )
+        .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(PATIENCE).build())
         .credentials_provider(Credentials::for_tests())
         .load()
         .await
@@ -62,25 +53,11 @@ async fn aws(moto: &Moto, accounts: &[&AccountId], given: &str) -> Aws {
         .iter()
         .map(|account| {
             let role_arn = Some(format!("arn:aws:iam::{account}:role/tourniquet-responder"));
-            (
-                (*account).clone(),
-                AccountAccess {
-                    role_arn,
-                    external_id: Some(given.to_owned()),
-                },
-            )
+            ((*account).clone(), AccountAccess { role_arn, external_id: Some(given.to_owned()) })
         })
         .collect();
-    let settings = AwsSettings {
-        region: REGION.parse().unwrap(),
-        accounts,
-    };
-    Aws::with_hub(
-        hub(&moto.url()).await,
-        settings,
-        Arc::new(SystemClock::new()),
-    )
-    .unwrap()
+    let settings = AwsSettings { region: REGION.parse().unwrap(), accounts };
+    Aws::with_hub(hub(&moto.url()).await, settings, Arc::new(SystemClock::new())).unwrap()
 }
 
 /// A configuration with an account's own credentials, for making things there.
@@ -104,8 +81,6 @@ async fn inside(moto: &Moto, account: &AccountId, external_id: &str) -> SdkConfi
     );
     hub.to_builder()
         .region(SdkRegion::new(REGION))
-        .credentials_provider(aws_sdk_sts::config::SharedCredentialsProvider::new(
-            credentials,
-        ))
+        .credentials_provider(aws_sdk_sts::config::SharedCredentialsProvider::new(credentials))
         .build()
 }

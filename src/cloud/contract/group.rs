@@ -30,11 +30,7 @@ pub async fn creates_a_group_and_finds_it_by_purpose(bench: &Bench<'_>) -> Outco
     let Kind::CreateGroup { name, tags, .. } = &change.kind else {
         return Err("another kind".to_owned());
     };
-    let found = bench
-        .session
-        .groups_for(at, &vpc, "quarantine")
-        .await
-        .map_err(text)?;
+    let found = bench.session.groups_for(at, &vpc, "quarantine").await.map_err(text)?;
     let [group] = found.as_slice() else {
         return Err(format!("{} groups are found", found.len()));
     };
@@ -45,11 +41,7 @@ pub async fn creates_a_group_and_finds_it_by_purpose(bench: &Bench<'_>) -> Outco
     equal("ingress", &group.ingress, &Vec::new())?;
     equal("egress", &group.egress, &vec![Rule::everything_ipv4()])?;
     for (vpc, purpose) in [(&other, "quarantine"), (&vpc, "transition")] {
-        let found = bench
-            .session
-            .groups_for(at, vpc, purpose)
-            .await
-            .map_err(text)?;
+        let found = bench.session.groups_for(at, vpc, purpose).await.map_err(text)?;
         equal("groups", &found, &Vec::new())?;
     }
     Ok(())
@@ -59,32 +51,20 @@ pub async fn refuses_a_name_that_is_taken(bench: &Bench<'_>) -> Outcome {
     let vpc = bench.fixture().vpc(bench.here(), Ip::V4).await?;
     let change = group_in(bench, &vpc, &bench.unique("Taken"), "quarantine");
     bench.apply(&change).await?;
-    bench
-        .refuses(&change, &[ErrorClass::Conflict])
-        .await
-        .map(drop)
+    bench.refuses(&change, &[ErrorClass::Conflict]).await.map(drop)
 }
 
 pub async fn refuses_a_name_that_is_taken_in_another_case(bench: &Bench<'_>) -> Outcome {
     let vpc = bench.fixture().vpc(bench.here(), Ip::V4).await?;
     let name = bench.unique("Taken");
-    bench
-        .apply(&group_in(bench, &vpc, &name, "quarantine"))
-        .await?;
+    bench.apply(&group_in(bench, &vpc, &name, "quarantine")).await?;
     let change = group_in(bench, &vpc, &name.to_uppercase(), "quarantine");
-    bench
-        .refuses(&change, &[ErrorClass::Conflict])
-        .await
-        .map(drop)
+    bench.refuses(&change, &[ErrorClass::Conflict]).await.map(drop)
 }
 
 pub async fn refuses_a_group_in_an_unknown_vpc(bench: &Bench<'_>) -> Outcome {
-    let change = group_in(
-        bench,
-        &UNKNOWN_VPC.parse().unwrap(),
-        &bench.unique("lost"),
-        "quarantine",
-    );
+    let change =
+        group_in(bench, &UNKNOWN_VPC.parse().unwrap(), &bench.unique("lost"), "quarantine");
     bench.refuses(&change, &[ErrorClass::Gone]).await.map(drop)
 }
 
@@ -92,18 +72,10 @@ pub async fn opens_egress_for_both_families(bench: &Bench<'_>) -> Outcome {
     let vpc = bench.fixture().vpc(bench.here(), Ip::Dual).await?;
     let change = group_in(bench, &vpc, &bench.unique("dual"), "quarantine");
     bench.apply(&change).await?;
-    let found = bench
-        .session
-        .groups_for(bench.here(), &vpc, "quarantine")
-        .await
-        .map_err(text)?;
+    let found = bench.session.groups_for(bench.here(), &vpc, "quarantine").await.map_err(text)?;
     let mut egress = some("group", found.into_iter().next())?.egress;
     egress.sort();
-    equal(
-        "egress",
-        &egress,
-        &vec![Rule::everything_ipv4(), Rule::everything_ipv6()],
-    )
+    equal("egress", &egress, &vec![Rule::everything_ipv4(), Rule::everything_ipv6()])
 }
 
 fn rules(peer: &GroupId) -> Vec<(Direction, Vec<Rule>)> {
@@ -114,26 +86,14 @@ fn rules(peer: &GroupId) -> Vec<(Direction, Vec<Rule>)> {
         peer,
     };
     vec![
-        (
-            Direction::Ingress,
-            vec![Rule::everything_ipv4(), Rule::everything_ipv6()],
-        ),
-        (
-            Direction::Ingress,
-            vec![tcp(22, Peer::Ipv4("192.0.2.0/24".to_owned()))],
-        ),
-        (
-            Direction::Ingress,
-            vec![tcp(443, Peer::Group(peer.to_string()))],
-        ),
+        (Direction::Ingress, vec![Rule::everything_ipv4(), Rule::everything_ipv6()]),
+        (Direction::Ingress, vec![tcp(22, Peer::Ipv4("192.0.2.0/24".to_owned()))]),
+        (Direction::Ingress, vec![tcp(443, Peer::Group(peer.to_string()))]),
         (Direction::Egress, vec![Rule::everything_ipv6()]),
         (
             Direction::Egress,
             vec![
-                Rule {
-                    to_port: Some(8090),
-                    ..tcp(8080, Peer::Ipv6("2001:db8::/32".to_owned()))
-                },
+                Rule { to_port: Some(8090), ..tcp(8080, Peer::Ipv6("2001:db8::/32".to_owned())) },
                 Rule {
                     protocol: "udp".to_owned(),
                     ..tcp(53, Peer::Ipv4("198.51.100.7/32".to_owned()))
@@ -148,11 +108,7 @@ pub async fn adds_and_removes_rules(bench: &Bench<'_>) -> Outcome {
     let vpc = bench.fixture().vpc(at, Ip::V4).await?;
     let group = bench.fixture().group(at, &vpc).await?;
     let peer = bench.fixture().group(at, &vpc).await?;
-    let untouched = bench
-        .session
-        .groups(at, std::slice::from_ref(&group))
-        .await
-        .map_err(text)?;
+    let untouched = bench.session.groups(at, std::slice::from_ref(&group)).await.map_err(text)?;
     for (direction, rules) in rules(&peer) {
         for effect in [RuleEffect::Authorize, RuleEffect::Revoke] {
             let change = bench.change(Kind::GroupRules {
@@ -161,10 +117,7 @@ pub async fn adds_and_removes_rules(bench: &Bench<'_>) -> Outcome {
                 effect,
                 rules: rules.clone(),
             });
-            bench
-                .passes(&change)
-                .await
-                .map_err(|why| format!("{}: {why}", change.words()))?;
+            bench.passes(&change).await.map_err(|why| format!("{}: {why}", change.words()))?;
         }
     }
     let change = bench.change(Kind::GroupRules {
@@ -173,19 +126,11 @@ pub async fn adds_and_removes_rules(bench: &Bench<'_>) -> Outcome {
         effect: RuleEffect::Revoke,
         rules: vec![Rule::everything_ipv4()],
     });
-    let now = bench
-        .session
-        .groups(at, std::slice::from_ref(&group))
-        .await
-        .map_err(text)?;
+    let now = bench.session.groups(at, std::slice::from_ref(&group)).await.map_err(text)?;
     equal("group", &now, &untouched)?;
     bench.passes(&change).await?;
     let now = bench.session.groups(at, &[group]).await.map_err(text)?;
-    equal(
-        "egress",
-        &now.first().map(|group| group.egress.clone()),
-        &Some(Vec::new()),
-    )
+    equal("egress", &now.first().map(|group| group.egress.clone()), &Some(Vec::new()))
 }
 
 pub async fn refuses_rules_twice_and_rules_that_are_not_there(bench: &Bench<'_>) -> Outcome {

@@ -10,14 +10,7 @@ const UNKNOWN_INSTANCE: &str = "i-0123456789abcdef0";
 const UNKNOWN_VPC: &str = "vpc-0123456789abcdef0";
 
 async fn read(bench: &Bench<'_>, id: &InstanceId) -> Outcome<Instance> {
-    some(
-        "instance",
-        bench
-            .session
-            .instance(bench.here(), id)
-            .await
-            .map_err(text)?,
-    )
+    some("instance", bench.session.instance(bench.here(), id).await.map_err(text)?)
 }
 
 fn sorted(groups: &[GroupId]) -> Vec<GroupId> {
@@ -29,15 +22,10 @@ fn sorted(groups: &[GroupId]) -> Vec<GroupId> {
 pub async fn reads_an_instance(bench: &Bench<'_>) -> Outcome {
     let at = bench.here();
     let vpc = bench.fixture().vpc(at, Ip::V4).await?;
-    let (one, two) = (
-        bench.fixture().group(at, &vpc).await?,
-        bench.fixture().group(at, &vpc).await?,
-    );
+    let (one, two) =
+        (bench.fixture().group(at, &vpc).await?, bench.fixture().group(at, &vpc).await?);
     let wish = InstanceWish {
-        interfaces: vec![
-            (vpc.clone(), vec![one.clone()]),
-            (vpc.clone(), vec![two.clone()]),
-        ],
+        interfaces: vec![(vpc.clone(), vec![one.clone()]), (vpc.clone(), vec![two.clone()])],
         disks: vec![Disk::Plain, Disk::DefaultKey],
         tags: tags(&[("criticality", "high")]),
     };
@@ -55,27 +43,16 @@ pub async fn reads_an_instance(bench: &Bench<'_>) -> Outcome {
     }
     holds(
         "interfaces are in the VPC and ours",
-        found
-            .interfaces
-            .iter()
-            .all(|i| i.vpc == vpc && !i.requester_managed),
+        found.interfaces.iter().all(|i| i.vpc == vpc && !i.requester_managed),
     )?;
-    equal(
-        "tag",
-        &found.tags.get("criticality").map(String::as_str),
-        &Some("high"),
-    )?;
+    equal("tag", &found.tags.get("criticality").map(String::as_str), &Some("high"))?;
     equal("volumes", &found.volumes.len(), &2)?;
     let root = some("root device", found.root_device.clone())?;
     holds(
         "the root device is a volume's",
         found.volumes.iter().any(|(device, _)| *device == root),
     )?;
-    let groups = bench
-        .session
-        .groups(at, &[one.clone(), two])
-        .await
-        .map_err(text)?;
+    let groups = bench.session.groups(at, &[one.clone(), two]).await.map_err(text)?;
     equal("groups", &groups.len(), &2)?;
     let first = some("group", groups.into_iter().find(|group| group.id == one))?;
     equal("egress", &first.egress, &vec![Rule::everything_ipv4()])?;
@@ -86,35 +63,20 @@ pub async fn reads_an_instance(bench: &Bench<'_>) -> Outcome {
 pub async fn finds_nothing_unknown(bench: &Bench<'_>) -> Outcome {
     let at = bench.here();
     let session = &bench.session;
-    let instance = session
-        .instance(at, &UNKNOWN_INSTANCE.parse().unwrap())
-        .await
-        .map_err(text)?;
+    let instance = session.instance(at, &UNKNOWN_INSTANCE.parse().unwrap()).await.map_err(text)?;
     equal("instance", &instance, &None)?;
     let vpc = bench.fixture().vpc(at, Ip::V4).await?;
     let known = bench.fixture().group(at, &vpc).await?;
-    let groups = session
-        .groups(at, &[UNKNOWN_GROUP.parse().unwrap(), known.clone()])
-        .await
-        .map_err(text)?;
+    let groups =
+        session.groups(at, &[UNKNOWN_GROUP.parse().unwrap(), known.clone()]).await.map_err(text)?;
     equal(
         "groups",
-        &groups
-            .iter()
-            .map(|group| group.id.clone())
-            .collect::<Vec<_>>(),
+        &groups.iter().map(|group| group.id.clone()).collect::<Vec<_>>(),
         &vec![known],
     )?;
-    equal(
-        "groups",
-        &session.groups(at, &[]).await.map_err(text)?,
-        &Vec::new(),
-    )?;
+    equal("groups", &session.groups(at, &[]).await.map_err(text)?, &Vec::new())?;
     for vpc in [UNKNOWN_VPC.parse().unwrap(), vpc] {
-        let groups = session
-            .groups_for(at, &vpc, "quarantine")
-            .await
-            .map_err(text)?;
+        let groups = session.groups_for(at, &vpc, "quarantine").await.map_err(text)?;
         equal("groups", &groups, &Vec::new())?;
     }
     Ok(())
@@ -163,45 +125,25 @@ pub async fn swaps_the_groups_of_one_interface(bench: &Bench<'_>) -> Outcome {
             before: vec![groups[2].clone()],
             after: vec![groups[0].clone()],
         });
-        let stands = crate::cloud::standing(bench.session.as_ref(), &third)
-            .await
-            .map_err(text)?;
-        holds(
-            "groups that are neither are drift",
-            matches!(stands, Standing::Other(_)),
-        )?;
+        let stands = crate::cloud::standing(bench.session.as_ref(), &third).await.map_err(text)?;
+        holds("groups that are neither are drift", matches!(stands, Standing::Other(_)))?;
     }
     Ok(())
 }
 
 async fn refused_groups(bench: &Bench<'_>, after: Vec<GroupId>, classes: &[ErrorClass]) -> Outcome {
     let id = bench.instance(&[Disk::Plain]).await?;
-    let interface = some(
-        "interface",
-        read(bench, &id).await?.interfaces.into_iter().next(),
-    )?;
+    let interface = some("interface", read(bench, &id).await?.interfaces.into_iter().next())?;
     let before = interface.groups.clone();
-    let kind = Kind::InterfaceGroups {
-        interface: interface.id,
-        instance: id.clone(),
-        before,
-        after,
-    };
+    let kind =
+        Kind::InterfaceGroups { interface: interface.id, instance: id.clone(), before, after };
     bench.refuses(&bench.change(kind), classes).await?;
-    let now = some(
-        "interface",
-        read(bench, &id).await?.interfaces.into_iter().next(),
-    )?;
+    let now = some("interface", read(bench, &id).await?.interfaces.into_iter().next())?;
     equal("groups", &now.groups, &interface.groups)
 }
 
 pub async fn refuses_groups_that_are_not_there(bench: &Bench<'_>) -> Outcome {
-    refused_groups(
-        bench,
-        vec![UNKNOWN_GROUP.parse().unwrap()],
-        &[ErrorClass::Gone],
-    )
-    .await
+    refused_groups(bench, vec![UNKNOWN_GROUP.parse().unwrap()], &[ErrorClass::Gone]).await
 }
 
 pub async fn refuses_groups_of_another_vpc(bench: &Bench<'_>) -> Outcome {
@@ -235,21 +177,11 @@ pub async fn refuses_an_unknown_interface(bench: &Bench<'_>) -> Outcome {
 
 pub async fn shows_a_terminated_instance(bench: &Bench<'_>) -> Outcome {
     let id = bench.instance(&[Disk::Plain]).await?;
-    let interface = some(
-        "interface",
-        read(bench, &id).await?.interfaces.into_iter().next(),
-    )?;
+    let interface = some("interface", read(bench, &id).await?.interfaces.into_iter().next())?;
     bench.fixture().terminate(bench.here(), &id).await?;
-    let found = bench
-        .session
-        .instance(bench.here(), &id)
-        .await
-        .map_err(text)?;
+    let found = bench.session.instance(bench.here(), &id).await.map_err(text)?;
     // EC2 shows it for a while, and then no more.
-    holds(
-        "it is terminated",
-        found.is_none_or(|instance| instance.state == "terminated"),
-    )?;
+    holds("it is terminated", found.is_none_or(|instance| instance.state == "terminated"))?;
     let groups = interface.groups;
     let change = bench.change(Kind::InterfaceGroups {
         interface: interface.id,

@@ -15,68 +15,35 @@ fn change(bench: &Bench<'_>, resource: &Taggable, before: &Tags, after: &Tags) -
 /// Sets, replaces and removes tags, beside one that stays.
 async fn goes_round(bench: &Bench<'_>, resource: &Taggable) -> Outcome {
     let stays = tags(&[("owner", "team-web")]);
-    bench
-        .apply(&change(bench, resource, &Tags::new(), &stays))
-        .await?;
-    let (none, one) = (
-        Tags::new(),
-        tags(&[("tourniquet:case", "case-0001"), ("contained", "yes")]),
-    );
+    bench.apply(&change(bench, resource, &Tags::new(), &stays)).await?;
+    let (none, one) =
+        (Tags::new(), tags(&[("tourniquet:case", "case-0001"), ("contained", "yes")]));
     let two = tags(&[("tourniquet:case", "case-0002"), ("contained", "")]);
     let set = change(bench, resource, &none, &one);
     bench.passes(&set).await?;
     bench.apply(&set).await?;
     bench.passes(&change(bench, resource, &one, &two)).await?;
-    let found = some(
-        "tags",
-        bench
-            .session
-            .tags(bench.here(), resource)
-            .await
-            .map_err(text)?,
-    )?;
+    let found = some("tags", bench.session.tags(bench.here(), resource).await.map_err(text)?)?;
     let wanted: Tags = stays.clone().into_iter().chain(two.clone()).collect();
     equal("tags", &found, &wanted)?;
     bench.passes(&change(bench, resource, &two, &none)).await?;
-    let found = bench
-        .session
-        .tags(bench.here(), resource)
-        .await
-        .map_err(text)?;
+    let found = bench.session.tags(bench.here(), resource).await.map_err(text)?;
     equal("tags", &found, &Some(stays.clone()))?;
-    bench
-        .passes(&change(bench, resource, &stays, &none))
-        .await?;
-    equal(
-        "tags",
-        &bench
-            .session
-            .tags(bench.here(), resource)
-            .await
-            .map_err(text)?,
-        &Some(none),
-    )
+    bench.passes(&change(bench, resource, &stays, &none)).await?;
+    equal("tags", &bench.session.tags(bench.here(), resource).await.map_err(text)?, &Some(none))
 }
 
 async fn round_all(bench: &Bench<'_>, resources: &[Taggable]) -> Outcome {
     for resource in resources {
-        goes_round(bench, resource)
-            .await
-            .map_err(|why| format!("{}: {why}", resource.path()))?;
+        goes_round(bench, resource).await.map_err(|why| format!("{}: {why}", resource.path()))?;
     }
     Ok(())
 }
 
 pub async fn tags_everything_in_ec2(bench: &Bench<'_>) -> Outcome {
     let id = bench.instance(&[Disk::Plain]).await?;
-    let instance = some(
-        "instance",
-        bench
-            .session
-            .instance(bench.here(), &id)
-            .await
-            .map_err(text)?,
-    )?;
+    let instance =
+        some("instance", bench.session.instance(bench.here(), &id).await.map_err(text)?)?;
     let volume = some("volume", instance.volumes.into_iter().next())?.1;
     let create = bench.change(Kind::CreateSnapshots {
         instance: id.clone(),
@@ -91,11 +58,7 @@ pub async fn tags_everything_in_ec2(bench: &Bench<'_>) -> Outcome {
     let snapshot = some("snapshot", made.into_iter().next())?.0;
     round_all(
         bench,
-        &[
-            Taggable::Instance(id),
-            Taggable::Volume(volume),
-            Taggable::Snapshot(snapshot),
-        ],
+        &[Taggable::Instance(id), Taggable::Volume(volume), Taggable::Snapshot(snapshot)],
     )
     .await
 }
@@ -120,11 +83,7 @@ pub async fn finds_no_tags_of_the_unknown(bench: &Bench<'_>) -> Outcome {
         Taggable::User(bench.unique("no-user").parse().unwrap()),
     ];
     for resource in unknown {
-        let found = bench
-            .session
-            .tags(bench.here(), &resource)
-            .await
-            .map_err(text)?;
+        let found = bench.session.tags(bench.here(), &resource).await.map_err(text)?;
         equal(&resource.path(), &found, &None)?;
     }
     Ok(())
@@ -132,12 +91,7 @@ pub async fn finds_no_tags_of_the_unknown(bench: &Bench<'_>) -> Outcome {
 
 async fn refused(bench: &Bench<'_>, unknown: &[Taggable]) -> Outcome {
     for resource in unknown {
-        let set = change(
-            bench,
-            resource,
-            &Tags::new(),
-            &tags(&[("contained", "yes")]),
-        );
+        let set = change(bench, resource, &Tags::new(), &tags(&[("contained", "yes")]));
         bench.stands(&set, &Standing::Gone).await?;
         bench.refuses(&set, &[ErrorClass::Gone]).await?;
     }
@@ -164,23 +118,9 @@ pub async fn refuses_to_set_and_remove_at_once(bench: &Bench<'_>) -> Outcome {
     let role = bench.fixture().role(bench.here(), "/").await?;
     let (one, other) = (tags(&[("one", "1")]), tags(&[("other", "2")]));
     for resource in [Taggable::Instance(id), Taggable::Role(role)] {
-        bench
-            .apply(&change(bench, &resource, &Tags::new(), &one))
-            .await?;
-        bench
-            .refuses(
-                &change(bench, &resource, &one, &other),
-                &[ErrorClass::Invalid],
-            )
-            .await?;
-        let found = some(
-            "tags",
-            bench
-                .session
-                .tags(bench.here(), &resource)
-                .await
-                .map_err(text)?,
-        )?;
+        bench.apply(&change(bench, &resource, &Tags::new(), &one)).await?;
+        bench.refuses(&change(bench, &resource, &one, &other), &[ErrorClass::Invalid]).await?;
+        let found = some("tags", bench.session.tags(bench.here(), &resource).await.map_err(text)?)?;
         equal("the tag", &found.get("one").map(String::as_str), &Some("1"))?;
         equal("the other tag", &found.get("other"), &None)?;
     }
@@ -189,12 +129,7 @@ pub async fn refuses_to_set_and_remove_at_once(bench: &Bench<'_>) -> Outcome {
 
 pub async fn keeps_text_as_it_is(bench: &Bench<'_>) -> Outcome {
     let resource = Taggable::Instance(bench.instance(&[Disk::Plain]).await?);
-    let hostile = tags(&[(
-        "note",
-        "<b>\"Grüße\" & ünïcode; DROP TABLE cases; %s ${x} \\ 漢字</b>",
-    )]);
-    bench
-        .passes(&change(bench, &resource, &Tags::new(), &hostile))
-        .await
-        .map(drop)
+    let hostile =
+        tags(&[("note", "<b>\"Grüße\" & ünïcode; DROP TABLE cases; %s ${x} \\ 漢字</b>")]);
+    bench.passes(&change(bench, &resource, &Tags::new(), &hostile)).await.map(drop)
 }

@@ -109,12 +109,7 @@ impl Plan {
     /// `seed` and the call's number; after `most` faults no more.
     #[must_use]
     pub fn seeded(mut self, seed: u64, per_mille: u16, faults: &[Fault], most: u64) -> Self {
-        self.seeded = Some(Seeded {
-            seed,
-            per_mille,
-            faults: faults.to_vec(),
-            most,
-        });
+        self.seeded = Some(Seeded { seed, per_mille, faults: faults.to_vec(), most });
         self
     }
 
@@ -123,9 +118,7 @@ impl Plan {
             return Some(*fault);
         }
         let seeded = self.seeded.as_ref()?;
-        let count = u64::try_from(seeded.faults.len())
-            .ok()
-            .filter(|count| *count > 0)?;
+        let count = u64::try_from(seeded.faults.len()).ok().filter(|count| *count > 0)?;
         let random = mix(seeded.seed ^ mix(n));
         if met >= seeded.most || random % 1000 >= u64::from(seeded.per_mille) {
             return None;

@@ -22,13 +22,7 @@ pub(super) struct FaultySession {
 #[async_trait]
 impl Session for FaultySession {
     async fn instance(&self, at: &Place, id: &InstanceId) -> Result<Option<Instance>> {
-        self.road
-            .read(
-                "ec2:DescribeInstances",
-                || Ok(None),
-                self.inner.instance(at, id),
-            )
-            .await
+        self.road.read("ec2:DescribeInstances", || Ok(None), self.inner.instance(at, id)).await
     }
 
     async fn groups_for(
@@ -38,36 +32,22 @@ impl Session for FaultySession {
         purpose: &str,
     ) -> Result<Vec<SecurityGroup>> {
         let call = self.inner.groups_for(at, vpc, purpose);
-        self.road
-            .read("ec2:DescribeSecurityGroups", || Ok(Vec::new()), call)
-            .await
+        self.road.read("ec2:DescribeSecurityGroups", || Ok(Vec::new()), call).await
     }
 
     async fn groups(&self, at: &Place, ids: &[GroupId]) -> Result<Vec<SecurityGroup>> {
         self.road
-            .read(
-                "ec2:DescribeSecurityGroups",
-                || Ok(Vec::new()),
-                self.inner.groups(at, ids),
-            )
+            .read("ec2:DescribeSecurityGroups", || Ok(Vec::new()), self.inner.groups(at, ids))
             .await
     }
 
     async fn snapshots_tagged(&self, at: &Place, key: &str, value: &str) -> Result<Vec<Snapshot>> {
         let call = self.inner.snapshots_tagged(at, key, value);
-        self.road
-            .read("ec2:DescribeSnapshots", || Ok(Vec::new()), call)
-            .await
+        self.road.read("ec2:DescribeSnapshots", || Ok(Vec::new()), call).await
     }
 
     async fn snapshot(&self, at: &Place, id: &SnapshotId) -> Result<Option<Snapshot>> {
-        self.road
-            .read(
-                "ec2:DescribeSnapshots",
-                || Ok(None),
-                self.inner.snapshot(at, id),
-            )
-            .await
+        self.road.read("ec2:DescribeSnapshots", || Ok(None), self.inner.snapshot(at, id)).await
     }
 
     async fn snapshot_sharing(
@@ -76,32 +56,22 @@ impl Session for FaultySession {
         id: &SnapshotId,
     ) -> Result<Option<BTreeSet<AccountId>>> {
         let call = self.inner.snapshot_sharing(at, id);
-        self.road
-            .read("ec2:DescribeSnapshotAttribute", || Ok(None), call)
-            .await
+        self.road.read("ec2:DescribeSnapshotAttribute", || Ok(None), call).await
     }
 
     async fn is_default_key(&self, at: &Place, key: &str) -> Result<bool> {
         self.road
-            .read(
-                "ec2:GetEbsDefaultKmsKeyId",
-                || Ok(false),
-                self.inner.is_default_key(at, key),
-            )
+            .read("ec2:GetEbsDefaultKmsKeyId", || Ok(false), self.inner.is_default_key(at, key))
             .await
     }
 
     async fn role(&self, at: &Place, name: &RoleName) -> Result<Option<Role>> {
-        self.road
-            .read("iam:GetRole", || Ok(None), self.inner.role(at, name))
-            .await
+        self.road.read("iam:GetRole", || Ok(None), self.inner.role(at, name)).await
     }
 
     async fn profile_role(&self, at: &Place, profile_arn: &str) -> Result<Option<RoleName>> {
         let call = self.inner.profile_role(at, profile_arn);
-        self.road
-            .read("iam:GetInstanceProfile", || Ok(None), call)
-            .await
+        self.road.read("iam:GetInstanceProfile", || Ok(None), call).await
     }
 
     async fn role_policy(
@@ -111,28 +81,16 @@ impl Session for FaultySession {
         policy: &str,
     ) -> Result<Option<Document>> {
         self.road
-            .read(
-                "iam:GetRolePolicy",
-                || Ok(None),
-                self.inner.role_policy(at, role, policy),
-            )
+            .read("iam:GetRolePolicy", || Ok(None), self.inner.role_policy(at, role, policy))
             .await
     }
 
     async fn key_owner(&self, at: &Place, key: &AccessKeyId) -> Result<Option<UserName>> {
-        self.road
-            .read(
-                "iam:GetAccessKeyLastUsed",
-                || Ok(None),
-                self.inner.key_owner(at, key),
-            )
-            .await
+        self.road.read("iam:GetAccessKeyLastUsed", || Ok(None), self.inner.key_owner(at, key)).await
     }
 
     async fn user(&self, at: &Place, name: &UserName) -> Result<Option<User>> {
-        self.road
-            .read("iam:GetUser", || Ok(None), self.inner.user(at, name))
-            .await
+        self.road.read("iam:GetUser", || Ok(None), self.inner.user(at, name)).await
     }
 
     async fn user_policy(
@@ -142,32 +100,16 @@ impl Session for FaultySession {
         policy: &str,
     ) -> Result<Option<Document>> {
         self.road
-            .read(
-                "iam:GetUserPolicy",
-                || Ok(None),
-                self.inner.user_policy(at, user, policy),
-            )
+            .read("iam:GetUserPolicy", || Ok(None), self.inner.user_policy(at, user, policy))
             .await
     }
 
     async fn tags(&self, at: &Place, resource: &Taggable) -> Result<Option<Tags>> {
-        self.road
-            .read(
-                "ec2:DescribeTags",
-                || Ok(None),
-                self.inner.tags(at, resource),
-            )
-            .await
+        self.road.read("ec2:DescribeTags", || Ok(None), self.inner.tags(at, resource)).await
     }
 
     async fn finding(&self, at: &Place, id: &FindingId) -> Result<Option<serde_json::Value>> {
-        self.road
-            .read(
-                "guardduty:GetFindings",
-                || Ok(None),
-                self.inner.finding(at, id),
-            )
-            .await
+        self.road.read("guardduty:GetFindings", || Ok(None), self.inner.finding(at, id)).await
     }
 
     async fn apply(&self, change: &Change) -> Result<Receipt> {

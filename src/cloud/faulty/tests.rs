@@ -33,10 +33,7 @@ fn open(cloud: &dyn Cloud) -> Arc<dyn Session> {
 }
 
 fn at() -> Place {
-    Place {
-        account: "111122223333".parse().unwrap(),
-        region: "eu-west-1".parse().unwrap(),
-    }
+    Place { account: "111122223333".parse().unwrap(), region: "eu-west-1".parse().unwrap() }
 }
 
 fn off() -> Change {
@@ -64,10 +61,7 @@ async fn a_change_meets_its_fault_and_the_world_shows_whether_it_happened() {
         let sandbox = sandbox();
         let faulty = Faulty::new(Arc::new(sandbox.clone()), Plan::none().at(2, fault));
         let session = open(&faulty);
-        let user = session
-            .user(&at(), &"deploy".parse().unwrap())
-            .await
-            .unwrap();
+        let user = session.user(&at(), &"deploy".parse().unwrap()).await.unwrap();
         assert!(user.is_some());
         let error = session.apply(&off()).await.unwrap_err();
         assert_eq!(
@@ -75,12 +69,7 @@ async fn a_change_meets_its_fault_and_the_world_shows_whether_it_happened() {
             (class, "iam:UpdateAccessKey"),
             "{error}"
         );
-        assert_eq!(
-            sandbox.snapshot_world().mutations.len(),
-            effects,
-            "{}",
-            fault.label()
-        );
+        assert_eq!(sandbox.snapshot_world().mutations.len(), effects, "{}", fault.label());
         session.apply(&off()).await.unwrap();
         assert_eq!(faulty.calls(), 3);
         assert_eq!(faulty.met().len(), 1);
@@ -126,27 +115,13 @@ async fn things_vanish_just_before_a_call() {
     let outside = sandbox.clone();
     let event = Arc::new(move || {
         outside
-            .edit(|world| {
-                world
-                    .accounts
-                    .values_mut()
-                    .for_each(|account| account.users.clear())
-            })
+            .edit(|world| world.accounts.values_mut().for_each(|account| account.users.clear()))
             .unwrap();
     });
     let faulty = Faulty::new(Arc::new(sandbox), Plan::none().before(2, event));
     let session = open(&faulty);
-    assert!(
-        session
-            .user(&at(), &"deploy".parse().unwrap())
-            .await
-            .unwrap()
-            .is_some()
-    );
-    assert_eq!(
-        session.apply(&off()).await.unwrap_err().class,
-        ErrorClass::Gone
-    );
+    assert!(session.user(&at(), &"deploy".parse().unwrap()).await.unwrap().is_some());
+    assert_eq!(session.apply(&off()).await.unwrap_err().class, ErrorClass::Gone);
 }
 
 #[tokio::test]
@@ -162,16 +137,9 @@ async fn a_seed_decides_everything() {
     };
     assert_eq!(run(7, 250, 1000).await, run(7, 250, 1000).await);
     assert_ne!(run(7, 250, 1000).await, run(8, 250, 1000).await);
-    assert!(
-        (20..=80).contains(&run(7, 250, 1000).await.len()),
-        "about a quarter of the calls"
-    );
+    assert!((20..=80).contains(&run(7, 250, 1000).await.len()), "about a quarter of the calls");
     assert_eq!(run(7, 1000, 3).await.len(), 3);
     assert!(run(7, 0, 1000).await.is_empty());
-    let kinds: BTreeSet<_> = run(7, 1000, 1000)
-        .await
-        .into_iter()
-        .map(|met| met.fault)
-        .collect();
+    let kinds: BTreeSet<_> = run(7, 1000, 1000).await.into_iter().map(|met| met.fault).collect();
     assert_eq!(kinds.len(), Fault::ALL.len(), "every fault comes");
 }

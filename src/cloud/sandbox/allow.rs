@@ -82,11 +82,7 @@ pub fn matches(pattern: &str, text: &str) -> bool {
 /// The ARN of an EC2 resource. A snapshot's has no account.
 #[must_use]
 pub fn ec2(at: &Place, kind: &str, id: &str) -> String {
-    let account = if kind == "snapshot" {
-        ""
-    } else {
-        at.account.as_str()
-    };
+    let account = if kind == "snapshot" { "" } else { at.account.as_str() };
     format!("arn:aws:ec2:{}:{account}:{kind}/{id}", at.region)
 }
 
@@ -96,13 +92,10 @@ pub fn ec2(at: &Place, kind: &str, id: &str) -> String {
 pub fn needs(change: &Change, arn: impl Fn(&str, &str) -> String) -> Vec<Need> {
     let at = &change.at;
     match &change.kind {
-        Kind::InterfaceGroups {
-            interface, after, ..
-        } => {
+        Kind::InterfaceGroups { interface, after, .. } => {
             let action = "ec2:ModifyNetworkInterfaceAttribute";
-            let groups = after
-                .iter()
-                .map(|group| (action, ec2(at, "security-group", group.as_str())));
+            let groups =
+                after.iter().map(|group| (action, ec2(at, "security-group", group.as_str())));
             std::iter::once((action, ec2(at, "network-interface", interface.as_str())))
                 .chain(groups)
                 .collect()
@@ -116,12 +109,7 @@ pub fn needs(change: &Change, arn: impl Fn(&str, &str) -> String) -> Vec<Need> {
             needs.extend((!tags.is_empty()).then_some(("ec2:CreateTags", group)));
             needs
         }
-        Kind::GroupRules {
-            group,
-            direction,
-            effect,
-            ..
-        } => {
+        Kind::GroupRules { group, direction, effect, .. } => {
             let action = match (direction, effect) {
                 (Direction::Ingress, RuleEffect::Authorize) => "ec2:AuthorizeSecurityGroupIngress",
                 (Direction::Ingress, RuleEffect::Revoke) => "ec2:RevokeSecurityGroupIngress",
@@ -130,23 +118,12 @@ pub fn needs(change: &Change, arn: impl Fn(&str, &str) -> String) -> Vec<Need> {
             };
             vec![(action, ec2(at, "security-group", group.as_str()))]
         }
-        Kind::CreateSnapshots {
-            instance,
-            volumes,
-            tags,
-            ..
-        } => {
+        Kind::CreateSnapshots { instance, volumes, tags, .. } => {
             let action = "ec2:CreateSnapshots";
             let snapshot = ec2(at, "snapshot", "*");
-            let mut needs = vec![
-                (action, ec2(at, "instance", instance.as_str())),
-                (action, snapshot.clone()),
-            ];
-            needs.extend(
-                volumes
-                    .iter()
-                    .map(|volume| (action, ec2(at, "volume", volume.as_str()))),
-            );
+            let mut needs =
+                vec![(action, ec2(at, "instance", instance.as_str())), (action, snapshot.clone())];
+            needs.extend(volumes.iter().map(|volume| (action, ec2(at, "volume", volume.as_str()))));
             needs.extend((!tags.is_empty()).then_some(("ec2:CreateTags", snapshot)));
             needs
         }
@@ -157,48 +134,33 @@ pub fn needs(change: &Change, arn: impl Fn(&str, &str) -> String) -> Vec<Need> {
             needs
         }
         Kind::SnapshotSharing { snapshot, .. } => {
-            vec![(
-                "ec2:ModifySnapshotAttribute",
-                ec2(at, "snapshot", snapshot.as_str()),
-            )]
+            vec![("ec2:ModifySnapshotAttribute", ec2(at, "snapshot", snapshot.as_str()))]
         }
         Kind::RolePolicy { role, after, .. } => {
-            let action = if after.is_some() {
-                "iam:PutRolePolicy"
-            } else {
-                "iam:DeleteRolePolicy"
-            };
+            let action = if after.is_some() { "iam:PutRolePolicy" } else { "iam:DeleteRolePolicy" };
             vec![(action, arn("role", role.as_str()))]
         }
         Kind::UserPolicy { user, after, .. } => {
-            let action = if after.is_some() {
-                "iam:PutUserPolicy"
-            } else {
-                "iam:DeleteUserPolicy"
-            };
+            let action = if after.is_some() { "iam:PutUserPolicy" } else { "iam:DeleteUserPolicy" };
             vec![(action, arn("user", user.as_str()))]
         }
         Kind::AccessKey { user, .. } => vec![("iam:UpdateAccessKey", arn("user", user.as_str()))],
         Kind::DeleteLoginProfile { user, .. } => {
             vec![("iam:DeleteLoginProfile", arn("user", user.as_str()))]
         }
-        Kind::Tags {
-            resource, after, ..
-        } => {
+        Kind::Tags { resource, after, .. } => {
             let pick = |set, unset| if after.is_empty() { unset } else { set };
             let of_ec2 = pick("ec2:CreateTags", "ec2:DeleteTags");
             match resource {
                 Taggable::Instance(id) => vec![(of_ec2, ec2(at, "instance", id.as_str()))],
                 Taggable::Volume(id) => vec![(of_ec2, ec2(at, "volume", id.as_str()))],
                 Taggable::Snapshot(id) => vec![(of_ec2, ec2(at, "snapshot", id.as_str()))],
-                Taggable::Role(name) => vec![(
-                    pick("iam:TagRole", "iam:UntagRole"),
-                    arn("role", name.as_str()),
-                )],
-                Taggable::User(name) => vec![(
-                    pick("iam:TagUser", "iam:UntagUser"),
-                    arn("user", name.as_str()),
-                )],
+                Taggable::Role(name) => {
+                    vec![(pick("iam:TagRole", "iam:UntagRole"), arn("role", name.as_str()))]
+                }
+                Taggable::User(name) => {
+                    vec![(pick("iam:TagUser", "iam:UntagUser"), arn("user", name.as_str()))]
+                }
                 // The set is replaced as a whole, so it is read first.
                 Taggable::Bucket(name) => ["s3:GetBucketTagging", "s3:PutBucketTagging"]
                     .map(|action| (action, format!("arn:aws:s3:::{name}")))
@@ -213,12 +175,9 @@ pub fn needs(change: &Change, arn: impl Fn(&str, &str) -> String) -> Vec<Need> {
 #[must_use]
 pub fn kms_needs(arn: &str, source: KeyUse) -> Vec<Need> {
     let actions: &[&'static str] = match source {
-        KeyUse::Source => &[
-            "kms:DescribeKey",
-            "kms:CreateGrant",
-            "kms:Decrypt",
-            "kms:ReEncryptFrom",
-        ],
+        KeyUse::Source => {
+            &["kms:DescribeKey", "kms:CreateGrant", "kms:Decrypt", "kms:ReEncryptFrom"]
+        }
         KeyUse::Target => &[
             "kms:DescribeKey",
             "kms:CreateGrant",
@@ -226,10 +185,7 @@ pub fn kms_needs(arn: &str, source: KeyUse) -> Vec<Need> {
             "kms:ReEncryptTo",
         ],
     };
-    actions
-        .iter()
-        .map(|action| (*action, arn.to_owned()))
-        .collect()
+    actions.iter().map(|action| (*action, arn.to_owned())).collect()
 }
 
 /// What a key does in a copy.

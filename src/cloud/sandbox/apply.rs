@@ -23,25 +23,19 @@ pub fn apply(
 ) -> Result<Receipt, Refused> {
     world.account(&change.at.account)?;
     if world.enforce {
-        let needs = allow::needs(change, |kind, name| {
-            iam_arn(world, &change.at.account, kind, name)
-        });
+        let needs =
+            allow::needs(change, |kind, name| iam_arn(world, &change.at.account, kind, name));
         allow::check(&scope.permissions, &needs)?;
     }
     let known = world.region(&change.at)?.is_some();
     let made = make(world, scope, change, now);
     if made.is_err() && !known {
         // A refused call leaves no trace, not even an empty Region.
-        world
-            .account_mut(&change.at.account)?
-            .regions
-            .remove(&change.at.region);
+        world.account_mut(&change.at.account)?.regions.remove(&change.at.region);
     }
     let created = made?;
     world.mutations.push(Mutation {
-        n: u64::try_from(world.mutations.len())
-            .unwrap_or(u64::MAX)
-            .saturating_add(1),
+        n: u64::try_from(world.mutations.len()).unwrap_or(u64::MAX).saturating_add(1),
         at: now,
         account: change.at.account.clone(),
         region: change.at.region.clone(),
@@ -52,10 +46,7 @@ pub fn apply(
         step: scope.step.clone(),
         request_id: request_id.clone(),
     });
-    Ok(Receipt {
-        request_id,
-        created,
-    })
+    Ok(Receipt { request_id, created })
 }
 
 fn make(
@@ -66,97 +57,44 @@ fn make(
 ) -> Result<Option<Created>, Refused> {
     let at = &change.at;
     match &change.kind {
-        Kind::InterfaceGroups {
-            interface, after, ..
-        } => {
+        Kind::InterfaceGroups { interface, after, .. } => {
             network::set_groups(world, at, interface, after)?;
         }
-        Kind::CreateGroup {
-            vpc,
-            name,
-            description,
-            tags,
-        } => {
+        Kind::CreateGroup { vpc, name, description, tags } => {
             return network::create_group(world, at, vpc, name, description, tags)
                 .map(|id| Some(Created::Group(id)));
         }
-        Kind::GroupRules {
-            group,
-            direction,
-            effect,
-            rules,
-        } => {
+        Kind::GroupRules { group, direction, effect, rules } => {
             network::change_rules(world, at, group, *direction, *effect, rules)?;
         }
-        Kind::CreateSnapshots {
-            instance,
-            exclude_boot,
-            exclude,
-            tags,
-            ..
-        } => {
-            let leave_out = LeaveOut {
-                boot: *exclude_boot,
-                volumes: exclude,
-            };
+        Kind::CreateSnapshots { instance, exclude_boot, exclude, tags, .. } => {
+            let leave_out = LeaveOut { boot: *exclude_boot, volumes: exclude };
             let made = disk::create(world, at, instance, &leave_out, tags, now)?;
             return Ok(Some(Created::Snapshots(made)));
         }
-        Kind::CopySnapshot {
-            source,
-            source_at,
-            kms_key,
-            tags,
-        } => {
-            let who = Caller {
-                permissions: world.enforce.then_some(&scope.permissions),
-                now,
-            };
+        Kind::CopySnapshot { source, source_at, kms_key, tags } => {
+            let who = Caller { permissions: world.enforce.then_some(&scope.permissions), now };
             let id = disk::copy(world, at, source, source_at, kms_key, tags, &who)?;
             return Ok(Some(Created::Snapshots(vec![(id, None)])));
         }
-        Kind::SnapshotSharing {
-            snapshot,
-            before,
-            after,
-        } => disk::share(world, at, snapshot, before, after)?,
-        Kind::RolePolicy {
-            role,
-            policy,
-            after,
-            ..
-        } => {
-            let inline = Inline {
-                name: policy,
-                document: after.as_ref(),
-            };
+        Kind::SnapshotSharing { snapshot, before, after } => {
+            disk::share(world, at, snapshot, before, after)?
+        }
+        Kind::RolePolicy { role, policy, after, .. } => {
+            let inline = Inline { name: policy, document: after.as_ref() };
             identity::role_policy(world, &at.account, role, inline, now)?;
         }
-        Kind::UserPolicy {
-            user,
-            policy,
-            after,
-            ..
-        } => {
-            let inline = Inline {
-                name: policy,
-                document: after.as_ref(),
-            };
+        Kind::UserPolicy { user, policy, after, .. } => {
+            let inline = Inline { name: policy, document: after.as_ref() };
             identity::user_policy(world, &at.account, user, inline, now)?;
         }
-        Kind::AccessKey {
-            user, key, after, ..
-        } => {
+        Kind::AccessKey { user, key, after, .. } => {
             identity::access_key(world, &at.account, user, key, *after, now)?;
         }
         Kind::DeleteLoginProfile { user, .. } => {
             identity::delete_login_profile(world, &at.account, user)?
         }
-        Kind::Tags {
-            resource,
-            before,
-            after,
-        } => tag::apply(world, at, resource, before, after)?,
+        Kind::Tags { resource, before, after } => tag::apply(world, at, resource, before, after)?,
     }
     Ok(None)
 }
@@ -173,10 +111,7 @@ pub fn iam_arn(world: &World, account: &AccountId, kind: &str, name: &str) -> St
             .and_then(|a| a.users.iter().find(|(n, _)| n.as_str() == name))
             .map(|(_, user)| &user.path),
     };
-    format!(
-        "arn:aws:iam::{account}:{kind}{}{name}",
-        path.map_or("/", String::as_str)
-    )
+    format!("arn:aws:iam::{account}:{kind}{}{name}", path.map_or("/", String::as_str))
 }
 
 /// A request id in AWS's form that depends on the sequence alone.

@@ -26,17 +26,11 @@ pub struct Verdict {
 
 impl Verdict {
     fn yes(why: impl Into<String>) -> Self {
-        Self {
-            allowed: true,
-            why: why.into(),
-        }
+        Self { allowed: true, why: why.into() }
     }
 
     fn no(why: impl Into<String>) -> Self {
-        Self {
-            allowed: false,
-            why: why.into(),
-        }
+        Self { allowed: false, why: why.into() }
     }
 }
 
@@ -55,16 +49,14 @@ impl Attacker {
     #[must_use]
     pub fn can_call(&self, account: &AccountId, key: &AccessKeyId) -> Verdict {
         let now = self.sandbox.clock().now();
-        self.sandbox
-            .with(|world| can_call(world, account, key, now))
+        self.sandbox.with(|world| can_call(world, account, key, now))
     }
 
     /// Whether the instance can still reach hosts outside: by its groups, or by a connection that
     /// tracking keeps alive.
     #[must_use]
     pub fn can_reach_out(&self, at: &Place, instance: &InstanceId) -> Verdict {
-        self.sandbox
-            .with(|world| can_reach_out(world, at, instance))
+        self.sandbox.with(|world| can_reach_out(world, at, instance))
     }
 
     /// Whether the user can still sign in to the console and do anything there.
@@ -72,10 +64,8 @@ impl Attacker {
     pub fn console_login(&self, account: &AccountId, user: &UserName) -> Verdict {
         let now = self.sandbox.clock().now();
         self.sandbox.with(|world| {
-            let Some(found) = world
-                .accounts
-                .get(account)
-                .and_then(|account| account.users.get(user))
+            let Some(found) =
+                world.accounts.get(account).and_then(|account| account.users.get(user))
             else {
                 return Verdict::no(format!("there is no user {user}"));
             };
@@ -98,25 +88,13 @@ impl Attacker {
         let issued_at = self.sandbox.clock().now();
         let issued = self.sandbox.mutate(|world| {
             if !world.account(account)?.roles.contains_key(role) {
-                return Err(Refused::new(
-                    "NoSuchEntity",
-                    format!("there is no role {role}"),
-                ));
+                return Err(Refused::new("NoSuchEntity", format!("there is no role {role}")));
             }
             let key: AccessKeyId =
                 super::network::parsed(&world.fresh("asia").to_uppercase()[..20])?;
-            let expires_at = issued_at
-                .checked_add(build::SESSION_LIFE)
-                .unwrap_or(Timestamp::MAX);
-            let issued = Issued {
-                principal: Principal::Role(role.clone()),
-                issued_at,
-                expires_at,
-            };
-            world
-                .account_mut(account)?
-                .sessions
-                .insert(key.clone(), issued);
+            let expires_at = issued_at.checked_add(build::SESSION_LIFE).unwrap_or(Timestamp::MAX);
+            let issued = Issued { principal: Principal::Role(role.clone()), issued_at, expires_at };
+            world.account_mut(account)?.sessions.insert(key.clone(), issued);
             Ok(key)
         });
         issued.map_err(|refused| refused.message)
@@ -150,16 +128,10 @@ fn can_call(world: &World, account: &AccountId, key: &AccessKeyId, now: Timestam
         };
         return match denied {
             Some(why) => Verdict::no(format!("{who}: {why}")),
-            None => Verdict::yes(format!(
-                "a session of {who}, issued at {}",
-                session.issued_at
-            )),
+            None => Verdict::yes(format!("a session of {who}, issued at {}", session.issued_at)),
         };
     }
-    let owner = found
-        .users
-        .iter()
-        .find_map(|(name, user)| Some((name, user, user.keys.get(key)?)));
+    let owner = found.users.iter().find_map(|(name, user)| Some((name, user, user.keys.get(key)?)));
     let Some((name, user, status)) = owner else {
         return Verdict::no(format!("{key} is not known"));
     };
@@ -186,10 +158,8 @@ fn denied<'a>(
 }
 
 fn can_reach_out(world: &World, at: &Place, id: &InstanceId) -> Verdict {
-    let region = world
-        .accounts
-        .get(&at.account)
-        .and_then(|account| account.regions.get(&at.region));
+    let region =
+        world.accounts.get(&at.account).and_then(|account| account.regions.get(&at.region));
     let Some((region, machine)) =
         region.and_then(|region| Some((region, region.instances.get(id)?)))
     else {
@@ -199,22 +169,13 @@ fn can_reach_out(world: &World, at: &Place, id: &InstanceId) -> Verdict {
         return Verdict::no(format!("{id} is {}", machine.instance.state));
     }
     let interfaces = &machine.instance.interfaces;
-    if let Some(open) = interfaces
-        .iter()
-        .find(|interface| reaches_out(region, interface))
-    {
+    if let Some(open) = interfaces.iter().find(|interface| reaches_out(region, interface)) {
         return Verdict::yes(format!("a group of {} has an egress rule", open.id));
     }
-    if let Some(open) = interfaces
-        .iter()
-        .find(|interface| machine.tracked_open.contains(&interface.id))
+    if let Some(open) =
+        interfaces.iter().find(|interface| machine.tracked_open.contains(&interface.id))
     {
-        return Verdict::yes(format!(
-            "a tracked connection through {} is still alive",
-            open.id
-        ));
+        return Verdict::yes(format!("a tracked connection through {} is still alive", open.id));
     }
-    Verdict::no(format!(
-        "no group of {id} has an egress rule, and no tracked connection is left"
-    ))
+    Verdict::no(format!("no group of {id} has an egress rule, and no tracked connection is left"))
 }

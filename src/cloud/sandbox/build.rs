@@ -28,11 +28,8 @@ impl World {
     /// # Errors
     /// The first thing that can't be, in words that name where it is.
     pub fn build(scenario: &Scenario, now: Timestamp) -> Result<Self, String> {
-        let everyone: BTreeSet<AccountId> = scenario
-            .account
-            .iter()
-            .map(|account| account.id.clone())
-            .collect();
+        let everyone: BTreeSet<AccountId> =
+            scenario.account.iter().map(|account| account.id.clone()).collect();
         if everyone.len() < scenario.account.len() {
             return Err("an account is there twice".to_owned());
         }
@@ -79,10 +76,7 @@ fn build_account(
     }
     for group in &spec.group {
         let region = group.region.as_ref().unwrap_or(&spec.region);
-        let vpc = group
-            .vpc
-            .clone()
-            .map_or_else(|| default_vpc(spec, region), Ok)?;
+        let vpc = group.vpc.clone().map_or_else(|| default_vpc(spec, region), Ok)?;
         let region = state(&mut account, region);
         let ipv6 = region.vpcs.entry(vpc.clone()).or_default().ipv6;
         let built = SecurityGroup {
@@ -99,16 +93,12 @@ fn build_account(
         let region = instance.region.as_ref().unwrap_or(&spec.region);
         let built = add_instance(state(&mut account, region), spec, region, instance)
             .map_err(|why| format!("instance {}: {why}", instance.id))?;
-        state(&mut account, region)
-            .instances
-            .insert(instance.id.clone(), built);
+        state(&mut account, region).instances.insert(instance.id.clone(), built);
     }
     add_roles(&mut account, spec, now)?;
     add_users(&mut account, spec, now)?;
     for bucket in &spec.bucket {
-        account
-            .buckets
-            .insert(bucket.name.clone(), bucket.tags.clone());
+        account.buckets.insert(bucket.name.clone(), bucket.tags.clone());
     }
     for finding in &spec.finding {
         add_finding(&mut account, spec, finding).map_err(|why| format!("finding: {why}"))?;
@@ -140,33 +130,15 @@ fn add_key(
 ) {
     let id = key.id.clone().unwrap_or_else(|| {
         let hex = derived("", &format!("key/{}/{region}/{}", spec.id, key.alias));
-        format!(
-            "{}-{}-4{}-8000-00000{}",
-            &hex[..8],
-            &hex[8..12],
-            &hex[12..15],
-            &hex[..7]
-        )
+        format!("{}-{}-4{}-8000-00000{}", &hex[..8], &hex[8..12], &hex[12..15], &hex[..7])
     });
     let aws_managed = key.alias.starts_with("alias/aws/");
     let usable_by = match &key.usable_by {
         Some(accounts) => accounts.iter().cloned().collect(),
-        None => everyone
-            .iter()
-            .filter(|id| **id != spec.id)
-            .cloned()
-            .collect(),
+        None => everyone.iter().filter(|id| **id != spec.id).cloned().collect(),
     };
     let arn = format!("arn:aws:kms:{region}:{}:key/{id}", spec.id);
-    state.keys.insert(
-        id,
-        Key {
-            arn,
-            alias: Some(key.alias.clone()),
-            aws_managed,
-            usable_by,
-        },
-    );
+    state.keys.insert(id, Key { arn, alias: Some(key.alias.clone()), aws_managed, usable_by });
 }
 
 fn add_finding(
@@ -176,11 +148,7 @@ fn add_finding(
 ) -> Result<(), String> {
     let json: serde_json::Value =
         serde_json::from_str(&finding.json).map_err(|error| error.to_string())?;
-    let id: FindingId = json["id"]
-        .as_str()
-        .ok_or("it has no id")?
-        .parse()
-        .map_err(words)?;
+    let id: FindingId = json["id"].as_str().ok_or("it has no id")?.parse().map_err(words)?;
     let region = match (&finding.region, json["region"].as_str()) {
         (Some(region), _) => region.clone(),
         (None, Some(region)) => region.parse().map_err(words)?,

@@ -42,11 +42,7 @@ pub fn create(
     }
     let is_root = |device: &String| found.root_device.as_ref() == Some(device);
     for volume in leave_out.volumes {
-        if !found
-            .volumes
-            .iter()
-            .any(|(device, id)| id == volume && !is_root(device))
-        {
+        if !found.volumes.iter().any(|(device, id)| id == volume && !is_root(device)) {
             return Err(Refused::new(
                 "InvalidParameterValue",
                 format!("{volume} is not a data volume of {instance}"),
@@ -120,13 +116,7 @@ pub fn copy(
     let found = world
         .accounts
         .values()
-        .filter_map(|account| {
-            account
-                .regions
-                .get(&source_at.region)?
-                .snapshots
-                .get(source)
-        })
+        .filter_map(|account| account.regions.get(&source_at.region)?.snapshots.get(source))
         .find(visible);
     let Some(found) = found else {
         return Err(not_found(source));
@@ -140,10 +130,7 @@ pub fn copy(
     }
     super::tag::check_tags(tags)?;
     let failure = key_failure(world, at, &shown, source_at, kms_key, who.permissions);
-    let key = world
-        .region(at)?
-        .and_then(|region| region.key(kms_key))
-        .map(|key| key.arn.clone());
+    let key = world.region(at)?.and_then(|region| region.key(kms_key)).map(|key| key.arn.clone());
     let id: SnapshotId = parsed(&world.fresh("snap-"))?;
     // A copy's volume is arbitrary and must not be relied upon (EC2 API, CopySnapshot).
     let volume = Some(parsed("vol-ffffffff")?);
@@ -183,17 +170,11 @@ fn key_failure(
     let lacking = |arn: &str, role: KeyUse| {
         let needs = allow::kms_needs(arn, role);
         let (action, resource) = allow::missing(permissions?, &needs)?.clone();
-        Some(format!(
-            "Given key ID is not accessible: {action} on {resource} is not allowed"
-        ))
+        Some(format!("Given key ID is not accessible: {action} on {resource} is not allowed"))
     };
     let unusable = || Some("Given key ID is not accessible".to_owned());
-    let Some(target) = world
-        .accounts
-        .get(&at.account)?
-        .regions
-        .get(&at.region)
-        .and_then(|r| r.key(kms_key))
+    let Some(target) =
+        world.accounts.get(&at.account)?.regions.get(&at.region).and_then(|r| r.key(kms_key))
     else {
         return unusable();
     };
@@ -202,10 +183,8 @@ fn key_failure(
     }
     let arn = source.kms_key.as_deref().filter(|_| source.encrypted)?;
     // The key of an encrypted source lives in the source's Region, in any account.
-    let regions = world
-        .accounts
-        .iter()
-        .filter_map(|(id, a)| Some((id, a.regions.get(&source_at.region)?)));
+    let regions =
+        world.accounts.iter().filter_map(|(id, a)| Some((id, a.regions.get(&source_at.region)?)));
     let owned = regions
         .filter_map(|(id, region)| Some((id, region.key(arn)?)))
         .find(|(_, key)| key.arn == arn);
@@ -244,10 +223,8 @@ pub fn share(
         }
         return Ok(());
     }
-    let managed = region
-        .snapshots
-        .get(id)
-        .is_some_and(|record| under_aws_key(region, &record.snapshot));
+    let managed =
+        region.snapshots.get(id).is_some_and(|record| under_aws_key(region, &record.snapshot));
     if managed {
         return Err(Refused::new(
             "InvalidParameter",
@@ -271,33 +248,21 @@ fn under_aws_key(region: &RegionState, snapshot: &Snapshot) -> bool {
 
 fn store(world: &mut World, at: &Place, snapshot: Snapshot, now: Timestamp) -> Result<(), Refused> {
     let pace = world.pace;
-    let pending_until = now
-        .checked_add(Duration::from_secs(pace.seconds.into()))
-        .unwrap_or(now);
+    let pending_until = now.checked_add(Duration::from_secs(pace.seconds.into())).unwrap_or(now);
     let record = SnapshotRecord {
         snapshot,
         shared_with: BTreeSet::new(),
         looks_left: pace.looks,
         pending_until,
     };
-    world
-        .region_mut(at)?
-        .snapshots
-        .insert(record.snapshot.id.clone(), record);
+    world.region_mut(at)?.snapshots.insert(record.snapshot.id.clone(), record);
     Ok(())
 }
 
 fn end(failure: &Option<String>) -> SnapshotState {
-    if failure.is_some() {
-        SnapshotState::Error
-    } else {
-        SnapshotState::Completed
-    }
+    if failure.is_some() { SnapshotState::Error } else { SnapshotState::Completed }
 }
 
 fn not_found(id: &SnapshotId) -> Refused {
-    Refused::new(
-        "InvalidSnapshot.NotFound",
-        format!("The snapshot '{id}' does not exist."),
-    )
+    Refused::new("InvalidSnapshot.NotFound", format!("The snapshot '{id}' does not exist."))
 }

@@ -39,14 +39,7 @@ pub fn role_policy(
     let delay = world.iam_delay();
     let role = role_mut(world, account, name)?;
     editable(role, name)?;
-    put(
-        &mut role.policies,
-        inline,
-        ROLE_POLICIES_MAX,
-        &format!("role {name}"),
-        now,
-        delay,
-    )
+    put(&mut role.policies, inline, ROLE_POLICIES_MAX, &format!("role {name}"), now, delay)
 }
 
 /// `iam:PutUserPolicy` and `iam:DeleteUserPolicy`.
@@ -59,14 +52,7 @@ pub fn user_policy(
 ) -> Result<(), Refused> {
     let delay = world.iam_delay();
     let user = user_mut(world, account, name)?;
-    put(
-        &mut user.policies,
-        inline,
-        USER_POLICIES_MAX,
-        &format!("user {name}"),
-        now,
-        delay,
-    )
+    put(&mut user.policies, inline, USER_POLICIES_MAX, &format!("user {name}"), now, delay)
 }
 
 /// `iam:UpdateAccessKey`: the same status again is no error.
@@ -81,9 +67,7 @@ pub fn access_key(
     let delay = world.iam_delay();
     let user = user_mut(world, account, name)?;
     let Some(found) = user.keys.get_mut(key) else {
-        return Err(no_such(format!(
-            "The Access Key with id {key} cannot be found."
-        )));
+        return Err(no_such(format!("The Access Key with id {key} cannot be found.")));
     };
     found.write(status, now, delay);
     Ok(())
@@ -98,9 +82,7 @@ pub fn delete_login_profile(
     let user = user_mut(world, account, name)?;
     match user.login_profile.take() {
         Some(_) => Ok(()),
-        None => Err(no_such(format!(
-            "Login Profile for User {name} cannot be found."
-        ))),
+        None => Err(no_such(format!("Login Profile for User {name} cannot be found."))),
     }
 }
 
@@ -167,9 +149,7 @@ fn put(
             format!("The policy name of {whose} has the wrong form"),
         ));
     }
-    let there = policies
-        .get(name)
-        .is_some_and(|policy| policy.value.is_some());
+    let there = policies.get(name).is_some_and(|policy| policy.value.is_some());
     match inline.document {
         None if !there => {
             return Err(no_such(format!(
@@ -192,10 +172,11 @@ fn put(
             }
         }
     }
-    policies
-        .entry(name.to_owned())
-        .or_insert_with(|| Settling::settled(None))
-        .write(inline.document.cloned(), now, delay);
+    policies.entry(name.to_owned()).or_insert_with(|| Settling::settled(None)).write(
+        inline.document.cloned(),
+        now,
+        delay,
+    );
     Ok(())
 }
 

@@ -79,13 +79,7 @@ impl Sandbox {
     /// A world in memory.
     #[must_use]
     pub fn new(world: World, clock: Arc<dyn Clock>) -> Self {
-        Self {
-            inner: Arc::new(Inner {
-                world: Mutex::new(world),
-                clock,
-                file: None,
-            }),
-        }
+        Self { inner: Arc::new(Inner { world: Mutex::new(world), clock, file: None }) }
     }
 
     /// A world in memory, from the TOML form.
@@ -111,10 +105,7 @@ impl Sandbox {
         let Some(path) = file else {
             return Ok(Self::new(initial, clock));
         };
-        let error = |reason: String| WorldFileError {
-            path: path.display().to_string(),
-            reason,
-        };
+        let error = |reason: String| WorldFileError { path: path.display().to_string(), reason };
         let world = match std::fs::read(&path) {
             Ok(bytes) => serde_json::from_slice(&bytes).map_err(|e| error(e.to_string()))?,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
@@ -123,13 +114,7 @@ impl Sandbox {
             }
             Err(e) => return Err(error(e.to_string())),
         };
-        Ok(Self {
-            inner: Arc::new(Inner {
-                world: Mutex::new(world),
-                clock,
-                file: Some(path),
-            }),
-        })
+        Ok(Self { inner: Arc::new(Inner { world: Mutex::new(world), clock, file: Some(path) }) })
     }
 
     /// The world as it is now, for assertions.
@@ -145,15 +130,14 @@ impl Sandbox {
     /// When the world file can't be written.
     #[cfg(test)]
     pub fn edit<T>(&self, change: impl FnOnce(&mut World) -> T) -> Result<T, WorldFileError> {
-        self.mutate(|world| Ok(change(world)))
-            .map_err(|refused| WorldFileError {
-                path: self
-                    .inner
-                    .file
-                    .as_deref()
-                    .map_or_else(String::new, |path| path.display().to_string()),
-                reason: refused.message,
-            })
+        self.mutate(|world| Ok(change(world))).map_err(|refused| WorldFileError {
+            path: self
+                .inner
+                .file
+                .as_deref()
+                .map_or_else(String::new, |path| path.display().to_string()),
+            reason: refused.message,
+        })
     }
 
     /// The attacker's eyes.
@@ -184,10 +168,7 @@ impl Sandbox {
         let mut next = world.clone();
         let made = change(&mut next)?;
         write(path, &next).map_err(|e| {
-            Refused::new(
-                "InternalError",
-                format!("the world file can't be written: {e}"),
-            )
+            Refused::new("InternalError", format!("the world file can't be written: {e}"))
         })?;
         *world = next;
         Ok(made)
@@ -195,10 +176,7 @@ impl Sandbox {
 
     fn lock(&self) -> MutexGuard<'_, World> {
         // A panic under the lock can only come from a test's `edit`; the world is still whole data.
-        self.inner
-            .world
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.inner.world.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

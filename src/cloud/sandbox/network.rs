@@ -30,11 +30,7 @@ pub fn set_groups(
         ));
     };
     let instance = machine.instance.id.clone();
-    let found = machine
-        .instance
-        .interfaces
-        .iter()
-        .find(|i| i.id == *interface);
+    let found = machine.instance.interfaces.iter().find(|i| i.id == *interface);
     let Some(found) = found.cloned() else {
         return Ok(());
     };
@@ -65,21 +61,14 @@ pub fn set_groups(
         if !here {
             return Err(Refused::new(
                 "InvalidGroup.NotFound",
-                format!(
-                    "The security group '{group}' does not exist in VPC '{}'",
-                    found.vpc
-                ),
+                format!("The security group '{group}' does not exist in VPC '{}'", found.vpc),
             ));
         }
     }
     retrack(region, |region| {
         let machine = region.instances.get_mut(&instance);
-        let found = machine.and_then(|m| {
-            m.instance
-                .interfaces
-                .iter_mut()
-                .find(|i| i.id == *interface)
-        });
+        let found =
+            machine.and_then(|m| m.instance.interfaces.iter_mut().find(|i| i.id == *interface));
         if let Some(found) = found {
             found.groups = after.to_vec();
         }
@@ -115,10 +104,7 @@ pub fn create_group(
         }
     }
     if name.starts_with("sg-") {
-        return Err(Refused::new(
-            "InvalidParameterValue",
-            "a group name can't start with sg-",
-        ));
+        return Err(Refused::new("InvalidParameterValue", "a group name can't start with sg-"));
     }
     let taken = |g: &SecurityGroup| g.vpc == *vpc && g.name.eq_ignore_ascii_case(name);
     if name.eq_ignore_ascii_case("default") || region.groups.values().any(taken) {
@@ -167,10 +153,7 @@ pub fn change_rules(
         ));
     };
     if rules.is_empty() {
-        return Err(Refused::new(
-            "MissingParameter",
-            "the request must contain at least one rule",
-        ));
+        return Err(Refused::new("MissingParameter", "the request must contain at least one rule"));
     }
     let rules: Vec<Rule> = rules.iter().map(normal).collect();
     rules.iter().try_for_each(|rule| check_rule(region, rule))?;
@@ -239,10 +222,7 @@ fn groups_of<'a>(
     region: &'a RegionState,
     interface: &'a Interface,
 ) -> impl Iterator<Item = &'a SecurityGroup> {
-    interface
-        .groups
-        .iter()
-        .filter_map(|id| region.groups.get(id))
+    interface.groups.iter().filter_map(|id| region.groups.get(id))
 }
 
 /// Makes a change of groups or rules, and keeps what connection tracking keeps: a flow that was
@@ -253,13 +233,7 @@ fn retrack(region: &mut RegionState, change: impl FnOnce(&mut RegionState)) {
     let flowing: Vec<(InterfaceId, bool)> = region
         .instances
         .values()
-        .flat_map(|machine| {
-            machine
-                .instance
-                .interfaces
-                .iter()
-                .map(move |i| (machine, i))
-        })
+        .flat_map(|machine| machine.instance.interfaces.iter().map(move |i| (machine, i)))
         .map(|(machine, i)| {
             let flows = machine.tracked_open.contains(&i.id) || reaches_out(region, i);
             (i.id.clone(), flows && !untracked(region, i))
@@ -288,11 +262,7 @@ fn retrack(region: &mut RegionState, change: impl FnOnce(&mut RegionState)) {
 /// EC2 ignores ports where the protocol is everything.
 fn normal(rule: &Rule) -> Rule {
     match rule.protocol.as_str() {
-        "-1" => Rule {
-            from_port: None,
-            to_port: None,
-            ..rule.clone()
-        },
+        "-1" => Rule { from_port: None, to_port: None, ..rule.clone() },
         _ => rule.clone(),
     }
 }
@@ -300,11 +270,7 @@ fn normal(rule: &Rule) -> Rule {
 fn check_rule(region: &RegionState, rule: &Rule) -> Result<(), Refused> {
     let invalid = |words: String| Err(Refused::new("InvalidParameterValue", words));
     let number = rule.protocol.parse::<u8>().is_ok();
-    if !matches!(
-        rule.protocol.as_str(),
-        "-1" | "tcp" | "udp" | "icmp" | "icmpv6"
-    ) && !number
-    {
+    if !matches!(rule.protocol.as_str(), "-1" | "tcp" | "udp" | "icmp" | "icmpv6") && !number {
         return invalid(format!(
             "Invalid value '{}' for IP protocol. Unknown protocol.",
             rule.protocol

@@ -17,13 +17,10 @@ pub fn check(document: &Document) -> Result<(), String> {
     let Some(fields) = document.as_object() else {
         return Err("Syntax errors in policy.".to_owned());
     };
-    if let Some(unknown) = fields
-        .keys()
-        .find(|key| !matches!(key.as_str(), "Version" | "Id" | "Statement"))
+    if let Some(unknown) =
+        fields.keys().find(|key| !matches!(key.as_str(), "Version" | "Id" | "Statement"))
     {
-        return Err(format!(
-            "Syntax errors in policy: unknown element {unknown:?}"
-        ));
+        return Err(format!("Syntax errors in policy: unknown element {unknown:?}"));
     }
     if !matches!(
         fields.get("Version").map(Value::as_str),
@@ -42,38 +39,20 @@ fn check_statement(statement: &Value) -> Result<(), String> {
     let Some(fields) = statement.as_object() else {
         return Err("Syntax errors in policy.".to_owned());
     };
-    let known = [
-        "Sid",
-        "Effect",
-        "Action",
-        "NotAction",
-        "Resource",
-        "NotResource",
-        "Condition",
-    ];
+    let known = ["Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Condition"];
     if let Some(unknown) = fields.keys().find(|key| !known.contains(&key.as_str())) {
         return Err(format!("Policy document should not specify {unknown:?}."));
     }
-    if !matches!(
-        fields.get("Effect").and_then(Value::as_str),
-        Some("Allow" | "Deny")
-    ) {
+    if !matches!(fields.get("Effect").and_then(Value::as_str), Some("Allow" | "Deny")) {
         return Err("Syntax errors in policy: Effect must be Allow or Deny".to_owned());
     }
     for (one, other) in [("Action", "NotAction"), ("Resource", "NotResource")] {
-        let given: Vec<&Value> = [one, other]
-            .iter()
-            .filter_map(|key| fields.get(*key))
-            .collect();
+        let given: Vec<&Value> = [one, other].iter().filter_map(|key| fields.get(*key)).collect();
         let [value] = given.as_slice() else {
-            return Err(format!(
-                "Policy statement must contain one of {one} and {other}."
-            ));
+            return Err(format!("Policy statement must contain one of {one} and {other}."));
         };
         if texts(value).is_empty() {
-            return Err(format!(
-                "Syntax errors in policy: {one} must be text or a list of text"
-            ));
+            return Err(format!("Syntax errors in policy: {one} must be text or a list of text"));
         }
     }
     match fields.get("Condition") {
@@ -87,11 +66,7 @@ fn check_statement(statement: &Value) -> Result<(), String> {
 /// Its size as IAM counts it: characters without white space.
 #[must_use]
 pub fn size(document: &Document) -> usize {
-    document
-        .to_string()
-        .chars()
-        .filter(|c| !c.is_whitespace())
-        .count()
+    document.to_string().chars().filter(|c| !c.is_whitespace()).count()
 }
 
 /// Why a document denies a caller everything; `None` when it does not. `issued_at` is the
@@ -103,23 +78,14 @@ pub fn denies_all(document: &Document, issued_at: Option<Timestamp>) -> Option<S
             |key: &str, all: &[&str]| texts(&statement[key]).iter().any(|text| all.contains(text));
         let everything =
             statement["Effect"] == "Deny" && is("Action", &["*", "*:*"]) && is("Resource", &["*"]);
-        if everything {
-            applies(&statement["Condition"], issued_at)
-        } else {
-            None
-        }
+        if everything { applies(&statement["Condition"], issued_at) } else { None }
     })
 }
 
 /// Why a condition is met; `None` when it is not, or is not understood.
 fn applies(condition: &Value, issued_at: Option<Timestamp>) -> Option<String> {
-    let Some(operators) = condition
-        .as_object()
-        .filter(|operators| !operators.is_empty())
-    else {
-        return condition
-            .is_null()
-            .then(|| "an unconditional deny".to_owned());
+    let Some(operators) = condition.as_object().filter(|operators| !operators.is_empty()) else {
+        return condition.is_null().then(|| "an unconditional deny".to_owned());
     };
     let mut reasons = Vec::new();
     for (operator, keys) in operators {

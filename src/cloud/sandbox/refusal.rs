@@ -17,10 +17,7 @@ pub struct Refused {
 impl Refused {
     /// A refusal.
     pub fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            code,
-            message: message.into(),
-        }
+        Self { code, message: message.into() }
     }
 
     /// The error that the caller sees.

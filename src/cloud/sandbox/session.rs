@@ -43,19 +43,11 @@ impl SandboxSession {
             for (action, _) in &needs {
                 *world.calls.entry((*action).to_owned()).or_default() += 1;
             }
-            let operation = needs
-                .first()
-                .map_or("sts:GetCallerIdentity", |(action, _)| *action);
+            let operation = needs.first().map_or("sts:GetCallerIdentity", |(action, _)| *action);
             let permitted = world.account(&at.account).map(drop).and_then(|()| {
-                if world.enforce {
-                    allow::check(&self.scope.permissions, &needs)
-                } else {
-                    Ok(())
-                }
+                if world.enforce { allow::check(&self.scope.permissions, &needs) } else { Ok(()) }
             });
-            permitted
-                .and_then(|()| answer(world))
-                .map_err(|refused| refused.error(operation, None))
+            permitted.and_then(|()| answer(world)).map_err(|refused| refused.error(operation, None))
         })
     }
 
@@ -66,11 +58,7 @@ impl SandboxSession {
         needs: Vec<Need>,
         answer: impl FnOnce(&RegionState) -> T,
     ) -> Result<T> {
-        self.read(
-            at,
-            |_| needs,
-            |world| Ok(world.region(at)?.map(answer).unwrap_or_default()),
-        )
+        self.read(at, |_| needs, |world| Ok(world.region(at)?.map(answer).unwrap_or_default()))
     }
 }
 
@@ -80,12 +68,7 @@ impl Session for SandboxSession {
         self.look(
             at,
             view::any(&["ec2:DescribeInstances", "ec2:DescribeNetworkInterfaces"]),
-            |region| {
-                region
-                    .instances
-                    .get(id)
-                    .map(|machine| machine.instance.clone())
-            },
+            |region| region.instances.get(id).map(|machine| machine.instance.clone()),
         )
     }
 
@@ -97,11 +80,7 @@ impl Session for SandboxSession {
     ) -> Result<Vec<SecurityGroup>> {
         self.look(at, view::any(&["ec2:DescribeSecurityGroups"]), |region| {
             let wanted = |group: &&SecurityGroup| {
-                group.vpc == *vpc
-                    && group
-                        .tags
-                        .get(TAG_PURPOSE)
-                        .is_some_and(|have| have == purpose)
+                group.vpc == *vpc && group.tags.get(TAG_PURPOSE).is_some_and(|have| have == purpose)
             };
             region.groups.values().filter(wanted).cloned().collect()
         })
@@ -109,9 +88,7 @@ impl Session for SandboxSession {
 
     async fn groups(&self, at: &Place, ids: &[GroupId]) -> Result<Vec<SecurityGroup>> {
         self.look(at, view::any(&["ec2:DescribeSecurityGroups"]), |region| {
-            ids.iter()
-                .filter_map(|id| region.groups.get(id).cloned())
-                .collect()
+            ids.iter().filter_map(|id| region.groups.get(id).cloned()).collect()
         })
     }
 
@@ -138,15 +115,9 @@ impl Session for SandboxSession {
         at: &Place,
         id: &SnapshotId,
     ) -> Result<Option<BTreeSet<AccountId>>> {
-        let need = (
-            "ec2:DescribeSnapshotAttribute",
-            allow::ec2(at, "snapshot", id.as_str()),
-        );
+        let need = ("ec2:DescribeSnapshotAttribute", allow::ec2(at, "snapshot", id.as_str()));
         self.look(at, vec![need], |region| {
-            region
-                .snapshots
-                .get(id)
-                .map(|record| record.shared_with.clone())
+            region.snapshots.get(id).map(|record| record.shared_with.clone())
         })
     }
 
@@ -168,13 +139,9 @@ impl Session for SandboxSession {
             at,
             |world| {
                 let arn = iam_arn(world, &at.account, "role", name.as_str());
-                [
-                    "iam:GetRole",
-                    "iam:ListInstanceProfilesForRole",
-                    "iam:ListRolePolicies",
-                ]
-                .map(|action| (action, arn.clone()))
-                .to_vec()
+                ["iam:GetRole", "iam:ListInstanceProfilesForRole", "iam:ListRolePolicies"]
+                    .map(|action| (action, arn.clone()))
+                    .to_vec()
             },
             |world| Ok(view::role(world, at, name)),
         )
@@ -187,9 +154,8 @@ impl Session for SandboxSession {
             |world| {
                 let prefix = format!("arn:aws:iam::{}:instance-profile/", at.account);
                 // The path is no part of a profile's name.
-                let name = profile_arn
-                    .strip_prefix(&prefix)
-                    .and_then(|rest| rest.rsplit('/').next());
+                let name =
+                    profile_arn.strip_prefix(&prefix).and_then(|rest| rest.rsplit('/').next());
                 let profiles = &world.account(&at.account)?.profiles;
                 Ok(name.and_then(|name| profiles.get(name)).cloned().flatten())
             },
@@ -204,12 +170,7 @@ impl Session for SandboxSession {
     ) -> Result<Option<Document>> {
         self.read(
             at,
-            |world| {
-                vec![(
-                    "iam:GetRolePolicy",
-                    iam_arn(world, &at.account, "role", role.as_str()),
-                )]
-            },
+            |world| vec![("iam:GetRolePolicy", iam_arn(world, &at.account, "role", role.as_str()))],
             |world| {
                 let found = world.account(&at.account)?.roles.get(role);
                 Ok(found.and_then(|role| role.policies.get(policy)?.value.clone()))
@@ -220,19 +181,13 @@ impl Session for SandboxSession {
     async fn key_owner(&self, at: &Place, key: &AccessKeyId) -> Result<Option<UserName>> {
         let owner = |world: &World| {
             let users = &world.accounts.get(&at.account)?.users;
-            users
-                .iter()
-                .find(|(_, user)| user.keys.contains_key(key))
-                .map(|(name, _)| name.clone())
+            users.iter().find(|(_, user)| user.keys.contains_key(key)).map(|(name, _)| name.clone())
         };
         self.read(
             at,
             |world| {
                 let name = owner(world).map_or_else(|| "*".to_owned(), |name| name.to_string());
-                vec![(
-                    "iam:GetAccessKeyLastUsed",
-                    iam_arn(world, &at.account, "user", &name),
-                )]
+                vec![("iam:GetAccessKeyLastUsed", iam_arn(world, &at.account, "user", &name))]
             },
             |world| Ok(owner(world)),
         )
@@ -259,12 +214,7 @@ impl Session for SandboxSession {
     ) -> Result<Option<Document>> {
         self.read(
             at,
-            |world| {
-                vec![(
-                    "iam:GetUserPolicy",
-                    iam_arn(world, &at.account, "user", user.as_str()),
-                )]
-            },
+            |world| vec![("iam:GetUserPolicy", iam_arn(world, &at.account, "user", user.as_str()))],
             |world| {
                 let found = world.account(&at.account)?.users.get(user);
                 Ok(found.and_then(|user| user.policies.get(policy)?.value.clone()))
@@ -287,10 +237,7 @@ impl Session for SandboxSession {
             ("guardduty:ListDetectors", "*".to_owned()),
             (
                 "guardduty:GetFindings",
-                format!(
-                    "{detector}{}",
-                    super::world::derived("", at.account.as_str())
-                ),
+                format!("{detector}{}", super::world::derived("", at.account.as_str())),
             ),
         ];
         self.look(at, needs, |region| region.findings.get(id).cloned())

@@ -23,11 +23,7 @@ pub struct Settling<T> {
 impl<T: Clone> Settling<T> {
     /// A value that has been there for long.
     pub fn settled(value: T) -> Self {
-        Self {
-            was: value.clone(),
-            value,
-            since: Timestamp::UNIX_EPOCH,
-        }
+        Self { was: value.clone(), value, since: Timestamp::UNIX_EPOCH }
     }
 
     /// What is enforced at `now`, with changes felt after `delay`.

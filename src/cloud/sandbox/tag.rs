@@ -22,15 +22,9 @@ pub fn apply(
     before: &Tags,
     after: &Tags,
 ) -> Result<(), Refused> {
-    let removed: Vec<&String> = before
-        .keys()
-        .filter(|key| !after.contains_key(*key))
-        .collect();
+    let removed: Vec<&String> = before.keys().filter(|key| !after.contains_key(*key)).collect();
     if after.is_empty() && removed.is_empty() {
-        return Err(Refused::new(
-            "MissingParameter",
-            "the request must contain at least one tag",
-        ));
+        return Err(Refused::new("MissingParameter", "the request must contain at least one tag"));
     }
     if !after.is_empty() && !removed.is_empty() && !matches!(resource, Taggable::Bucket(_)) {
         return Err(Refused::new(
@@ -44,15 +38,8 @@ pub fn apply(
     next.retain(|key, _| !removed.contains(&key));
     next.extend(after.clone());
     if next.len() > TAGS_MAX {
-        let code = if is_ec2(resource) {
-            "TagLimitExceeded"
-        } else {
-            "LimitExceeded"
-        };
-        return Err(Refused::new(
-            code,
-            format!("a resource has at most {TAGS_MAX} tags"),
-        ));
+        let code = if is_ec2(resource) { "TagLimitExceeded" } else { "LimitExceeded" };
+        return Err(Refused::new(code, format!("a resource has at most {TAGS_MAX} tags")));
     }
     *tags = next;
     Ok(())
@@ -78,19 +65,14 @@ pub fn check_tags(tags: &Tags) -> Result<(), Refused> {
             return wrong("Tag keys starting with 'aws:' are reserved for internal use".to_owned());
         }
         if value.chars().count() > TAG_VALUE_MAX {
-            return wrong(format!(
-                "a tag value has at most {TAG_VALUE_MAX} characters"
-            ));
+            return wrong(format!("a tag value has at most {TAG_VALUE_MAX} characters"));
         }
     }
     Ok(())
 }
 
 fn is_ec2(resource: &Taggable) -> bool {
-    matches!(
-        resource,
-        Taggable::Instance(_) | Taggable::Volume(_) | Taggable::Snapshot(_)
-    )
+    matches!(resource, Taggable::Instance(_) | Taggable::Volume(_) | Taggable::Snapshot(_))
 }
 
 fn of<'a>(world: &'a mut World, at: &Place, resource: &Taggable) -> Result<&'a mut Tags, Refused> {
@@ -111,11 +93,7 @@ fn of<'a>(world: &'a mut World, at: &Place, resource: &Taggable) -> Result<&'a m
             .ok_or_else(|| gone("NoSuchBucket", "bucket", name)),
         Taggable::Instance(id) => match world.region_mut(at)?.instances.get_mut(id) {
             Some(machine) => Ok(&mut machine.instance.tags),
-            None => Err(gone(
-                "InvalidInstanceID.NotFound",
-                "instance ID",
-                id.as_str(),
-            )),
+            None => Err(gone("InvalidInstanceID.NotFound", "instance ID", id.as_str())),
         },
         Taggable::Volume(id) => match world.region_mut(at)?.volumes.get_mut(id) {
             Some(volume) => Ok(&mut volume.tags),

@@ -111,11 +111,7 @@ fn stage(text: &str) -> Stage {
     let clock = ManualClock::at(NOW.parse().unwrap());
     let sandbox = Sandbox::from_scenario(text, Arc::new(clock.clone())).unwrap();
     let session = sandbox.open(scope([Permission::new("*", "*")]));
-    Stage {
-        sandbox,
-        clock,
-        session,
-    }
+    Stage { sandbox, clock, session }
 }
 
 fn scope(permissions: impl IntoIterator<Item = Permission>) -> Scope {
@@ -128,10 +124,7 @@ fn scope(permissions: impl IntoIterator<Item = Permission>) -> Scope {
 }
 
 fn place(account: &str) -> Place {
-    Place {
-        account: account.parse().unwrap(),
-        region: "eu-west-1".parse().unwrap(),
-    }
+    Place { account: account.parse().unwrap(), region: "eu-west-1".parse().unwrap() }
 }
 
 fn id<T: std::str::FromStr>(text: &str) -> T
@@ -143,10 +136,7 @@ where
 
 /// A change at home, from JSON in the stored form without `at`.
 fn change(json: serde_json::Value) -> Change {
-    Change {
-        at: place(HOME),
-        kind: serde_json::from_value::<Kind>(json).unwrap(),
-    }
+    Change { at: place(HOME), kind: serde_json::from_value::<Kind>(json).unwrap() }
 }
 
 impl Stage {

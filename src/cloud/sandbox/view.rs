@@ -13,10 +13,7 @@ use crate::id::{Place, RoleName, SnapshotId, UserName};
 pub fn role(world: &World, at: &Place, name: &RoleName) -> Option<Role> {
     let account = world.accounts.get(&at.account)?;
     let role = account.roles.get(name)?;
-    let profiles = account
-        .profiles
-        .iter()
-        .filter(|(_, held)| held.as_ref() == Some(name));
+    let profiles = account.profiles.iter().filter(|(_, held)| held.as_ref() == Some(name));
     Some(Role {
         name: name.clone(),
         arn: iam_arn(world, &at.account, "role", name.as_str()),
@@ -30,10 +27,8 @@ pub fn role(world: &World, at: &Place, name: &RoleName) -> Option<Role> {
 /// A user with its keys and its password.
 pub fn user(world: &World, at: &Place, name: &UserName) -> Option<User> {
     let user = world.accounts.get(&at.account)?.users.get(name)?;
-    let keys = user.keys.iter().map(|(id, status)| UserKey {
-        id: id.clone(),
-        status: status.value,
-    });
+    let keys =
+        user.keys.iter().map(|(id, status)| UserKey { id: id.clone(), status: status.value });
     Some(User {
         name: name.clone(),
         arn: iam_arn(world, &at.account, "user", name.as_str()),
@@ -57,13 +52,7 @@ pub fn tagged(
     region
         .into_iter()
         .flat_map(|region| region.snapshots.values_mut())
-        .filter(|record| {
-            record
-                .snapshot
-                .tags
-                .get(key)
-                .is_some_and(|have| have == value)
-        })
+        .filter(|record| record.snapshot.tags.get(key).is_some_and(|have| have == value))
         .map(|record| record.look(now))
         .collect()
 }
@@ -125,8 +114,5 @@ pub fn tag_needs(world: &World, at: &Place, resource: &Taggable) -> Vec<Need> {
 
 /// Actions that take no resource.
 pub fn any(actions: &[&'static str]) -> Vec<Need> {
-    actions
-        .iter()
-        .map(|action| (*action, "*".to_owned()))
-        .collect()
+    actions.iter().map(|action| (*action, "*".to_owned())).collect()
 }

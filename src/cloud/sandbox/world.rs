@@ -66,10 +66,7 @@ pub struct Pace {
 impl Default for Pace {
     /// One look shows it pending, so that no caller can skip the waiting.
     fn default() -> Self {
-        Self {
-            looks: 1,
-            seconds: 0,
-        }
+        Self { looks: 1, seconds: 0 }
     }
 }
 
@@ -285,11 +282,7 @@ impl World {
     /// # Errors
     /// `AccessDenied` when there is no such account.
     pub fn region_mut(&mut self, at: &Place) -> Result<&mut RegionState, Refused> {
-        Ok(self
-            .account_mut(&at.account)?
-            .regions
-            .entry(at.region.clone())
-            .or_default())
+        Ok(self.account_mut(&at.account)?.regions.entry(at.region.clone()).or_default())
     }
 
     /// The next number of the sequence.
@@ -323,14 +316,10 @@ impl World {
     #[cfg(test)]
     #[must_use]
     pub fn effects(&self) -> BTreeMap<(String, String), usize> {
-        self.mutations
-            .iter()
-            .fold(BTreeMap::new(), |mut counts, m| {
-                *counts
-                    .entry((m.operation.clone(), m.resource.clone()))
-                    .or_default() += 1;
-                counts
-            })
+        self.mutations.iter().fold(BTreeMap::new(), |mut counts, m| {
+            *counts.entry((m.operation.clone(), m.resource.clone())).or_default() += 1;
+            counts
+        })
     }
 }
 
@@ -359,27 +348,19 @@ impl RegionState {
     #[must_use]
     pub fn key(&self, name: &str) -> Option<&Key> {
         // An alias ARN ends in `:alias/…`, a key ARN is stored as it is.
-        let alias = name
-            .split_once(":alias/")
-            .map(|(_, rest)| format!("alias/{rest}"));
+        let alias = name.split_once(":alias/").map(|(_, rest)| format!("alias/{rest}"));
         let alias = alias.as_deref().unwrap_or(name);
         self.keys.get(name).or_else(|| {
-            self.keys
-                .values()
-                .find(|key| key.arn == name || key.alias.as_deref() == Some(alias))
+            self.keys.values().find(|key| key.arn == name || key.alias.as_deref() == Some(alias))
         })
     }
 
     /// The instance that has an interface.
     #[must_use]
     pub fn machine_of(&self, interface: &InterfaceId) -> Option<&Machine> {
-        self.instances.values().find(|machine| {
-            machine
-                .instance
-                .interfaces
-                .iter()
-                .any(|i| i.id == *interface)
-        })
+        self.instances
+            .values()
+            .find(|machine| machine.instance.interfaces.iter().any(|i| i.id == *interface))
     }
 }
 

@@ -9,11 +9,7 @@ use super::super::rejection::Rejection;
 use super::{Members, Row, Unwrapped, raw};
 use crate::error::Code;
 
-pub(super) const ROW: Row = Row {
-    name: NAME,
-    detects,
-    unwrap,
-};
+pub(super) const ROW: Row = Row { name: NAME, detects, unwrap };
 
 const NAME: &str = "api-pascal";
 
@@ -25,9 +21,7 @@ fn detects(members: &Members) -> bool {
 }
 
 fn unwrap(mut members: Members) -> Unwrapped {
-    let findings = members
-        .remove("findings")
-        .or_else(|| members.remove("Findings"));
+    let findings = members.remove("findings").or_else(|| members.remove("Findings"));
     let Some(Value::Array(items)) = findings else {
         return Unwrapped::Candidates(Vec::new());
     };
@@ -46,10 +40,7 @@ fn unwrap(mut members: Members) -> Unwrapped {
                 other => Err(Rejection::of(
                     NAME,
                     Code::NOT_A_FINDING,
-                    format!(
-                        "an item of the answer is {}, not an object",
-                        in_words(&other)
-                    ),
+                    format!("an item of the answer is {}, not an object", in_words(&other)),
                 )),
             })
             .collect(),

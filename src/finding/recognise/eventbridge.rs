@@ -11,11 +11,7 @@ use super::super::rejection::Rejection;
 use super::{Members, Row, Unwrapped, later};
 use crate::error::Code;
 
-pub(super) const ROW: Row = Row {
-    name: NAME,
-    detects,
-    unwrap,
-};
+pub(super) const ROW: Row = Row { name: NAME, detects, unwrap };
 
 const NAME: &str = "eventbridge";
 const SOURCE: &str = "aws.guardduty";
@@ -51,24 +47,17 @@ fn unwrap(mut members: Members) -> Unwrapped {
             return if source.is_some() {
                 Unwrapped::Ignored(format!("GuardDuty's event {shown:?} is not a finding"))
             } else {
-                reject(format!(
-                    "the event's detail-type is {shown:?}, and it names no source"
-                ))
+                reject(format!("the event's detail-type is {shown:?}, and it names no source"))
             };
         }
         Some(other) => return reject(format!("the event's detail-type is {}", in_words(other))),
     }
     let envelope_region = either_case_text(&members, "region").map(str::to_owned);
-    let detail = members
-        .remove("detail")
-        .or_else(|| members.remove("Detail"));
+    let detail = members.remove("detail").or_else(|| members.remove("Detail"));
     let detail = match detail {
         Some(Value::Object(detail)) => detail,
         Some(other) => {
-            return reject(format!(
-                "the event's detail is {}, not an object",
-                in_words(&other)
-            ));
+            return reject(format!("the event's detail is {}, not an object", in_words(&other)));
         }
         None => return reject("the event has no detail".to_owned()),
     };

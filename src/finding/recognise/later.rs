@@ -12,11 +12,10 @@ use crate::error::Code;
 pub(super) const SQS: Row = Row {
     name: "sqs",
     detects: |members| {
-        any_of(members, "messages", |item| {
-            either_case(item, "body").is_some()
-        }) || any_of(members, "records", |item| {
-            either_case_text(item, "eventSource") == Some("aws:sqs")
-        })
+        any_of(members, "messages", |item| either_case(item, "body").is_some())
+            || any_of(members, "records", |item| {
+                either_case_text(item, "eventSource") == Some("aws:sqs")
+            })
     },
     unwrap: |_| unsupported("sqs", "SQS messages"),
 };

@@ -18,15 +18,12 @@ pub(super) fn compressed(bytes: &[u8]) -> Option<Rejection> {
 
 /// The rejection of bytes whose first line is a whole finding and which go on after it.
 pub(super) fn several(bytes: &[u8]) -> Option<Rejection> {
-    let mut lines = bytes
-        .split(|byte| *byte == b'\n')
-        .filter(|line| !line.trim_ascii().is_empty());
+    let mut lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty());
     let (first, _second) = (lines.next()?, lines.next()?);
     match parse_strict(first) {
-        Ok(Value::Object(members)) if raw::detects(&members) => Some(later::rejection(
-            NAME,
-            "several findings on lines, as an S3 export has",
-        )),
+        Ok(Value::Object(members)) if raw::detects(&members) => {
+            Some(later::rejection(NAME, "several findings on lines, as an S3 export has"))
+        }
         _ => None,
     }
 }

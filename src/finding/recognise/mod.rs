@@ -85,10 +85,7 @@ pub fn recognise(bytes: &[u8]) -> Recognised {
     match value {
         Value::Object(members) => finish(unwrap(members)),
         other => {
-            let reason = format!(
-                "the document is {}; a finding is an object",
-                in_words(&other)
-            );
+            let reason = format!("the document is {}; a finding is an object", in_words(&other));
             Recognised::Rejected(Rejection::unknown(Code::NOT_A_FINDING, reason))
         }
     }
@@ -111,14 +108,10 @@ fn finish(unwrapped: Unwrapped) -> Recognised {
         Unwrapped::Ignored(reason) => return Recognised::Ignored { reason },
         Unwrapped::Rejected(rejection) => return Recognised::Rejected(rejection),
     };
-    let mut findings: Vec<Result<Finding, Rejection>> = candidates
-        .into_iter()
-        .map(|candidate| candidate.and_then(build))
-        .collect();
+    let mut findings: Vec<Result<Finding, Rejection>> =
+        candidates.into_iter().map(|candidate| candidate.and_then(build)).collect();
     match findings.pop() {
-        None => Recognised::Ignored {
-            reason: "the document holds no findings".to_owned(),
-        },
+        None => Recognised::Ignored { reason: "the document holds no findings".to_owned() },
         Some(Err(rejection)) if findings.is_empty() => Recognised::Rejected(rejection),
         Some(last) => {
             findings.push(last);
@@ -139,10 +132,7 @@ fn strange(members: &Members) -> String {
         .collect();
     match keys.as_slice() {
         [] => "the document is an empty object".to_owned(),
-        keys => format!(
-            "no known format of a finding has the keys {}",
-            keys.join(", ")
-        ),
+        keys => format!("no known format of a finding has the keys {}", keys.join(", ")),
     }
 }
 

@@ -16,11 +16,8 @@ pub(super) const ROW: Row = Row {
 };
 
 /// Something of a finding, such as its `Resource` alone: test data, or a broken transformer.
-pub(super) const FRAGMENT: Row = Row {
-    name: FRAGMENT_NAME,
-    detects: is_fragment,
-    unwrap: |_| Unwrapped::Rejected(fragment()),
-};
+pub(super) const FRAGMENT: Row =
+    Row { name: FRAGMENT_NAME, detects: is_fragment, unwrap: |_| Unwrapped::Rejected(fragment()) };
 
 const FRAGMENT_NAME: &str = "api-pascal-fragment";
 
@@ -56,11 +53,7 @@ pub(super) fn candidate(members: Members) -> Result<Candidate, Rejection> {
     let pascal = members.contains_key("Id") || members.contains_key("Type");
     Ok(Candidate {
         document: Value::Object(members),
-        format: if pascal {
-            Format::ApiPascal
-        } else {
-            Format::RawCamel
-        },
+        format: if pascal { Format::ApiPascal } else { Format::RawCamel },
         envelope_region: None,
         degraded: Vec::new(),
     })

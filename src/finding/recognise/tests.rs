@@ -27,11 +27,7 @@ fn words(recognised: &Recognised) -> String {
 }
 
 fn rejected(rejection: &Rejection) -> String {
-    format!(
-        "{} {}",
-        rejection.code.number,
-        rejection.format.unwrap_or("none")
-    )
+    format!("{} {}", rejection.code.number, rejection.format.unwrap_or("none"))
 }
 
 fn only(bytes: &[u8]) -> Finding {
@@ -60,13 +56,7 @@ fn with(mut document: Value, pointer: &str, value: Value) -> Value {
 
 fn without(mut document: Value, pointer: &str) -> Value {
     let (parent, key) = pointer.rsplit_once('/').unwrap();
-    document
-        .pointer_mut(parent)
-        .unwrap()
-        .as_object_mut()
-        .unwrap()
-        .remove(key)
-        .unwrap();
+    document.pointer_mut(parent).unwrap().as_object_mut().unwrap().remove(key).unwrap();
     document
 }
 
@@ -98,59 +88,23 @@ fn envelopes_are_judged_by_source_type_and_detail() {
     for (document, expected) in [
         (event.clone(), "eventbridge 0"),
         (json!({"detail": event["detail"]}), "eventbridge 2"),
-        (
-            json!({"Detail": event["detail"], "Detail-type": "GuardDuty Finding"}),
-            "eventbridge 1",
-        ),
+        (json!({"Detail": event["detail"], "Detail-type": "GuardDuty Finding"}), "eventbridge 1"),
         (without(event.clone(), "/source"), "eventbridge 1"),
-        (
-            with(event.clone(), "/source", json!("my.app")),
-            "E0102 eventbridge",
-        ),
-        (
-            with(event.clone(), "/source", json!(7)),
-            "E0102 eventbridge",
-        ),
-        (
-            with(event.clone(), "/detail", json!([])),
-            "E0102 eventbridge",
-        ),
-        (
-            with(event.clone(), "/detail", json!("{}")),
-            "E0102 eventbridge",
-        ),
-        (
-            with(event.clone(), "/detail", json!({})),
-            "E0102 eventbridge",
-        ),
+        (with(event.clone(), "/source", json!("my.app")), "E0102 eventbridge"),
+        (with(event.clone(), "/source", json!(7)), "E0102 eventbridge"),
+        (with(event.clone(), "/detail", json!([])), "E0102 eventbridge"),
+        (with(event.clone(), "/detail", json!("{}")), "E0102 eventbridge"),
+        (with(event.clone(), "/detail", json!({})), "E0102 eventbridge"),
         (without(event.clone(), "/detail"), "E0102 eventbridge"),
-        (
-            with(
-                event.clone(),
-                "/detail-type",
-                json!("AWS API Call via CloudTrail"),
-            ),
-            "ignored",
-        ),
-        (
-            json!({"detail-type": "Something Else", "detail": {}}),
-            "E0102 eventbridge",
-        ),
+        (with(event.clone(), "/detail-type", json!("AWS API Call via CloudTrail")), "ignored"),
+        (json!({"detail-type": "Something Else", "detail": {}}), "E0102 eventbridge"),
         (
             json!({"source": "aws.securityhub", "detail-type": "Security Hub Findings - Imported", "detail": {"findings": []}}),
             "E0104 security-hub",
         ),
-        (
-            with(event, "/detail/ProductArn", json!("arn:x")),
-            "E0104 asff",
-        ),
+        (with(event, "/detail/ProductArn", json!("arn:x")), "E0104 asff"),
     ] {
-        assert_eq!(
-            outcome(&document),
-            expected,
-            "{}",
-            cut(&document.to_string(), 200)
-        );
+        assert_eq!(outcome(&document), expected, "{}", cut(&document.to_string(), 200));
     }
 }
 
@@ -159,18 +113,9 @@ fn other_formats_are_named() {
     let line = complete().to_string();
     for (document, expected) in [
         (json!({"Messages": [{"Body": "{}"}]}), "E0104 sqs"),
-        (
-            json!({"Records": [{"eventSource": "aws:sqs", "body": "{}"}]}),
-            "E0104 sqs",
-        ),
-        (
-            json!({"Records": [{"EventSource": "aws:sns", "Sns": {"Message": "{}"}}]}),
-            "E0104 sns",
-        ),
-        (
-            json!({"SchemaVersion": "2018-10-08", "Id": "x", "Types": []}),
-            "E0104 asff",
-        ),
+        (json!({"Records": [{"eventSource": "aws:sqs", "body": "{}"}]}), "E0104 sqs"),
+        (json!({"Records": [{"EventSource": "aws:sns", "Sns": {"Message": "{}"}}]}), "E0104 sns"),
+        (json!({"SchemaVersion": "2018-10-08", "Id": "x", "Types": []}), "E0104 asff"),
         (json!({"class_uid": 2004, "finding_info": {}}), "E0104 ocsf"),
         (
             json!({"Findings": [{"ProductArn": "x", "Id": "y"}, complete()]}),
@@ -178,32 +123,18 @@ fn other_formats_are_named() {
         ),
         (json!({"Findings": [7]}), "E0102 api-pascal"),
         (json!({"Findings": []}), "ignored"),
-        (
-            json!({"findings": vec![complete(); 51]}),
-            "E0102 api-pascal",
-        ),
+        (json!({"findings": vec![complete(); 51]}), "E0102 api-pascal"),
         (json!({}), "E0102 none"),
         (json!({"id": "x", "type": "y"}), "E0102 none"),
         (json!([complete()]), "E0102 none"),
         (json!(null), "E0102 none"),
     ] {
-        assert_eq!(
-            outcome(&document),
-            expected,
-            "{}",
-            cut(&document.to_string(), 200)
-        );
+        assert_eq!(outcome(&document), expected, "{}", cut(&document.to_string(), 200));
     }
     for (bytes, expected) in [
         (b"\x1f\x8b\x08\x00".to_vec(), "E0104 s3-export"),
-        (
-            format!("{line}\r\n\r\n{line}").into_bytes(),
-            "E0104 s3-export",
-        ),
-        (
-            format!("{line}\n{{\"broken").into_bytes(),
-            "E0104 s3-export",
-        ),
+        (format!("{line}\r\n\r\n{line}").into_bytes(), "E0104 s3-export"),
+        (format!("{line}\n{{\"broken").into_bytes(), "E0104 s3-export"),
         (format!("\n{line}\r\n").into_bytes(), "raw-camel 0"),
         (b"{}\n{}".to_vec(), "E0101 none"),
         (b"".to_vec(), "E0101 none"),

@@ -43,19 +43,11 @@ fn rules() -> Vec<Rule> {
         },
         Rule {
             user_type: Some("IAMUser".to_owned()),
-            ..rule(
-                "leaked-access-key",
-                &["UnauthorizedAccess:IAMUser/*"],
-                Mode::Contain,
-            )
+            ..rule("leaked-access-key", &["UnauthorizedAccess:IAMUser/*"], Mode::Contain)
         },
         Rule {
             user_type: Some("AssumedRole".to_owned()),
-            ..rule(
-                "stolen-role-credentials",
-                &["UnauthorizedAccess:IAMUser/*"],
-                Mode::Approve,
-            )
+            ..rule("stolen-role-credentials", &["UnauthorizedAccess:IAMUser/*"], Mode::Approve)
         },
         rule("observe", &["none"], Mode::Observe),
     ]
@@ -72,29 +64,11 @@ fn policy() -> Policy {
 fn check(what: &str, finding: &Finding, policy: &Policy, runbook: &str, mode: Mode, why: &str) {
     let decision = decide(finding, &rules(), policy);
     let reasons = decision.reasons.join("\n");
-    assert_eq!(
-        decision.runbook.map(String::from).as_deref(),
-        Some(runbook),
-        "{what}:\n{reasons}"
-    );
-    assert_eq!(
-        decision.hash,
-        Some(Digest::of(runbook.as_bytes())),
-        "{what}"
-    );
-    assert_eq!(
-        (decision.mode, decision.acts),
-        (mode, mode != Mode::Observe),
-        "{what}:\n{reasons}"
-    );
-    assert!(
-        reasons.contains(why),
-        "{what}: {why:?} is not in\n{reasons}"
-    );
-    assert!(
-        reasons.ends_with(&format!("mode {}", mode.label())),
-        "{what}:\n{reasons}"
-    );
+    assert_eq!(decision.runbook.map(String::from).as_deref(), Some(runbook), "{what}:\n{reasons}");
+    assert_eq!(decision.hash, Some(Digest::of(runbook.as_bytes())), "{what}");
+    assert_eq!((decision.mode, decision.acts), (mode, mode != Mode::Observe), "{what}:\n{reasons}");
+    assert!(reasons.contains(why), "{what}: {why:?} is not in\n{reasons}");
+    assert!(reasons.ends_with(&format!("mode {}", mode.label())), "{what}:\n{reasons}");
 }
 
 #[test]
@@ -188,57 +162,22 @@ fn the_strictest_of_everything_is_the_mode() {
         change(&mut finding);
         finding
     };
-    let account_mode = |mode| Policy {
-        account_modes: [(account.clone(), mode)].into(),
-        ..policy()
-    };
+    let account_mode =
+        |mode| Policy { account_modes: [(account.clone(), mode)].into(), ..policy() };
     for (what, finding, policy, mode) in [
         ("nothing", mining.clone(), policy(), Contain),
-        (
-            "account approve",
-            mining.clone(),
-            account_mode(Approve),
-            Approve,
-        ),
-        (
-            "account observe",
-            mining.clone(),
-            account_mode(Observe),
-            Observe,
-        ),
-        (
-            "account contain",
-            mining.clone(),
-            account_mode(Contain),
-            Contain,
-        ),
+        ("account approve", mining.clone(), account_mode(Approve), Approve),
+        ("account observe", mining.clone(), account_mode(Observe), Observe),
+        ("account contain", mining.clone(), account_mode(Contain), Contain),
         (
             "not allowed",
             mining.clone(),
-            Policy {
-                allowed_accounts: [].into(),
-                ..account_mode(Contain)
-            },
+            Policy { allowed_accounts: [].into(), ..account_mode(Contain) },
             Observe,
         ),
-        (
-            "no account",
-            with(|finding| finding.account = None),
-            policy(),
-            Observe,
-        ),
-        (
-            "no Region",
-            with(|finding| finding.region = None),
-            policy(),
-            Observe,
-        ),
-        (
-            "derived id",
-            with(|finding| finding.id_given = false),
-            policy(),
-            Observe,
-        ),
+        ("no account", with(|finding| finding.account = None), policy(), Observe),
+        ("no Region", with(|finding| finding.region = None), policy(), Observe),
+        ("derived id", with(|finding| finding.id_given = false), policy(), Observe),
         (
             "degraded",
             with(|finding| finding.degraded.push("x is missing".to_owned())),
@@ -254,18 +193,9 @@ fn the_strictest_of_everything_is_the_mode() {
 fn a_role_that_is_absent_or_strange_is_no_match_but_for_runtime_findings() {
     let mut victim = finding(fixtures::CRYPTO_MINING_INSTANCE);
     for (role, why) in [
-        (
-            Some("TARGET"),
-            "compromised-instance: not chosen: resource role is TARGET, not ACTOR",
-        ),
-        (
-            Some("SOURCE"),
-            "at most approve: the resource role SOURCE is not known",
-        ),
-        (
-            None,
-            "compromised-instance: not chosen: the resource role is missing, not ACTOR",
-        ),
+        (Some("TARGET"), "compromised-instance: not chosen: resource role is TARGET, not ACTOR"),
+        (Some("SOURCE"), "at most approve: the resource role SOURCE is not known"),
+        (None, "compromised-instance: not chosen: the resource role is missing, not ACTOR"),
     ] {
         victim.resource_role = role.map(str::to_owned);
         check("role", &victim, &policy(), "observe", Mode::Observe, why);
@@ -273,93 +203,43 @@ fn a_role_that_is_absent_or_strange_is_no_match_but_for_runtime_findings() {
     let mut runtime = finding(fixtures::RUNTIME_NEW_BINARY);
     runtime.resource_role = Some("TARGET".to_owned());
     let why = "resource role is TARGET, not ACTOR";
-    check(
-        "a runtime finding with a role",
-        &runtime,
-        &policy(),
-        "observe",
-        Mode::Observe,
-        why,
-    );
+    check("a runtime finding with a role", &runtime, &policy(), "observe", Mode::Observe, why);
 }
 
 #[test]
 fn the_closest_rule_wins() {
     let mining = finding(fixtures::CRYPTO_MINING_INSTANCE);
     let close = |name, on: &[&str]| rule(name, on, Mode::Contain);
-    let demanding = |name, on: &[&str]| Rule {
-        severity_min: Some(10),
-        ..close(name, on)
-    };
+    let demanding = |name, on: &[&str]| Rule { severity_min: Some(10), ..close(name, on) };
     for (rules, winner) in [
-        (
-            vec![close("a", &["*"]), close("b", &["CryptoCurrency:*"])],
-            "b",
-        ),
-        (
-            vec![
-                close("a", &["*", "CryptoCurrency:EC2/*"]),
-                close("b", &["CryptoCurrency:*"]),
-            ],
-            "a",
-        ),
-        (
-            vec![demanding("a", &["*"]), close("b", &["CryptoCurrency:*"])],
-            "b",
-        ),
+        (vec![close("a", &["*"]), close("b", &["CryptoCurrency:*"])], "b"),
+        (vec![close("a", &["*", "CryptoCurrency:EC2/*"]), close("b", &["CryptoCurrency:*"])], "a"),
+        (vec![demanding("a", &["*"]), close("b", &["CryptoCurrency:*"])], "b"),
         (vec![close("a", &["*"]), demanding("b", &["*"])], "b"),
         (vec![close("b", &["*"]), close("a", &["*"])], "a"),
         (vec![close("a", &["Backdoor:*"]), close("b", &["*"])], "b"),
     ] {
         let decision = decide(&mining, &rules, &policy());
-        assert_eq!(
-            decision.runbook.unwrap().as_str(),
-            winner,
-            "{:?}",
-            decision.reasons
-        );
+        assert_eq!(decision.runbook.unwrap().as_str(), winner, "{:?}", decision.reasons);
         let turned: Vec<Rule> = rules.iter().rev().cloned().collect();
-        assert_eq!(
-            decide(&mining, &turned, &policy())
-                .runbook
-                .unwrap()
-                .as_str(),
-            winner
-        );
+        assert_eq!(decide(&mining, &turned, &policy()).runbook.unwrap().as_str(), winner);
     }
-    let decision = decide(
-        &mining,
-        &[close("a", &["*"]), close("b", &["C*"])],
-        &policy(),
-    );
-    assert!(
-        decision
-            .reasons
-            .contains(&"a: not chosen: b fits at least as closely".to_owned())
-    );
+    let decision = decide(&mining, &[close("a", &["*"]), close("b", &["C*"])], &policy());
+    assert!(decision.reasons.contains(&"a: not chosen: b fits at least as closely".to_owned()));
 }
 
 #[test]
 fn without_a_rule_the_fallback_observes_whatever_its_own_mode() {
     let mining = finding(fixtures::CRYPTO_MINING_INSTANCE);
-    let none = Policy {
-        fallback: None,
-        ..policy()
-    };
+    let none = Policy { fallback: None, ..policy() };
     let decision = decide(&mining, &[], &none);
-    assert_eq!(
-        (decision.runbook, decision.mode, decision.acts),
-        (None, Mode::Observe, false)
-    );
+    assert_eq!((decision.runbook, decision.mode, decision.acts), (None, Mode::Observe, false));
     let bold = [rule("observe", &["none"], Mode::Contain)];
     let decision = decide(&mining, &bold, &policy());
     assert_eq!(decision.hash, Some(Digest::of(b"observe")));
     assert_eq!((decision.mode, decision.acts), (Mode::Observe, false));
     let unlisted = decide(&mining, &[], &policy());
-    assert_eq!(
-        (unlisted.runbook.unwrap().as_str(), unlisted.hash),
-        ("observe", None)
-    );
+    assert_eq!((unlisted.runbook.unwrap().as_str(), unlisted.hash), ("observe", None));
 }
 
 #[test]

@@ -9,24 +9,12 @@ use crate::error::Code;
 #[tokio::test]
 async fn nothing_is_changed_before_the_plan_is_approved() {
     let (lab, sandbox) = lab().await;
-    let request = by_hand(
-        "stolen-role-credentials",
-        json!({"role": "batch-worker"}),
-        Mode::Approve,
-    );
+    let request =
+        by_hand("stolen-role-credentials", json!({"role": "batch-worker"}), Mode::Approve);
     let started = lab.desk.start(request).await.unwrap();
     lab.settle().await;
     assert_eq!(run(&lab, &started.id).await.state, RunState::Parked);
-    assert_eq!(
-        lab.env
-            .store
-            .case(&started.case)
-            .await
-            .unwrap()
-            .unwrap()
-            .status,
-        Status::Waiting
-    );
+    assert_eq!(lab.env.store.case(&started.case).await.unwrap().unwrap().status, Status::Waiting);
     assert_eq!(sandbox.snapshot_world().mutations.len(), 0);
 
     let refused = decide(&lab, "ada", true).await.unwrap_err();
@@ -34,23 +22,15 @@ async fn nothing_is_changed_before_the_plan_is_approved() {
     decide(&lab, "grace", true).await.unwrap();
     lab.settle().await;
     let done = run(&lab, &started.id).await;
-    assert_eq!(
-        (done.state, done.contained),
-        (RunState::Succeeded, true),
-        "{:?}",
-        done.summary
-    );
+    assert_eq!((done.state, done.contained), (RunState::Succeeded, true), "{:?}", done.summary);
     lab.finish().await;
 }
 
 #[tokio::test]
 async fn a_denied_plan_halts_the_run_and_changes_nothing() {
     let (lab, sandbox) = lab().await;
-    let request = by_hand(
-        "stolen-role-credentials",
-        json!({"role": "batch-worker"}),
-        Mode::Approve,
-    );
+    let request =
+        by_hand("stolen-role-credentials", json!({"role": "batch-worker"}), Mode::Approve);
     let started = lab.desk.start(request).await.unwrap();
     lab.settle().await;
     decide(&lab, "grace", false).await.unwrap();
@@ -65,11 +45,8 @@ async fn a_denied_plan_halts_the_run_and_changes_nothing() {
 #[tokio::test]
 async fn a_question_that_nobody_answers_closes_safely() {
     let (lab, sandbox) = lab().await;
-    let request = by_hand(
-        "stolen-role-credentials",
-        json!({"role": "batch-worker"}),
-        Mode::Approve,
-    );
+    let request =
+        by_hand("stolen-role-credentials", json!({"role": "batch-worker"}), Mode::Approve);
     let started = lab.desk.start(request).await.unwrap();
     lab.settle().await;
     lab.clock.advance(std::time::Duration::from_secs(13 * 3600));
@@ -87,29 +64,15 @@ async fn a_runbook_asks_with_a_quorum_and_goes_on_where_it_was() {
         fn run(case, p) { contain::revoke_role_sessions(\"web-server\");\n\
         approve(\"Go on?\", #{ quorum: 2, within: \"30m\" });\n\
         contain::revoke_role_sessions(\"batch-worker\"); }";
-    let (lab, sandbox) = lab_with(LabSettings {
-        library: library_with("asks", source),
-        ..settings()
-    })
-    .await;
-    let started = lab
-        .desk
-        .start(by_hand("asks", json!({}), Mode::Contain))
-        .await
-        .unwrap();
+    let (lab, sandbox) =
+        lab_with(LabSettings { library: library_with("asks", source), ..settings() }).await;
+    let started = lab.desk.start(by_hand("asks", json!({}), Mode::Contain)).await.unwrap();
     lab.settle().await;
     assert_eq!(sandbox.snapshot_world().mutations.len(), 1);
     decide(&lab, "grace", true).await.unwrap();
     lab.settle().await;
-    assert_eq!(
-        sandbox.snapshot_world().mutations.len(),
-        1,
-        "one of two is not enough"
-    );
-    assert!(
-        decide(&lab, "grace", true).await.is_err(),
-        "nobody decides twice"
-    );
+    assert_eq!(sandbox.snapshot_world().mutations.len(), 1, "one of two is not enough");
+    assert!(decide(&lab, "grace", true).await.is_err(), "nobody decides twice");
     decide(&lab, "linus", true).await.unwrap();
     lab.settle().await;
     assert_eq!(run(&lab, &started.id).await.state, RunState::Succeeded);

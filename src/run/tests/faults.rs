@@ -12,9 +12,7 @@ use crate::cloud::faulty::{Fault, Faulty, Plan};
 fn effects(sandbox: &Sandbox) -> BTreeMap<(String, String), usize> {
     let mut counts = BTreeMap::new();
     for mutation in sandbox.snapshot_world().mutations {
-        *counts
-            .entry((mutation.operation, masked(&mutation.resource)))
-            .or_insert(0) += 1;
+        *counts.entry((mutation.operation, masked(&mutation.resource))).or_insert(0) += 1;
     }
     counts
 }
@@ -45,23 +43,11 @@ const THREADS: usize = 2;
 
 #[test]
 fn a_fault_at_any_call_changes_nothing_about_the_end() {
-    let runtime = || {
-        tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap()
-    };
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let (expected, calls) = runtime().block_on(undisturbed());
-    let faults = [
-        Fault::Throttled,
-        Fault::Transient,
-        Fault::LostRequest,
-        Fault::LostAnswer,
-    ];
-    let pairs: Vec<(Fault, u64)> = faults
-        .into_iter()
-        .flat_map(|fault| (1..=calls).map(move |call| (fault, call)))
-        .collect();
+    let faults = [Fault::Throttled, Fault::Transient, Fault::LostRequest, Fault::LostAnswer];
+    let pairs: Vec<(Fault, u64)> =
+        faults.into_iter().flat_map(|fault| (1..=calls).map(move |call| (fault, call))).collect();
     let (next, played) = (AtomicUsize::new(0), AtomicUsize::new(0));
     std::thread::scope(|scope| {
         for _ in 0..THREADS {
@@ -74,30 +60,18 @@ fn a_fault_at_any_call_changes_nothing_about_the_end() {
             });
         }
     });
-    assert_eq!(
-        played.into_inner(),
-        4 * usize::try_from(calls).unwrap(),
-        "a pair was lost"
-    );
+    assert_eq!(played.into_inner(), 4 * usize::try_from(calls).unwrap(), "a pair was lost");
 }
 
 async fn disturbed(fault: Fault, call: u64, expected: &BTreeMap<(String, String), usize>) {
     let clock = clock();
     let sandbox = Sandbox::from_scenario(SCENARIO, Arc::new(clock.clone())).unwrap();
-    let faulty = Arc::new(Faulty::new(
-        Arc::new(sandbox.clone()),
-        Plan::none().at(call, fault),
-    ));
+    let faulty = Arc::new(Faulty::new(Arc::new(sandbox.clone()), Plan::none().at(call, fault)));
     let lab = Lab::new(faulty, clock, settings()).await;
     let case = lab.deliver(mining()).await;
     lab.settle().await;
     let done = only_run(&lab, &case).await;
-    assert_eq!(
-        done.state,
-        RunState::Succeeded,
-        "{fault:?} at call {call}: {:?}",
-        done.summary
-    );
+    assert_eq!(done.state, RunState::Succeeded, "{fault:?} at call {call}: {:?}", done.summary);
     assert_eq!(effects(&sandbox), *expected, "{fault:?} at call {call}");
     let entries = lab.entries(&case).await;
     assert_eq!(

@@ -30,12 +30,7 @@ async fn a_protected_instance_is_left_alone_and_a_person_is_needed() {
     let entries = lab.entries(&case).await;
     assert!(count(&entries, "guard.tripped") >= 1);
     let touched = sandbox.snapshot_world().mutations;
-    assert!(
-        touched
-            .iter()
-            .all(|mutation| !mutation.resource.contains("eni-")),
-        "{touched:?}"
-    );
+    assert!(touched.iter().all(|mutation| !mutation.resource.contains("eni-")), "{touched:?}");
     lab.finish().await;
 }
 
@@ -44,17 +39,8 @@ async fn a_run_stops_before_it_changes_more_targets_than_it_may() {
     let source = "//! Sweeps.\nconst RUNBOOK = #{ on: [\"Never:X/*\"], mode: \"contain\" };\n\
         fn run(case, p) { contain::revoke_role_sessions(\"web-server\"); contain::revoke_role_sessions(\"batch-worker\"); }";
     let library = library_with("sweeps", source);
-    let (lab, sandbox) = lab_with(LabSettings {
-        library,
-        targets_per_run: 1,
-        ..settings()
-    })
-    .await;
-    let started = lab
-        .desk
-        .start(by_hand("sweeps", json!({}), Mode::Contain))
-        .await
-        .unwrap();
+    let (lab, sandbox) = lab_with(LabSettings { library, targets_per_run: 1, ..settings() }).await;
+    let started = lab.desk.start(by_hand("sweeps", json!({}), Mode::Contain)).await.unwrap();
     lab.settle().await;
     let done = run(&lab, &started.id).await;
     assert_eq!(done.state, RunState::Halted);
@@ -70,46 +56,24 @@ async fn bad_requests_are_refused_with_a_number_and_start_nothing() {
     let mut elsewhere = by_hand("stolen-role-credentials", role.clone(), Mode::Contain);
     elsewhere.account = Some("444455556666".parse().unwrap());
     for (request, code) in [
+        (by_hand("no-such", json!({}), Mode::Contain), Code::RUNBOOK_UNKNOWN),
+        (by_hand("stolen-role-credentials", json!({}), Mode::Contain), Code::RUNBOOK_PARAMS),
         (
-            by_hand("no-such", json!({}), Mode::Contain),
-            Code::RUNBOOK_UNKNOWN,
-        ),
-        (
-            by_hand("stolen-role-credentials", json!({}), Mode::Contain),
+            by_hand("stolen-role-credentials", json!({"role": "*"}), Mode::Contain),
             Code::RUNBOOK_PARAMS,
         ),
         (
-            by_hand(
-                "stolen-role-credentials",
-                json!({"role": "*"}),
-                Mode::Contain,
-            ),
+            by_hand("stolen-role-credentials", json!({"role": ""}), Mode::Contain),
             Code::RUNBOOK_PARAMS,
         ),
         (
-            by_hand(
-                "stolen-role-credentials",
-                json!({"role": ""}),
-                Mode::Contain,
-            ),
-            Code::RUNBOOK_PARAMS,
-        ),
-        (
-            by_hand(
-                "stolen-role-credentials",
-                json!({"role": "a", "x": 1}),
-                Mode::Contain,
-            ),
+            by_hand("stolen-role-credentials", json!({"role": "a", "x": 1}), Mode::Contain),
             Code::RUNBOOK_PARAMS,
         ),
         (elsewhere, Code::GUARD_ACCOUNT),
     ] {
         let words = format!("{request:?}");
-        assert_eq!(
-            lab.desk.start(request).await.unwrap_err().code,
-            code,
-            "{words}"
-        );
+        assert_eq!(lab.desk.start(request).await.unwrap_err().code, code, "{words}");
     }
     assert!(lab.env.store.runs_open().await.unwrap().is_empty());
     lab.finish().await;
@@ -117,20 +81,49 @@ async fn bad_requests_are_refused_with_a_number_and_start_nothing() {
 
 #[tokio::test]
 async fn a_forged_finding_is_held_for_a_person() {
-    let (lab, sandbox) = lab_with(LabSettings {
-        confirm_findings: true,
-        ..settings()
-    })
-    .await;
+    let (lab, sandbox) = lab_with(LabSettings { confirm_findings: true, ..settings() }).await;
     let case = lab.deliver(mining()).await;
     lab.settle().await;
     let done = only_run(&lab, &case).await;
     assert_eq!(done.state, RunState::Halted);
-    assert!(
-        done.summary
-            .unwrap()
-            .contains("GuardDuty does not know this finding")
-    );
+    assert!(done.summary.unwrap().contains("GuardDuty does not know this finding"));
+    assert_eq!(sandbox.snapshot_world().mutations.len(), 0);
+    lab.finish().await;
+}
+
+#[tokio::test]
+async fn branches_beside_each_other_share_the_limit() {
+    let source = "//! Sweeps.\nconst RUNBOOK = #{ on: [\"Never:X/*\"], mode: \"contain\" };\n\
+        fn run(case, p) { parallel([|| contain::revoke_role_sessions(\"web-server\"),\n\
+        || contain::revoke_role_sessions(\"batch-worker\")]); }";
+    let library = library_with("sweeps", source);
+    let (lab, sandbox) = lab_with(LabSettings { library, targets_per_run: 1, ..settings() }).await;
+    let started = lab.desk.start(by_hand("sweeps", json!({}), Mode::Contain)).await.unwrap();
+    lab.settle().await;
+    assert_eq!(run(&lab, &started.id).await.state, RunState::Halted);
+    assert_eq!(sandbox.snapshot_world().mutations.len(), 1);
+    lab.finish().await;
+}
+
+#[tokio::test]
+async fn a_protected_user_is_protected_by_any_of_its_names() {
+    let source = "//! By key.\nconst RUNBOOK = #{ on: [\"Never:X/*\"], mode: \"contain\" };\n\
+        fn run(case, p) { contain::disable_access_keys((), \"AKIAZ7Q2EXAMPLE00001\"); }";
+    let (lab, sandbox) =
+        lab_with(LabSettings { library: library_with("by-key", source), ..settings() }).await;
+    sandbox
+        .edit(|world| {
+            for account in world.accounts.values_mut() {
+                for user in account.users.values_mut() {
+                    user.tags.insert("tourniquet:protected".to_owned(), "yes".to_owned());
+                }
+            }
+        })
+        .unwrap();
+    let started = lab.desk.start(by_hand("by-key", json!({}), Mode::Contain)).await.unwrap();
+    lab.settle().await;
+    let done = run(&lab, &started.id).await;
+    assert_eq!(done.state, RunState::Halted, "{:?}", done.summary);
     assert_eq!(sandbox.snapshot_world().mutations.len(), 0);
     lab.finish().await;
 }

@@ -12,44 +12,20 @@ async fn a_finding_becomes_a_contained_case() {
     let case = lab.deliver(mining()).await;
     lab.settle().await;
     let done = only_run(&lab, &case).await;
-    assert_eq!(
-        (done.state, done.contained),
-        (RunState::Succeeded, true),
-        "{:?}",
-        done.summary
-    );
+    assert_eq!((done.state, done.contained), (RunState::Succeeded, true), "{:?}", done.summary);
     let row = lab.env.store.case(&case).await.unwrap().unwrap();
     assert_eq!(row.status, Status::Contained);
     assert!(row.contained_at.is_some());
     let entries = lab.entries(&case).await;
-    assert_eq!(
-        count(&entries, "change.intent"),
-        count(&entries, "change.outcome")
-    );
-    assert_eq!(
-        count(&entries, "evidence.recorded"),
-        2,
-        "one record a volume"
-    );
-    let place = Place {
-        account: "111122223333".parse().unwrap(),
-        region: "eu-west-1".parse().unwrap(),
-    };
+    assert_eq!(count(&entries, "change.intent"), count(&entries, "change.outcome"));
+    assert_eq!(count(&entries, "evidence.recorded"), 2, "one record a volume");
+    let place =
+        Place { account: "111122223333".parse().unwrap(), region: "eu-west-1".parse().unwrap() };
     let attacker = sandbox.attacker();
+    assert!(!attacker.can_reach_out(&place, &"i-0a1b2c3d4e5f60718".parse().unwrap()).allowed);
+    assert!(!attacker.can_call(&place.account, &"ASIAZ7Q2EXAMPLE00001".parse().unwrap()).allowed);
     assert!(
-        !attacker
-            .can_reach_out(&place, &"i-0a1b2c3d4e5f60718".parse().unwrap())
-            .allowed
-    );
-    assert!(
-        !attacker
-            .can_call(&place.account, &"ASIAZ7Q2EXAMPLE00001".parse().unwrap())
-            .allowed
-    );
-    assert!(
-        attacker
-            .can_call(&place.account, &"ASIAZ7Q2EXAMPLE00002".parse().unwrap())
-            .allowed,
+        attacker.can_call(&place.account, &"ASIAZ7Q2EXAMPLE00002".parse().unwrap()).allowed,
         "not its role"
     );
     lab.finish().await;
@@ -64,19 +40,10 @@ async fn every_mutation_in_aws_has_an_intent_before_it_and_an_outcome_with_its_r
     let mut recorded: Vec<String> = entries
         .iter()
         .filter(|entry| entry.kind == "change.outcome")
-        .map(|entry| {
-            entry.body["receipt"]["request_id"]
-                .as_str()
-                .unwrap()
-                .to_owned()
-        })
+        .map(|entry| entry.body["receipt"]["request_id"].as_str().unwrap().to_owned())
         .collect();
-    let mut made: Vec<String> = sandbox
-        .snapshot_world()
-        .mutations
-        .into_iter()
-        .map(|m| m.request_id)
-        .collect();
+    let mut made: Vec<String> =
+        sandbox.snapshot_world().mutations.into_iter().map(|m| m.request_id).collect();
     recorded.sort();
     made.sort();
     assert_eq!(recorded, made);
@@ -85,11 +52,7 @@ async fn every_mutation_in_aws_has_an_intent_before_it_and_an_outcome_with_its_r
 
 #[tokio::test]
 async fn without_an_account_on_the_allow_list_everything_is_observed() {
-    let (lab, sandbox) = lab_with(LabSettings {
-        allowed: Default::default(),
-        ..settings()
-    })
-    .await;
+    let (lab, sandbox) = lab_with(LabSettings { allowed: Default::default(), ..settings() }).await;
     let case = lab.deliver(mining()).await;
     lab.settle().await;
     let done = only_run(&lab, &case).await;
@@ -98,16 +61,9 @@ async fn without_an_account_on_the_allow_list_everything_is_observed() {
         (Mode::Observe, RunState::Succeeded, false)
     );
     assert_eq!(sandbox.snapshot_world().mutations.len(), 0);
-    assert_eq!(
-        lab.env.store.case(&case).await.unwrap().unwrap().status,
-        Status::Open
-    );
+    assert_eq!(lab.env.store.case(&case).await.unwrap().unwrap().status, Status::Open);
     let entries = lab.entries(&case).await;
-    assert_eq!(
-        count(&entries, "plan.made"),
-        1,
-        "the plan says what would have been done"
-    );
+    assert_eq!(count(&entries, "plan.made"), 1, "the plan says what would have been done");
     lab.finish().await;
 }
 
@@ -120,10 +76,7 @@ async fn a_hundred_deliveries_are_one_case_and_one_run() {
     }
     lab.settle().await;
     only_run(&lab, &case).await;
-    assert_eq!(
-        lab.env.store.case(&case).await.unwrap().unwrap().findings,
-        100
-    );
+    assert_eq!(lab.env.store.case(&case).await.unwrap().unwrap().findings, 100);
     lab.finish().await;
 }
 
@@ -131,28 +84,15 @@ async fn a_hundred_deliveries_are_one_case_and_one_run() {
 async fn a_run_sleeps_without_being_held_and_goes_on() {
     let source = "//! Waits.\nconst RUNBOOK = #{ on: [\"Never:X/*\"], mode: \"contain\" };\n\
         fn run(case, p) { sleep(\"30m\"); act::tag_resource(\"role/web-server\", #{ \"slept\": \"yes\" }); }";
-    let (lab, sandbox) = lab_with(LabSettings {
-        library: library_with("waits", source),
-        ..settings()
-    })
-    .await;
-    let started = lab
-        .desk
-        .start(by_hand("waits", json!({}), Mode::Contain))
-        .await
-        .unwrap();
+    let (lab, sandbox) =
+        lab_with(LabSettings { library: library_with("waits", source), ..settings() }).await;
+    let started = lab.desk.start(by_hand("waits", json!({}), Mode::Contain)).await.unwrap();
     lab.settle().await;
     let done = run(&lab, &started.id).await;
     assert_eq!(done.state, RunState::Succeeded, "{:?}", done.summary);
     let entries = lab.entries(&started.case).await;
-    let at = |kind: &str, n: usize| {
-        entries
-            .iter()
-            .filter(|entry| entry.kind == kind)
-            .nth(n)
-            .unwrap()
-            .at
-    };
+    let at =
+        |kind: &str, n: usize| entries.iter().filter(|entry| entry.kind == kind).nth(n).unwrap().at;
     let slept = at("step.requested", 1).duration_since(at("step.requested", 0));
     assert!(slept.as_secs() >= 1800, "{slept:?}");
     assert_eq!(sandbox.snapshot_world().mutations.len(), 1);
@@ -163,35 +103,16 @@ async fn a_run_sleeps_without_being_held_and_goes_on() {
 async fn a_script_that_fails_is_a_failed_run_and_contained_things_stay_contained() {
     let source = "//! Fails.\nconst RUNBOOK = #{ on: [\"Never:X/*\"], mode: \"contain\" };\n\
         fn run(case, p) { contain::revoke_role_sessions(\"web-server\"); throw \"no\"; }";
-    let (lab, sandbox) = lab_with(LabSettings {
-        library: library_with("fails", source),
-        ..settings()
-    })
-    .await;
-    let started = lab
-        .desk
-        .start(by_hand("fails", json!({}), Mode::Contain))
-        .await
-        .unwrap();
+    let (lab, sandbox) =
+        lab_with(LabSettings { library: library_with("fails", source), ..settings() }).await;
+    let started = lab.desk.start(by_hand("fails", json!({}), Mode::Contain)).await.unwrap();
     lab.settle().await;
     let done = run(&lab, &started.id).await;
     assert_eq!(done.state, RunState::Failed);
-    assert_eq!(
-        lab.env
-            .store
-            .case(&started.case)
-            .await
-            .unwrap()
-            .unwrap()
-            .status,
-        Status::Attention
-    );
+    assert_eq!(lab.env.store.case(&started.case).await.unwrap().unwrap().status, Status::Attention);
     let account = "111122223333".parse().unwrap();
     assert!(
-        !sandbox
-            .attacker()
-            .can_call(&account, &"ASIAZ7Q2EXAMPLE00001".parse().unwrap())
-            .allowed
+        !sandbox.attacker().can_call(&account, &"ASIAZ7Q2EXAMPLE00001".parse().unwrap()).allowed
     );
     lab.finish().await;
 }
@@ -201,24 +122,26 @@ async fn a_caught_failure_of_containment_is_never_contained() {
     let source = "//! Catches.\nconst RUNBOOK = #{ on: [\"Never:X/*\"], mode: \"contain\" };\n\
         fn run(case, p) { try { contain::revoke_role_sessions(\"absent\"); } catch (e) { log(e.message); }\n\
         contain::revoke_role_sessions(\"web-server\"); }";
-    let (lab, _) = lab_with(LabSettings {
-        library: library_with("catches", source),
-        ..settings()
-    })
-    .await;
-    let started = lab
-        .desk
-        .start(by_hand("catches", json!({}), Mode::Contain))
-        .await
-        .unwrap();
+    let (lab, _) =
+        lab_with(LabSettings { library: library_with("catches", source), ..settings() }).await;
+    let started = lab.desk.start(by_hand("catches", json!({}), Mode::Contain)).await.unwrap();
     lab.settle().await;
     let done = run(&lab, &started.id).await;
-    assert_eq!(
-        (done.state, done.contained),
-        (RunState::Failed, false),
-        "{:?}",
-        done.summary
-    );
+    assert_eq!((done.state, done.contained), (RunState::Failed, false), "{:?}", done.summary);
     assert!(done.summary.unwrap().contains("absent"));
+    lab.finish().await;
+}
+
+#[tokio::test]
+async fn an_observed_finding_does_not_keep_a_later_one_from_being_contained() {
+    let (lab, _) = lab().await;
+    let archived = fixtures::CRYPTO_MINING_INSTANCE_ARCHIVED
+        .replace("c0ffee0123456789c0ffee0123456781", "c0ffee0123456789c0ffee0123456799");
+    let case = lab.deliver(&archived).await;
+    lab.settle().await;
+    assert_eq!(only_run(&lab, &case).await.mode, Mode::Observe);
+    assert_eq!(lab.deliver(mining()).await, case);
+    lab.settle().await;
+    assert_eq!(lab.env.store.case(&case).await.unwrap().unwrap().status, Status::Contained);
     lab.finish().await;
 }

@@ -65,10 +65,7 @@ fn settings() -> LabSettings {
 async fn lab_with(settings: LabSettings) -> (Lab, Sandbox) {
     let clock = clock();
     let sandbox = Sandbox::from_scenario(SCENARIO, Arc::new(clock.clone())).unwrap();
-    (
-        Lab::new(Arc::new(sandbox.clone()), clock, settings).await,
-        sandbox,
-    )
+    (Lab::new(Arc::new(sandbox.clone()), clock, settings).await, sandbox)
 }
 
 async fn lab() -> (Lab, Sandbox) {
@@ -111,14 +108,7 @@ async fn decide(lab: &Lab, by: &str, grant: bool) -> Result<(), super::DeskError
     let asked = lab.env.store.approvals_pending().await.unwrap().remove(0);
     let (approval, hash) = (asked.id, asked.hash);
     let at = "2026-03-14T09:27:12Z".parse().unwrap();
-    let decide = Decide {
-        approval,
-        by: by.to_owned(),
-        grant,
-        reason: "seen".to_owned(),
-        hash,
-        at,
-    };
+    let decide = Decide { approval, by: by.to_owned(), grant, reason: "seen".to_owned(), hash, at };
     lab.desk.decide(decide).await.map(drop)
 }
 
@@ -130,10 +120,7 @@ fn count(entries: &[Entry], kind: &str) -> usize {
 fn library_with(name: &str, source: &str) -> Arc<crate::runbook::Library> {
     let folder = tempfile::tempdir().unwrap();
     let shipped = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("runbooks");
-    for file in std::fs::read_dir(shipped)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-    {
+    for file in std::fs::read_dir(shipped).unwrap().map(|entry| entry.unwrap().path()) {
         std::fs::copy(&file, folder.path().join(file.file_name().unwrap())).unwrap();
     }
     std::fs::write(folder.path().join(format!("{name}.rhai")), source).unwrap();

@@ -31,42 +31,18 @@ async fn an_undo_gives_back_the_groups_and_keeps_evidence_and_the_revocation() {
     let before = groups(&lab().await.1);
     let (lab, sandbox, done) = contained().await;
     assert_ne!(groups(&sandbox), before);
-    let undo = lab
-        .desk
-        .undo(&done.id, "ada".to_owned(), false)
-        .await
-        .unwrap();
+    let undo = lab.desk.undo(&done.id, "ada".to_owned(), false).await.unwrap();
     lab.settle().await;
     let undone = run(&lab, &undo.id).await;
     assert_eq!(undone.state, RunState::Succeeded, "{:?}", undone.summary);
     assert_eq!(groups(&sandbox), before);
-    assert_eq!(
-        lab.env
-            .store
-            .case(&done.case)
-            .await
-            .unwrap()
-            .unwrap()
-            .status,
-        Status::Released
-    );
+    assert_eq!(lab.env.store.case(&done.case).await.unwrap().unwrap().status, Status::Released);
     let account = "111122223333".parse().unwrap();
     let stolen = "ASIAZ7Q2EXAMPLE00001".parse().unwrap();
-    assert!(
-        !sandbox.attacker().can_call(&account, &stolen).allowed,
-        "stolen sessions stay denied"
-    );
-    let again = lab
-        .desk
-        .undo(&done.id, "ada".to_owned(), false)
-        .await
-        .unwrap_err();
+    assert!(!sandbox.attacker().can_call(&account, &stolen).allowed, "stolen sessions stay denied");
+    let again = lab.desk.undo(&done.id, "ada".to_owned(), false).await.unwrap_err();
     assert_eq!(again.code, Code::CONFLICT);
-    assert_eq!(
-        lab.env.store.holds_of(&done.id).await.unwrap(),
-        [],
-        "nothing is held any more"
-    );
+    assert_eq!(lab.env.store.holds_of(&done.id).await.unwrap(), [], "nothing is held any more");
     lab.finish().await;
 }
 
@@ -74,34 +50,17 @@ async fn an_undo_gives_back_the_groups_and_keeps_evidence_and_the_revocation() {
 async fn what_another_case_holds_too_is_not_given_back() {
     let (lab, sandbox, done) = contained().await;
     let role = serde_json::json!({"role": "web-server"});
-    let other = lab
-        .desk
-        .start(by_hand("stolen-role-credentials", role, Mode::Contain))
-        .await
-        .unwrap();
+    let other =
+        lab.desk.start(by_hand("stolen-role-credentials", role, Mode::Contain)).await.unwrap();
     lab.settle().await;
     assert!(run(&lab, &other.id).await.contained);
     let isolated = groups(&sandbox);
-    let refused = lab
-        .desk
-        .undo(&done.id, "ada".to_owned(), false)
-        .await
-        .unwrap_err();
+    let refused = lab.desk.undo(&done.id, "ada".to_owned(), false).await.unwrap_err();
     assert_eq!(refused.code, Code::CONFLICT);
-    assert!(
-        refused.detail.contains(other.case.as_str()),
-        "{}",
-        refused.detail
-    );
-    lab.desk
-        .undo(&other.id, "ada".to_owned(), false)
-        .await
-        .unwrap();
+    assert!(refused.detail.contains(other.case.as_str()), "{}", refused.detail);
+    lab.desk.undo(&other.id, "ada".to_owned(), false).await.unwrap();
     lab.settle().await;
-    lab.desk
-        .undo(&done.id, "ada".to_owned(), false)
-        .await
-        .unwrap();
+    lab.desk.undo(&done.id, "ada".to_owned(), false).await.unwrap();
     lab.settle().await;
     assert_ne!(groups(&sandbox), isolated);
     lab.finish().await;
@@ -110,19 +69,12 @@ async fn what_another_case_holds_too_is_not_given_back() {
 #[tokio::test]
 async fn with_revive_the_revocation_is_taken_back_too() {
     let (lab, sandbox, done) = contained().await;
-    let undo = lab
-        .desk
-        .undo(&done.id, "ada".to_owned(), true)
-        .await
-        .unwrap();
+    let undo = lab.desk.undo(&done.id, "ada".to_owned(), true).await.unwrap();
     lab.settle().await;
     assert_eq!(run(&lab, &undo.id).await.state, RunState::Succeeded);
     let account = "111122223333".parse().unwrap();
     assert!(
-        sandbox
-            .attacker()
-            .can_call(&account, &"ASIAZ7Q2EXAMPLE00001".parse().unwrap())
-            .allowed
+        sandbox.attacker().can_call(&account, &"ASIAZ7Q2EXAMPLE00001".parse().unwrap()).allowed
     );
     lab.finish().await;
 }
@@ -132,10 +84,7 @@ async fn what_somebody_else_changed_is_reported_and_left_alone() {
     let (lab, sandbox, done) = contained().await;
     sandbox
         .edit(|world| {
-            let account = world
-                .accounts
-                .get_mut(&"111122223333".parse().unwrap())
-                .unwrap();
+            let account = world.accounts.get_mut(&"111122223333".parse().unwrap()).unwrap();
             let region = account.regions.values_mut().next().unwrap();
             let foreign = region.groups.keys().next().unwrap().clone();
             let machine = region.instances.values_mut().next().unwrap();
@@ -143,11 +92,7 @@ async fn what_somebody_else_changed_is_reported_and_left_alone() {
         })
         .unwrap();
     let drifted = groups(&sandbox);
-    let undo = lab
-        .desk
-        .undo(&done.id, "ada".to_owned(), false)
-        .await
-        .unwrap();
+    let undo = lab.desk.undo(&done.id, "ada".to_owned(), false).await.unwrap();
     lab.settle().await;
     let undone = run(&lab, &undo.id).await;
     assert_eq!(undone.state, RunState::Failed);

@@ -54,10 +54,7 @@ impl Header {
         self.params
             .iter()
             .filter_map(|param| {
-                Some((
-                    param.name.clone(),
-                    at(document, param.from.as_deref()?)?.clone(),
-                ))
+                Some((param.name.clone(), at(document, param.from.as_deref()?)?.clone()))
             })
             .collect()
     }
@@ -86,19 +83,11 @@ impl Header {
         &self,
         given: Map<String, Value>,
     ) -> Result<Map<String, Value>, (String, String)> {
-        if let Some(unknown) = given
-            .keys()
-            .find(|name| !self.params.iter().any(|param| param.name == **name))
+        if let Some(unknown) =
+            given.keys().find(|name| !self.params.iter().any(|param| param.name == **name))
         {
-            let known: Vec<_> = self
-                .params
-                .iter()
-                .map(|param| param.name.as_str())
-                .collect();
-            return Err((
-                unknown.clone(),
-                format!("unknown; known are {}", known.join(", ")),
-            ));
+            let known: Vec<_> = self.params.iter().map(|param| param.name.as_str()).collect();
+            return Err((unknown.clone(), format!("unknown; known are {}", known.join(", "))));
         }
         for param in &self.params {
             match given.get(&param.name) {
@@ -109,26 +98,20 @@ impl Header {
                     ));
                 }
                 None | Some(Value::Null) => {}
-                Some(value) => param
-                    .kind
-                    .check(value)
-                    .map_err(|reason| (param.name.clone(), reason))?,
+                Some(value) => {
+                    param.kind.check(value).map_err(|reason| (param.name.clone(), reason))?
+                }
             }
         }
-        Ok(given
-            .into_iter()
-            .filter(|(_, value)| !value.is_null())
-            .collect())
+        Ok(given.into_iter().filter(|(_, value)| !value.is_null()).collect())
     }
 }
 
 /// The value at a dotted path; a number steps into a list.
 fn at<'a>(document: &'a Value, path: &str) -> Option<&'a Value> {
-    let found = path
-        .split('.')
-        .try_fold(document, |value, part| match value {
-            Value::Array(list) => list.get(part.parse::<usize>().ok()?),
-            other => other.get(part),
-        })?;
+    let found = path.split('.').try_fold(document, |value, part| match value {
+        Value::Array(list) => list.get(part.parse::<usize>().ok()?),
+        other => other.get(part),
+    })?;
     (!found.is_null()).then_some(found)
 }

@@ -13,9 +13,8 @@ use crate::runbook::value::kind as kind_of;
 /// The header's name in a script.
 const NAME: &str = "RUNBOOK";
 /// Its keys.
-const KEYS: [&str; 8] = [
-    "on", "resource", "role", "user", "severity", "mode", "params", "fallback",
-];
+const KEYS: [&str; 8] =
+    ["on", "resource", "role", "user", "severity", "mode", "params", "fallback"];
 /// The keys of one parameter.
 const PARAM_KEYS: [&str; 4] = ["type", "from", "required", "doc"];
 /// Patterns of one runbook: GuardDuty knows about 250 finding types.
@@ -33,11 +32,7 @@ pub(in crate::runbook) fn read(ast: &AST, source: &str) -> Result<Header, Vec<Di
             _ => None,
         })
         .unwrap_or(Position::NONE);
-    let mut reader = Reader {
-        source,
-        place,
-        problems: Vec::new(),
-    };
+    let mut reader = Reader { source, place, problems: Vec::new() };
     let header = reader.header(ast);
     match header {
         Some(header) if reader.problems.is_empty() => Ok(header),
@@ -54,9 +49,7 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn problem(&mut self, key: Option<&str>, message: impl Into<String>, help: Option<String>) {
         let start = self.place.line();
-        let found = key
-            .zip(start)
-            .and_then(|(key, line)| key_position(self.source, line, key));
+        let found = key.zip(start).and_then(|(key, line)| key_position(self.source, line, key));
         self.problems.push(Diagnostic {
             level: DiagnosticLevel::Error,
             code: Code::RUNBOOK_HEADER,
@@ -77,11 +70,7 @@ impl Reader<'_> {
                 "const RUNBOOK = #{ on: [\"Backdoor:EC2/*\"], mode: \"contain\", params: #{} };"
                     .to_owned(),
             );
-            self.problem(
-                None,
-                "`const RUNBOOK` is missing or is not a map of literals",
-                help,
-            );
+            self.problem(None, "`const RUNBOOK` is missing or is not a map of literals", help);
             return None;
         };
         self.known(&map, &KEYS, "the header");
@@ -143,10 +132,8 @@ impl Reader<'_> {
             }
             return Vec::new();
         };
-        let Some(list) = value
-            .clone()
-            .try_cast::<rhai::Array>()
-            .filter(|list| list.len() <= PATTERNS_MAX)
+        let Some(list) =
+            value.clone().try_cast::<rhai::Array>().filter(|list| list.len() <= PATTERNS_MAX)
         else {
             self.problem(
                 Some("on"),
@@ -156,19 +143,11 @@ impl Reader<'_> {
             return Vec::new();
         };
         if list.is_empty() && !fallback {
-            self.problem(
-                Some("on"),
-                "`on` is empty: this runbook would never run",
-                None,
-            );
+            self.problem(Some("on"), "`on` is empty: this runbook would never run", None);
         }
         list.into_iter()
             .filter_map(|item| {
-                match item
-                    .into_string()
-                    .map_err(str::to_owned)
-                    .and_then(|text| text.parse())
-                {
+                match item.into_string().map_err(str::to_owned).and_then(|text| text.parse()) {
                     Ok(pattern) => Some(pattern),
                     Err(_) => {
                         self.problem(
@@ -193,16 +172,12 @@ impl Reader<'_> {
 
     fn severity(&mut self, map: &ScriptMap) -> Option<u16> {
         let value = map.get("severity")?;
-        let number = value.as_float().ok().or_else(|| {
-            value
-                .as_int()
-                .ok()
-                .and_then(|n| i32::try_from(n).ok())
-                .map(f64::from)
-        });
-        let tenths = number
-            .map(|number| number * 10.0)
-            .filter(|tenths| (10.0..=100.0).contains(tenths));
+        let number = value
+            .as_float()
+            .ok()
+            .or_else(|| value.as_int().ok().and_then(|n| i32::try_from(n).ok()).map(f64::from));
+        let tenths =
+            number.map(|number| number * 10.0).filter(|tenths| (10.0..=100.0).contains(tenths));
         match tenths {
             #[expect(
                 clippy::cast_possible_truncation,
@@ -239,10 +214,8 @@ impl Reader<'_> {
         let Some(value) = map.get("params") else {
             return Vec::new();
         };
-        let Some(params) = value
-            .clone()
-            .try_cast::<ScriptMap>()
-            .filter(|params| params.len() <= PARAMS_MAX)
+        let Some(params) =
+            value.clone().try_cast::<ScriptMap>().filter(|params| params.len() <= PARAMS_MAX)
         else {
             self.problem(
                 Some("params"),
@@ -251,10 +224,7 @@ impl Reader<'_> {
             );
             return Vec::new();
         };
-        params
-            .into_iter()
-            .filter_map(|(name, value)| self.param(&name, value))
-            .collect()
+        params.into_iter().filter_map(|(name, value)| self.param(&name, value)).collect()
     }
 
     fn param(&mut self, name: &str, value: Dynamic) -> Option<HeaderParam> {
@@ -288,9 +258,7 @@ impl Reader<'_> {
 
 /// The first paragraph of the `//!` text, as one line.
 fn summary(doc: &str) -> String {
-    let lines = doc
-        .lines()
-        .map(|line| line.trim().trim_start_matches("//!").trim());
+    let lines = doc.lines().map(|line| line.trim().trim_start_matches("//!").trim());
     lines
         .skip_while(|line| line.is_empty())
         .take_while(|line| !line.is_empty())

@@ -22,9 +22,7 @@ pub(in crate::runbook) fn bind(
         let options = index + 1 == count
             && arg.is_map()
             && spec.is_none_or(|spec| !spec.required && spec.kind != ParamKind::Tags);
-        let subject = spec
-            .filter(|_| !options)
-            .map_or("options", |spec| spec.name);
+        let subject = spec.filter(|_| !options).map_or("options", |spec| spec.name);
         let value = from_script(arg).map_err(|reason| format!("{subject}: {reason}"))?;
         match (value, spec) {
             (Value::Object(map), _) if options => {
@@ -56,13 +54,7 @@ pub(in crate::runbook) fn bind(
 fn names(specs: &[ParamSpec]) -> String {
     specs
         .iter()
-        .map(|spec| {
-            if spec.required {
-                spec.name.to_owned()
-            } else {
-                format!("{}?", spec.name)
-            }
-        })
+        .map(|spec| if spec.required { spec.name.to_owned() } else { format!("{}?", spec.name) })
         .collect::<Vec<_>>()
         .join(", ")
 }
@@ -73,41 +65,17 @@ mod tests {
     use serde_json::json;
 
     const SPECS: &[ParamSpec] = &[
-        ParamSpec {
-            name: "resource",
-            kind: ParamKind::Text,
-            required: true,
-            doc: "",
-        },
-        ParamSpec {
-            name: "user",
-            kind: ParamKind::UserName,
-            required: false,
-            doc: "",
-        },
+        ParamSpec { name: "resource", kind: ParamKind::Text, required: true, doc: "" },
+        ParamSpec { name: "user", kind: ParamKind::UserName, required: false, doc: "" },
     ];
     const TAGS: &[ParamSpec] = &[
-        ParamSpec {
-            name: "resource",
-            kind: ParamKind::Text,
-            required: true,
-            doc: "",
-        },
-        ParamSpec {
-            name: "tags",
-            kind: ParamKind::Tags,
-            required: true,
-            doc: "",
-        },
+        ParamSpec { name: "resource", kind: ParamKind::Text, required: true, doc: "" },
+        ParamSpec { name: "tags", kind: ParamKind::Tags, required: true, doc: "" },
     ];
 
     fn check(specs: &'static [ParamSpec], args: Value, want: Result<Value, &str>) {
-        let args: Vec<Dynamic> = args
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(crate::runbook::value::to_script)
-            .collect();
+        let args: Vec<Dynamic> =
+            args.as_array().unwrap().iter().map(crate::runbook::value::to_script).collect();
         match (bind(specs, args), want) {
             (Ok(got), Ok(want)) => assert_eq!(got, want),
             (Err(got), Err(word)) => assert!(got.contains(word), "{got}"),
@@ -118,34 +86,18 @@ mod tests {
     #[test]
     fn arguments_are_named_and_checked() {
         check(SPECS, json!(["a"]), Ok(json!({"resource": "a"})));
-        check(
-            SPECS,
-            json!(["a", "bob"]),
-            Ok(json!({"resource": "a", "user": "bob"})),
-        );
+        check(SPECS, json!(["a", "bob"]), Ok(json!({"resource": "a", "user": "bob"})));
         check(SPECS, json!(["a", null]), Ok(json!({"resource": "a"})));
-        check(
-            SPECS,
-            json!(["a", {"user": "bob"}]),
-            Ok(json!({"resource": "a", "user": "bob"})),
-        );
+        check(SPECS, json!(["a", {"user": "bob"}]), Ok(json!({"resource": "a", "user": "bob"})));
         check(SPECS, json!(["a", "bob", {"user": "eve"}]), Err("twice"));
         check(SPECS, json!(["a", {"usr": "bob"}]), Err("unknown"));
-        check(
-            SPECS,
-            json!(["a", "bob", "c"]),
-            Err("takes resource, user?"),
-        );
+        check(SPECS, json!(["a", "bob", "c"]), Err("takes resource, user?"));
         check(SPECS, json!([]), Err("nothing is given"));
         check(SPECS, json!([null]), Err("nothing is given"));
         check(SPECS, json!([{"user": "bob"}]), Err("expected a text"));
         check(SPECS, json!([7]), Err("expected a text"));
         check(SPECS, json!(["a", "bad name!"]), Err("IAM user name"));
-        check(
-            TAGS,
-            json!(["a", {"k": "v"}]),
-            Ok(json!({"resource": "a", "tags": {"k": "v"}})),
-        );
+        check(TAGS, json!(["a", {"k": "v"}]), Ok(json!({"resource": "a", "tags": {"k": "v"}})));
         check(TAGS, json!(["a"]), Err("tags: missing"));
     }
 }

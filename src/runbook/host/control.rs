@@ -30,48 +30,27 @@ pub(super) fn functions() -> Vec<HostFunction> {
             "Asks a person, and fails when the answer is no or does not come: approve(question, #{quorum: 2, within: \"30m\"}).",
             (1, 2),
         ),
-        control(
-            "sleep",
-            "Waits: sleep(\"30m\"), or a number of seconds.",
-            (1, 1),
-        ),
-        control(
-            "notify",
-            "Tells a channel: notify(channel, message).",
-            (2, 2),
-        ),
+        control("sleep", "Waits: sleep(\"30m\"), or a number of seconds.", (1, 1)),
+        control("notify", "Tells a channel: notify(channel, message).", (2, 2)),
         control(
             "parallel",
             "Runs closures side by side and waits for all: parallel([|| …, || …], #{keep_errors: true}).",
             (1, 2),
         ),
-        control(
-            "log",
-            "Writes a line that goes out with the next step.",
-            (1, 1),
-        ),
+        control("log", "Writes a line that goes out with the next step.", (1, 1)),
     ]
 }
 
 pub(super) fn register(engine: &mut Engine) {
     for arity in 1..=2 {
-        each(engine, "approve", arity, |context, args| {
-            step(context, "approve", || question(args))
-        });
+        each(engine, "approve", arity, |context, args| step(context, "approve", || question(args)));
     }
     each(engine, "sleep", 1, |context, args| {
-        step(context, "sleep", || {
-            Ok(json!({"seconds": seconds(&args[0], "time")?}))
-        })
+        step(context, "sleep", || Ok(json!({"seconds": seconds(&args[0], "time")?})))
     });
-    each(engine, "notify", 2, |context, args| {
-        step(context, "notify", || message(args))
-    });
+    each(engine, "notify", 2, |context, args| step(context, "notify", || message(args)));
     each(engine, "log", 1, |context, args| {
-        let text = args[0]
-            .clone()
-            .into_string()
-            .unwrap_or_else(|_| describe(&args[0]));
+        let text = args[0].clone().into_string().unwrap_or_else(|_| describe(&args[0]));
         match context::with(|run| {
             run.line(&text);
             run.is_halted()
@@ -92,15 +71,11 @@ pub(super) fn each(
     + Sync
     + 'static,
 ) {
-    engine.register_raw_fn(
-        name,
-        vec![TypeId::of::<Dynamic>(); arity],
-        move |context, args| {
-            // Copies: the first argument is a reference to the script's own variable.
-            let args: Vec<Dynamic> = args.iter().map(|arg| arg.flatten_clone()).collect();
-            act(&context, &args)
-        },
-    );
+    engine.register_raw_fn(name, vec![TypeId::of::<Dynamic>(); arity], move |context, args| {
+        // Copies: the first argument is a reference to the script's own variable.
+        let args: Vec<Dynamic> = args.iter().map(|arg| arg.flatten_clone()).collect();
+        act(&context, &args)
+    });
 }
 
 fn text(value: &Dynamic, what: &str, max: usize) -> Result<String, String> {
@@ -117,10 +92,7 @@ fn text(value: &Dynamic, what: &str, max: usize) -> Result<String, String> {
 
 fn message(args: &[Dynamic]) -> Result<Value, String> {
     let channel = text(&args[0], "channel", CHANNEL_CHARS_MAX)?;
-    if !channel
-        .bytes()
-        .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
-    {
+    if !channel.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_')) {
         return Err("channel: a name has letters, digits, dashes and underscores".to_owned());
     }
     Ok(json!({"channel": channel, "message": text(&args[1], "message", MESSAGE_CHARS_MAX)?}))
@@ -141,14 +113,12 @@ fn question(args: &[Dynamic]) -> Result<Value, String> {
                         .ok()
                         .filter(|count| (1..=QUORUM_MAX).contains(count))
                         .ok_or_else(|| {
-                            format!("quorum: expected a number from 1 to {QUORUM_MAX}")
-                        })?;
+                        format!("quorum: expected a number from 1 to {QUORUM_MAX}")
+                    })?;
                 }
                 "within" => within = seconds(value, "within")?,
                 other => {
-                    return Err(format!(
-                        "options: {other} is unknown; known are quorum, within"
-                    ));
+                    return Err(format!("options: {other} is unknown; known are quorum, within"));
                 }
             }
         }
@@ -165,9 +135,8 @@ fn seconds(value: &Dynamic, what: &str) -> Result<i64, String> {
         seconds
     } else {
         let text = value.clone().into_string().map_err(|_| expected())?;
-        let (digits, unit) = text
-            .split_at_checked(text.len().saturating_sub(1))
-            .ok_or_else(expected)?;
+        let (digits, unit) =
+            text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(expected)?;
         let factor = match unit {
             "s" => 1,
             "m" => 60,
@@ -184,11 +153,7 @@ fn seconds(value: &Dynamic, what: &str) -> Result<i64, String> {
             .and_then(|count| count.checked_mul(factor))
             .ok_or_else(expected)?
     };
-    if (1..=WAIT_MAX_SECONDS).contains(&seconds) {
-        Ok(seconds)
-    } else {
-        Err(expected())
-    }
+    if (1..=WAIT_MAX_SECONDS).contains(&seconds) { Ok(seconds) } else { Err(expected()) }
 }
 
 #[cfg(test)]
@@ -231,12 +196,7 @@ mod tests {
             question(&["Go?".into(), options(r#"{"quorum": 2, "within": "30m"}"#)]).unwrap(),
             json!({"question": "Go?", "quorum": 2, "within_seconds": 1800})
         );
-        for bad in [
-            r#"{"quorum": 0}"#,
-            r#"{"quorum": "2"}"#,
-            r#"{"whithin": "30m"}"#,
-            "7",
-        ] {
+        for bad in [r#"{"quorum": 0}"#, r#"{"quorum": "2"}"#, r#"{"whithin": "30m"}"#, "7"] {
             assert!(question(&["Go?".into(), options(bad)]).is_err(), "{bad}");
         }
         assert!(question(&["".into()]).is_err());

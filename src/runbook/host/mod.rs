@@ -85,10 +85,7 @@ impl Api {
     #[must_use]
     pub fn is_reserved(&self, name: &str) -> bool {
         matches!(name, "print" | "debug")
-            || self
-                .functions
-                .iter()
-                .any(|function| function.name.rsplit("::").next() == Some(name))
+            || self.functions.iter().any(|function| function.name.rsplit("::").next() == Some(name))
     }
 
     /// Every name that a call may use.
@@ -108,20 +105,10 @@ pub(super) fn register(
 ) -> Api {
     let mut functions = control::functions();
     functions.extend(actions.iter().map(|action| {
-        step_function(
-            action.name(),
-            action.summary(),
-            HostKind::Action(*action),
-            action.params(),
-        )
+        step_function(action.name(), action.summary(), HostKind::Action(*action), action.params())
     }));
     functions.extend(queries.iter().map(|query| {
-        step_function(
-            query.name(),
-            query.summary(),
-            HostKind::Query,
-            query.params(),
-        )
+        step_function(query.name(), query.summary(), HostKind::Query, query.params())
     }));
 
     let mut modules = std::collections::BTreeMap::<&str, Module>::new();
@@ -137,10 +124,7 @@ pub(super) fn register(
     }
     control::register(engine);
     parallel::register(engine);
-    Api {
-        functions,
-        built_in: built_in(engine),
-    }
+    Api { functions, built_in: built_in(engine) }
 }
 
 fn step_function(
@@ -151,13 +135,7 @@ fn step_function(
 ) -> HostFunction {
     let required = params.iter().take_while(|spec| spec.required).count();
     // One more than the parameters: a trailing map may hold the optional ones by name.
-    HostFunction {
-        name,
-        summary,
-        kind,
-        params,
-        arity: (required, params.len() + 1),
-    }
+    HostFunction { name, summary, kind, params, arity: (required, params.len() + 1) }
 }
 
 /// Registers a step under every number of arguments, so that a wrong number is our error, with the
@@ -168,10 +146,7 @@ fn register_step(module: &mut Module, short: &'static str, function: &HostFuncti
         let call = move |context: Option<NativeCallContext<'_>>, args: &mut [&mut Dynamic]| {
             let context =
                 context.ok_or_else(|| Box::new(EvalAltResult::from("no call context")))?;
-            let args = args
-                .iter()
-                .map(|arg| arg.flatten_clone())
-                .collect::<Vec<_>>();
+            let args = args.iter().map(|arg| arg.flatten_clone()).collect::<Vec<_>>();
             step(&context, name, || bind(params, args))
         };
         FuncRegistration::new(short).set_into_module_raw(
@@ -208,23 +183,13 @@ pub(super) fn step(
         Some(false) => {}
     }
     let args = arguments().map_err(|reason| {
-        raise(
-            Code::SCRIPT_FAILED.number,
-            "argument",
-            &format!("{name}: {reason}"),
-            None,
-            at,
-        )
+        raise(Code::SCRIPT_FAILED.number, "argument", &format!("{name}: {reason}"), None, at)
     })?;
     match context::with(|run| run.step(name, args, at)) {
         Some(Answer::Value(value)) => Ok(to_script(&value)),
-        Some(Answer::Failure(key, failure)) => Err(raise(
-            &failure.code,
-            &failure.class,
-            &failure.message,
-            Some(key.as_str()),
-            at,
-        )),
+        Some(Answer::Failure(key, failure)) => {
+            Err(raise(&failure.code, &failure.class, &failure.message, Some(key.as_str()), at))
+        }
         Some(Answer::Halt) | None => Err(halt(at)),
     }
 }
@@ -243,10 +208,7 @@ pub(super) fn raise(
     step: Option<&str>,
     at: Position,
 ) -> Box<EvalAltResult> {
-    Box::new(EvalAltResult::ErrorRuntime(
-        error_map(code, class, message, step).into(),
-        at,
-    ))
+    Box::new(EvalAltResult::ErrorRuntime(error_map(code, class, message, step).into(), at))
 }
 
 /// `#{code, class, message, step}`: the form of every error that the host raises.
@@ -255,10 +217,7 @@ pub(super) fn error_map(code: &str, class: &str, message: &str, step: Option<&st
         ("code".into(), code.into()),
         ("class".into(), class.into()),
         ("message".into(), message.into()),
-        (
-            "step".into(),
-            step.map_or(Dynamic::UNIT, |step| step.to_owned().into()),
-        ),
+        ("step".into(), step.map_or(Dynamic::UNIT, |step| step.to_owned().into())),
     ])
 }
 
@@ -268,14 +227,10 @@ fn built_in(engine: &Engine) -> BTreeSet<String> {
         .gen_fn_metadata_to_json(true)
         .ok()
         .and_then(|text| serde_json::from_str::<Value>(&text).ok());
-    let mut names: BTreeSet<String> = ["print", "debug", "type_of", "is_shared"]
-        .map(str::to_owned)
-        .into();
-    for function in listed
-        .as_ref()
-        .and_then(|all| all["functions"].as_array())
-        .into_iter()
-        .flatten()
+    let mut names: BTreeSet<String> =
+        ["print", "debug", "type_of", "is_shared"].map(str::to_owned).into();
+    for function in
+        listed.as_ref().and_then(|all| all["functions"].as_array()).into_iter().flatten()
     {
         names.extend(function["name"].as_str().map(str::to_owned));
     }

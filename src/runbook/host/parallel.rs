@@ -13,14 +13,10 @@ use crate::runbook::context;
 use crate::runbook::value::{describe, detached, kind};
 
 pub(super) fn register(engine: &mut Engine) {
-    each(engine, "parallel", 1, |context, args| {
-        parallel(context, &args[0], OnError::Raise)
-    });
-    each(engine, "parallel", 2, |context, args| {
-        match on_error(&args[1]) {
-            Ok(on_error) => parallel(context, &args[0], on_error),
-            Err(reason) => Err(wrong(context, &reason)),
-        }
+    each(engine, "parallel", 1, |context, args| parallel(context, &args[0], OnError::Raise));
+    each(engine, "parallel", 2, |context, args| match on_error(&args[1]) {
+        Ok(on_error) => parallel(context, &args[0], on_error),
+        Err(reason) => Err(wrong(context, &reason)),
     });
 }
 
@@ -37,9 +33,7 @@ fn on_error(options: &Dynamic) -> Result<OnError, String> {
         .as_map_ref()
         .map_err(|_| format!("options: expected a map, not a {}", kind(options)))?;
     if let Some(unknown) = map.keys().find(|name| name.as_str() != "keep_errors") {
-        return Err(format!(
-            "options: {unknown} is unknown; known is keep_errors"
-        ));
+        return Err(format!("options: {unknown} is unknown; known is keep_errors"));
     }
     match map.get("keep_errors").map(Dynamic::as_bool) {
         None | Some(Ok(false)) => Ok(OnError::Raise),
@@ -66,10 +60,7 @@ fn branches(list: &Dynamic) -> Result<Vec<FnPtr>, String> {
         .enumerate()
         .map(|(index, item)| {
             let closure = item.flatten_clone().try_cast::<FnPtr>().ok_or_else(|| {
-                format!(
-                    "element {index} is a {}, not a closure: write `|| contain::…`",
-                    kind(item)
-                )
+                format!("element {index} is a {}, not a closure: write `|| contain::…`", kind(item))
             })?;
             detached(&closure).map_err(|reason| format!("element {index}: {reason}"))
         })
@@ -135,12 +126,6 @@ fn error_value(error: &EvalAltResult) -> Dynamic {
         EvalAltResult::ErrorRuntime(value, _) => {
             error_map(Code::SCRIPT_FAILED.number, "script", &describe(value), None).into()
         }
-        other => error_map(
-            Code::SCRIPT_FAILED.number,
-            "script",
-            &other.to_string(),
-            None,
-        )
-        .into(),
+        other => error_map(Code::SCRIPT_FAILED.number, "script", &other.to_string(), None).into(),
     }
 }

@@ -17,22 +17,14 @@ fn bounded(source: String) -> Result<Advance, Vec<Diagnostic>> {
             advance(
                 &ENGINE,
                 &runbook,
-                &facts(
-                    serde_json::json!({"id": "case-0001"}),
-                    serde_json::json!({}),
-                ),
+                &facts(serde_json::json!({"id": "case-0001"}), serde_json::json!({})),
                 &Recorded::new(),
             )
         });
         drop(send.send(end));
     };
-    std::thread::Builder::new()
-        .stack_size(STACK_BYTES)
-        .spawn(evaluate)
-        .unwrap();
-    receive
-        .recv_timeout(PATIENCE)
-        .expect("the script was not ended")
+    std::thread::Builder::new().stack_size(STACK_BYTES).spawn(evaluate).unwrap();
+    receive.recv_timeout(PATIENCE).expect("the script was not ended")
 }
 
 #[test]
@@ -78,16 +70,10 @@ fn deep_data_does_not_overflow_the_stack() {
         ("let s = `${a}`; 1", true),
         ("let b = a; if a == b { 1 } else { 2 }", true),
         ("a = (); 1", true),
-        (
-            "let m = #{}; for n in 0..600 { m = #{ m: m }; } let s = m.to_string(); 1",
-            true,
-        ),
+        ("let m = #{}; for n in 0..600 { m = #{ m: m }; } let s = m.to_string(); 1", true),
         ("log(a); 1", true),
         ("try { throw a } catch (e) { print(e); } 1", true),
-        (
-            "try { [1].map(|x| { throw a }) } catch (e) { print(e); } 1",
-            true,
-        ),
+        ("try { [1].map(|x| { throw a }) } catch (e) { print(e); } 1", true),
         ("a", false),
         ("throw a", false),
         ("sleep(a)", false),
@@ -98,10 +84,7 @@ fn deep_data_does_not_overflow_the_stack() {
         match bounded(script(&format!("{deep} {what}"))).unwrap() {
             Advance::Done(value) => assert!(ends && value == serde_json::json!(1), "{what}"),
             Advance::Failed(error) => {
-                assert!(
-                    !ends && error.code == Code::SCRIPT_FAILED,
-                    "{what}: {error:?}"
-                );
+                assert!(!ends && error.code == Code::SCRIPT_FAILED, "{what}: {error:?}");
             }
             other => panic!("{what}: {other:?}"),
         }
@@ -109,10 +92,7 @@ fn deep_data_does_not_overflow_the_stack() {
     // As deep as it may be: the deadline may end it first, and the process lives.
     let deepest = "let a = []; for n in 0..4990 { a = [a]; } print(a); a == a";
     let end = bounded(script(deepest)).unwrap();
-    assert!(
-        matches!(end, Advance::Done(_) | Advance::Failed(_)),
-        "{end:?}"
-    );
+    assert!(matches!(end, Advance::Done(_) | Advance::Failed(_)), "{end:?}");
 }
 
 #[test]
@@ -151,9 +131,7 @@ fn what_would_reach_out_does_not_compile() {
         "Fn(\"sleep\")",
         "std::process::exit(1)",
     ] {
-        let Err(all) = bounded(script(body)) else {
-            panic!("{body} compiled")
-        };
+        let Err(all) = bounded(script(body)) else { panic!("{body} compiled") };
         assert!(!all.is_empty());
     }
 }
@@ -166,32 +144,20 @@ fn huge_and_deep_sources_are_refused() {
     for (what, source) in [
         (
             "bytes",
-            script(&format!(
-                "let x = \"{}\";",
-                "x".repeat(super::super::limits::SOURCE_BYTES_MAX)
-            )),
+            script(&format!("let x = \"{}\";", "x".repeat(super::super::limits::SOURCE_BYTES_MAX))),
         ),
         ("parentheses", deep("(", ")", 5_000)),
         ("lists", deep("[", "]", 5_000)),
         ("maps", deep("#{a:", "}", 5_000)),
         ("blocks", deep("{", "}", 5_000)),
         ("ifs", deep("if true {", "}", 5_000)),
-        (
-            "negations",
-            script(&format!("let x = {}true;", "!".repeat(5_000))),
-        ),
+        ("negations", script(&format!("let x = {}true;", "!".repeat(5_000)))),
         ("closures", deep("|| ", "", 2_000)),
     ] {
         assert!(bounded(source).is_err(), "{what}");
     }
     // A literal that is long but flat, up to what an array may hold.
-    assert!(
-        bounded(script(&format!(
-            "let l = [{}]; l.len()",
-            "1,".repeat(4_000)
-        )))
-        .is_ok()
-    );
+    assert!(bounded(script(&format!("let l = [{}]; l.len()", "1,".repeat(4_000)))).is_ok());
 }
 
 #[test]
@@ -204,11 +170,6 @@ fn hostile_text_stays_text() {
         &facts(serde_json::json!({"title": hostile}), serde_json::json!({})),
         &Recorded::new(),
     );
-    let Advance::Steps(steps) = end else {
-        panic!("{end:?}")
-    };
-    assert_eq!(
-        (steps.len(), &steps[0].args["message"]),
-        (1, &serde_json::json!(hostile))
-    );
+    let Advance::Steps(steps) = end else { panic!("{end:?}") };
+    assert_eq!((steps.len(), &steps[0].args["message"]), (1, &serde_json::json!(hostile)));
 }

@@ -4,16 +4,10 @@ use super::*;
 
 /// Each line `line:column: level number: message (help)`, cut to what the test names.
 fn check(source: &str, wanted: &[&str]) {
-    let found: Vec<String> = lint(&ENGINE, source)
-        .iter()
-        .map(ToString::to_string)
-        .collect();
+    let found: Vec<String> = lint(&ENGINE, source).iter().map(ToString::to_string).collect();
     assert_eq!(found.len(), wanted.len(), "{found:#?}\n{source}");
     for (found, wanted) in found.iter().zip(wanted) {
-        assert!(
-            wanted.split(" … ").all(|part| found.contains(part)),
-            "{found}\nwanted: {wanted}"
-        );
+        assert!(wanted.split(" … ").all(|part| found.contains(part)), "{found}\nwanted: {wanted}");
     }
 }
 
@@ -28,10 +22,7 @@ fn bodies() {
                 "4:1: error E0301: there is no function `isolate_instance` (did you mean `contain::isolate_instance`?)",
             ],
         ),
-        (
-            "contain::isolate_instnace(p.instance)",
-            &["did you mean `contain::isolate_instance`?"],
-        ),
+        ("contain::isolate_instnace(p.instance)", &["did you mean `contain::isolate_instance`?"]),
         (
             "[1].map(|x| lokk::instance(x))",
             &["there is no function `lokk::instance` … did you mean `look::instance`?"],
@@ -59,22 +50,10 @@ fn bodies() {
             ),
             &["4:6: warning E0308: `act::tag_resource` comes before"],
         ),
-        (
-            &format!("contain::isolate_instance({id}); notify(\"a\", \"b\");"),
-            &[],
-        ),
-        (
-            "let t = type_of(1); print(t); own(1); fn_ptr(|x| own(x))",
-            &[],
-        ),
+        (&format!("contain::isolate_instance({id}); notify(\"a\", \"b\");"), &[]),
+        ("let t = type_of(1); print(t); own(1); fn_ptr(|x| own(x))", &[]),
     ] {
-        check(
-            &format!(
-                "{}fn own(x) {{ x }} fn fn_ptr(f) {{ [1].map(f) }}",
-                script(body)
-            ),
-            wanted,
-        );
+        check(&format!("{}fn own(x) {{ x }} fn fn_ptr(f) {{ [1].map(f) }}", script(body)), wanted);
     }
 }
 
@@ -98,10 +77,7 @@ fn headers() {
         ("#{ on: [\"a\"], severity: \"4\" }", &["`severity` must be"]),
         ("#{ on: [\"a\"], mode: \"destroy\" }", &["`mode` must be"]),
         ("#{ on: [\"a\"], role: \"SOURCE\" }", &["`role` must be"]),
-        (
-            "#{ on: [\"a\"], params: #{ x: \"text\" } }",
-            &["parameter `x` must be a map"],
-        ),
+        ("#{ on: [\"a\"], params: #{ x: \"text\" } }", &["parameter `x` must be a map"]),
         (
             "#{ on: [\"a\"], params: #{ x: #{ type: \"instance\" } } }",
             &["parameter `x` needs a `type`"],
@@ -118,16 +94,10 @@ fn headers() {
 
 #[test]
 fn shapes() {
-    check(
-        "fn run(case, p) { 1 }",
-        &["E0302: `const RUNBOOK` is missing"],
-    );
+    check("fn run(case, p) { 1 }", &["E0302: `const RUNBOOK` is missing"]);
     let header = "//! T.\nconst RUNBOOK = #{ on: [\"a\"] };\n";
     check(header, &["`fn run(case, p)` is missing"]);
-    check(
-        &format!("{header}fn run(case) {{ 1 }}"),
-        &["exactly two parameters"],
-    );
+    check(&format!("{header}fn run(case) {{ 1 }}"), &["exactly two parameters"]);
     check(
         &format!("{header}fn run(case, p) {{ 1 }}\nlet x = 5;"),
         &["4:1: error E0301: only constants"],
@@ -156,33 +126,20 @@ fn a_header_says_what_routing_needs() {
     let rule = runbook.rule();
     assert_eq!((rule.severity_min, rule.mode), (Some(47), Mode::Contain));
     assert_eq!(
-        (
-            rule.resource_role.as_deref(),
-            rule.resource_type.as_deref(),
-            rule.user_type.as_deref()
-        ),
+        (rule.resource_role.as_deref(), rule.resource_type.as_deref(), rule.user_type.as_deref()),
         (Some("ACTOR"), Some("Instance"), Some("IAMUser"))
     );
 
     let header = &runbook.header;
     let id = "i-0123456789abcdef0";
     let from = |document: Value| Value::Object(header.params_from(&document));
-    assert_eq!(
-        from(json!({"a": {"b": [{"c": id}]}})),
-        json!({"instance": id})
-    );
+    assert_eq!(from(json!({"a": {"b": [{"c": id}]}})), json!({"instance": id}));
     assert_eq!(from(json!({"a": {"b": [{"c": null}]}})), json!({}));
     assert_eq!(from(json!({"a": "x"})), json!({}));
 
-    let checked = |given: Value| {
-        header
-            .check_params(given.as_object().unwrap().clone())
-            .map(Value::Object)
-    };
-    assert_eq!(
-        checked(json!({"instance": id, "note": null})),
-        Ok(json!({"instance": id}))
-    );
+    let checked =
+        |given: Value| header.check_params(given.as_object().unwrap().clone()).map(Value::Object);
+    assert_eq!(checked(json!({"instance": id, "note": null})), Ok(json!({"instance": id})));
     for (given, name) in [
         (json!({}), "instance"),
         (json!({"instance": ""}), "instance"),
@@ -197,18 +154,12 @@ fn a_header_says_what_routing_needs() {
 fn a_folder_loads_whole_or_not_at_all() {
     let dir = tempfile::tempdir().unwrap();
     let write = |name: &str, source: &str| std::fs::write(dir.path().join(name), source).unwrap();
-    assert!(matches!(
-        Library::load(dir.path()),
-        Err(LoadError::Read { .. })
-    ));
+    assert!(matches!(Library::load(dir.path()), Err(LoadError::Read { .. })));
     write("b.rhai", &script("1"));
     write("a.rhai", &script("2"));
     write("notes.txt", "not a script");
     let library = Library::load(dir.path()).unwrap();
-    let names: Vec<_> = library
-        .iter()
-        .map(|runbook| runbook.name.to_string())
-        .collect();
+    let names: Vec<_> = library.iter().map(|runbook| runbook.name.to_string()).collect();
     assert_eq!(names, ["a", "b"]);
     assert_eq!(library.rules().len(), 2);
 
@@ -216,13 +167,7 @@ fn a_folder_loads_whole_or_not_at_all() {
     write("d.rhai", "fn run(case) { }");
     write("Bad Name.rhai", &script("1"));
     let text = Library::load(dir.path()).unwrap_err().to_string();
-    for part in [
-        "c.rhai:5:1: error E0301",
-        "d.rhai:",
-        "E0302",
-        "Bad Name.rhai:",
-        "runbook name",
-    ] {
+    for part in ["c.rhai:5:1: error E0301", "d.rhai:", "E0302", "Bad Name.rhai:", "runbook name"] {
         assert!(text.contains(part), "{part}: {text}");
     }
 }
@@ -250,13 +195,6 @@ fn the_actions_of_a_runbook_are_read_from_its_source() {
     let runbook = compiled(&script(
         "if p.x == () { parallel([|| contain::isolate_instance(p.i), || evidence::snapshot_volumes(p.i)]) } else { [1].map(|x| contain::isolate_instance(x)) } look::instance(p.i)",
     ));
-    let names: Vec<_> = runbook
-        .actions_used()
-        .iter()
-        .map(|action| action.name())
-        .collect();
-    assert_eq!(
-        names,
-        ["contain::isolate_instance", "evidence::snapshot_volumes"]
-    );
+    let names: Vec<_> = runbook.actions_used().iter().map(|action| action.name()).collect();
+    assert_eq!(names, ["contain::isolate_instance", "evidence::snapshot_volumes"]);
 }

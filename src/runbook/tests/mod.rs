@@ -25,24 +25,12 @@ use crate::routing::Mode;
 /// A query that this build may lack; only its name and parameters matter to a script.
 struct NamedQuery(&'static str, &'static [ParamSpec]);
 
-const INSTANCE: &[ParamSpec] = &[ParamSpec {
-    name: "instance",
-    kind: ParamKind::InstanceId,
-    required: true,
-    doc: "",
-}];
-const ROLE: &[ParamSpec] = &[ParamSpec {
-    name: "role",
-    kind: ParamKind::RoleName,
-    required: true,
-    doc: "",
-}];
-const USER: &[ParamSpec] = &[ParamSpec {
-    name: "user",
-    kind: ParamKind::UserName,
-    required: true,
-    doc: "",
-}];
+const INSTANCE: &[ParamSpec] =
+    &[ParamSpec { name: "instance", kind: ParamKind::InstanceId, required: true, doc: "" }];
+const ROLE: &[ParamSpec] =
+    &[ParamSpec { name: "role", kind: ParamKind::RoleName, required: true, doc: "" }];
+const USER: &[ParamSpec] =
+    &[ParamSpec { name: "user", kind: ParamKind::UserName, required: true, doc: "" }];
 
 #[async_trait]
 impl Query for NamedQuery {
@@ -92,22 +80,12 @@ pub(super) fn script(body: &str) -> String {
 
 pub(super) fn compiled(source: &str) -> Runbook {
     compile(&ENGINE, "test".parse().unwrap(), source).unwrap_or_else(|all| {
-        panic!(
-            "{}\n{source}",
-            all.iter()
-                .map(ToString::to_string)
-                .collect::<Vec<_>>()
-                .join("\n")
-        )
+        panic!("{}\n{source}", all.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
     })
 }
 
 pub(super) fn facts(case: Value, params: Value) -> Facts {
-    Facts {
-        case,
-        params: params.as_object().unwrap().clone(),
-        mode: Mode::Contain,
-    }
+    Facts { case, params: params.as_object().unwrap().clone(), mode: Mode::Contain }
 }
 
 /// Evaluates on a thread with the stack that production uses.
@@ -125,12 +103,7 @@ pub(super) fn once(body: &str) -> Advance {
     let source = script(body);
     on_big_stack(move || {
         let runbook = compiled(&source);
-        advance(
-            &ENGINE,
-            &runbook,
-            &facts(json!({"id": "case-0001"}), json!({})),
-            &Recorded::new(),
-        )
+        advance(&ENGINE, &runbook, &facts(json!({"id": "case-0001"}), json!({})), &Recorded::new())
     })
 }
 
@@ -173,8 +146,5 @@ pub(super) fn failure(message: &str) -> StepFailure {
 
 /// `key name args` of each step.
 pub(super) fn shown(asked: &[Wanted]) -> Vec<String> {
-    asked
-        .iter()
-        .map(|step| format!("{} {} {}", step.key, step.name, step.args))
-        .collect()
+    asked.iter().map(|step| format!("{} {} {}", step.key, step.name, step.args)).collect()
 }

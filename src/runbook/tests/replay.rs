@@ -20,11 +20,7 @@ const SCRIPTS: [&str; 6] = [
 /// What AWS would say: a pure function of the step, so that only the order differs.
 fn world(step: &Wanted) -> Result<Value, StepFailure> {
     let n = step.args["seconds"].as_i64().unwrap_or(0);
-    if n == 2 {
-        Err(failure("two"))
-    } else {
-        Ok(json!(n * 3))
-    }
+    if n == 2 { Err(failure("two")) } else { Ok(json!(n * 3)) }
 }
 
 /// Completes one requested step at a time, `pick` saying which of those that wait.
@@ -60,14 +56,7 @@ fn complete(
                 let step = waiting.remove(pick(waiting.len()) % waiting.len());
                 let outcome = Some(world(&step));
                 let (name, args) = (step.name, step.args);
-                recorded.insert(
-                    step.key,
-                    RecordedStep {
-                        name,
-                        args,
-                        outcome,
-                    },
-                );
+                recorded.insert(step.key, RecordedStep { name, args, outcome });
             }
             end => {
                 assert!(waiting.is_empty(), "ended while {waiting:?} was under way");
@@ -106,10 +95,7 @@ impl Node {
             Self::Loop(n) => format!("let l = []; for i in 0..{n} {{ l.push(sleep(i + 3)); }} l"),
             Self::Parallel(all) => format!("parallel([{}])", list(all, functions)),
             Self::Kept(all) => {
-                format!(
-                    "let r = parallel([{}], #{{ keep_errors: true }}); r",
-                    list(all, functions)
-                )
+                format!("let r = parallel([{}], #{{ keep_errors: true }}); r", list(all, functions))
             }
             Self::Sequence(all) => {
                 let calls: String = all
@@ -173,18 +159,14 @@ fn same(source: &str, order: Vec<usize>) {
 
 #[test]
 fn branches_steps_come_out_together() {
-    let Advance::Steps(steps) = once(SCRIPTS[1]) else {
-        panic!()
-    };
+    let Advance::Steps(steps) = once(SCRIPTS[1]) else { panic!() };
     let keys: Vec<_> = steps.iter().map(|step| step.key.as_str()).collect();
     assert_eq!(keys, ["1[0]/1", "1[1]/1", "1[3]/1[0]/1", "1[3]/1[1]/1"]);
 }
 
 #[test]
 fn a_failed_branch_does_not_cut_its_siblings_short() {
-    let runbook = compiled(&script(
-        "parallel([|| sleep(2), || { sleep(1); sleep(3) }])",
-    ));
+    let runbook = compiled(&script("parallel([|| sleep(2), || { sleep(1); sleep(3) }])"));
     let (end, asked) = drive(&runbook, &facts(json!({}), json!({})), world);
     assert_eq!(asked.len(), 3, "{:?}", shown(&asked));
     assert!(
@@ -194,9 +176,7 @@ fn a_failed_branch_does_not_cut_its_siblings_short() {
 
 #[test]
 fn steps_under_way_and_new_ones_come_out_together() {
-    let runbook = compiled(&script(
-        "parallel([|| sleep(1), || { sleep(3); sleep(4) }])",
-    ));
+    let runbook = compiled(&script("parallel([|| sleep(1), || { sleep(3); sleep(4) }])"));
     let facts = facts(json!({}), json!({}));
     let step = |n: u32, outcome| RecordedStep {
         name: "sleep".into(),
@@ -209,9 +189,7 @@ fn steps_under_way_and_new_ones_come_out_together() {
     ]
     .into_iter()
     .collect();
-    let Advance::Steps(steps) = advance(&ENGINE, &runbook, &facts, &recorded) else {
-        panic!()
-    };
+    let Advance::Steps(steps) = advance(&ENGINE, &runbook, &facts, &recorded) else { panic!() };
     assert_eq!(shown(&steps), ["1[1]/2 sleep {\"seconds\":4}"]);
 }
 
@@ -221,11 +199,7 @@ fn another_step_than_the_recorded_one_is_a_divergence() {
     let recorded = |name: &str, args: Value| -> Recorded {
         [(
             "1".parse().unwrap(),
-            RecordedStep {
-                name: name.into(),
-                args,
-                outcome: Some(Ok(json!(1))),
-            },
+            RecordedStep { name: name.into(), args, outcome: Some(Ok(json!(1))) },
         )]
         .into_iter()
         .collect()
@@ -234,26 +208,14 @@ fn another_step_than_the_recorded_one_is_a_divergence() {
         ("sleep(2)", "sleep", json!({"seconds": 1})),
         ("notify(\"a\", \"b\")", "sleep", json!({"seconds": 1})),
         // Swallowed or not, and also inside a branch's sibling.
-        (
-            "try { sleep(2) } catch { } 7",
-            "sleep",
-            json!({"seconds": 1}),
-        ),
-        (
-            "try { [2].map(|n| sleep(n)) } catch { } 7",
-            "sleep",
-            json!({"seconds": 1}),
-        ),
+        ("try { sleep(2) } catch { } 7", "sleep", json!({"seconds": 1})),
+        ("try { [2].map(|n| sleep(n)) } catch { } 7", "sleep", json!({"seconds": 1})),
         // Recorded, but no longer asked for.
         ("7", "sleep", json!({"seconds": 1})),
     ] {
         let runbook = compiled(&script(body));
         match advance(&ENGINE, &runbook, &facts, &recorded(name, args.clone())) {
-            Advance::Diverged {
-                key,
-                recorded,
-                requested,
-            } => {
+            Advance::Diverged { key, recorded, requested } => {
                 assert_eq!(
                     (key.as_str(), &recorded),
                     ("1", &json!({"name": name, "args": args})),
@@ -275,9 +237,7 @@ fn a_run_has_at_most_a_thousand_steps() {
         outcome: Some(Ok(Value::Null)),
     };
     let recorded = |n: usize| -> Recorded {
-        (1..=n)
-            .map(|n| (n.to_string().parse().unwrap(), step(n)))
-            .collect()
+        (1..=n).map(|n| (n.to_string().parse().unwrap(), step(n))).collect()
     };
     let facts = facts(json!({}), json!({}));
     assert!(
@@ -295,16 +255,9 @@ async fn the_pool_evaluates_side_by_side_and_survives_a_bad_script() {
     let compile = |body: &str| {
         Arc::new(compile(pool.engine(), "test".parse().unwrap(), &script(body)).unwrap())
     };
-    let (good, bad) = (
-        compile("6 * 7"),
-        compile("let a = []; for n in 0..500 { a = [a]; } a"),
-    );
+    let (good, bad) = (compile("6 * 7"), compile("let a = []; for n in 0..500 { a = [a]; } a"));
     let evaluate = |runbook: &Arc<Runbook>| {
-        pool.advance(
-            Arc::clone(runbook),
-            Arc::clone(&facts),
-            Arc::new(Recorded::new()),
-        )
+        pool.advance(Arc::clone(runbook), Arc::clone(&facts), Arc::new(Recorded::new()))
     };
     let all =
         futures::future::join_all((0..20).map(|n| evaluate(if n % 2 == 0 { &good } else { &bad })))

@@ -26,26 +26,12 @@ fn case(finding: Value) -> Value {
 /// Runs the runbook as the driver would, the parameters taken from the finding.
 fn check(name: &str, finding: Value, look: Value, wanted: &[&str]) -> Advance {
     let runbook = runbook(name);
-    let params = runbook
-        .header
-        .check_params(runbook.header.params_from(&finding))
-        .unwrap();
-    let facts = Facts {
-        case: case(finding),
-        params,
-        mode: Mode::Contain,
-    };
+    let params = runbook.header.check_params(runbook.header.params_from(&finding)).unwrap();
+    let facts = Facts { case: case(finding), params, mode: Mode::Contain };
     let (end, asked) = drive(&runbook, &facts, |step| {
-        Ok(if step.name.starts_with("look::") {
-            look.clone()
-        } else {
-            json!({})
-        })
+        Ok(if step.name.starts_with("look::") { look.clone() } else { json!({}) })
     });
-    let asked: Vec<_> = asked
-        .iter()
-        .map(|step| format!("{} {}", step.key, step.name))
-        .collect();
+    let asked: Vec<_> = asked.iter().map(|step| format!("{} {}", step.key, step.name)).collect();
     assert_eq!(asked, wanted, "{name}");
     end
 }
@@ -59,12 +45,7 @@ fn all_compile_without_a_warning() {
     let library = library();
     assert_eq!(library.iter().count(), 6);
     for runbook in library.iter() {
-        assert!(
-            runbook.warnings.is_empty(),
-            "{}: {:?}",
-            runbook.name,
-            runbook.warnings
-        );
+        assert!(runbook.warnings.is_empty(), "{}: {:?}", runbook.name, runbook.warnings);
         assert!(!runbook.header.summary.is_empty());
     }
     let fallbacks = library.iter().filter(|runbook| runbook.header.fallback);
@@ -77,22 +58,13 @@ fn all_compile_without_a_warning() {
 fn they_answer_the_findings_they_are_for() {
     let rules = library().rules();
     for (finding_type, wanted) in [
-        (
-            "Backdoor:EC2/C&CActivity.B!DNS",
-            &["compromised-instance", "suspected-instance"][..],
-        ),
-        (
-            "UnauthorizedAccess:EC2/TorRelay",
-            &["compromised-instance", "suspected-instance"],
-        ),
+        ("Backdoor:EC2/C&CActivity.B!DNS", &["compromised-instance", "suspected-instance"][..]),
+        ("UnauthorizedAccess:EC2/TorRelay", &["compromised-instance", "suspected-instance"]),
         (
             "Impact:EC2/MaliciousDomainRequest.Custom",
             &["compromised-instance", "suspected-instance"],
         ),
-        (
-            "Impact:EC2/PortSweep",
-            &["compromised-instance", "suspected-instance"],
-        ),
+        ("Impact:EC2/PortSweep", &["compromised-instance", "suspected-instance"]),
         ("Execution:EC2/MaliciousFile", &["suspected-instance"]),
         ("Execution:EC2/SuspiciousFile", &["suspected-instance"]),
         // What is found on a copy is no running instance.
@@ -107,10 +79,7 @@ fn they_answer_the_findings_they_are_for() {
             &["leaked-access-key", "stolen-role-credentials"],
         ),
         ("Policy:IAMUser/RootCredentialUsage", &[]),
-        (
-            "AttackSequence:EC2/CompromisedInstanceGroup",
-            &["attack-sequence"],
-        ),
+        ("AttackSequence:EC2/CompromisedInstanceGroup", &["attack-sequence"]),
         ("AttackSequence:S3/CompromisedData", &[]),
     ] {
         let found: Vec<_> = rules
@@ -178,11 +147,7 @@ fn a_suspected_instance_is_contained_word_for_word_like_a_compromised_one() {
     assert_eq!(body("compromised-instance"), body("suspected-instance"));
     let types = |name| runbook(name).header.on.clone();
     let suspected = types("suspected-instance");
-    assert!(
-        types("compromised-instance")
-            .iter()
-            .all(|on| suspected.contains(on))
-    );
+    assert!(types("compromised-instance").iter().all(|on| suspected.contains(on)));
     assert_eq!(runbook("suspected-instance").header.mode, Mode::Approve);
 }
 
@@ -204,31 +169,15 @@ fn the_role_in_the_finding_decides_whether_a_person_is_asked() {
         ("CryptoCurrency:EC2/BitcoinTool.B", json!("ACTOR"), acts),
         ("CryptoCurrency:EC2/BitcoinTool.B", json!("TARGET"), asks),
         ("CryptoCurrency:EC2/BitcoinTool.B", Value::Null, asks),
-        (
-            "Impact:EC2/AbusedDomainRequest.Reputation",
-            json!("ACTOR"),
-            acts,
-        ),
-        (
-            "Impact:EC2/AbusedDomainRequest.Reputation",
-            json!("TARGET"),
-            asks,
-        ),
+        ("Impact:EC2/AbusedDomainRequest.Reputation", json!("ACTOR"), acts),
+        ("Impact:EC2/AbusedDomainRequest.Reputation", json!("TARGET"), asks),
         ("Impact:EC2/PortSweep", json!("ACTOR"), acts),
         ("UnauthorizedAccess:EC2/TorRelay", json!("TARGET"), asks),
         ("Execution:EC2/MaliciousFile", json!("TARGET"), asks),
         ("Execution:EC2/SuspiciousFile", Value::Null, asks),
         ("Impact:EC2/WinRMBruteForce", json!("TARGET"), watches),
-        (
-            "UnauthorizedAccess:EC2/SSHBruteForce",
-            json!("TARGET"),
-            watches,
-        ),
-        (
-            "Recon:EC2/PortProbeUnprotectedPort",
-            json!("TARGET"),
-            watches,
-        ),
+        ("UnauthorizedAccess:EC2/SSHBruteForce", json!("TARGET"), watches),
+        ("Recon:EC2/PortProbeUnprotectedPort", json!("TARGET"), watches),
     ] {
         let mut document: Value =
             serde_json::from_str(crate::finding::fixtures::CRYPTO_MINING_INSTANCE).unwrap();
@@ -269,12 +218,7 @@ fn a_crown_jewel_needs_two_people_first() {
         asked[1].args,
         json!({"question": format!("Isolate the crown jewel {I1}?"), "quorum": 2, "within_seconds": 1800})
     );
-    assert_eq!(
-        asked.len(),
-        2,
-        "nothing is done without them: {:?}",
-        shown(&asked)
-    );
+    assert_eq!(asked.len(), 2, "nothing is done without them: {:?}", shown(&asked));
     assert!(matches!(end, Advance::Failed(error) if error.message == "bob said no"));
 }
 
@@ -296,11 +240,9 @@ fn telling_and_tagging_never_fail_a_run_and_containment_always_does() {
     for broken in ["act::tag_resource", "notify"] {
         assert!(matches!(run(broken).0, Advance::Done(_)), "{broken}");
     }
-    for broken in [
-        "contain::isolate_instance",
-        "evidence::snapshot_volumes",
-        "contain::revoke_role_sessions",
-    ] {
+    for broken in
+        ["contain::isolate_instance", "evidence::snapshot_volumes", "contain::revoke_role_sessions"]
+    {
         let (end, asked) = run(broken);
         assert!(matches!(end, Advance::Failed(_)), "{broken}");
         let contained = asked
@@ -346,11 +288,7 @@ fn an_attack_sequence_fans_out_once_for_each_target() {
         "actors": [actor("bob", "IAMUser"), {"id": "process", "process": {"name": "sh"}}, actor("ci-admin", "AssumedRole"), actor("bob", "IAMUser"), actor("x", "AWSService")],
     }}}});
     let runbook = runbook("attack-sequence");
-    let facts = Facts {
-        case: case(finding),
-        params: serde_json::Map::new(),
-        mode: Mode::Contain,
-    };
+    let facts = Facts { case: case(finding), params: serde_json::Map::new(), mode: Mode::Contain };
     let (end, asked) = drive(&runbook, &facts, |_| Ok(json!({})));
     assert!(matches!(end, Advance::Done(_)), "{end:?}");
     let asked = shown(&asked);
@@ -380,16 +318,9 @@ fn an_attack_sequence_fans_out_once_for_each_target() {
 
 #[test]
 fn what_nobody_answers_is_only_looked_at() {
-    let end = check(
-        "observe",
-        instance_finding(),
-        json!({"state": "running"}),
-        &["1 look::instance"],
-    );
+    let end =
+        check("observe", instance_finding(), json!({"state": "running"}), &["1 look::instance"]);
     assert!(matches!(end, Advance::Done(value) if value["state"] == "running"));
-    assert!(matches!(
-        check("observe", json!({}), json!({}), &[]),
-        Advance::Done(_)
-    ));
+    assert!(matches!(check("observe", json!({}), json!({}), &[]), Advance::Done(_)));
     assert!(runbook("observe").actions_used().is_empty());
 }

@@ -62,10 +62,7 @@ fn a_limit_that_the_script_swallows_still_fails() {
 fn operations_inside_closures_are_counted() {
     // Each closure is short, and Rhai's own count starts again for each: only ours ends this.
     let end = once("let l = []; l.pad(5000, 1); loop { l.map(|x| x + 1); }");
-    assert!(
-        message(&end).contains("operations") || message(&end).contains("longer"),
-        "{end:?}"
-    );
+    assert!(message(&end).contains("operations") || message(&end).contains("longer"), "{end:?}");
 }
 
 #[test]
@@ -78,10 +75,7 @@ fn keywords_that_compute_names_do_not_compile() {
         "let f = |x| x; f.curry(1)",
         "is_def_fn(\"notify\", 2)",
     ] {
-        assert!(
-            compile(&ENGINE, "test".parse().unwrap(), &script(body)).is_err(),
-            "{body}"
-        );
+        assert!(compile(&ENGINE, "test".parse().unwrap(), &script(body)).is_err(), "{body}");
     }
     let export = format!("{}\nexport RUNBOOK as x;", script("1"));
     assert!(compile(&ENGINE, "test".parse().unwrap(), &export).is_err());
@@ -89,18 +83,9 @@ fn keywords_that_compute_names_do_not_compile() {
 
 #[test]
 fn closures_work_although_their_keyword_is_off() {
-    assert_eq!(
-        once("let n = 2; [1, 2, 3].map(|x| x * n)"),
-        Advance::Done(json!([2, 4, 6]))
-    );
-    assert_eq!(
-        once("let n = 2; parallel([|| n, || n + 1])"),
-        Advance::Done(json!([2, 3]))
-    );
-    assert_eq!(
-        once("let l = [3, 1, 2]; l.sort(|a, b| a - b); l"),
-        Advance::Done(json!([1, 2, 3]))
-    );
+    assert_eq!(once("let n = 2; [1, 2, 3].map(|x| x * n)"), Advance::Done(json!([2, 4, 6])));
+    assert_eq!(once("let n = 2; parallel([|| n, || n + 1])"), Advance::Done(json!([2, 3])));
+    assert_eq!(once("let l = [3, 1, 2]; l.sort(|a, b| a - b); l"), Advance::Done(json!([1, 2, 3])));
 }
 
 #[test]
@@ -113,10 +98,7 @@ fn what_blocks_leaves_or_reads_the_clock_is_not_there() {
         "parse_json(\"{}\")",
         "rand()",
     ] {
-        assert!(
-            compile(&ENGINE, "test".parse().unwrap(), &script(body)).is_err(),
-            "{body}"
-        );
+        assert!(compile(&ENGINE, "test".parse().unwrap(), &script(body)).is_err(), "{body}");
     }
     // `sleep` is a step, not Rhai's function that blocks the thread.
     assert_eq!(wanted(&once("sleep(3600)")), ["1 sleep {\"seconds\":3600}"]);
@@ -124,21 +106,12 @@ fn what_blocks_leaves_or_reads_the_clock_is_not_there() {
 
 #[test]
 fn a_function_with_a_host_name_is_refused() {
-    for name in [
-        "notify",
-        "approve",
-        "parallel",
-        "sleep",
-        "log",
-        "isolate_instance",
-        "tag_resource",
-    ] {
+    for name in
+        ["notify", "approve", "parallel", "sleep", "log", "isolate_instance", "tag_resource"]
+    {
         let source = format!("{}\nfn {name}(a, b) {{ 1 }}", script("1"));
         let all = compile(&ENGINE, "test".parse().unwrap(), &source).unwrap_err();
-        assert!(
-            all.iter().any(|one| one.message.contains("host function")),
-            "{name}: {all:?}"
-        );
+        assert!(all.iter().any(|one| one.message.contains("host function")), "{name}: {all:?}");
     }
 }
 
@@ -146,9 +119,7 @@ fn a_function_with_a_host_name_is_refused() {
 fn host_functions_do_not_run_when_a_script_is_compiled() {
     // They are volatile: the optimiser keeps calls whose result nobody uses and folds none.
     let source = script(&format!("contain::isolate_instance(\"{I1}\"); sleep(5); 1"));
-    let (end, asked) = drive(&compiled(&source), &facts(json!({}), json!({})), |_| {
-        Ok(json!({}))
-    });
+    let (end, asked) = drive(&compiled(&source), &facts(json!({}), json!({})), |_| Ok(json!({})));
     assert_eq!(end, Advance::Done(json!(1)));
     assert_eq!(
         shown(&asked),
@@ -168,11 +139,7 @@ fn branches_do_not_see_each_others_changes() {
             || { sleep(3); [1, 1].map(|x| next) .len() + n * 100 + deep[0].n },
         ]);
         seen.push(n); seen";
-    let (end, _) = drive(
-        &compiled(&script(body)),
-        &facts(json!({}), json!({})),
-        |_| Ok(json!({})),
-    );
+    let (end, _) = drive(&compiled(&script(body)), &facts(json!({}), json!({})), |_| Ok(json!({})));
     assert_eq!(end, Advance::Done(json!([101, 101, 2, 0])));
 }
 
@@ -194,14 +161,10 @@ fn arguments_that_would_change_on_the_way_are_refused() {
         ("9007199254740993", "2^53"),
         ("'c'", "character"),
     ] {
-        let end = once(&format!(
-            "let x = {argument}; act::tag_resource(\"instance/i\", #{{ a: x }})"
-        ));
+        let end =
+            once(&format!("let x = {argument}; act::tag_resource(\"instance/i\", #{{ a: x }})"));
         assert!(message(&end).contains(word), "{argument}: {end:?}");
-        assert!(
-            matches!(&end, Advance::Failed(error) if error.line == Some(4)),
-            "{end:?}"
-        );
+        assert!(matches!(&end, Advance::Failed(error) if error.line == Some(4)), "{end:?}");
     }
     let end = once("let x = []; for n in 0..70 { x = [x]; } act::tag_resource(\"instance/i\", x)");
     assert!(message(&end).contains("nested"), "{end:?}");
@@ -210,21 +173,14 @@ fn arguments_that_would_change_on_the_way_are_refused() {
 #[test]
 fn a_wrong_argument_is_an_error_with_a_place_and_takes_no_key() {
     let end = once("let id = \"not an id\";\ncontain::isolate_instance(id)");
-    let Advance::Failed(error) = &end else {
-        panic!("{end:?}")
-    };
+    let Advance::Failed(error) = &end else { panic!("{end:?}") };
     assert!(error.message.contains("EC2 instance id"), "{error:?}");
-    assert_eq!(
-        (error.line, error.column, error.code),
-        (Some(5), Some(10), Code::SCRIPT_FAILED)
-    );
+    assert_eq!((error.line, error.column, error.code), (Some(5), Some(10), Code::SCRIPT_FAILED));
     // Caught, the next step is still the first.
     let end = once(
         "let id = \"\"; try { contain::isolate_instance(id) } catch (e) { log(e.message) } sleep(1)",
     );
-    let Advance::Steps(steps) = &end else {
-        panic!("{end:?}")
-    };
+    let Advance::Steps(steps) = &end else { panic!("{end:?}") };
     assert_eq!(steps[0].key.as_str(), "1");
     assert!(steps[0].log[0].contains("EC2 instance id"), "{steps:?}");
 }
@@ -234,36 +190,20 @@ fn a_failed_step_arrives_as_a_map_with_its_place() {
     let source = script(
         "try { sleep(1) } catch (e) { return #{ code: e.code, class: e.class, message: e.message, step: e.step } }",
     );
-    let (end, _) = drive(&compiled(&source), &facts(json!({}), json!({})), |_| {
-        Err(failure("no"))
-    });
+    let (end, _) = drive(&compiled(&source), &facts(json!({}), json!({})), |_| Err(failure("no")));
     assert_eq!(
         end,
         Advance::Done(json!({"code": "E0505", "class": "denied", "message": "no", "step": "1"}))
     );
 
-    for body in [
-        "\n  sleep(1)",
-        "\n  parallel([\n|| sleep(1)])",
-        "try { sleep(1) } catch (e) { throw e }",
-    ] {
-        let (end, _) = drive(
-            &compiled(&script(body)),
-            &facts(json!({}), json!({})),
-            |_| Err(failure("no")),
-        );
-        let Advance::Failed(error) = end else {
-            panic!("{end:?}")
-        };
-        assert_eq!(
-            (error.message.as_str(), error.code),
-            ("no", Code::SCRIPT_FAILED),
-            "{body}"
-        );
-        assert!(
-            error.line.is_some() && error.step.is_some(),
-            "{body}: {error:?}"
-        );
+    for body in
+        ["\n  sleep(1)", "\n  parallel([\n|| sleep(1)])", "try { sleep(1) } catch (e) { throw e }"]
+    {
+        let (end, _) =
+            drive(&compiled(&script(body)), &facts(json!({}), json!({})), |_| Err(failure("no")));
+        let Advance::Failed(error) = end else { panic!("{end:?}") };
+        assert_eq!((error.message.as_str(), error.code), ("no", Code::SCRIPT_FAILED), "{body}");
+        assert!(error.line.is_some() && error.step.is_some(), "{body}: {error:?}");
     }
 }
 
@@ -277,24 +217,16 @@ fn the_case_is_called_case_although_the_word_is_reserved() {
 fn nothing_is_printed_it_goes_out_with_the_next_step() {
     let end =
         once("print(\"one\"); debug(2); log(\"three\"); log(#{ message: \"four\" }); sleep(1)");
-    let Advance::Steps(steps) = end else {
-        panic!("{end:?}")
-    };
+    let Advance::Steps(steps) = end else { panic!("{end:?}") };
     assert_eq!(steps[0].log, ["one", "2", "three", "four"]);
 }
 
 #[test]
 fn log_lines_go_out_once() {
     let body = "log(\"a\"); sleep(1); log(\"b\"); parallel([|| { sleep(2); log(\"c\") }, || { log(\"d\"); sleep(3); log(\"e\") }]); log(\"f\"); sleep(4)";
-    let (_, asked) = drive(
-        &compiled(&script(body)),
-        &facts(json!({}), json!({})),
-        |_| Ok(json!({})),
-    );
-    let logs: Vec<_> = asked
-        .iter()
-        .map(|step| (step.key.as_str(), step.log.join(",")))
-        .collect();
+    let (_, asked) =
+        drive(&compiled(&script(body)), &facts(json!({}), json!({})), |_| Ok(json!({})));
+    let logs: Vec<_> = asked.iter().map(|step| (step.key.as_str(), step.log.join(","))).collect();
     assert_eq!(
         logs,
         [
@@ -316,17 +248,11 @@ fn a_missing_field_is_unit_and_can_be_passed_over() {
 
 #[test]
 fn a_finding_larger_than_a_map_may_be_is_still_read() {
-    let big: serde_json::Map<String, serde_json::Value> = (0..6_000)
-        .map(|n| (format!("k{n}"), json!({"v": n})))
-        .collect();
+    let big: serde_json::Map<String, serde_json::Value> =
+        (0..6_000).map(|n| (format!("k{n}"), json!({"v": n}))).collect();
     let runbook = compiled(&script("let f = case.finding; f.k5999.v"));
     assert_eq!(
-        advance(
-            &ENGINE,
-            &runbook,
-            &facts(json!({"finding": big}), json!({})),
-            &Recorded::new()
-        ),
+        advance(&ENGINE, &runbook, &facts(json!({"finding": big}), json!({})), &Recorded::new()),
         Advance::Done(json!(5_999))
     );
 }
@@ -342,23 +268,12 @@ fn a_script_changes_only_its_own_copy_of_the_facts() {
 #[test]
 fn constants_are_reached_from_functions() {
     let source = "//! T.\nconst RUNBOOK = #{ on: [\"*\"] };\nconst CHANNEL = \"oncall\";\nfn tell(m) { notify(global::CHANNEL, m) }\nfn run(case, p) { tell(\"x\") }";
-    let end = advance(
-        &ENGINE,
-        &compiled(source),
-        &facts(json!({}), json!({})),
-        &Recorded::new(),
-    );
-    assert_eq!(
-        wanted(&end),
-        ["1 notify {\"channel\":\"oncall\",\"message\":\"x\"}"]
-    );
+    let end = advance(&ENGINE, &compiled(source), &facts(json!({}), json!({})), &Recorded::new());
+    assert_eq!(wanted(&end), ["1 notify {\"channel\":\"oncall\",\"message\":\"x\"}"]);
 }
 
 #[test]
 fn maps_become_json_without_rhais_serialiser() {
-    assert_eq!(
-        once("#{ a: [1, ()] }.to_json()"),
-        Advance::Done(json!("{\"a\":[1,null]}"))
-    );
+    assert_eq!(once("#{ a: [1, ()] }.to_json()"), Advance::Done(json!("{\"a\":[1,null]}")));
     assert!(message(&once("#{ a: || 1 }.to_json()")).contains("function"));
 }

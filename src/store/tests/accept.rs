@@ -12,11 +12,7 @@ use crate::timeline::Kind;
 #[tokio::test]
 async fn a_finding_opens_a_case_and_starts_its_run() {
     on_bed(async |bed| {
-        let accepted = bed
-            .store
-            .accept(finding("aaaa").with_run("aaaa"))
-            .await
-            .unwrap();
+        let accepted = bed.store.accept(finding("aaaa").with_run("aaaa")).await.unwrap();
         assert_eq!(accepted.disposition, Disposition::New);
         assert_eq!(accepted.run, Some(run_id("aaaa")));
         assert_eq!(
@@ -31,14 +27,8 @@ async fn a_finding_opens_a_case_and_starts_its_run() {
         );
         let case = bed.store.case(&accepted.case).await.unwrap().unwrap();
         assert_eq!(case.status, Status::Active);
-        assert_eq!(
-            (case.severity, case.findings, case.length),
-            (Some(75), 1, 5)
-        );
-        assert_eq!(
-            (case.opened_at, case.last_finding_at, case.contained_at),
-            (at(0), at(0), None)
-        );
+        assert_eq!((case.severity, case.findings, case.length), (Some(75), 1, 5));
+        assert_eq!((case.opened_at, case.last_finding_at, case.contained_at), (at(0), at(0), None));
 
         let opened = &bed.bodies(&accepted.case, Kind::CaseOpened).await[0];
         assert_eq!(opened["severity"], "7.5");
@@ -47,21 +37,10 @@ async fn a_finding_opens_a_case_and_starts_its_run() {
             received["version"],
             json!({"updated_at": "2026-01-03T10:00:00Z", "count": 1, "archived": false})
         );
-        let raw: Digest = received["raw"]
-            .as_str()
-            .unwrap()
-            .strip_prefix("sha256:")
-            .unwrap()
-            .parse()
-            .unwrap();
-        assert_eq!(
-            bed.store.blob(&raw).await.unwrap().unwrap(),
-            finding("aaaa").raw
-        );
-        assert_eq!(
-            bed.bodies(&accepted.case, Kind::RoutingDecided).await[0]["disposition"],
-            "new"
-        );
+        let raw: Digest =
+            received["raw"].as_str().unwrap().strip_prefix("sha256:").unwrap().parse().unwrap();
+        assert_eq!(bed.store.blob(&raw).await.unwrap().unwrap(), finding("aaaa").raw);
+        assert_eq!(bed.bodies(&accepted.case, Kind::RoutingDecided).await[0]["disposition"], "new");
 
         let stored = bed.store.run(&run_id("aaaa")).await.unwrap().unwrap();
         let asked = run("aaaa");
@@ -69,10 +48,7 @@ async fn a_finding_opens_a_case_and_starts_its_run() {
             (stored.kind, stored.params, stored.target),
             (RunKind::Runbook, asked.params, asked.target)
         );
-        assert_eq!(
-            bed.store.blob(&asked.hash).await.unwrap().unwrap(),
-            asked.source.into_bytes()
-        );
+        assert_eq!(bed.store.blob(&asked.hash).await.unwrap().unwrap(), asked.source.into_bytes());
     })
     .await;
 }
@@ -81,10 +57,7 @@ async fn a_finding_opens_a_case_and_starts_its_run() {
 async fn versions_update_the_case_and_never_start_a_second_run() {
     on_bed(async |bed| {
         let first = finding("aaaa").version(5);
-        bed.store
-            .accept(first.clone().with_run("aaaa"))
-            .await
-            .unwrap();
+        bed.store.accept(first.clone().with_run("aaaa")).await.unwrap();
         let mut rising = finding("aaaa").version(9).with_run("bbbb");
         rising.severity = Some(90);
         let mut falling = finding("aaaa").version(10).with_run("cccc");
@@ -103,10 +76,7 @@ async fn versions_update_the_case_and_never_start_a_second_run() {
                 (seen, None, &case_id("aaaa"))
             );
             let case = bed.store.case(&case_id("aaaa")).await.unwrap().unwrap();
-            assert_eq!(
-                (case.findings, case.last_finding_at),
-                (seen, at(last_minute * 60))
-            );
+            assert_eq!((case.findings, case.last_finding_at), (seen, at(last_minute * 60)));
         }
         let case = bed.store.case(&case_id("aaaa")).await.unwrap().unwrap();
         assert_eq!(case.severity, Some(90), "severity only rises");
@@ -117,10 +87,7 @@ async fn versions_update_the_case_and_never_start_a_second_run() {
             "duplicates are only counted"
         );
         let document = bed.store.finding_document(&case.id).await.unwrap().unwrap();
-        assert_eq!(
-            document["version"], 10,
-            "the newest version of the first finding"
-        );
+        assert_eq!(document["version"], 10, "the newest version of the first finding");
     })
     .await;
 }
@@ -128,10 +95,7 @@ async fn versions_update_the_case_and_never_start_a_second_run() {
 #[tokio::test]
 async fn another_finding_joins_and_starts_only_what_the_case_has_no_run_for() {
     on_bed(async |bed| {
-        bed.store
-            .accept(finding("aaaa").with_run("aaaa"))
-            .await
-            .unwrap();
+        bed.store.accept(finding("aaaa").with_run("aaaa")).await.unwrap();
         let joining = |name: &str, run_name: &str, edit: fn(&mut Acceptance)| {
             let mut incoming = finding(name).with_run(run_name);
             incoming.correlation = finding("aaaa").correlation;
@@ -140,9 +104,7 @@ async fn another_finding_joins_and_starts_only_what_the_case_has_no_run_for() {
         };
         for (incoming, started) in [
             (
-                joining("bbbb", "bbb1", |a| {
-                    a.run.as_mut().unwrap().target = Some("aaaa".into())
-                }),
+                joining("bbbb", "bbb1", |a| a.run.as_mut().unwrap().target = Some("aaaa".into())),
                 false,
             ),
             (
@@ -151,10 +113,7 @@ async fn another_finding_joins_and_starts_only_what_the_case_has_no_run_for() {
                 }),
                 false,
             ),
-            (
-                joining("dddd", "ddd1", |a| a.run.as_mut().unwrap().target = None),
-                true,
-            ),
+            (joining("dddd", "ddd1", |a| a.run.as_mut().unwrap().target = None), true),
             (
                 joining("eeee", "eee1", |a| {
                     a.run.as_mut().unwrap().runbook = "disable".parse().unwrap()
@@ -164,24 +123,12 @@ async fn another_finding_joins_and_starts_only_what_the_case_has_no_run_for() {
         ] {
             let name = incoming.finding_id.clone();
             let accepted = bed.store.accept(incoming).await.unwrap();
-            assert_eq!(
-                accepted.disposition,
-                Disposition::Joined(case_id("aaaa")),
-                "{name}"
-            );
+            assert_eq!(accepted.disposition, Disposition::Joined(case_id("aaaa")), "{name}");
             assert_eq!(accepted.run.is_some(), started, "{name}");
         }
         assert_eq!(bed.store.runs_of(&case_id("aaaa")).await.unwrap().len(), 3);
-        let document = bed
-            .store
-            .finding_document(&case_id("aaaa"))
-            .await
-            .unwrap()
-            .unwrap();
-        assert_eq!(
-            document["id"], "aaaa",
-            "the first finding's, not a joined one's"
-        );
+        let document = bed.store.finding_document(&case_id("aaaa")).await.unwrap().unwrap();
+        assert_eq!(document["id"], "aaaa", "the first finding's, not a joined one's");
     })
     .await;
 }
@@ -195,33 +142,12 @@ async fn a_hundred_deliveries_at_once_are_one_case_and_one_run() {
             let store = bed.store.clone();
             tokio::spawn(async move { store.accept(incoming).await.unwrap() })
         });
-        let accepted: Vec<_> = join_all(deliveries)
-            .await
-            .into_iter()
-            .map(Result::unwrap)
-            .collect();
+        let accepted: Vec<_> = join_all(deliveries).await.into_iter().map(Result::unwrap).collect();
         let case = accepted[0].case.clone();
         assert!(accepted.iter().all(|accepted| accepted.case == case));
-        assert_eq!(
-            accepted
-                .iter()
-                .filter(|accepted| accepted.run.is_some())
-                .count(),
-            1
-        );
-        assert_eq!(
-            accepted.iter().map(|accepted| accepted.seen).max(),
-            Some(100)
-        );
-        assert_eq!(
-            bed.store
-                .cases(Default::default(), None, 10)
-                .await
-                .unwrap()
-                .items
-                .len(),
-            1
-        );
+        assert_eq!(accepted.iter().filter(|accepted| accepted.run.is_some()).count(), 1);
+        assert_eq!(accepted.iter().map(|accepted| accepted.seen).max(), Some(100));
+        assert_eq!(bed.store.cases(Default::default(), None, 10).await.unwrap().items.len(), 1);
         assert_eq!(bed.store.runs_open().await.unwrap().len(), 1);
         assert_eq!(bed.store.case(&case).await.unwrap().unwrap().findings, 100);
     })
@@ -243,26 +169,12 @@ async fn hostile_values_are_stored_and_break_nothing() {
         let accepted = bed.store.accept(incoming.clone()).await.unwrap();
         let case = bed.store.case(&accepted.case).await.unwrap().unwrap();
         assert_eq!(case.title.chars().count(), 512);
-        assert_eq!(
-            (case.account, case.region, case.severity),
-            (None, None, None)
-        );
+        assert_eq!((case.account, case.region, case.severity), (None, None, None));
         incoming.severity = Some(10);
         incoming.version.content = Digest::of(b"other");
         let updated = bed.store.accept(incoming).await.unwrap();
-        assert_eq!(
-            updated.disposition,
-            Disposition::Updated(accepted.case.clone())
-        );
-        assert_eq!(
-            bed.store
-                .case(&accepted.case)
-                .await
-                .unwrap()
-                .unwrap()
-                .severity,
-            Some(10)
-        );
+        assert_eq!(updated.disposition, Disposition::Updated(accepted.case.clone()));
+        assert_eq!(bed.store.case(&accepted.case).await.unwrap().unwrap().severity, Some(10));
     })
     .await;
 }
@@ -272,16 +184,10 @@ async fn what_is_refused_leaves_nothing_behind() {
     on_bed(async |bed| {
         let mut decimal = finding("aaaa");
         decimal.reasons = json!({"score": 7.5});
-        assert!(matches!(
-            bed.store.accept(decimal).await,
-            Err(StoreError::Seal(_))
-        ));
+        assert!(matches!(bed.store.accept(decimal).await, Err(StoreError::Seal(_))));
         let mut unpinned = finding("aaaa").with_run("aaaa");
         unpinned.run.as_mut().unwrap().hash = Digest::zero();
-        assert!(matches!(
-            bed.store.accept(unpinned).await,
-            Err(StoreError::Conflict(_))
-        ));
+        assert!(matches!(bed.store.accept(unpinned).await, Err(StoreError::Conflict(_))));
         assert_eq!(bed.store.case(&case_id("aaaa")).await.unwrap(), None);
         let raw = Digest::of(&finding("aaaa").raw);
         assert_eq!(bed.store.blob(&raw).await.unwrap(), None);

@@ -53,27 +53,19 @@ impl Bed {
     pub async fn verify(&self) {
         let mut cursor = None;
         loop {
-            let page = self
-                .store
-                .cases(CaseFilter::default(), cursor.as_deref(), 100)
-                .await
-                .unwrap();
+            let page =
+                self.store.cases(CaseFilter::default(), cursor.as_deref(), 100).await.unwrap();
             for case in &page.items {
                 let head = self.store.head(&case.id).await.unwrap().unwrap();
                 assert_eq!((head.length, &head.hash), (case.length, &case.head));
                 let entries = self.store.entries(&case.id, 0, u32::MAX).await.unwrap();
-                let links = entries
-                    .iter()
-                    .map(|entry| (entry.bytes.as_slice(), Some(&entry.hash)));
+                let links = entries.iter().map(|entry| (entry.bytes.as_slice(), Some(&entry.hash)));
                 let report = verify(&case.id, links, Some(&head));
                 assert!(report.is_valid(), "{}: {:?}", case.id, report.faults);
-                let status = entries
-                    .iter()
-                    .map(value)
-                    .rfind(|e| e["kind"] == "case.status_changed");
-                let status = status.map_or("open".to_owned(), |e| {
-                    e["body"]["to"].as_str().unwrap().to_owned()
-                });
+                let status =
+                    entries.iter().map(value).rfind(|e| e["kind"] == "case.status_changed");
+                let status = status
+                    .map_or("open".to_owned(), |e| e["body"]["to"].as_str().unwrap().to_owned());
                 assert_eq!(
                     case.status.label(),
                     status,
@@ -90,29 +82,19 @@ impl Bed {
     /// The kinds of a case's entries, in order.
     pub async fn kinds(&self, case: &CaseId) -> Vec<String> {
         let entries = self.store.entries(case, 0, u32::MAX).await.unwrap();
-        entries
-            .iter()
-            .map(|entry| value(entry)["kind"].as_str().unwrap().to_owned())
-            .collect()
+        entries.iter().map(|entry| value(entry)["kind"].as_str().unwrap().to_owned()).collect()
     }
 
     /// The bodies of a case's entries of one kind.
     pub async fn bodies(&self, case: &CaseId, kind: Kind) -> Vec<Value> {
         let entries = self.store.entries(case, 0, u32::MAX).await.unwrap();
-        let of_kind = entries
-            .iter()
-            .map(value)
-            .filter(|entry| entry["kind"] == kind.label());
+        let of_kind = entries.iter().map(value).filter(|entry| entry["kind"] == kind.label());
         of_kind.map(|entry| entry["body"].clone()).collect()
     }
 
     /// Opens `case-<name>` with a run `run-<name>`, and claims it.
     pub async fn running(&self, name: &str) -> (CaseId, Fence) {
-        let accepted = self
-            .store
-            .accept(finding(name).with_run(name))
-            .await
-            .unwrap();
+        let accepted = self.store.accept(finding(name).with_run(name)).await.unwrap();
         let run = accepted.run.unwrap();
         let (row, fence) = self.store.claim("owner", at(0)).await.unwrap().unwrap();
         assert_eq!(row.id, run, "another run was waiting");
@@ -127,12 +109,7 @@ impl Bed {
         effects: Vec<Effect>,
     ) -> Result<(), StoreError> {
         let entries = vec![note("with effects")];
-        let commit = Commit {
-            case: case.clone(),
-            fence: fence.cloned(),
-            entries,
-            effects,
-        };
+        let commit = Commit { case: case.clone(), fence: fence.cloned(), entries, effects };
         self.store.commit(commit).await.map(drop)
     }
 }
@@ -160,22 +137,12 @@ pub fn run_id(name: &str) -> RunId {
 
 /// A person's note.
 pub fn note(text: &str) -> Draft {
-    Draft::new(
-        at(0),
-        Actor::Person("ada".into()),
-        Kind::NoteAdded,
-        json!({"text": text}),
-    )
+    Draft::new(at(0), Actor::Person("ada".into()), Kind::NoteAdded, json!({"text": text}))
 }
 
 /// A commit of entries only.
 pub fn commit(case: &CaseId, entries: Vec<Draft>) -> Commit {
-    Commit {
-        case: case.clone(),
-        fence: None,
-        entries,
-        effects: Vec::new(),
-    }
+    Commit { case: case.clone(), fence: None, entries, effects: Vec::new() }
 }
 
 /// The first version of a finding on its own resource, that opens `case-<name>` and starts nothing.

@@ -23,72 +23,39 @@ pub async fn ask(bed: &Bed, case: &str, new: NewRun, seconds: i64) {
     let mut entry = note("ask");
     entry.at = at(seconds);
     let effects = vec![Effect::CreateRun(new)];
-    let commit = Commit {
-        case: case_id(case),
-        fence: None,
-        entries: vec![entry],
-        effects,
-    };
+    let commit = Commit { case: case_id(case), fence: None, entries: vec![entry], effects };
     bed.store.commit(commit).await.unwrap();
 }
 
 /// `run-<name>` on `target`.
 pub fn on_target(name: &str, target: &str) -> NewRun {
-    NewRun {
-        target: Some(target.into()),
-        ..run(name)
-    }
+    NewRun { target: Some(target.into()), ..run(name) }
 }
 
 /// Claims what there is, at a time.
 pub async fn claimed(bed: &Bed, owner: &str, seconds: i64) -> Option<(RunId, Fence)> {
-    bed.store
-        .claim(owner, at(seconds))
-        .await
-        .unwrap()
-        .map(|(row, fence)| (row.id, fence))
+    bed.store.claim(owner, at(seconds)).await.unwrap().map(|(row, fence)| (row.id, fence))
 }
 
 #[tokio::test]
 async fn a_lease_is_one_owners_until_it_ends() {
     on_bed(async |bed| {
-        bed.store
-            .accept(finding("aaaa").with_run("aaaa"))
-            .await
-            .unwrap();
+        bed.store.accept(finding("aaaa").with_run("aaaa")).await.unwrap();
         let (row, first) = bed.store.claim("a", at(0)).await.unwrap().unwrap();
-        assert_eq!(
-            (row.state, row.attempts, first.epoch),
-            (RunState::Running, 1, 1)
-        );
+        assert_eq!((row.state, row.attempts, first.epoch), (RunState::Running, 1, 1));
         assert_eq!(bed.store.claim("b", at(29)).await.unwrap(), None);
         bed.store.renew(&first, at(20)).await.unwrap();
         assert_eq!(bed.store.claim("b", at(49)).await.unwrap(), None);
         let (row, second) = bed.store.claim("b", at(50)).await.unwrap().unwrap();
         assert_eq!((row.attempts, second.epoch), (2, 2));
-        assert_eq!(
-            bed.store.renew(&first, at(51)).await,
-            Err(StoreError::LostLease)
-        );
-        let late = bed
-            .apply(
-                &row.case,
-                Some(&first),
-                event(&first, RunEvent::Succeeded, None),
-            )
-            .await;
+        assert_eq!(bed.store.renew(&first, at(51)).await, Err(StoreError::LostLease));
+        let late =
+            bed.apply(&row.case, Some(&first), event(&first, RunEvent::Succeeded, None)).await;
         assert_eq!(late, Err(StoreError::LostLease));
-        bed.apply(
-            &row.case,
-            Some(&second),
-            event(&second, RunEvent::Succeeded, None),
-        )
-        .await
-        .unwrap();
-        assert_eq!(
-            bed.store.renew(&second, at(52)).await,
-            Err(StoreError::LostLease)
-        );
+        bed.apply(&row.case, Some(&second), event(&second, RunEvent::Succeeded, None))
+            .await
+            .unwrap();
+        assert_eq!(bed.store.renew(&second, at(52)).await, Err(StoreError::LostLease));
         assert_eq!(bed.store.claim("a", at(9999)).await.unwrap(), None);
     })
     .await;
@@ -101,24 +68,10 @@ async fn runs_on_one_target_go_one_after_the_other() {
         ask(bed, "aaaa", on_target("bbbb", "t"), 2).await;
         ask(bed, "aaaa", on_target("aaaa", "t"), 3).await;
         ask(bed, "aaaa", on_target("cccc", "u"), 4).await;
-        ask(
-            bed,
-            "aaaa",
-            NewRun {
-                target: None,
-                mode: Mode::Observe,
-                ..run("dddd")
-            },
-            5,
-        )
-        .await;
+        ask(bed, "aaaa", NewRun { target: None, mode: Mode::Observe, ..run("dddd") }, 5).await;
         let (first, fence) = claimed(bed, "a", 10).await.unwrap();
         assert_eq!(first, run_id("bbbb"));
-        assert_eq!(
-            claimed(bed, "a", 10).await.unwrap().0,
-            run_id("cccc"),
-            "another target"
-        );
+        assert_eq!(claimed(bed, "a", 10).await.unwrap().0, run_id("cccc"), "another target");
         assert_eq!(
             claimed(bed, "a", 10).await.unwrap().0,
             run_id("dddd"),
@@ -126,24 +79,16 @@ async fn runs_on_one_target_go_one_after_the_other() {
         );
         assert_eq!(claimed(bed, "a", 10).await, None);
         // Parked is not over; and one that was asked for earlier but came later does not overtake.
-        bed.apply(
-            &case_id("aaaa"),
-            Some(&fence),
-            event(&fence, RunEvent::Parked, Some(20)),
-        )
-        .await
-        .unwrap();
+        bed.apply(&case_id("aaaa"), Some(&fence), event(&fence, RunEvent::Parked, Some(20)))
+            .await
+            .unwrap();
         ask(bed, "aaaa", on_target("eeee", "t"), 1).await;
         assert_eq!(claimed(bed, "a", 11).await, None);
         let (again, fence) = claimed(bed, "a", 20).await.unwrap();
         assert_eq!(again, run_id("bbbb"));
-        bed.apply(
-            &case_id("aaaa"),
-            Some(&fence),
-            event(&fence, RunEvent::Failed, None),
-        )
-        .await
-        .unwrap();
+        bed.apply(&case_id("aaaa"), Some(&fence), event(&fence, RunEvent::Failed, None))
+            .await
+            .unwrap();
         assert_eq!(claimed(bed, "a", 21).await.unwrap().0, run_id("eeee"));
         assert_eq!(claimed(bed, "a", 21).await, None);
     })
@@ -157,20 +102,13 @@ async fn a_plan_that_nobody_has_decided_on_blocks_nobody() {
         let case = case_id("aaaa");
         ask(bed, "aaaa", on_target("bbbb", "t"), 0).await;
         let (first, fence) = claimed(bed, "a", 1).await.unwrap();
-        let plan = ApprovalRow {
-            step: "plan".into(),
-            ..question(&case, &fence, 1)
-        };
+        let plan = ApprovalRow { step: "plan".into(), ..question(&case, &fence, 1) };
         let mut effects = vec![Effect::OpenApproval(plan)];
         effects.extend(event(&fence, RunEvent::Parked, Some(600)));
         bed.apply(&case, Some(&fence), effects).await.unwrap();
         ask(bed, "aaaa", on_target("cccc", "t"), 2).await;
         let (second, fence) = claimed(bed, "a", 3).await.unwrap();
-        assert_eq!(
-            second,
-            run_id("cccc"),
-            "a containment does not wait for an answer"
-        );
+        assert_eq!(second, run_id("cccc"), "a containment does not wait for an answer");
         decide(bed, &case, yes("grace")).await.unwrap();
         assert_eq!(claimed(bed, "a", 11).await, None, "two runs on one target");
         let ended = event(&fence, RunEvent::Succeeded, None);
@@ -184,24 +122,12 @@ async fn a_plan_that_nobody_has_decided_on_blocks_nobody() {
 async fn a_parked_run_goes_on_when_it_is_due() {
     on_bed(async |bed| {
         let (case, fence) = bed.running("aaaa").await;
-        bed.apply(
-            &case,
-            Some(&fence),
-            event(&fence, RunEvent::Parked, Some(60)),
-        )
-        .await
-        .unwrap();
+        bed.apply(&case, Some(&fence), event(&fence, RunEvent::Parked, Some(60))).await.unwrap();
         assert_eq!(claimed(bed, "a", 59).await, None);
         let (row, second) = bed.store.claim("a", at(60)).await.unwrap().unwrap();
         assert_eq!(row.attempts, 1, "a park in order is no death");
-        bed.apply(&case, Some(&second), event(&second, RunEvent::Parked, None))
-            .await
-            .unwrap();
-        assert_eq!(
-            claimed(bed, "a", 99_999).await,
-            None,
-            "only a decision wakes it"
-        );
+        bed.apply(&case, Some(&second), event(&second, RunEvent::Parked, None)).await.unwrap();
+        assert_eq!(claimed(bed, "a", 99_999).await, None, "only a decision wakes it");
     })
     .await;
 }
@@ -210,9 +136,7 @@ async fn a_parked_run_goes_on_when_it_is_due() {
 async fn a_released_run_goes_on_at_once_elsewhere() {
     on_bed(async |bed| {
         let (case, fence) = bed.running("aaaa").await;
-        bed.apply(&case, Some(&fence), event(&fence, RunEvent::Released, None))
-            .await
-            .unwrap();
+        bed.apply(&case, Some(&fence), event(&fence, RunEvent::Released, None)).await.unwrap();
         let (row, next) = bed.store.claim("b", at(0)).await.unwrap().unwrap();
         assert_eq!((row.attempts, next.epoch), (2, 2));
     })
@@ -231,15 +155,8 @@ async fn a_new_process_takes_the_runs_of_the_old_one() {
         let (first, fence) = claimed(bed, "new", 1).await.unwrap();
         assert_eq!((first, fence.epoch), (old.run.clone(), 2));
         assert!(claimed(bed, "new", 1).await.is_some());
-        assert_eq!(
-            bed.store.recover("new", at(2)).await.unwrap(),
-            0,
-            "its own leases stand"
-        );
-        assert_eq!(
-            bed.apply(&case, Some(&old), vec![]).await,
-            Err(StoreError::LostLease)
-        );
+        assert_eq!(bed.store.recover("new", at(2)).await.unwrap(), 0, "its own leases stand");
+        assert_eq!(bed.apply(&case, Some(&old), vec![]).await, Err(StoreError::LostLease));
     })
     .await;
 }
@@ -247,15 +164,8 @@ async fn a_new_process_takes_the_runs_of_the_old_one() {
 #[tokio::test]
 async fn an_unknown_run_has_no_lease() {
     on_bed(async |bed| {
-        let fence = Fence {
-            run: run_id("none"),
-            owner: "a".into(),
-            epoch: 1,
-        };
-        assert_eq!(
-            bed.store.renew(&fence, at(0)).await,
-            Err(StoreError::LostLease)
-        );
+        let fence = Fence { run: run_id("none"), owner: "a".into(), epoch: 1 };
+        assert_eq!(bed.store.renew(&fence, at(0)).await, Err(StoreError::LostLease));
     })
     .await;
 }

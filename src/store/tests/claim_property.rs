@@ -14,22 +14,11 @@ use crate::store::{Fence, LEASE};
 /// What the owners do.
 #[derive(Debug, Clone)]
 enum Move {
-    Ask {
-        target: u8,
-    },
-    Claim {
-        owner: u8,
-    },
-    Renew {
-        pick: prop::sample::Index,
-    },
-    End {
-        pick: prop::sample::Index,
-        event: u8,
-    },
-    Pass {
-        seconds: i64,
-    },
+    Ask { target: u8 },
+    Claim { owner: u8 },
+    Renew { pick: prop::sample::Index },
+    End { pick: prop::sample::Index, event: u8 },
+    Pass { seconds: i64 },
 }
 
 fn any_move() -> impl Strategy<Value = Move> {
@@ -63,13 +52,7 @@ async fn play(moves: Vec<Move>) {
                 Move::Ask { target } => {
                     let name = format!("n{:04}", runs.len());
                     ask(bed, "aaaa", on_target(&name, &target.to_string()), now).await;
-                    runs.insert(
-                        run_id(&name),
-                        Model {
-                            target,
-                            ..Model::default()
-                        },
-                    );
+                    runs.insert(run_id(&name), Model { target, ..Model::default() });
                 }
                 Move::Claim { owner } => {
                     let Some((id, fence)) = claimed(bed, &owner.to_string(), now).await else {
@@ -88,12 +71,7 @@ async fn play(moves: Vec<Move>) {
                         .count();
                     assert_eq!(others, 0, "two runs on one target");
                     let lease_until = now + i64::try_from(LEASE.as_secs()).unwrap();
-                    let model = Model {
-                        epoch: fence.epoch,
-                        lease_until,
-                        running: true,
-                        ..before
-                    };
+                    let model = Model { epoch: fence.epoch, lease_until, running: true, ..before };
                     runs.insert(id, model);
                     fences.push(fence);
                 }
@@ -116,14 +94,9 @@ async fn play(moves: Vec<Move>) {
                         _ => (RunEvent::Released, None),
                     };
                     let holds = model.running && model.epoch == fence.epoch;
-                    let written = bed
-                        .apply(&case_id("aaaa"), Some(fence), event(fence, kind, wake))
-                        .await;
-                    assert_eq!(
-                        written.is_ok(),
-                        holds,
-                        "a lost lease can't write: {written:?}"
-                    );
+                    let written =
+                        bed.apply(&case_id("aaaa"), Some(fence), event(fence, kind, wake)).await;
+                    assert_eq!(written.is_ok(), holds, "a lost lease can't write: {written:?}");
                     if holds {
                         model.running = false;
                         model.over = matches!(kind, RunEvent::Succeeded | RunEvent::Halted);
@@ -137,13 +110,9 @@ async fn play(moves: Vec<Move>) {
         for _ in 0..runs.len() * 2 {
             now += 60;
             while let Some((_, fence)) = claimed(bed, "last", now).await {
-                bed.apply(
-                    &case_id("aaaa"),
-                    Some(&fence),
-                    event(&fence, RunEvent::Succeeded, None),
-                )
-                .await
-                .unwrap();
+                bed.apply(&case_id("aaaa"), Some(&fence), event(&fence, RunEvent::Succeeded, None))
+                    .await
+                    .unwrap();
             }
         }
         assert_eq!(bed.store.runs_open().await.unwrap(), []);

@@ -54,12 +54,7 @@ async fn asked(bed: &Bed, quorum: u32) -> (CaseId, Fence) {
 
 pub async fn decide(bed: &Bed, case: &CaseId, decision: Decide) -> Result<(), StoreError> {
     let effects = vec![Effect::Decide(decision)];
-    let commit = Commit {
-        case: case.clone(),
-        fence: None,
-        entries: vec![],
-        effects,
-    };
+    let commit = Commit { case: case.clone(), fence: None, entries: vec![], effects };
     bed.store.commit(commit).await.map(drop)
 }
 
@@ -74,10 +69,7 @@ type Told = (Decide, Result<(), StoreError>);
 #[tokio::test]
 async fn the_rules_of_a_decision() {
     let words = |words: &str| Err(StoreError::Conflict(words.to_owned()));
-    let no = |by: &str| Decide {
-        grant: false,
-        ..yes(by)
-    };
+    let no = |by: &str| Decide { grant: false, ..yes(by) };
     let table: Vec<(u32, Vec<Told>, ApprovalState)> = vec![
         (1, vec![(yes("bob"), Ok(()))], ApprovalState::Granted),
         (0, vec![(yes("bob"), Ok(()))], ApprovalState::Granted),
@@ -89,71 +81,35 @@ async fn the_rules_of_a_decision() {
         ),
         (
             1,
-            vec![
-                (yes("bob"), Ok(())),
-                (no("eve"), words("the question is already granted")),
-            ],
+            vec![(yes("bob"), Ok(())), (no("eve"), words("the question is already granted"))],
             ApprovalState::Granted,
         ),
         (2, vec![(yes("bob"), Ok(()))], ApprovalState::Pending),
         (
             2,
-            vec![
-                (yes("bob"), Ok(())),
-                (yes("bob"), words("you have already decided")),
-            ],
+            vec![(yes("bob"), Ok(())), (yes("bob"), words("you have already decided"))],
             ApprovalState::Pending,
         ),
-        (
-            2,
-            vec![(yes("bob"), Ok(())), (yes("eve"), Ok(()))],
-            ApprovalState::Granted,
-        ),
-        (
-            2,
-            vec![(yes("bob"), Ok(())), (no("eve"), Ok(()))],
-            ApprovalState::Denied,
-        ),
+        (2, vec![(yes("bob"), Ok(())), (yes("eve"), Ok(()))], ApprovalState::Granted),
+        (2, vec![(yes("bob"), Ok(())), (no("eve"), Ok(()))], ApprovalState::Denied),
         (
             1,
             vec![(
-                Decide {
-                    hash: Digest::of(b"another plan"),
-                    ..yes("bob")
-                },
+                Decide { hash: Digest::of(b"another plan"), ..yes("bob") },
                 words("what is to be approved is not what you saw; look again"),
             )],
             ApprovalState::Pending,
         ),
+        (1, vec![(Decide { at: at(599), ..yes("bob") }, Ok(()))], ApprovalState::Granted),
         (
             1,
-            vec![(
-                Decide {
-                    at: at(599),
-                    ..yes("bob")
-                },
-                Ok(()),
-            )],
-            ApprovalState::Granted,
-        ),
-        (
-            1,
-            vec![(
-                Decide {
-                    at: at(600),
-                    ..yes("bob")
-                },
-                words("the question has expired"),
-            )],
+            vec![(Decide { at: at(600), ..yes("bob") }, words("the question has expired"))],
             ApprovalState::Pending,
         ),
         (
             1,
             vec![(
-                Decide {
-                    approval: "apr-9999".parse().unwrap(),
-                    ..yes("bob")
-                },
+                Decide { approval: "apr-9999".parse().unwrap(), ..yes("bob") },
                 Err(StoreError::NotFound),
             )],
             ApprovalState::Pending,
@@ -162,25 +118,15 @@ async fn the_rules_of_a_decision() {
     for (quorum, decisions, expected) in table {
         on_bed(async |bed| {
             let (case, fence) = asked(bed, quorum).await;
-            assert_eq!(
-                bed.store.case(&case).await.unwrap().unwrap().status,
-                Status::Waiting
-            );
+            assert_eq!(bed.store.case(&case).await.unwrap().unwrap().status, Status::Waiting);
             for (decision, result) in decisions {
-                assert_eq!(
-                    decide(bed, &case, decision.clone()).await,
-                    result,
-                    "{decision:?}"
-                );
+                assert_eq!(decide(bed, &case, decision.clone()).await, result, "{decision:?}");
             }
             assert_eq!(state(bed).await, expected);
             let settled = expected != ApprovalState::Pending;
             let woken = bed.store.claim("next", at(599)).await.unwrap();
             assert_eq!(woken.map(|(row, _)| row.id), settled.then_some(fence.run));
-            assert_eq!(
-                bed.store.approvals_pending().await.unwrap().is_empty(),
-                settled
-            );
+            assert_eq!(bed.store.approvals_pending().await.unwrap().is_empty(), settled);
         })
         .await;
     }
@@ -210,20 +156,10 @@ async fn a_quorum_leaves_an_entry_for_each_person() {
         );
         decide(bed, &case, yes("eve")).await.unwrap();
         let entries = bed.bodies(&case, Kind::ApprovalDecided).await;
-        assert_eq!(
-            (&entries[0]["for_step"], &entries[0]["step"]),
-            (&json!("3"), &json!(null))
-        );
-        assert_eq!(
-            (&entries[1]["step"], &entries[1]["state"]),
-            (&json!("3"), &json!("granted"))
-        );
+        assert_eq!((&entries[0]["for_step"], &entries[0]["step"]), (&json!("3"), &json!(null)));
+        assert_eq!((&entries[1]["step"], &entries[1]["state"]), (&json!("3"), &json!("granted")));
         let row = &bed.store.approvals_of(&fence.run).await.unwrap()[0];
-        let who: Vec<&str> = row
-            .decisions
-            .iter()
-            .map(|d| d["by"].as_str().unwrap())
-            .collect();
+        let who: Vec<&str> = row.decisions.iter().map(|d| d["by"].as_str().unwrap()).collect();
         assert_eq!(who, ["bob", "eve"]);
     })
     .await;
@@ -255,27 +191,15 @@ async fn a_question_expires_when_its_time_is_over_and_not_before() {
         let (case, _) = asked(bed, 1).await;
         let (row, fence) = bed.store.claim("next", at(600)).await.unwrap().unwrap();
         assert_eq!(row.id, fence.run);
-        let expire = |seconds| Effect::Expire {
-            approval: "apr-0001".parse().unwrap(),
-            at: at(seconds),
-        };
+        let expire =
+            |seconds| Effect::Expire { approval: "apr-0001".parse().unwrap(), at: at(seconds) };
         let early = bed.apply(&case, Some(&fence), vec![expire(599)]).await;
         assert!(matches!(early, Err(StoreError::Conflict(_))));
-        bed.apply(&case, Some(&fence), vec![expire(600)])
-            .await
-            .unwrap();
+        bed.apply(&case, Some(&fence), vec![expire(600)]).await.unwrap();
         assert_eq!(state(bed).await, ApprovalState::Expired);
         let again = bed.apply(&case, Some(&fence), vec![expire(601)]).await;
-        assert_eq!(
-            again,
-            Err(StoreError::Conflict(
-                "the question is already expired".into()
-            ))
-        );
-        assert!(matches!(
-            decide(bed, &case, yes("bob")).await,
-            Err(StoreError::Conflict(_))
-        ));
+        assert_eq!(again, Err(StoreError::Conflict("the question is already expired".into())));
+        assert!(matches!(decide(bed, &case, yes("bob")).await, Err(StoreError::Conflict(_))));
     })
     .await;
 }
@@ -285,10 +209,7 @@ async fn a_decision_belongs_to_its_case() {
     on_bed(async |bed| {
         asked(bed, 1).await;
         let (other, _) = bed.running("bbbb").await;
-        assert_eq!(
-            decide(bed, &other, yes("bob")).await,
-            Err(StoreError::NotFound)
-        );
+        assert_eq!(decide(bed, &other, yes("bob")).await, Err(StoreError::NotFound));
         let commit = Commit {
             case: other.clone(),
             fence: None,

@@ -18,36 +18,18 @@ async fn refusal(url: &str) -> String {
 async fn a_place_that_can_not_be_is_refused_in_words() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path().display();
-    fs::write(
-        folder.path().join("file"),
-        "no database, but a letter to a friend".repeat(100),
-    )
-    .unwrap();
+    fs::write(folder.path().join("file"), "no database, but a letter to a friend".repeat(100))
+        .unwrap();
     for (url, words) in [
-        (
-            format!("sqlite://{here}/missing/x.db"),
-            "No such file or directory",
-        ),
-        (
-            format!("sqlite://{here}/x.db?mode=rw"),
-            "No such file or directory",
-        ),
+        (format!("sqlite://{here}/missing/x.db"), "No such file or directory"),
+        (format!("sqlite://{here}/x.db?mode=rw"), "No such file or directory"),
         (format!("sqlite://{here}"), "Is a directory"),
         (format!("sqlite://{here}/file/x.db"), "Not a directory"),
         (format!("sqlite://{here}/file"), "no database"),
-        (
-            format!("sqlite://{here}/x.db?mode=ro"),
-            "only ?mode=rwc and ?mode=rw",
-        ),
+        (format!("sqlite://{here}/x.db?mode=ro"), "only ?mode=rwc and ?mode=rw"),
         ("sqlite://".to_owned(), "names no file"),
-        (
-            "sqlite:///proc/x.db".to_owned(),
-            "can't open the database /proc/x.db",
-        ),
-        (
-            "postgres://user:secret@host/db".to_owned(),
-            "only sqlite://<path> is built in",
-        ),
+        ("sqlite:///proc/x.db".to_owned(), "can't open the database /proc/x.db"),
+        ("postgres://user:secret@host/db".to_owned(), "only sqlite://<path> is built in"),
     ] {
         let said = refusal(&url).await;
         assert!(said.contains(words), "{url}: {said}");
@@ -59,18 +41,13 @@ async fn a_place_that_can_not_be_is_refused_in_words() {
 async fn odd_but_lawful_paths_are_opened() {
     let folder = tempfile::tempdir().unwrap();
     for name in ["a b.db", "100%.db", "hash#.db", "ü.db", "a'b.db"] {
-        let store = Store::open(&format!("sqlite://{}/{name}", folder.path().display()))
-            .await
-            .unwrap();
+        let store =
+            Store::open(&format!("sqlite://{}/{name}", folder.path().display())).await.unwrap();
         store.accept(finding("aaaa")).await.unwrap();
         store.close().await;
         assert!(folder.path().join(name).exists(), "{name}");
     }
-    assert_eq!(
-        fs::read_dir(folder.path()).unwrap().count(),
-        5,
-        "nothing else was made"
-    );
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 5, "nothing else was made");
 }
 
 #[cfg(unix)]
@@ -81,11 +58,7 @@ async fn the_files_are_their_owners_only() {
         bed.store.accept(finding("aaaa")).await.unwrap();
         for suffix in ["", "-wal", "-shm"] {
             let path = format!("{}{suffix}", bed.path().display());
-            assert_eq!(
-                fs::metadata(&path).unwrap().permissions().mode() & 0o777,
-                0o600,
-                "{path}"
-            );
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600, "{path}");
         }
     })
     .await;
@@ -99,11 +72,7 @@ async fn a_memory_database_is_whole_and_gone_with_its_store() {
     assert!(store.case(&case_id("aaaa")).await.unwrap().is_some());
     let path = store.path().to_owned();
     let other = Store::open("sqlite::memory:").await.unwrap();
-    assert_eq!(
-        other.case(&case_id("aaaa")).await.unwrap(),
-        None,
-        "each is its own"
-    );
+    assert_eq!(other.case(&case_id("aaaa")).await.unwrap(), None, "each is its own");
     store.close().await;
     drop(store);
     assert!(!path.exists());
@@ -115,10 +84,7 @@ async fn one_process_serves() {
         let lock = bed.store.lock_for_serving().unwrap();
         let beside = Store::open(&bed.url()).await.unwrap();
         let refused = beside.lock_for_serving().unwrap_err();
-        assert!(
-            refused.to_string().contains("another `tourniquet serve`"),
-            "{refused}"
-        );
+        assert!(refused.to_string().contains("another `tourniquet serve`"), "{refused}");
         beside.accept(finding("aaaa")).await.unwrap();
         assert!(
             bed.store.case(&case_id("aaaa")).await.unwrap().is_some(),
@@ -133,14 +99,8 @@ async fn one_process_serves() {
 #[tokio::test]
 async fn a_newer_or_changed_schema_is_refused() {
     for (change, words) in [
-        (
-            "UPDATE _sqlx_migrations SET version = 99",
-            "newer Tourniquet",
-        ),
-        (
-            "UPDATE _sqlx_migrations SET checksum = x'00'",
-            "not the one of this program",
-        ),
+        ("UPDATE _sqlx_migrations SET version = 99", "newer Tourniquet"),
+        ("UPDATE _sqlx_migrations SET checksum = x'00'", "not the one of this program"),
     ] {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}/x.db", folder.path().display());
@@ -166,12 +126,7 @@ async fn a_damaged_file_is_reported_as_such() {
     let store = Store::open(&url).await.unwrap();
     store.accept(finding("aaaa")).await.unwrap();
     let entries = (0..200).map(|_| note(&"x".repeat(500))).collect();
-    let commit = Commit {
-        case: case_id("aaaa"),
-        fence: None,
-        entries,
-        effects: vec![],
-    };
+    let commit = Commit { case: case_id("aaaa"), fence: None, entries, effects: vec![] };
     store.commit(commit).await.unwrap();
     store.close().await;
 
@@ -204,18 +159,11 @@ async fn a_value_that_this_program_does_not_write_is_corrupt() {
         };
         set("UPDATE cases SET status = 'fine'").await;
         let read = bed.store.case(&case_id("aaaa")).await;
-        assert_eq!(
-            read,
-            Err(StoreError::Corrupt("status holds \"fine\"".to_owned()))
-        );
+        assert_eq!(read, Err(StoreError::Corrupt("status holds \"fine\"".to_owned())));
         set("UPDATE cases SET status = 'open'").await;
         set("UPDATE blobs SET bytes = x'00'").await;
         let read = bed.store.finding_document(&case_id("aaaa")).await;
-        assert!(
-            matches!(read, Err(StoreError::Corrupt(_))),
-            "{read:?} {}",
-            at(0)
-        );
+        assert!(matches!(read, Err(StoreError::Corrupt(_))), "{read:?} {}", at(0));
     })
     .await;
 }

@@ -21,11 +21,8 @@ async fn pages_are_newest_first_and_do_not_shift_under_inserts() {
             let mut seen = Vec::new();
             let mut cursor: Option<String> = None;
             loop {
-                let page = bed
-                    .store
-                    .cases(CaseFilter::default(), cursor.as_deref(), limit)
-                    .await
-                    .unwrap();
+                let page =
+                    bed.store.cases(CaseFilter::default(), cursor.as_deref(), limit).await.unwrap();
                 assert!(page.items.len() <= limit as usize);
                 seen.extend(page.items.into_iter().map(|case| case.id));
                 cursor = page.next;
@@ -37,27 +34,15 @@ async fn pages_are_newest_first_and_do_not_shift_under_inserts() {
                 newer.account = Some("999999999999".parse().unwrap());
                 bed.store.accept(newer).await.unwrap();
             }
-            let old: Vec<_> = seen
-                .into_iter()
-                .filter(|id| id.as_str().starts_with("case-n0"))
-                .collect();
-            let expected: Vec<_> = (0..20)
-                .rev()
-                .map(|n| case_id(&format!("n{n:03}")))
-                .collect();
+            let old: Vec<_> =
+                seen.into_iter().filter(|id| id.as_str().starts_with("case-n0")).collect();
+            let expected: Vec<_> = (0..20).rev().map(|n| case_id(&format!("n{n:03}"))).collect();
             assert_eq!(old, expected, "each old case once, with pages of {limit}");
         }
-        let none = bed
-            .store
-            .cases(CaseFilter::default(), None, 0)
-            .await
-            .unwrap();
+        let none = bed.store.cases(CaseFilter::default(), None, 0).await.unwrap();
         assert_eq!(none.items.len(), 1, "a page has at least one case");
         for cursor in ["", "x", "1.x", ".case-0001", "1.case-0001'--"] {
-            let refused = bed
-                .store
-                .cases(CaseFilter::default(), Some(cursor), 1)
-                .await;
+            let refused = bed.store.cases(CaseFilter::default(), Some(cursor), 1).await;
             assert_eq!(refused, Err(StoreError::Cursor), "{cursor}");
         }
     })
@@ -68,10 +53,7 @@ async fn pages_are_newest_first_and_do_not_shift_under_inserts() {
 async fn filters_choose() {
     on_bed(async |bed| {
         bed.store.accept(finding("open")).await.unwrap();
-        bed.store
-            .accept(finding("acts").with_run("acts"))
-            .await
-            .unwrap();
+        bed.store.accept(finding("acts").with_run("acts")).await.unwrap();
         let mut elsewhere = finding("away");
         elsewhere.account = Some("444455556666".parse().unwrap());
         bed.store.accept(elsewhere).await.unwrap();
@@ -79,11 +61,7 @@ async fn filters_choose() {
         for (status, account, expected) in [
             (vec![], None, vec!["case-open", "case-away", "case-acts"]),
             (vec![Status::Active], None, vec!["case-acts"]),
-            (
-                vec![Status::Open, Status::Open],
-                None,
-                vec!["case-open", "case-away"],
-            ),
+            (vec![Status::Open, Status::Open], None, vec!["case-open", "case-away"]),
             (
                 vec![Status::Active, Status::Open, Status::Closed],
                 None,
@@ -106,21 +84,11 @@ async fn filters_choose() {
 #[tokio::test]
 async fn entries_are_read_from_a_place_on() {
     on_bed(async |bed| {
-        bed.store
-            .accept(finding("aaaa").with_run("aaaa"))
-            .await
-            .unwrap();
-        for (from, limit, expected) in [
-            (0, 2, vec![0, 1]),
-            (3, 10, vec![3, 4]),
-            (5, 10, vec![]),
-            (u64::MAX, 1, vec![]),
-        ] {
-            let entries = bed
-                .store
-                .entries(&case_id("aaaa"), from, limit)
-                .await
-                .unwrap();
+        bed.store.accept(finding("aaaa").with_run("aaaa")).await.unwrap();
+        for (from, limit, expected) in
+            [(0, 2, vec![0, 1]), (3, 10, vec![3, 4]), (5, 10, vec![]), (u64::MAX, 1, vec![])]
+        {
+            let entries = bed.store.entries(&case_id("aaaa"), from, limit).await.unwrap();
             let places: Vec<u64> = entries.iter().map(|entry| entry.seq).collect();
             assert_eq!(places, expected);
             assert!(entries.iter().all(|entry| value(entry)["seq"] == entry.seq));

@@ -18,55 +18,28 @@ async fn the_status_follows_the_runs_and_says_so_in_the_timeline() {
     on_bed(async |bed| {
         let (case, fence) = bed.running("aaaa").await;
         assert_eq!(status(bed, &case).await, Status::Active);
-        bed.apply(
-            &case,
-            Some(&fence),
-            vec![moved(&fence.run, RunEvent::Succeeded, true)],
-        )
-        .await
-        .unwrap();
+        bed.apply(&case, Some(&fence), vec![moved(&fence.run, RunEvent::Succeeded, true)])
+            .await
+            .unwrap();
         assert_eq!(status(bed, &case).await, Status::Contained);
         let stored = bed.store.run(&fence.run).await.unwrap().unwrap();
-        assert_eq!(
-            (stored.state, stored.contained),
-            (RunState::Succeeded, true)
-        );
+        assert_eq!((stored.state, stored.contained), (RunState::Succeeded, true));
         assert_eq!(stored.summary.as_deref(), Some("so"));
 
-        let effects = vec![Effect::Released {
-            run: fence.run.clone(),
-        }];
+        let effects = vec![Effect::Released { run: fence.run.clone() }];
         let mut later = note("released");
         later.at = at(60);
-        let commit = Commit {
-            case: case.clone(),
-            fence: None,
-            entries: vec![later],
-            effects,
-        };
+        let commit = Commit { case: case.clone(), fence: None, entries: vec![later], effects };
         bed.store.commit(commit).await.unwrap();
         assert_eq!(status(bed, &case).await, Status::Released);
-        bed.apply(&case, None, vec![Effect::CloseCase { closed: true }])
-            .await
-            .unwrap();
+        bed.apply(&case, None, vec![Effect::CloseCase { closed: true }]).await.unwrap();
         assert_eq!(status(bed, &case).await, Status::Closed);
-        bed.apply(&case, None, vec![Effect::CloseCase { closed: false }])
-            .await
-            .unwrap();
+        bed.apply(&case, None, vec![Effect::CloseCase { closed: false }]).await.unwrap();
         assert_eq!(status(bed, &case).await, Status::Released);
-        assert_eq!(
-            bed.store.case(&case).await.unwrap().unwrap().contained_at,
-            Some(at(0))
-        );
+        assert_eq!(bed.store.case(&case).await.unwrap().unwrap().contained_at, Some(at(0)));
         let changes = bed.bodies(&case, Kind::CaseStatusChanged).await;
-        let path: Vec<&str> = changes
-            .iter()
-            .map(|body| body["to"].as_str().unwrap())
-            .collect();
-        assert_eq!(
-            path,
-            ["active", "contained", "released", "closed", "released"]
-        );
+        let path: Vec<&str> = changes.iter().map(|body| body["to"].as_str().unwrap()).collect();
+        assert_eq!(path, ["active", "contained", "released", "closed", "released"]);
 
         let timeless = Commit {
             case: case.clone(),
@@ -74,19 +47,8 @@ async fn the_status_follows_the_runs_and_says_so_in_the_timeline() {
             entries: vec![],
             effects: vec![Effect::CloseCase { closed: true }],
         };
-        assert!(matches!(
-            bed.store.commit(timeless).await,
-            Err(StoreError::Conflict(_))
-        ));
-        let unknown = bed
-            .apply(
-                &case,
-                None,
-                vec![Effect::Released {
-                    run: run_id("zzzz"),
-                }],
-            )
-            .await;
+        assert!(matches!(bed.store.commit(timeless).await, Err(StoreError::Conflict(_))));
+        let unknown = bed.apply(&case, None, vec![Effect::Released { run: run_id("zzzz") }]).await;
         assert_eq!(unknown, Err(StoreError::NotFound));
     })
     .await;
@@ -98,31 +60,18 @@ async fn a_failed_run_wins_over_a_contained_one() {
         let (case, first) = bed.running("aaaa").await;
         let mut second = run("bbbb");
         second.requested_by = "ada".into();
-        bed.apply(&case, None, vec![Effect::CreateRun(second)])
+        bed.apply(&case, None, vec![Effect::CreateRun(second)]).await.unwrap();
+        bed.apply(&case, Some(&first), vec![moved(&first.run, RunEvent::Succeeded, true)])
             .await
             .unwrap();
-        bed.apply(
-            &case,
-            Some(&first),
-            vec![moved(&first.run, RunEvent::Succeeded, true)],
-        )
-        .await
-        .unwrap();
         assert_eq!(status(bed, &case).await, Status::Active);
         let (_, fence) = bed.store.claim(&first.owner, at(1)).await.unwrap().unwrap();
-        bed.apply(
-            &case,
-            Some(&fence),
-            vec![moved(&fence.run, RunEvent::Failed, false)],
-        )
-        .await
-        .unwrap();
+        bed.apply(&case, Some(&fence), vec![moved(&fence.run, RunEvent::Failed, false)])
+            .await
+            .unwrap();
         assert_eq!(status(bed, &case).await, Status::Attention);
         let asked = &bed.bodies(&case, Kind::RunRequested).await[1];
-        assert_eq!(
-            (&asked["run"], &asked["requested_by"]),
-            (&json!("run-bbbb"), &json!("ada"))
-        );
+        assert_eq!((&asked["run"], &asked["requested_by"]), (&json!("run-bbbb"), &json!("ada")));
     })
     .await;
 }

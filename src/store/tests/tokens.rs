@@ -20,74 +20,27 @@ fn token(n: u32, secret: &str) -> NewToken {
 async fn a_token_is_found_by_its_digest_until_someone_looks_at_its_dates() {
     on_bed(async |bed| {
         for n in 0..7 {
-            bed.store
-                .create_token(token(n, &format!("secret-{n}")))
-                .await
-                .unwrap();
+            bed.store.create_token(token(n, &format!("secret-{n}"))).await.unwrap();
         }
-        let found = bed
-            .store
-            .token_by_hash(&Digest::of(b"secret-2"))
-            .await
-            .unwrap()
-            .unwrap();
-        assert_eq!(
-            (found.name.as_str(), found.role),
-            ("person-2", Role::ALL[2])
-        );
+        let found = bed.store.token_by_hash(&Digest::of(b"secret-2")).await.unwrap().unwrap();
+        assert_eq!((found.name.as_str(), found.role), ("person-2", Role::ALL[2]));
         assert_eq!((found.expires_at, found.revoked_at), (Some(at(99)), None));
-        assert_eq!(
-            bed.store
-                .token_by_hash(&Digest::of(b"secret"))
-                .await
-                .unwrap(),
-            None
-        );
+        assert_eq!(bed.store.token_by_hash(&Digest::of(b"secret")).await.unwrap(), None);
 
         bed.store.revoke_token(&found.id, at(5)).await.unwrap();
         bed.store.revoke_token(&found.id, at(6)).await.unwrap();
-        let revoked = bed
-            .store
-            .token_by_hash(&Digest::of(b"secret-2"))
-            .await
-            .unwrap()
-            .unwrap();
-        assert_eq!(
-            revoked.revoked_at,
-            Some(at(5)),
-            "the first revocation stands"
-        );
-        let unknown = bed
-            .store
-            .revoke_token(&"tok-none".parse().unwrap(), at(5))
-            .await;
+        let revoked = bed.store.token_by_hash(&Digest::of(b"secret-2")).await.unwrap().unwrap();
+        assert_eq!(revoked.revoked_at, Some(at(5)), "the first revocation stands");
+        let unknown = bed.store.revoke_token(&"tok-none".parse().unwrap(), at(5)).await;
         assert_eq!(unknown, Err(StoreError::NotFound));
 
         let again = bed.store.create_token(token(8, "secret-1")).await;
-        assert!(
-            matches!(again, Err(StoreError::Conflict(_))),
-            "a secret is one token's"
-        );
-        let own = NewToken {
-            name: "service".into(),
-            ..token(9, "x")
-        };
-        assert!(matches!(
-            bed.store.create_token(own).await,
-            Err(StoreError::Conflict(_))
-        ));
-        let names: Vec<String> = bed
-            .store
-            .tokens()
-            .await
-            .unwrap()
-            .into_iter()
-            .map(|t| t.name)
-            .collect();
-        assert_eq!(
-            names,
-            (0..7).map(|n| format!("person-{n}")).collect::<Vec<_>>()
-        );
+        assert!(matches!(again, Err(StoreError::Conflict(_))), "a secret is one token's");
+        let own = NewToken { name: "service".into(), ..token(9, "x") };
+        assert!(matches!(bed.store.create_token(own).await, Err(StoreError::Conflict(_))));
+        let names: Vec<String> =
+            bed.store.tokens().await.unwrap().into_iter().map(|t| t.name).collect();
+        assert_eq!(names, (0..7).map(|n| format!("person-{n}")).collect::<Vec<_>>());
     })
     .await;
 }
@@ -104,27 +57,16 @@ fn labels_come_back() {
 async fn quarantine_keeps_the_bytes_once_and_counts() {
     on_bed(async |bed| {
         let keep = async |raw: &[u8], reason: &str, seconds| {
-            bed.store
-                .quarantine(raw, reason, Code::NOT_JSON, "api", at(seconds))
-                .await
-                .unwrap()
+            bed.store.quarantine(raw, reason, Code::NOT_JSON, "api", at(seconds)).await.unwrap()
         };
         let first = keep(b"\xff{", "not UTF-8", 1).await;
         keep(b"[]", "not an object", 2).await;
         keep(b"\xff{", "another reason", 3).await;
         let rows = bed.store.quarantined(10).await.unwrap();
-        let short: Vec<_> = rows
-            .iter()
-            .map(|row| (row.reason.as_str(), row.seen, row.received_at))
-            .collect();
-        assert_eq!(
-            short,
-            [("not an object", 1, at(2)), ("not UTF-8", 2, at(1))]
-        );
-        assert_eq!(
-            (rows[1].code.as_str(), rows[1].source.as_str()),
-            ("E0101", "api")
-        );
+        let short: Vec<_> =
+            rows.iter().map(|row| (row.reason.as_str(), row.seen, row.received_at)).collect();
+        assert_eq!(short, [("not an object", 1, at(2)), ("not UTF-8", 2, at(1))]);
+        assert_eq!((rows[1].code.as_str(), rows[1].source.as_str()), ("E0101", "api"));
         assert_eq!(bed.store.blob(&first).await.unwrap().unwrap(), b"\xff{");
         assert_eq!(bed.store.quarantined(1).await.unwrap().len(), 1);
     })

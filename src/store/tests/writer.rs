@@ -15,9 +15,7 @@ async fn execute(store: &Store, statement: String) -> Result<(), StoreError> {
     store
         .write(move |connection| {
             Box::pin(async move {
-                sqlx::query(AssertSqlSafe(statement))
-                    .execute(connection)
-                    .await?;
+                sqlx::query(AssertSqlSafe(statement)).execute(connection).await?;
                 Ok(())
             })
         })
@@ -53,26 +51,14 @@ async fn writes_that_wait_together_share_one_commit() {
     on_bed(async |bed| {
         bed.store.accept(finding("aaaa")).await.unwrap();
         let before = bed.store.commits();
-        let writes = join_all((0..200).map(|n| {
-            bed.store
-                .commit(commit(&case_id("aaaa"), vec![note(&n.to_string())]))
-        }));
+        let writes = join_all(
+            (0..200)
+                .map(|n| bed.store.commit(commit(&case_id("aaaa"), vec![note(&n.to_string())]))),
+        );
         let results = while_busy(&bed.store, writes).await;
         assert!(results.iter().all(Result::is_ok));
-        assert_eq!(
-            bed.store.commits() - before,
-            2,
-            "one for the holder, one for all 200"
-        );
-        assert_eq!(
-            bed.store
-                .head(&case_id("aaaa"))
-                .await
-                .unwrap()
-                .unwrap()
-                .length,
-            203
-        );
+        assert_eq!(bed.store.commits() - before, 2, "one for the holder, one for all 200");
+        assert_eq!(bed.store.head(&case_id("aaaa")).await.unwrap().unwrap().length, 203);
     })
     .await;
 }
@@ -84,28 +70,15 @@ async fn a_job_that_fails_fails_alone() {
         let before = bed.store.commits();
         let writes = join_all((0..20).map(|n| {
             // Every second one inserts a note and then something that can't be stored.
-            let second = if n % 2 == 0 {
-                note("fine")
-            } else {
-                note(&"x".repeat(70_000))
-            };
-            bed.store
-                .commit(commit(&case_id("aaaa"), vec![note(&n.to_string()), second]))
+            let second = if n % 2 == 0 { note("fine") } else { note(&"x".repeat(70_000)) };
+            bed.store.commit(commit(&case_id("aaaa"), vec![note(&n.to_string()), second]))
         }));
         let results = while_busy(&bed.store, writes).await;
         assert_eq!(bed.store.commits() - before, 2);
         for (n, result) in results.iter().enumerate() {
             assert_eq!(result.is_ok(), n % 2 == 0, "{result:?}");
         }
-        assert_eq!(
-            bed.store
-                .head(&case_id("aaaa"))
-                .await
-                .unwrap()
-                .unwrap()
-                .length,
-            3 + 20
-        );
+        assert_eq!(bed.store.head(&case_id("aaaa")).await.unwrap().unwrap().length, 3 + 20);
     })
     .await;
 }
@@ -114,31 +87,13 @@ async fn a_job_that_fails_fails_alone() {
 async fn a_job_that_panics_takes_no_one_down_for_good() {
     on_bed(async |bed| {
         bed.store.accept(finding("aaaa")).await.unwrap();
-        let panics = bed
-            .store
-            .write::<(), _>(|_| Box::pin(async { panic!("a bug") }));
-        let beside = bed
-            .store
-            .commit(commit(&case_id("aaaa"), vec![note("beside it")]));
+        let panics = bed.store.write::<(), _>(|_| Box::pin(async { panic!("a bug") }));
+        let beside = bed.store.commit(commit(&case_id("aaaa"), vec![note("beside it")]));
         let (panicked, beside) = while_busy(&bed.store, join(panics, beside)).await;
         assert!(matches!(panicked, Err(StoreError::Unavailable(_))));
-        assert!(
-            matches!(beside, Err(StoreError::Unavailable(_))),
-            "not acknowledged, so not done"
-        );
-        bed.store
-            .commit(commit(&case_id("aaaa"), vec![note("later")]))
-            .await
-            .unwrap();
-        assert_eq!(
-            bed.store
-                .head(&case_id("aaaa"))
-                .await
-                .unwrap()
-                .unwrap()
-                .length,
-            4
-        );
+        assert!(matches!(beside, Err(StoreError::Unavailable(_))), "not acknowledged, so not done");
+        bed.store.commit(commit(&case_id("aaaa"), vec![note("later")])).await.unwrap();
+        assert_eq!(bed.store.head(&case_id("aaaa")).await.unwrap().unwrap().length, 4);
     })
     .await;
 }
@@ -146,10 +101,7 @@ async fn a_job_that_panics_takes_no_one_down_for_good() {
 #[tokio::test]
 async fn what_was_acknowledged_is_there_after_the_process_is_gone() {
     on_bed(async |bed| {
-        bed.store
-            .accept(finding("aaaa").with_run("aaaa"))
-            .await
-            .unwrap();
+        bed.store.accept(finding("aaaa").with_run("aaaa")).await.unwrap();
         let head = bed.store.head(&case_id("aaaa")).await.unwrap();
         bed.reopen().await;
         assert_eq!(bed.store.head(&case_id("aaaa")).await.unwrap(), head);
@@ -171,10 +123,7 @@ fn die_at(point: &str) {
 
 #[tokio::test]
 async fn a_crash_around_the_commit_leaves_all_or_nothing() {
-    for (point, stored) in [
-        ("store::before_commit", false),
-        ("store::after_commit", true),
-    ] {
+    for (point, stored) in [("store::before_commit", false), ("store::after_commit", true)] {
         on_bed(async |bed| {
             let scenario = FailScenario::setup();
             die_at(point);
@@ -185,10 +134,7 @@ async fn a_crash_around_the_commit_leaves_all_or_nothing() {
             );
             scenario.teardown();
             let gone = bed.store.ping().await;
-            assert!(
-                matches!(gone, Err(StoreError::Unavailable(_))),
-                "the writer is gone"
-            );
+            assert!(matches!(gone, Err(StoreError::Unavailable(_))), "the writer is gone");
 
             bed.reopen().await;
             assert_eq!(
@@ -197,20 +143,9 @@ async fn a_crash_around_the_commit_leaves_all_or_nothing() {
                 "{point}"
             );
             // The sender tries again, as after any answer that is no success.
-            let again = bed
-                .store
-                .accept(finding("aaaa").with_run("bbbb"))
-                .await
-                .unwrap();
-            assert_eq!(
-                again.disposition.label(),
-                if stored { "duplicate" } else { "new" }
-            );
-            assert_eq!(
-                bed.store.runs_open().await.unwrap().len(),
-                1,
-                "one run, either way"
-            );
+            let again = bed.store.accept(finding("aaaa").with_run("bbbb")).await.unwrap();
+            assert_eq!(again.disposition.label(), if stored { "duplicate" } else { "new" });
+            assert_eq!(bed.store.runs_open().await.unwrap().len(), 1, "one run, either way");
         })
         .await;
     }
@@ -219,9 +154,7 @@ async fn a_crash_around_the_commit_leaves_all_or_nothing() {
 /// Leaves the file no room to grow, until the writer's connection is another.
 async fn fill(bed: &Bed) {
     // The pragma takes no less than the present size, so 1 is "not one page more".
-    execute(&bed.store, "PRAGMA max_page_count = 1".into())
-        .await
-        .unwrap();
+    execute(&bed.store, "PRAGMA max_page_count = 1".into()).await.unwrap();
 }
 
 #[tokio::test]
@@ -247,17 +180,8 @@ async fn a_full_disk_is_unavailable_and_nothing_is_half_done() {
                 Err(refused) => error = Some(refused),
             }
         }
-        assert_eq!(
-            error,
-            Some(StoreError::Unavailable("the disk is full".into()))
-        );
-        let length = bed
-            .store
-            .head(&case_id("aaaa"))
-            .await
-            .unwrap()
-            .unwrap()
-            .length;
+        assert_eq!(error, Some(StoreError::Unavailable("the disk is full".into())));
+        let length = bed.store.head(&case_id("aaaa")).await.unwrap().unwrap().length;
         assert_eq!(length, head.unwrap().length + acknowledged);
         assert_eq!(bed.store.case(&case_id("bbbb")).await.unwrap(), None);
 
@@ -276,32 +200,16 @@ async fn a_full_disk_is_unavailable_and_nothing_is_half_done() {
 async fn closing_carries_out_what_waits_and_refuses_the_rest() {
     on_bed(async |bed| {
         bed.store.accept(finding("aaaa")).await.unwrap();
-        let write = bed
-            .store
-            .commit(commit(&case_id("aaaa"), vec![note("last")]));
+        let write = bed.store.commit(commit(&case_id("aaaa"), vec![note("last")]));
         let (written, ()) = join(write, bed.store.close()).await;
         written.unwrap();
-        let late = bed
-            .store
-            .commit(commit(&case_id("aaaa"), vec![note("late")]))
-            .await;
+        let late = bed.store.commit(commit(&case_id("aaaa"), vec![note("late")])).await;
         assert!(matches!(late, Err(StoreError::Unavailable(_))));
         assert!(bed.store.case(&case_id("aaaa")).await.is_err());
         let log = bed.path().with_extension("db-wal");
-        assert!(
-            !log.exists(),
-            "the last connection folds the log into the file"
-        );
+        assert!(!log.exists(), "the last connection folds the log into the file");
         bed.reopen().await;
-        assert_eq!(
-            bed.store
-                .head(&case_id("aaaa"))
-                .await
-                .unwrap()
-                .unwrap()
-                .length,
-            4
-        );
+        assert_eq!(bed.store.head(&case_id("aaaa")).await.unwrap().unwrap().length, 4);
     })
     .await;
 }

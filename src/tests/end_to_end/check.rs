@@ -23,19 +23,9 @@ pub fn isolated(account: &Account, instance: &Instance) {
     assert_eq!(now.len(), instance.interfaces.len());
     for (interface, ids) in now {
         assert_eq!(ids.len(), 1, "{interface} is in {ids:?}");
-        let group = groups
-            .iter()
-            .find(|group| ids.contains(group.group_id().unwrap()))
-            .unwrap();
-        let purpose = group
-            .tags()
-            .iter()
-            .find(|tag| tag.key() == Some("tourniquet:purpose"));
-        assert_eq!(
-            purpose.and_then(|tag| tag.value()),
-            Some("quarantine"),
-            "{group:?}"
-        );
+        let group = groups.iter().find(|group| ids.contains(group.group_id().unwrap())).unwrap();
+        let purpose = group.tags().iter().find(|tag| tag.key() == Some("tourniquet:purpose"));
+        assert_eq!(purpose.and_then(|tag| tag.value()), Some("quarantine"), "{group:?}");
         // A permission holds the ranges of IPv4 and IPv6 alike.
         assert!(
             group.ip_permissions().is_empty() && group.ip_permissions_egress().is_empty(),
@@ -97,49 +87,25 @@ pub fn preserved(
             .collect()
     };
     for snapshot in here.iter().chain(&there) {
-        assert!(
-            tag(snapshot, "tourniquet:step").starts_with(&format!("{run}/")),
-            "{snapshot:?}"
-        );
+        assert!(tag(snapshot, "tourniquet:step").starts_with(&format!("{run}/")), "{snapshot:?}");
     }
     for snapshot in &here {
         let id = snapshot.snapshot_id().unwrap();
-        assert_eq!(
-            account.shared_with(id),
-            BTreeSet::new(),
-            "{id} is private again"
-        );
+        assert_eq!(account.shared_with(id), BTreeSet::new(), "{id} is private again");
     }
     let sources = stage("source", &here);
-    let volumes: BTreeSet<_> = sources
-        .iter()
-        .map(|source| source.volume_id().unwrap().to_owned())
-        .collect();
-    assert_eq!(
-        (sources.len(), &volumes),
-        (instance.volumes.len(), &instance.volumes)
-    );
+    let volumes: BTreeSet<_> =
+        sources.iter().map(|source| source.volume_id().unwrap().to_owned()).collect();
+    assert_eq!((sources.len(), &volumes), (instance.volumes.len(), &instance.volumes));
     let transfers = stage("transfer", &here);
     let copies = stage("forensics", &there);
-    assert_eq!(
-        (transfers.len(), copies.len()),
-        (2, instance.volumes.len()),
-        "{here:?} {there:?}"
-    );
+    assert_eq!((transfers.len(), copies.len()), (2, instance.volumes.len()), "{here:?} {there:?}");
     for transfer in &transfers {
-        assert_eq!(
-            transfer.encrypted(),
-            Some(true),
-            "nothing leaves in the clear: {transfer:?}"
-        );
+        assert_eq!(transfer.encrypted(), Some(true), "nothing leaves in the clear: {transfer:?}");
     }
     for copy in &copies {
         assert_eq!(copy.state(), Some(&SnapshotState::Completed), "{copy:?}");
-        assert_eq!(
-            (copy.encrypted(), copy.kms_key_id()),
-            (Some(true), Some(key)),
-            "{copy:?}"
-        );
+        assert_eq!((copy.encrypted(), copy.kms_key_id()), (Some(true), Some(key)), "{copy:?}");
         assert_eq!(copy.owner_id(), Some(vault.id));
     }
     // Every copy goes back to another volume.
@@ -147,18 +113,13 @@ pub fn preserved(
         .iter()
         .map(|one| (one.snapshot_id().unwrap(), tag(one, "tourniquet:source")))
         .collect();
-    let carriers: BTreeSet<_> = copies
-        .iter()
-        .map(|copy| tag(copy, "tourniquet:source").to_owned())
-        .collect();
+    let carriers: BTreeSet<_> =
+        copies.iter().map(|copy| tag(copy, "tourniquet:source").to_owned()).collect();
     let origins: BTreeSet<_> = carriers
         .iter()
         .map(|carrier| source_of.get(carrier.as_str()).copied().unwrap_or(carrier))
         .collect();
-    let ids: BTreeSet<_> = sources
-        .iter()
-        .map(|source| source.snapshot_id().unwrap())
-        .collect();
+    let ids: BTreeSet<_> = sources.iter().map(|source| source.snapshot_id().unwrap()).collect();
     assert_eq!(origins, ids);
     carriers
 }
@@ -228,12 +189,7 @@ pub fn told_with_request_ids(timeline: &[Value]) {
     for outcome in outcomes {
         let body = &outcome["body"];
         assert_eq!(body["result"], "ok", "{body}");
-        assert!(
-            body["receipt"]["request_id"]
-                .as_str()
-                .is_some_and(|id| !id.is_empty()),
-            "{body}"
-        );
+        assert!(body["receipt"]["request_id"].as_str().is_some_and(|id| !id.is_empty()), "{body}");
     }
 }
 
@@ -245,23 +201,12 @@ pub fn carries_the_case(account: &Account, case: &str, run: &str) {
     for session in sessions {
         assert_eq!(session["SourceIdentity"], case, "{session}");
         assert!(
-            session["RoleSessionName"]
-                .as_str()
-                .unwrap()
-                .starts_with(&format!("{run}-")),
+            session["RoleSessionName"].as_str().unwrap().starts_with(&format!("{run}-")),
             "{session}"
         );
-        assert_eq!(
-            session["DurationSeconds"].to_string().trim_matches('"'),
-            "900",
-            "{session}"
-        );
+        assert_eq!(session["DurationSeconds"].to_string().trim_matches('"'), "900", "{session}");
         let policy = session["Policy"].as_str().unwrap();
-        assert!(
-            policy.len() <= SESSION_POLICY_MAX,
-            "{} characters: {policy}",
-            policy.len()
-        );
+        assert!(policy.len() <= SESSION_POLICY_MAX, "{} characters: {policy}", policy.len());
         assert!(policy.contains("\"Allow\""), "{policy}");
     }
 }

@@ -19,10 +19,7 @@ pub struct Service {
 
 /// What is configured for one account, or for the forensics account.
 pub fn access(account: &Account, external_id: &str) -> String {
-    format!(
-        "role_arn = \"{}\"\nexternal_id = \"{external_id}\"\n",
-        account.role_arn
-    )
+    format!("role_arn = \"{}\"\nexternal_id = \"{external_id}\"\n", account.role_arn)
 }
 
 impl Service {
@@ -45,22 +42,14 @@ impl Service {
         .to_vec();
         let intake = deployment.make_token("intake");
         let server = deployment.serve("");
-        Self {
-            deployment,
-            server,
-            intake,
-        }
+        Self { deployment, server, intake }
     }
 
     /// Posts a document as EventBridge does; returns the case and the run that it led to.
     pub fn post(&self, document: &Value) -> (String, String) {
         let reply = self
             .server
-            .post(
-                "/v1/findings",
-                &self.intake,
-                document.to_string().as_bytes(),
-            )
+            .post("/v1/findings", &self.intake, document.to_string().as_bytes())
             .unwrap();
         assert_eq!(reply.status, 202, "{reply:?}");
         let answer = reply.body;
@@ -72,9 +61,7 @@ impl Service {
 
     /// Waits until no run of the case is under way.
     pub fn over(&mut self, case: &str) -> Value {
-        self.server
-            .wait_for_runs(&self.deployment.token, case)
-            .expect("the service lives")
+        self.server.wait_for_runs(&self.deployment.token, case).expect("the service lives")
     }
 
     /// The entries of a case's timeline.
@@ -84,9 +71,7 @@ impl Service {
 
     /// Runs a client command: whether it succeeded, and its `--json`.
     pub fn client(&self, arguments: &[&str]) -> (bool, Value) {
-        let output = self
-            .deployment
-            .client(&self.server, &[arguments, &["--json"]].concat());
+        let output = self.deployment.client(&self.server, &[arguments, &["--json"]].concat());
         let told = serde_json::from_slice(&output.stdout);
         (
             output.status.success(),
@@ -103,10 +88,7 @@ impl Service {
 
 /// The entries of one kind.
 pub fn of_kind<'a>(timeline: &'a [Value], kind: &str) -> Vec<&'a Value> {
-    timeline
-        .iter()
-        .filter(|entry| entry["kind"] == kind)
-        .collect()
+    timeline.iter().filter(|entry| entry["kind"] == kind).collect()
 }
 
 /// The crypto-mining finding, about this instance.
@@ -114,19 +96,15 @@ pub fn crypto_mining(account: &Account, instance: &Instance) -> Value {
     let mut document = of_account(CRYPTO_MINING, account);
     let details = &mut document["detail"]["resource"]["instanceDetails"];
     details["instanceId"] = json!(instance.id);
-    details["iamInstanceProfile"]["arn"] = json!(format!(
-        "arn:aws:iam::{}:instance-profile/web-server",
-        account.id
-    ));
+    details["iamInstanceProfile"]["arn"] =
+        json!(format!("arn:aws:iam::{}:instance-profile/web-server", account.id));
     let shown = details["networkInterfaces"].as_array_mut().unwrap();
     for (shown, (id, subnet, groups)) in shown.iter_mut().zip(&instance.interfaces) {
         shown["networkInterfaceId"] = json!(id);
         shown["subnetId"] = json!(subnet);
         shown["vpcId"] = json!(instance.vpc);
-        shown["securityGroups"] = groups
-            .iter()
-            .map(|id| json!({"groupId": id, "groupName": "web"}))
-            .collect();
+        shown["securityGroups"] =
+            groups.iter().map(|id| json!({"groupId": id, "groupName": "web"})).collect();
     }
     document
 }

@@ -17,18 +17,12 @@ use crate::web::view;
 /// `GET /v1/approvals`: the open ones.
 pub async fn pending(State(app): State<App>) -> Answer {
     let approvals = app.store.approvals_pending().await?;
-    Ok(Json(
-        json!({"items": approvals.iter().map(view::approval).collect::<Vec<_>>()}),
-    ))
+    Ok(Json(json!({"items": approvals.iter().map(view::approval).collect::<Vec<_>>()})))
 }
 
 /// `GET /v1/approvals/{id}`: one, open or decided.
 pub async fn show(State(app): State<App>, Id(id): Id<ApprovalId>) -> Answer {
-    let approval = app
-        .store
-        .approval(&id)
-        .await?
-        .ok_or_else(|| Problem::not_found("approval"))?;
+    let approval = app.store.approval(&id).await?.ok_or_else(|| Problem::not_found("approval"))?;
     Ok(Json(view::approval(&approval)))
 }
 

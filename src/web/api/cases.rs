@@ -42,15 +42,9 @@ pub async fn list(State(app): State<App>, Query(query): Query<Listing>) -> Answe
         .flat_map(|labels| labels.split(','))
         .map(|label| Status::from_label(label.trim()).ok_or_else(|| unknown_status(label)))
         .collect::<Result<Vec<_>, _>>()?;
-    let filter = CaseFilter {
-        status,
-        account: query.account,
-    };
+    let filter = CaseFilter { status, account: query.account };
     let limit = limit(query.limit, CASES_MAX)?;
-    let page = app
-        .store
-        .cases(filter, query.cursor.as_deref(), limit)
-        .await?;
+    let page = app.store.cases(filter, query.cursor.as_deref(), limit).await?;
     let cases: Vec<_> = page.items.iter().map(view::case).collect();
     Ok(Json(json!({"items": cases, "next": page.next})))
 }
@@ -58,18 +52,13 @@ pub async fn list(State(app): State<App>, Query(query): Query<Listing>) -> Answe
 fn unknown_status(label: &str) -> Problem {
     let known: Vec<&str> = Status::ALL.iter().map(|status| status.label()).collect();
     let given: String = label.chars().take(crate::id::SHOWN_MAX).collect();
-    Problem::bad_request(format!(
-        "`status`: {given:?} is not one of {}",
-        known.join(", ")
-    ))
+    Problem::bad_request(format!("`status`: {given:?} is not one of {}", known.join(", ")))
 }
 
 fn limit(given: Option<u32>, max: u32) -> Result<u32, Problem> {
     match given.unwrap_or(LIMIT_DEFAULT) {
         limit if (1..=max).contains(&limit) => Ok(limit),
-        _ => Err(Problem::bad_request(format!(
-            "`limit` must be from 1 to {max}"
-        ))),
+        _ => Err(Problem::bad_request(format!("`limit` must be from 1 to {max}"))),
     }
 }
 
@@ -78,11 +67,7 @@ pub async fn show(State(app): State<App>, Id(id): Id<CaseId>) -> Answer {
     // The case comes last: a run that is shown as over has then moved the case's status already.
     let runs = app.store.runs_of(&id).await?;
     let approvals = app.store.approvals_pending().await?;
-    let case = app
-        .store
-        .case(&id)
-        .await?
-        .ok_or_else(|| Problem::not_found("case"))?;
+    let case = app.store.case(&id).await?.ok_or_else(|| Problem::not_found("case"))?;
     let mine = approvals.iter().filter(|approval| approval.case == id);
     let mut shown = view::case(&case);
     shown["runs"] = runs.iter().map(view::run).collect();
@@ -105,31 +90,13 @@ pub async fn timeline(
     Id(id): Id<CaseId>,
     Query(query): Query<Part>,
 ) -> Result<Json<Timeline>, Problem> {
-    let head = app
-        .store
-        .head(&id)
-        .await?
-        .ok_or_else(|| Problem::not_found("case"))?;
+    let head = app.store.head(&id).await?.ok_or_else(|| Problem::not_found("case"))?;
     let (from, limit) = (query.from.unwrap_or(0), limit(query.limit, ENTRIES_MAX)?);
     let stored = app.store.entries(&id, from, limit).await?;
-    let next = stored
-        .last()
-        .map(|entry| entry.seq + 1)
-        .filter(|next| *next < head.length);
-    let entries = stored
-        .into_iter()
-        .map(Entry::of)
-        .collect::<Result<_, _>>()?;
-    let head = Head {
-        length: head.length,
-        hash: head.hash.to_string(),
-    };
-    Ok(Json(Timeline {
-        case: id,
-        head,
-        entries,
-        next,
-    }))
+    let next = stored.last().map(|entry| entry.seq + 1).filter(|next| *next < head.length);
+    let entries = stored.into_iter().map(Entry::of).collect::<Result<_, _>>()?;
+    let head = Head { length: head.length, hash: head.hash.to_string() };
+    Ok(Json(Timeline { case: id, head, entries, next }))
 }
 
 /// A part of a timeline.
@@ -163,11 +130,7 @@ impl Entry {
         let entry = RawValue::from_string(text.clone())
             .or_else(|_| serde_json::value::to_raw_value(&text))
             .map_err(|_| Problem::internal())?;
-        Ok(Self {
-            seq: stored.seq,
-            hash: stored.hash.to_string(),
-            entry,
-        })
+        Ok(Self { seq: stored.seq, hash: stored.hash.to_string(), entry })
     }
 }
 

@@ -25,16 +25,8 @@ const BLOBS_MAX: usize = 64 * 1024 * 1024;
 /// One object: `{case, head, entries, blobs, left_out}`. `entries` are the stored bytes as strings,
 /// `blobs` the base64 of what they name by digest.
 pub async fn export(State(app): State<App>, Id(id): Id<CaseId>) -> Answer {
-    let case = app
-        .store
-        .case(&id)
-        .await?
-        .ok_or_else(|| Problem::not_found("case"))?;
-    let head = app
-        .store
-        .head(&id)
-        .await?
-        .ok_or_else(|| Problem::not_found("case"))?;
+    let case = app.store.case(&id).await?.ok_or_else(|| Problem::not_found("case"))?;
+    let head = app.store.head(&id).await?.ok_or_else(|| Problem::not_found("case"))?;
     let mut entries: Vec<String> = Vec::new();
     let mut named = BTreeSet::new();
     while (entries.len() as u64) < head.length {
@@ -42,15 +34,9 @@ pub async fn export(State(app): State<App>, Id(id): Id<CaseId>) -> Answer {
         if part.is_empty() {
             break;
         }
-        for stored in part
-            .into_iter()
-            .take_while(|stored| stored.seq < head.length)
-        {
+        for stored in part.into_iter().take_while(|stored| stored.seq < head.length) {
             if let Ok(entry) = Entry::parse(&stored.bytes) {
-                entry
-                    .body
-                    .values()
-                    .for_each(|value| digests(value, &mut named));
+                entry.body.values().for_each(|value| digests(value, &mut named));
             }
             entries.push(String::from_utf8_lossy(&stored.bytes).into_owned());
         }
@@ -81,11 +67,7 @@ pub async fn export(State(app): State<App>, Id(id): Id<CaseId>) -> Answer {
 fn digests(value: &Value, found: &mut BTreeSet<Digest>) {
     match value {
         Value::String(text) => {
-            found.extend(
-                text.strip_prefix("sha256:")
-                    .unwrap_or(text)
-                    .parse::<Digest>(),
-            );
+            found.extend(text.strip_prefix("sha256:").unwrap_or(text).parse::<Digest>());
         }
         Value::Array(items) => items.iter().for_each(|item| digests(item, found)),
         Value::Object(map) => map.values().for_each(|item| digests(item, found)),

@@ -16,11 +16,7 @@ pub async fn receive(State(app): State<App>, caller: Caller, request: Request) -
     let bytes = body::read(&parts.headers, body, app.body_max).await?;
     let source = format!("http:{}", caller.name);
     let answer = intake::accept(&app.intake, bytes.into(), &source).await?;
-    let Answer {
-        findings,
-        rejected,
-        ignored,
-    } = answer;
+    let Answer { findings, rejected, ignored } = answer;
     if let Some(reason) = ignored {
         return begun(json!({"ignored": reason}));
     }

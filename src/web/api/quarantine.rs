@@ -25,9 +25,7 @@ pub struct Listing {
 pub async fn list(State(app): State<App>, Query(query): Query<Listing>) -> Answer {
     let limit = query.limit.unwrap_or(LIMIT_DEFAULT);
     if !(1..=LIMIT_MAX).contains(&limit) {
-        return Err(Problem::bad_request(format!(
-            "`limit` must be from 1 to {LIMIT_MAX}"
-        )));
+        return Err(Problem::bad_request(format!("`limit` must be from 1 to {LIMIT_MAX}")));
     }
     Ok(Json(json!({"items": app.store.quarantined(limit).await?})))
 }

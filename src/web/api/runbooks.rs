@@ -16,11 +16,7 @@ use crate::web::view;
 
 /// `GET /v1/runbooks`
 pub async fn list(State(app): State<App>) -> Answer {
-    let runbooks: Vec<_> = app
-        .library
-        .iter()
-        .map(|runbook| view::runbook(runbook))
-        .collect();
+    let runbooks: Vec<_> = app.library.iter().map(|runbook| view::runbook(runbook)).collect();
     Ok(Json(json!({"items": runbooks})))
 }
 
@@ -42,12 +38,7 @@ pub async fn plan(
     Id(runbook): Id<RunbookName>,
     Body(plan): Body<Plan>,
 ) -> Answer {
-    let Plan {
-        params,
-        case,
-        account,
-        region,
-    } = plan;
+    let Plan { params, case, account, region } = plan;
     let request = StartRun {
         case,
         runbook,

@@ -78,35 +78,16 @@ pub async fn start_in_case(
     Id(case): Id<CaseId>,
     Body(start): Body<StartInCase>,
 ) -> Begun {
-    let StartInCase {
-        runbook,
-        params,
-        mode,
-        account,
-        region,
-        reason,
-    } = start;
+    let StartInCase { runbook, params, mode, account, region, reason } = start;
     let case = Some(case);
-    let start = Start {
-        runbook,
-        params,
-        mode,
-        case,
-        account,
-        region,
-        reason,
-    };
+    let start = Start { runbook, params, mode, case, account, region, reason };
     let run = app.desk.start(start.of(caller.name)).await?;
     begun(view::run(&run))
 }
 
 /// `GET /v1/runs/{id}`
 pub async fn show(State(app): State<App>, Id(id): Id<RunId>) -> Answer {
-    let run = app
-        .store
-        .run(&id)
-        .await?
-        .ok_or_else(|| Problem::not_found("run"))?;
+    let run = app.store.run(&id).await?.ok_or_else(|| Problem::not_found("run"))?;
     let approvals = app.store.approvals_of(&id).await?;
     let mut shown = view::run(&run);
     shown["approvals"] = approvals.iter().map(view::approval).collect();

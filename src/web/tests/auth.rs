@@ -10,48 +10,20 @@ const MATRIX: &[(&str, &str, &str)] = &[
     ("GET", "/healthz", "-"),
     ("GET", "/readyz", "-"),
     ("POST", "/v1/findings", "responder admin intake"),
-    (
-        "GET",
-        "/v1/cases",
-        "viewer responder approver author admin auditor",
-    ),
-    (
-        "GET",
-        "/v1/cases/{id}",
-        "viewer responder approver author admin auditor",
-    ),
-    (
-        "GET",
-        "/v1/cases/{id}/timeline",
-        "viewer responder approver author admin auditor",
-    ),
+    ("GET", "/v1/cases", "viewer responder approver author admin auditor"),
+    ("GET", "/v1/cases/{id}", "viewer responder approver author admin auditor"),
+    ("GET", "/v1/cases/{id}/timeline", "viewer responder approver author admin auditor"),
     ("GET", "/v1/cases/{id}/export", "responder admin auditor"),
     ("POST", "/v1/cases/{id}/runs", "responder admin"),
     ("POST", "/v1/cases/{id}/notes", "responder approver admin"),
     ("POST", "/v1/cases/{id}/close", "responder admin"),
     ("POST", "/v1/runs", "responder admin"),
-    (
-        "GET",
-        "/v1/runs/{id}",
-        "viewer responder approver author admin auditor",
-    ),
+    ("GET", "/v1/runs/{id}", "viewer responder approver author admin auditor"),
     ("POST", "/v1/runs/{id}/undo", "responder admin"),
-    (
-        "GET",
-        "/v1/approvals",
-        "viewer responder approver author admin auditor",
-    ),
-    (
-        "GET",
-        "/v1/approvals/{id}",
-        "viewer responder approver author admin auditor",
-    ),
+    ("GET", "/v1/approvals", "viewer responder approver author admin auditor"),
+    ("GET", "/v1/approvals/{id}", "viewer responder approver author admin auditor"),
     ("POST", "/v1/approvals/{id}", "approver admin"),
-    (
-        "GET",
-        "/v1/runbooks",
-        "viewer responder approver author admin auditor",
-    ),
+    ("GET", "/v1/runbooks", "viewer responder approver author admin auditor"),
     ("POST", "/v1/runbooks/{id}/plan", "responder author admin"),
     ("GET", "/v1/quarantine", "responder admin auditor"),
 ];
@@ -65,19 +37,14 @@ fn every_route_is_in_the_matrix_with_its_roles() {
                 Right::Open => "-".to_owned(),
                 Right::Roles(allowed) => {
                     let allowed = Role::ALL.iter().filter(|role| allowed.contains(role));
-                    allowed
-                        .map(|role| role.label())
-                        .collect::<Vec<_>>()
-                        .join(" ")
+                    allowed.map(|role| role.label()).collect::<Vec<_>>().join(" ")
                 }
             };
             (route.method, route.path, roles)
         })
         .collect();
-    let written: Vec<_> = MATRIX
-        .iter()
-        .map(|(method, path, roles)| (*method, *path, (*roles).to_owned()))
-        .collect();
+    let written: Vec<_> =
+        MATRIX.iter().map(|(method, path, roles)| (*method, *path, (*roles).to_owned())).collect();
     assert_eq!(built, written);
 }
 
@@ -108,12 +75,7 @@ async fn the_server_enforces_the_matrix() {
                 role.label()
             );
             assert_ne!(seen.status, 401, "{method} {path} as {}", role.label());
-            assert_ne!(
-                seen.status,
-                500,
-                "{method} {path} as {}: {seen:?}",
-                role.label()
-            );
+            assert_ne!(seen.status, 500, "{method} {path} as {}: {seen:?}", role.label());
         }
     }
     harness.service.stop().await;
@@ -124,15 +86,10 @@ async fn a_token_works_in_either_header_until_it_is_revoked_or_expires() {
     let harness = Harness::new().await;
     let path = "/v1/cases";
     let hour = std::time::Duration::from_secs(3600);
-    let secret = harness
-        .token("tok-short", Role::Viewer, Some(start() + hour))
-        .await;
+    let secret = harness.token("tok-short", Role::Viewer, Some(start() + hour)).await;
     let bearer = |text: &str| harness.request("GET", path).header("authorization", text);
     for (request, status) in [
-        (
-            harness.request("GET", path).header("x-api-key", &secret),
-            200,
-        ),
+        (harness.request("GET", path).header("x-api-key", &secret), 200),
         (bearer(&format!("Bearer {secret}")), 200),
         (bearer(&format!("bearer {secret}")), 200),
         (bearer(&format!("Basic {secret}")), 401),
@@ -140,10 +97,7 @@ async fn a_token_works_in_either_header_until_it_is_revoked_or_expires() {
         (bearer("Bearer tq_wrong"), 401),
         (bearer("Bearer "), 401),
         (bearer(&format!("Bearer {}", "tq_".repeat(3000))), 401),
-        (
-            harness.request("GET", path).header("x-api-key", "password"),
-            401,
-        ),
+        (harness.request("GET", path).header("x-api-key", "password"), 401),
     ] {
         let seen = answer(request).await;
         assert_eq!(seen.status, status, "{seen:?}");
@@ -153,23 +107,11 @@ async fn a_token_works_in_either_header_until_it_is_revoked_or_expires() {
         }
     }
     harness.clock.advance(hour);
-    assert_eq!(
-        answer(bearer(&format!("Bearer {secret}"))).await.status,
-        401,
-        "it has expired"
-    );
+    assert_eq!(answer(bearer(&format!("Bearer {secret}"))).await.status, 401, "it has expired");
 
     let secret = harness.token("tok-revoked", Role::Viewer, None).await;
-    assert_eq!(
-        answer(bearer(&format!("Bearer {secret}"))).await.status,
-        200
-    );
-    harness
-        .service
-        .store()
-        .revoke_token(&"tok-revoked".parse().unwrap(), start())
-        .await
-        .unwrap();
+    assert_eq!(answer(bearer(&format!("Bearer {secret}"))).await.status, 200);
+    harness.service.store().revoke_token(&"tok-revoked".parse().unwrap(), start()).await.unwrap();
     harness.clock.advance(std::time::Duration::from_secs(1));
     assert_eq!(
         answer(bearer(&format!("Bearer {secret}"))).await.status,
@@ -194,9 +136,7 @@ async fn a_token_that_asks_too_often_is_told_when_to_come_back() {
     assert_eq!((refused.status.as_u16(), refused.code()), (429, "E0208"));
     assert!(refused.headers.contains_key("retry-after"));
     assert_eq!(
-        answer(harness.as_role("viewer", "GET", "/v1/cases"))
-            .await
-            .status,
+        answer(harness.as_role("viewer", "GET", "/v1/cases")).await.status,
         200,
         "others go on"
     );

@@ -21,73 +21,39 @@ async fn a_finding_becomes_a_case_that_anyone_can_verify() {
     let case = first.body["case"].as_str().unwrap();
     let shown = harness.settled(case).await;
     assert_eq!(shown["runs"].as_array().map(Vec::len), Some(1), "{shown}");
-    assert_eq!(
-        shown["runs"][0]["mode"], "observe",
-        "no account is on the allow list"
-    );
+    assert_eq!(shown["runs"][0]["mode"], "observe", "no account is on the allow list");
     // Its world is empty: that the instance is gone must be said, not passed over.
     assert_eq!(shown["runs"][0]["state"], "failed", "{shown}");
     let summary = shown["runs"][0]["summary"].as_str().unwrap();
     assert!(summary.contains("look for what runs now"), "{summary}");
-    assert_eq!(
-        (&shown["severity"], &shown["findings"]),
-        (&json!(8.0), &json!(2))
-    );
+    assert_eq!((&shown["severity"], &shown["findings"]), (&json!(8.0), &json!(2)));
 
     let run = shown["runs"][0]["id"].as_str().unwrap();
     let one = harness.get(&format!("/v1/runs/{run}")).await.body;
     assert_eq!(one["state"], shown["runs"][0]["state"]);
-    let undo = harness
-        .post("responder", &format!("/v1/runs/{run}/undo"), &json!({}))
-        .await;
-    assert_eq!(
-        (undo.status.as_u16(), undo.code()),
-        (409, "E0205"),
-        "it only observed"
-    );
+    let undo = harness.post("responder", &format!("/v1/runs/{run}/undo"), &json!({})).await;
+    assert_eq!((undo.status.as_u16(), undo.code()), (409, "E0205"), "it only observed");
 
     let note = harness
-        .post(
-            "responder",
-            &format!("/v1/cases/{case}/notes"),
-            &json!({"text": "seen"}),
-        )
+        .post("responder", &format!("/v1/cases/{case}/notes"), &json!({"text": "seen"}))
         .await;
     assert_eq!(note.status, 200, "{note:?}");
     let closed = harness
-        .post(
-            "responder",
-            &format!("/v1/cases/{case}/close"),
-            &json!({"reason": "a test"}),
-        )
+        .post("responder", &format!("/v1/cases/{case}/close"), &json!({"reason": "a test"}))
         .await;
     assert_eq!(closed.body["status"], "closed", "{closed:?}");
 
     let listed = harness.get("/v1/cases?status=closed&limit=10").await.body;
     assert_eq!(listed["items"][0]["id"], *case);
-    assert_eq!(
-        harness.get("/v1/cases?status=open").await.body["items"],
-        json!([])
-    );
-    let part = harness
-        .get(&format!("/v1/cases/{case}/timeline?from=1&limit=1"))
-        .await
-        .body;
-    assert_eq!(
-        (&part["entries"][0]["seq"], &part["next"]),
-        (&json!(1), &json!(2))
-    );
+    assert_eq!(harness.get("/v1/cases?status=open").await.body["items"], json!([]));
+    let part = harness.get(&format!("/v1/cases/{case}/timeline?from=1&limit=1")).await.body;
+    assert_eq!((&part["entries"][0]["seq"], &part["next"]), (&json!(1), &json!(2)));
 
     let export = harness.get(&format!("/v1/cases/{case}/export")).await.body;
     let raw = export["blobs"].as_object().unwrap().len();
     assert!(raw >= 2, "the raw finding and the runbook at least: {raw}");
     let length = export["entries"].as_array().map(Vec::len);
-    assert_eq!(
-        length,
-        export["head"]["length"]
-            .as_u64()
-            .map(|length| length as usize)
-    );
+    assert_eq!(length, export["head"]["length"].as_u64().map(|length| length as usize));
     harness.service.stop().await;
 }
 
@@ -97,27 +63,13 @@ async fn several_findings_in_one_body_are_told_apart() {
     let detail = |id: &str, instance: &str| finding(id, instance)["detail"].clone();
     let mut broken = detail("f2", "i-0bbbbbbbbbbbbbbbb");
     broken["type"] = json!(7);
-    let findings = [
-        detail("f1", "i-0aaaaaaaaaaaaaaaa"),
-        broken,
-        detail("f3", "i-0cccccccccccccccc"),
-    ];
-    let seen = harness
-        .post("intake", "/v1/findings", &json!({"findings": findings}))
-        .await;
+    let findings =
+        [detail("f1", "i-0aaaaaaaaaaaaaaaa"), broken, detail("f3", "i-0cccccccccccccccc")];
+    let seen = harness.post("intake", "/v1/findings", &json!({"findings": findings})).await;
     assert_eq!(seen.status, 202, "{seen:?}");
-    assert_eq!(
-        seen.body["findings"].as_array().map(Vec::len),
-        Some(2),
-        "{seen:?}"
-    );
+    assert_eq!(seen.body["findings"].as_array().map(Vec::len), Some(2), "{seen:?}");
     assert_eq!(seen.body["rejected"][0]["code"], "E0103", "{seen:?}");
-    assert_eq!(
-        harness.get("/v1/cases").await.body["items"]
-            .as_array()
-            .map(Vec::len),
-        Some(2)
-    );
+    assert_eq!(harness.get("/v1/cases").await.body["items"].as_array().map(Vec::len), Some(2));
     harness.service.stop().await;
 }
 
@@ -131,19 +83,10 @@ async fn the_catalogue_is_listed_and_planned_against_nothing() {
         .iter()
         .map(|item| item["name"].as_str().unwrap())
         .collect();
-    assert!(
-        names.contains(&"observe") && names.contains(&"compromised-instance"),
-        "{names:?}"
-    );
+    assert!(names.contains(&"observe") && names.contains(&"compromised-instance"), "{names:?}");
     let plan = json!({"account": "111122223333", "region": "eu-west-1"});
-    let seen = harness
-        .post("author", "/v1/runbooks/observe/plan", &plan)
-        .await;
+    let seen = harness.post("author", "/v1/runbooks/observe/plan", &plan).await;
     assert_eq!(seen.status, 200, "{seen:?}");
-    assert_eq!(
-        harness.get("/v1/cases").await.body["items"],
-        json!([]),
-        "a plan writes nothing"
-    );
+    assert_eq!(harness.get("/v1/cases").await.body["items"], json!([]), "a plan writes nothing");
     harness.service.stop().await;
 }

@@ -90,13 +90,7 @@ impl Harness {
         change(&mut config);
         let service = Service::start(setup(config, &clock)).await.unwrap();
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        let mut harness = Self {
-            service,
-            clock,
-            secrets: BTreeMap::new(),
-            folder,
-            http,
-        };
+        let mut harness = Self { service, clock, secrets: BTreeMap::new(), folder, http };
         for (n, role) in Role::ALL.into_iter().enumerate() {
             let secret = harness.token(&format!("tok-role-{n}"), role, None).await;
             harness.secrets.insert(role.label(), secret);
@@ -166,11 +160,7 @@ pub async fn answer(request: RequestBuilder) -> Answer {
     let response = request.send().await.unwrap();
     let (status, headers) = (response.status(), response.headers().clone());
     let bytes = response.bytes().await.unwrap();
-    Answer {
-        status,
-        headers,
-        body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
-    }
+    Answer { status, headers, body: serde_json::from_slice(&bytes).unwrap_or(Value::Null) }
 }
 
 /// A finding on an instance, as EventBridge delivers it.

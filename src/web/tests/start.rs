@@ -32,31 +32,15 @@ async fn what_prevents_a_start_has_a_number() {
             "E0002",
             "another program listens there",
         ),
-        (
-            with(&|config| config.listen = ([192, 0, 2, 1], 0).into()),
-            "E0002",
-            "192.0.2.1",
-        ),
+        (with(&|config| config.listen = ([192, 0, 2, 1], 0).into()), "E0002", "192.0.2.1"),
         (
             with(&|config| config.database = format!("sqlite://{}/x.db", file.display())),
             "E0003",
             "x.db",
         ),
-        (
-            with(&|config| config.database = format!("sqlite://{}", file.display())),
-            "E0003",
-            "file",
-        ),
-        (
-            with(&|config| config.runbooks = Some(broken.clone())),
-            "E0004",
-            "broken.rhai",
-        ),
-        (
-            with(&|config| config.fallback = "nothing".to_owned()),
-            "E0001",
-            "nothing",
-        ),
+        (with(&|config| config.database = format!("sqlite://{}", file.display())), "E0003", "file"),
+        (with(&|config| config.runbooks = Some(broken.clone())), "E0004", "broken.rhai"),
+        (with(&|config| config.fallback = "nothing".to_owned()), "E0001", "nothing"),
     ] {
         let (seen, words) = refused(config).await;
         assert_eq!(seen, code, "{words}");

@@ -30,23 +30,17 @@ async fn a_case_is_shown_with_its_runs_questions_and_timeline() {
             "/v1/cases/case-0001" => case_row("parked").to_string(),
             _ => page(&sealed, &head, &request.query),
         };
-        (
-            StatusCode::OK,
-            serde_json::value::RawValue::from_string(text).unwrap(),
-        )
+        (StatusCode::OK, serde_json::value::RawValue::from_string(text).unwrap())
     })
     .await;
     let (mut human, out, _) = screen(false);
-    assert_eq!(
-        show::show(&service.client(), &mut human, &id()).await,
-        Ok(0)
-    );
+    assert_eq!(show::show(&service.client(), &mut human, &id()).await, Ok(0));
     insta::assert_snapshot!(out.text(), @r#"
     case       case-0001
     status     waiting
     title      mines coins
     type       T
-    severity   8.0
+    severity   8.0 High
     resource   instance/i-1
     account    111122223333, eu-west-1
     opened     2026-01-03 10:00:00Z
@@ -64,15 +58,9 @@ async fn a_case_is_shown_with_its_runs_questions_and_timeline() {
     +0.0s              " note 1 “ünïcode”
     "#);
     let (mut program, out, _) = screen(true);
-    assert_eq!(
-        show::show(&service.client(), &mut program, &id()).await,
-        Ok(0)
-    );
+    assert_eq!(show::show(&service.client(), &mut program, &id()).await, Ok(0));
     let value = out.value();
-    assert_eq!(
-        (&value["verified"], &value["timeline"][1]["seq"]),
-        (&json!(true), &json!(1))
-    );
+    assert_eq!((&value["verified"], &value["timeline"][1]["seq"]), (&json!(true), &json!(1)));
     assert_eq!(
         (&value["runs"][0]["id"], &value["status"]),
         (&json!("run-0002"), &json!("waiting"))
@@ -102,10 +90,7 @@ async fn watching_draws_what_comes_and_ends_with_the_last_run() {
             let known = if *looks > 1 { 5 } else { 2 };
             page(&sealed[..known], &head, &request.query)
         };
-        (
-            StatusCode::OK,
-            serde_json::value::RawValue::from_string(text).unwrap(),
-        )
+        (StatusCode::OK, serde_json::value::RawValue::from_string(text).unwrap())
     })
     .await;
     let (mut human, out, err) = screen(false);
@@ -116,21 +101,9 @@ async fn watching_draws_what_comes_and_ends_with_the_last_run() {
     let text = out.text();
     assert_eq!(text.lines().count(), 5, "{text}");
     assert!(text.contains("note 0") && text.contains("note 4"), "{text}");
-    assert_eq!(
-        err.text().matches("trying again").count(),
-        1,
-        "{}",
-        err.text()
-    );
+    assert_eq!(err.text().matches("trying again").count(), 1, "{}", err.text());
     let (mut program, out, _) = screen(true);
-    watch::watch(
-        &service.client(),
-        &mut program,
-        &id(),
-        watch::Until::AllOver,
-    )
-    .await
-    .unwrap();
+    watch::watch(&service.client(), &mut program, &id(), watch::Until::AllOver).await.unwrap();
     assert_eq!(out.value().as_array().unwrap().len(), 5);
 }
 
@@ -141,11 +114,7 @@ fn raw(value: &Value) -> Box<serde_json::value::RawValue> {
 #[tokio::test]
 async fn a_case_that_is_not_there_ends_a_watch_at_once() {
     let service = Service::start(|_| {
-        problem(
-            StatusCode::NOT_FOUND,
-            "E0203",
-            "there is no case with this id",
-        )
+        problem(StatusCode::NOT_FOUND, "E0203", "there is no case with this id")
     })
     .await;
     let (mut screen, _, _) = screen(false);
@@ -161,11 +130,7 @@ fn listing(request: &Request) -> (StatusCode, Value) {
         "account": "111122223333", "finding_type": "CryptoCurrency:EC2/BitcoinTool.B", "resource": null,
         "last_finding_at": "2026-01-03T10:00:00Z"})
     };
-    let from = if request.query.contains("cursor=next") {
-        200
-    } else {
-        0
-    };
+    let from = if request.query.contains("cursor=next") { 200 } else { 0 };
     let limit: usize = request
         .query
         .split('&')
@@ -175,15 +140,8 @@ fn listing(request: &Request) -> (StatusCode, Value) {
         .unwrap();
     assert!(limit <= 200);
     let cases: Vec<Value> = (from..(from + limit).min(250)).map(row).collect();
-    let next = if from == 0 {
-        json!("next")
-    } else {
-        Value::Null
-    };
-    (
-        StatusCode::OK,
-        json!({"items": cases, "next": next, "query": request.query}),
-    )
+    let next = if from == 0 { json!("next") } else { Value::Null };
+    (StatusCode::OK, json!({"items": cases, "next": next, "query": request.query}))
 }
 
 #[tokio::test]
@@ -192,19 +150,15 @@ async fn cases_are_listed_over_pages_up_to_the_limit() {
     for (limit, expected) in [(2, 2), (200, 200), (230, 230), (1000, 250)] {
         let (mut screen, out, _) = screen(true);
         let status = ["open".to_owned(), "contained".to_owned()];
-        list::list(&service.client(), &mut screen, &status, None, limit)
-            .await
-            .unwrap();
+        list::list(&service.client(), &mut screen, &status, None, limit).await.unwrap();
         assert_eq!(out.value().as_array().unwrap().len(), expected);
     }
     let (mut screen, out, err) = screen(false);
-    list::list(&service.client(), &mut screen, &[], None, 2)
-        .await
-        .unwrap();
+    list::list(&service.client(), &mut screen, &[], None, 2).await.unwrap();
     insta::assert_snapshot!(out.text(), @r"
-    case       status     sev  account       type                              resource  last finding
-    case-0000  contained  8.0  111122223333  CryptoCurrency:EC2/BitcoinTool.B  -         2026-01-03 10:00:00Z
-    case-0001  contained  8.0  111122223333  CryptoCurrency:EC2/BitcoinTool.B  -         2026-01-03 10:00:00Z
+    case       status     sev       account       type                              resource  last finding
+    case-0000  contained  8.0 High  111122223333  CryptoCurrency:EC2/BitcoinTool.B  -         2026-01-03 10:00:00Z
+    case-0001  contained  8.0 High  111122223333  CryptoCurrency:EC2/BitcoinTool.B  -         2026-01-03 10:00:00Z
     ");
     assert!(err.text().contains("--limit"));
 }
@@ -215,27 +169,17 @@ async fn notes_and_closes_are_sent() {
         "/v1/cases/case-0001/notes" if request.json() == json!({"text": "seen"}) => {
             (StatusCode::OK, json!({"case": "case-0001"}))
         }
-        "/v1/cases/case-0001/close" if request.json() == json!({"reason": "done"}) => (
-            StatusCode::OK,
-            json!({"id": "case-0001", "status": "closed"}),
-        ),
+        "/v1/cases/case-0001/close" if request.json() == json!({"reason": "done"}) => {
+            (StatusCode::OK, json!({"id": "case-0001", "status": "closed"}))
+        }
         _ => problem(StatusCode::BAD_REQUEST, "E0204", "what?"),
     })
     .await;
     let (mut screen, out, _) = screen(false);
-    let note = CaseCommand::Note {
-        case: id(),
-        text: "seen".to_owned(),
-    };
-    let close = CaseCommand::Close {
-        case: id(),
-        reason: "done".to_owned(),
-    };
+    let note = CaseCommand::Note { case: id(), text: "seen".to_owned() };
+    let close = CaseCommand::Close { case: id(), reason: "done".to_owned() };
     for command in [note, close] {
-        assert_eq!(
-            dispatch(&service.client(), &mut screen, command).await,
-            Ok(0)
-        );
+        assert_eq!(dispatch(&service.client(), &mut screen, command).await, Ok(0));
     }
     assert_eq!(out.text(), "noted in case-0001\ncase-0001 is closed\n");
 }

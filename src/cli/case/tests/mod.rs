@@ -19,9 +19,7 @@ fn chain(length: usize) -> (Vec<Sealed>, Head) {
     let notes = (0..length).map(|n| {
         let actor = Actor::Person("ada".to_owned());
         let body = json!({"text": format!("note {n} “ünïcode”"), "by": "ada"});
-        Draft::new(at, actor, Kind::NoteAdded, body)
-            .seal(&id(), &mut head)
-            .unwrap()
+        Draft::new(at, actor, Kind::NoteAdded, body).seal(&id(), &mut head).unwrap()
     });
     (notes.collect::<Vec<_>>(), head)
 }
@@ -32,31 +30,16 @@ fn head_of(head: &Head) -> Value {
 
 /// Pages of three entries, whatever is asked for.
 fn page(sealed: &[Sealed], head: &Head, query: &str) -> String {
-    let from: usize = query
-        .split('&')
-        .find_map(|part| part.strip_prefix("from="))
-        .unwrap()
-        .parse()
-        .unwrap();
+    let from: usize =
+        query.split('&').find_map(|part| part.strip_prefix("from=")).unwrap().parse().unwrap();
     let until = sealed.len().min(from + 3);
     let items: Vec<String> = sealed[from.min(until)..until]
         .iter()
         .map(|entry| {
             let text = String::from_utf8(entry.bytes.clone()).unwrap();
-            format!(
-                "{{\"seq\": {}, \"hash\": \"{}\", \"entry\": {text}}}",
-                entry.seq, entry.hash
-            )
+            format!("{{\"seq\": {}, \"hash\": \"{}\", \"entry\": {text}}}", entry.seq, entry.hash)
         })
         .collect();
-    let next = if until < sealed.len() {
-        until.to_string()
-    } else {
-        "null".to_owned()
-    };
-    format!(
-        "{{\"entries\": [{}], \"next\": {next}, \"head\": {}}}",
-        items.join(","),
-        head_of(head)
-    )
+    let next = if until < sealed.len() { until.to_string() } else { "null".to_owned() };
+    format!("{{\"entries\": [{}], \"next\": {next}, \"head\": {}}}", items.join(","), head_of(head))
 }

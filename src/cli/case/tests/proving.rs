@@ -16,39 +16,25 @@ async fn verified(sealed: Vec<Sealed>, head: Head, json: bool) -> (u8, String) {
         assert_eq!(request.path, "/v1/cases/case-0001/timeline");
         let text = page(&sealed, &head, &request.query);
         // Raw text must reach the client as it is.
-        (
-            StatusCode::OK,
-            serde_json::value::RawValue::from_string(text).unwrap(),
-        )
+        (StatusCode::OK, serde_json::value::RawValue::from_string(text).unwrap())
     })
     .await;
     let (mut screen, out, _) = screen(json);
-    (
-        verify::case(&service.client(), &mut screen, &id())
-            .await
-            .unwrap(),
-        out.text(),
-    )
+    (verify::case(&service.client(), &mut screen, &id()).await.unwrap(), out.text())
 }
 
 #[tokio::test]
 async fn a_chain_is_verified_here_over_the_exact_bytes() {
     let (sealed, head) = chain(7);
     let (code, text) = verified(sealed, head.clone(), false).await;
-    assert_eq!(
-        (code, text),
-        (0, format!("valid: 7 entries, head {}\n", head.hash))
-    );
+    assert_eq!((code, text), (0, format!("valid: 7 entries, head {}\n", head.hash)));
 
     let (mut sealed, head) = chain(7);
     let text = String::from_utf8(sealed[4].bytes.clone()).unwrap();
     sealed[4].bytes = text.replace("note 4", "note 9").into_bytes();
     let (code, text) = verified(sealed, head, false).await;
     assert_eq!(code, NO);
-    assert!(
-        text.contains("entry 4: INVALID: hash does not match"),
-        "{text}"
-    );
+    assert!(text.contains("entry 4: INVALID: hash does not match"), "{text}");
     assert!(text.contains("INVALID: case-0001"), "{text}");
 }
 
@@ -67,18 +53,13 @@ async fn a_cut_or_foreign_chain_and_a_false_head_are_found() {
 
     let (code, text) = verified(vec![], Head::empty(), true).await;
     let value: Value = serde_json::from_str(&text).unwrap();
-    assert_eq!(
-        (code, &value["valid"], &value["entries"]),
-        (0, &json!(true), &json!(0))
-    );
+    assert_eq!((code, &value["valid"], &value["entries"]), (0, &json!(true), &json!(0)));
 }
 
 fn export_of(sealed: &[Sealed], head: &Head, blob: &str) -> Value {
     use base64::Engine as _;
-    let entries: Vec<String> = sealed
-        .iter()
-        .map(|entry| String::from_utf8(entry.bytes.clone()).unwrap())
-        .collect();
+    let entries: Vec<String> =
+        sealed.iter().map(|entry| String::from_utf8(entry.bytes.clone()).unwrap()).collect();
     let digest = crate::id::Digest::of(b"raw finding");
     let content = base64::engine::general_purpose::STANDARD.encode(blob);
     json!({"case": {"id": "case-0001", "status": "open"}, "head": head_of(head), "entries": entries,
@@ -115,21 +96,15 @@ async fn an_export_is_printed_if_it_verifies_and_verifies_again_from_a_file() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), export.to_string()).unwrap();
         let (mut screen, out, _) = screen(true);
-        assert_eq!(
-            verify::file(&mut screen, file.path()),
-            Ok(if valid { 0 } else { NO })
-        );
+        assert_eq!(verify::file(&mut screen, file.path()), Ok(if valid { 0 } else { NO }));
         assert_eq!(out.value()["valid"], valid);
     }
 }
 
 #[test]
 fn what_is_no_export_is_refused() {
-    for content in [
-        "",
-        "{}",
-        r#"{"case": "no", "head": {"length": 0, "hash": ""}, "entries": []}"#,
-    ] {
+    for content in ["", "{}", r#"{"case": "no", "head": {"length": 0, "hash": ""}, "entries": []}"#]
+    {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), content).unwrap();
         let (mut screen, _, _) = screen(false);
@@ -140,10 +115,5 @@ fn what_is_no_export_is_refused() {
         );
     }
     let (mut screen, _, _) = screen(false);
-    assert_eq!(
-        verify::file(&mut screen, "/nonexistent".as_ref())
-            .unwrap_err()
-            .code,
-        Code::USAGE
-    );
+    assert_eq!(verify::file(&mut screen, "/nonexistent".as_ref()).unwrap_err().code, Code::USAGE);
 }

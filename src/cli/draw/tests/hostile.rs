@@ -10,16 +10,9 @@ use crate::timeline::{Entry, Kind};
 
 #[test]
 fn colour_is_only_what_we_say_ourselves() {
-    let colour = Style {
-        colour: true,
-        ..UNICODE
-    };
-    let hostile = entry(
-        0,
-        "",
-        "case.opened",
-        json!({"title": "\u{1b}[31mred\u{1b}]0;owned\u{7}\u{202e}"}),
-    );
+    let colour = Style { colour: true, ..UNICODE };
+    let hostile =
+        entry(0, "", "case.opened", json!({"title": "\u{1b}[31mred\u{1b}]0;owned\u{7}\u{202e}"}));
     let drawn = timeline(std::slice::from_ref(&hostile), colour);
     assert!(drawn.contains("\u{1b}[1mred\u{1b}[0m"), "{drawn:?}");
     assert!(
@@ -84,11 +77,7 @@ fn any_body() -> impl Strategy<Value = Value> {
         "expires_at",
     ]);
     prop::collection::btree_map(key, value, 0..10).prop_map(|map| {
-        Value::Object(
-            map.into_iter()
-                .map(|(key, value)| (key.to_owned(), value))
-                .collect(),
-        )
+        Value::Object(map.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
     })
 }
 

@@ -8,11 +8,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::id::Digest;
 
-const UNICODE: Style = Style {
-    colour: false,
-    unicode: true,
-    width: None,
-};
+const UNICODE: Style = Style { colour: false, unicode: true, width: None };
 
 /// An entry `millis` after 10:00, by `who`: `""` is the service, `run-…` a run, else a person.
 fn entry(millis: i64, who: &str, kind: &str, body: Value) -> Entry {
@@ -25,9 +21,7 @@ fn entry(millis: i64, who: &str, kind: &str, body: Value) -> Entry {
     Entry {
         case: "case-0001".parse().unwrap(),
         seq: 0,
-        at: start
-            .checked_add(jiff::SignedDuration::from_millis(millis))
-            .unwrap(),
+        at: start.checked_add(jiff::SignedDuration::from_millis(millis)).unwrap(),
         actor,
         kind: kind.to_owned(),
         body: body.as_object().cloned().unwrap_or_default(),
@@ -155,18 +149,8 @@ fn whole_case() -> Vec<Entry> {
             json!({"state": "failed", "summary": "E0505: snapshots", "contained": true,
             "open": ["evidence::snapshot_volumes i-0a1b2c3d"]}),
         ),
-        entry(
-            62_000,
-            "",
-            "case.status_changed",
-            json!({"from": "active", "to": "attention"}),
-        ),
-        entry(
-            7_300_000,
-            "ada",
-            "note.added",
-            json!({"text": "copied by hand", "by": "ada"}),
-        ),
+        entry(62_000, "", "case.status_changed", json!({"from": "active", "to": "attention"})),
+        entry(7_300_000, "ada", "note.added", json!({"text": "copied by hand", "by": "ada"})),
     ]
 }
 
@@ -197,16 +181,9 @@ fn a_whole_case_is_a_story() {
 
 #[test]
 fn a_narrow_terminal_wraps_at_words_and_ascii_is_enough() {
-    let style = Style {
-        colour: false,
-        unicode: false,
-        width: Some(72),
-    };
+    let style = Style { colour: false, unicode: false, width: Some(72) };
     let drawn = timeline(&whole_case()[..10], style);
-    assert!(
-        drawn.is_ascii() && drawn.lines().all(|line| line.len() <= 72),
-        "{drawn}"
-    );
+    assert!(drawn.is_ascii() && drawn.lines().all(|line| line.len() <= 72), "{drawn}");
     insta::assert_snapshot!(drawn, @r"
     +0.0s   tourniquet * case opened: An EC2 instance mines coins
                          (CryptoCurrency:EC2/BitcoinTool.B, severity 8.0,
@@ -321,12 +298,7 @@ fn people_and_other_ends() {
             "run.finished",
             json!({"run": "run-0005", "state": "succeeded", "summary": "taken back", "open": []}),
         ),
-        entry(
-            90_000_004,
-            "",
-            "case.merged",
-            json!({"into": "case-0009", "n": 1}),
-        ),
+        entry(90_000_004, "", "case.merged", json!({"into": "case-0009", "n": 1})),
         entry(90_000_005, "", "case.opened", json!({"unexpected": true})),
     ];
     insta::assert_snapshot!(timeline(&entries, UNICODE), @r#"
@@ -365,9 +337,7 @@ fn times_are_told_in_the_unit_that_fits() {
         (176_400_000, "+2d01h"),
         (-1_500, "-1.5s"),
     ] {
-        let at = first
-            .checked_add(jiff::SignedDuration::from_millis(millis))
-            .unwrap();
+        let at = first.checked_add(jiff::SignedDuration::from_millis(millis)).unwrap();
         assert_eq!(since(first, at), expected);
     }
 }

@@ -20,41 +20,17 @@ fn every_code_has_its_class() {
         ("ec2", "RequestLimitExceeded", 503, Reads, Throttled),
         ("iam", "Throttling", 400, Changes, Throttled),
         ("sts", "ThrottlingException", 400, Reads, Throttled),
-        (
-            "guardduty",
-            "TooManyRequestsException",
-            429,
-            Reads,
-            Throttled,
-        ),
+        ("guardduty", "TooManyRequestsException", 429, Reads, Throttled),
         ("guardduty", "SomethingNew", 429, Reads, Throttled),
         ("s3", "SlowDown", 503, Changes, Throttled),
-        (
-            "ec2",
-            "ConcurrentSnapshotLimitExceeded",
-            400,
-            Changes,
-            Throttled,
-        ),
-        (
-            "ec2",
-            "SnapshotCreationPerVolumeRateExceeded",
-            400,
-            Changes,
-            Throttled,
-        ),
+        ("ec2", "ConcurrentSnapshotLimitExceeded", 400, Changes, Throttled),
+        ("ec2", "SnapshotCreationPerVolumeRateExceeded", 400, Changes, Throttled),
         // The same word is a quota in IAM and throttling elsewhere.
         ("iam", "LimitExceeded", 409, Changes, Denied),
         ("iam", "LimitExceededException", 409, Changes, Denied),
         ("guardduty", "LimitExceededException", 400, Reads, Throttled),
         // What passes by itself.
-        (
-            "iam",
-            "EntityTemporarilyUnmodifiable",
-            409,
-            Changes,
-            Transient,
-        ),
+        ("iam", "EntityTemporarilyUnmodifiable", 409, Changes, Transient),
         ("iam", "ConcurrentModification", 409, Changes, Transient),
         ("s3", "OperationAborted", 409, Changes, Transient),
         // What a person must decide.
@@ -66,13 +42,7 @@ fn every_code_has_its_class() {
         ("sts", "ExpiredToken", 403, Reads, Denied),
         ("ec2", "OperationNotPermitted", 400, Changes, Denied),
         ("ec2", "SecurityGroupLimitExceeded", 400, Changes, Denied),
-        (
-            "ec2",
-            "RulesPerSecurityGroupLimitExceeded",
-            400,
-            Changes,
-            Denied,
-        ),
+        ("ec2", "RulesPerSecurityGroupLimitExceeded", 400, Changes, Denied),
         ("ec2", "SnapshotLimitExceeded", 400, Changes, Denied),
         ("sts", "SomethingNew", 403, Reads, Denied),
         // What is not there.
@@ -117,45 +87,28 @@ fn every_code_has_its_class() {
 /// Reads a user and switches its key off through `endpoint`: the classes of the failures.
 async fn failures(endpoint: &str) -> [CloudError; 2] {
     let client = aws_sdk_iam::Client::new(&hub(endpoint).await);
-    let read = iam::user(&client, &"alice".parse().unwrap())
-        .await
-        .unwrap_err();
+    let read = iam::user(&client, &"alice".parse().unwrap()).await.unwrap_err();
     let kind = Kind::AccessKey {
         user: "alice".parse().unwrap(),
         key: "AKIA0000000000000000".parse().unwrap(),
         before: KeyStatus::Active,
         after: KeyStatus::Inactive,
     };
-    let change = Change {
-        at: place(&HUB.parse().unwrap()),
-        kind,
-    };
+    let change = Change { at: place(&HUB.parse().unwrap()), kind };
     let changed = iam::apply(&client, &change).await.unwrap_err();
     [read, changed]
 }
 
 fn seen(error: &CloudError) -> (ErrorClass, &str, Option<&str>) {
-    (
-        error.class,
-        error.code.as_str(),
-        error.request_id.as_deref(),
-    )
+    (error.class, error.code.as_str(), error.request_id.as_deref())
 }
 
 #[tokio::test]
 async fn a_refused_connection_sent_nothing() {
     // Bound and dropped: the port is free, and nobody listens.
-    let port = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     for failure in failures(&format!("http://127.0.0.1:{port}")).await {
-        assert_eq!(
-            seen(&failure),
-            (ErrorClass::Transient, "NotConnected", None),
-            "{failure}"
-        );
+        assert_eq!(seen(&failure), (ErrorClass::Transient, "NotConnected", None), "{failure}");
     }
 }
 
@@ -163,11 +116,7 @@ async fn a_refused_connection_sent_nothing() {
 async fn a_name_that_does_not_resolve_sent_nothing() {
     // `.invalid` never resolves (RFC 2606).
     for failure in failures("http://aws.invalid").await {
-        assert_eq!(
-            seen(&failure),
-            (ErrorClass::Transient, "NotConnected", None),
-            "{failure}"
-        );
+        assert_eq!(seen(&failure), (ErrorClass::Transient, "NotConnected", None), "{failure}");
     }
 }
 
@@ -189,21 +138,9 @@ async fn a_connection_cut_after_the_request_leaves_a_change_in_doubt_and_is_not_
     });
     let [read, changed] = failures(&format!("http://127.0.0.1:{port}")).await;
     server.abort();
-    assert_eq!(
-        seen(&read),
-        (ErrorClass::Transient, "ConnectionLost", None),
-        "{read}"
-    );
-    assert_eq!(
-        seen(&changed),
-        (ErrorClass::InDoubt, "ConnectionLost", None),
-        "{changed}"
-    );
-    assert_eq!(
-        requests.load(Ordering::SeqCst),
-        2,
-        "the SDK retries, which only the executor may"
-    );
+    assert_eq!(seen(&read), (ErrorClass::Transient, "ConnectionLost", None), "{read}");
+    assert_eq!(seen(&changed), (ErrorClass::InDoubt, "ConnectionLost", None), "{changed}");
+    assert_eq!(requests.load(Ordering::SeqCst), 2, "the SDK retries, which only the executor may");
 }
 
 /// One answer to every request, with these headers and this body.
@@ -245,10 +182,6 @@ async fn a_quota_of_iam_carries_its_code_and_request_id() {
     ))
     .await;
     for failure in [read, changed] {
-        assert_eq!(
-            seen(&failure),
-            (ErrorClass::Denied, "LimitExceeded", Some("r-1")),
-            "{failure}"
-        );
+        assert_eq!(seen(&failure), (ErrorClass::Denied, "LimitExceeded", Some("r-1")), "{failure}");
     }
 }

@@ -21,10 +21,8 @@ use crate::tests::moto::Moto;
 const EXTERNAL_ID: &str = "contract";
 
 /// What moto with our overlay can't do.
-const CANNOT: &[(Ability, &str)] = &[(
-    Ability::Permissions,
-    "moto does not evaluate session policies",
-)];
+const CANNOT: &[(Ability, &str)] =
+    &[(Ability::Permissions, "moto does not evaluate session policies")];
 
 struct OnMoto {
     moto: &'static Moto,
@@ -38,10 +36,7 @@ fn text<E: std::error::Error>(error: E) -> String {
 }
 
 fn id<T: std::str::FromStr>(given: Option<&str>) -> Outcome<T> {
-    given
-        .unwrap_or_default()
-        .parse()
-        .map_err(|_| format!("{given:?} is no id"))
+    given.unwrap_or_default().parse().map_err(|_| format!("{given:?} is no id"))
 }
 
 impl OnMoto {
@@ -103,12 +98,8 @@ impl Fixture for OnMoto {
     }
 
     async fn instance(&self, at: &Place, wish: &InstanceWish) -> Outcome<InstanceId> {
-        let mut call = self
-            .ec2(at)
-            .run_instances()
-            .image_id("ami-12345678")
-            .min_count(1)
-            .max_count(1);
+        let mut call =
+            self.ec2(at).run_instances().image_id("ami-12345678").min_count(1).max_count(1);
         for (index, (vpc, groups)) in wish.interfaces.iter().enumerate() {
             call = call.network_interfaces(
                 InstanceNetworkInterfaceSpecification::builder()
@@ -120,23 +111,15 @@ impl Fixture for OnMoto {
             );
         }
         // The first is moto's root device.
-        for (device, disk) in ["/dev/sda1", "/dev/sdf", "/dev/sdg"]
-            .iter()
-            .zip(&wish.disks)
-        {
-            let ebs = EbsBlockDevice::builder()
-                .volume_size(8)
-                .delete_on_termination(true);
+        for (device, disk) in ["/dev/sda1", "/dev/sdf", "/dev/sdg"].iter().zip(&wish.disks) {
+            let ebs = EbsBlockDevice::builder().volume_size(8).delete_on_termination(true);
             let ebs = match disk {
                 Disk::Plain => ebs.encrypted(false),
                 Disk::DefaultKey => ebs.encrypted(true),
                 Disk::Key(arn) => ebs.encrypted(true).kms_key_id(arn),
             };
             call = call.block_device_mappings(
-                BlockDeviceMapping::builder()
-                    .device_name(*device)
-                    .ebs(ebs.build())
-                    .build(),
+                BlockDeviceMapping::builder().device_name(*device).ebs(ebs.build()).build(),
             );
         }
         if !wish.tags.is_empty() {
@@ -150,10 +133,7 @@ impl Fixture for OnMoto {
             );
         }
         let made = call.send().await.map_err(text)?;
-        id(made
-            .instances()
-            .first()
-            .and_then(|instance| instance.instance_id()))
+        id(made.instances().first().and_then(|instance| instance.instance_id()))
     }
 
     async fn terminate(&self, at: &Place, id: &InstanceId) -> Outcome {
@@ -195,23 +175,12 @@ impl Fixture for OnMoto {
     async fn user(&self, at: &Place, keys: usize, console: Console) -> Outcome<UserName> {
         let name = format!("user-{}", self.n());
         let iam = self.iam(at);
-        iam.create_user()
-            .user_name(&name)
-            .send()
-            .await
-            .map_err(text)?;
+        iam.create_user().user_name(&name).send().await.map_err(text)?;
         for _ in 0..keys {
-            iam.create_access_key()
-                .user_name(&name)
-                .send()
-                .await
-                .map_err(text)?;
+            iam.create_access_key().user_name(&name).send().await.map_err(text)?;
         }
         if console == Console::Password {
-            let call = iam
-                .create_login_profile()
-                .user_name(&name)
-                .password("correct horse 9");
+            let call = iam.create_login_profile().user_name(&name).password("correct horse 9");
             call.send().await.map_err(text)?;
         }
         id(Some(&name))
@@ -237,17 +206,10 @@ impl Fixture for OnMoto {
             ("X-Amz-Target", "TrentService.CreateKey"),
             ("Content-Type", "application/x-amz-json-1.1"),
         ];
-        let answer = self.moto.call(
-            "kms",
-            at.region.as_str(),
-            at.account.as_str(),
-            &headers,
-            "{}",
-        );
+        let answer = self.moto.call("kms", at.region.as_str(), at.account.as_str(), &headers, "{}");
         let json: serde_json::Value = serde_json::from_str(&answer.body).map_err(text)?;
         let arn = json["KeyMetadata"]["Arn"].as_str();
-        arn.map(str::to_owned)
-            .ok_or_else(|| format!("there is no key: {}", answer.body))
+        arn.map(str::to_owned).ok_or_else(|| format!("there is no key: {}", answer.body))
     }
 
     async fn finding(&self, at: &Place, id: &str) -> Outcome {
@@ -260,8 +222,7 @@ impl Fixture for OnMoto {
             "service": {"archived": false, "aFieldTheSdkDoesNotKnow": {"kept": true}},
         });
         let (account, region) = (at.account.as_str(), at.region.as_str());
-        self.moto
-            .inject_finding(account, region, &finding.to_string());
+        self.moto.inject_finding(account, region, &finding.to_string());
         Ok(())
     }
 }
@@ -274,11 +235,7 @@ async fn lab(moto: &'static Moto) -> (super::Aws, Lab, std::sync::Arc<OnMoto>) {
         configs.insert(account.clone(), inside(moto, account, EXTERNAL_ID).await);
     }
     let cloud = aws(moto, &[&workload, &forensics], EXTERNAL_ID).await;
-    let fixture = std::sync::Arc::new(OnMoto {
-        moto,
-        inside: configs,
-        count: AtomicU64::new(0),
-    });
+    let fixture = std::sync::Arc::new(OnMoto { moto, inside: configs, count: AtomicU64::new(0) });
     let lab = Lab {
         workload: place(&workload),
         forensics: place(&forensics),
@@ -306,15 +263,8 @@ async fn a_finding_is_read_as_guardduty_wrote_it() {
         step: "confirm".to_owned(),
         permissions: std::collections::BTreeSet::new(),
     });
-    let found = session
-        .finding(&lab.workload, &id.parse().unwrap())
-        .await
-        .unwrap()
-        .unwrap();
+    let found = session.finding(&lab.workload, &id.parse().unwrap()).await.unwrap().unwrap();
     assert_eq!(found["service"]["aFieldTheSdkDoesNotKnow"]["kept"], true);
-    let elsewhere = session
-        .finding(&lab.forensics, &id.parse().unwrap())
-        .await
-        .unwrap();
+    let elsewhere = session.finding(&lab.forensics, &id.parse().unwrap()).await.unwrap();
     assert_eq!(elsewhere, None);
 }

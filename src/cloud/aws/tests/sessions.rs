@@ -53,10 +53,7 @@ async fn sts_learns_who_acts_and_why_once_a_step() {
     assert_eq!(calls.len(), 1, "{calls:?}");
     assert_eq!(calls[0]["SourceIdentity"], "case-0007");
     assert_eq!(calls[0]["RoleSessionName"], "run-0008-2.17..3");
-    assert_eq!(
-        calls[0]["DurationSeconds"].to_string().trim_matches('"'),
-        "900"
-    );
+    assert_eq!(calls[0]["DurationSeconds"].to_string().trim_matches('"'), "900");
     let policy: Value = serde_json::from_str(calls[0]["Policy"].as_str().unwrap()).unwrap();
     assert_eq!(policy["Statement"][0]["Action"][0], "ec2:Describe*");
     // Another step is another session, with its own name in CloudTrail.
@@ -71,10 +68,7 @@ async fn credentials_are_renewed_before_they_expire() {
     let account = fresh_account();
     let role_arn = Some(moto.responder_role(account.as_str(), "right"));
     let clock = ManualClock::at(SystemClock::new().now());
-    let access = AccountAccess {
-        role_arn,
-        external_id: Some("right".to_owned()),
-    };
+    let access = AccountAccess { role_arn, external_id: Some("right".to_owned()) };
     let settings = AwsSettings {
         region: REGION.parse().unwrap(),
         accounts: BTreeMap::from([(account.clone(), access)]),
@@ -86,11 +80,7 @@ async fn credentials_are_renewed_before_they_expire() {
     for (minutes, calls) in [(0, 1), (13, 1), (2, 2)] {
         clock.advance(Duration::from_secs(minutes * 60));
         look(session.as_ref(), &place(&account)).await.unwrap();
-        assert_eq!(
-            assumed(moto, &account).len(),
-            calls,
-            "after {minutes} more minutes"
-        );
+        assert_eq!(assumed(moto, &account).len(), calls, "after {minutes} more minutes");
     }
 }
 
@@ -99,14 +89,9 @@ async fn the_wrong_external_id_opens_nothing() {
     let moto = Moto::shared();
     let account = fresh_account();
     moto.responder_role(account.as_str(), "right");
-    let session = aws(moto, &[&account], "wrong")
-        .await
-        .open(scope("case-0001", None, "1"));
+    let session = aws(moto, &[&account], "wrong").await.open(scope("case-0001", None, "1"));
     let error = look(session.as_ref(), &place(&account)).await.unwrap_err();
-    assert_eq!(
-        (error.class, error.code.as_str()),
-        (ErrorClass::Denied, "AccessDenied")
-    );
+    assert_eq!((error.class, error.code.as_str()), (ErrorClass::Denied, "AccessDenied"));
     assert!(assumed(moto, &account).is_empty());
 }
 
@@ -116,13 +101,8 @@ async fn without_a_role_only_the_hubs_own_account_is_reached() {
     let session = aws(moto, &[], "").await.open(scope("case-0002", None, "1"));
     let own = HUB.parse().unwrap();
     look(session.as_ref(), &place(&own)).await.unwrap();
-    let error = look(session.as_ref(), &place(&fresh_account()))
-        .await
-        .unwrap_err();
-    assert_eq!(
-        (error.class, error.code.as_str()),
-        (ErrorClass::Denied, "NoRoleConfigured")
-    );
+    let error = look(session.as_ref(), &place(&fresh_account())).await.unwrap_err();
+    assert_eq!((error.class, error.code.as_str()), (ErrorClass::Denied, "NoRoleConfigured"));
 }
 
 #[tokio::test]
@@ -133,18 +113,12 @@ async fn a_role_of_another_account_is_refused_at_the_start() {
         "arn:aws:sts::111122223333:role/tourniquet",
         "tourniquet",
     ] {
-        let access = AccountAccess {
-            role_arn: Some(role_arn.to_owned()),
-            external_id: None,
-        };
+        let access = AccountAccess { role_arn: Some(role_arn.to_owned()), external_id: None };
         let settings = AwsSettings {
             region: REGION.parse().unwrap(),
             accounts: BTreeMap::from([("111122223333".parse().unwrap(), access)]),
         };
-        let error = Aws::connect(settings, Arc::new(SystemClock::new()))
-            .await
-            .err()
-            .unwrap();
+        let error = Aws::connect(settings, Arc::new(SystemClock::new())).await.err().unwrap();
         assert_eq!(error.class, ErrorClass::Invalid, "{role_arn}");
     }
 }
@@ -156,16 +130,8 @@ fn session_names_keep_to_what_sts_allows() {
         (Some("run-0001"), "3", "run-0001-3"),
         (Some("run-0001"), "2[17]/3", "run-0001-2.17..3"),
         (None, "confirm finding", "case-0001-confirm.finding"),
-        (
-            Some(long),
-            "ü:/",
-            "run-0123456789abcdef0123456789abcdef-...",
-        ),
-        (
-            Some(long),
-            &"9".repeat(64),
-            &format!("{long}-{}", "9".repeat(27)),
-        ),
+        (Some(long), "ü:/", "run-0123456789abcdef0123456789abcdef-..."),
+        (Some(long), &"9".repeat(64), &format!("{long}-{}", "9".repeat(27))),
     ] {
         let found = session_name(&scope("case-0001", run, step));
         assert_eq!(found, name);

@@ -18,50 +18,29 @@ pub(super) fn add_instance(
 ) -> Result<Machine, String> {
     let one = vec![InterfaceSpec::default()];
     let mut interfaces = Vec::new();
-    for (index, interface) in instance
-        .interfaces
-        .as_ref()
-        .unwrap_or(&one)
-        .iter()
-        .enumerate()
-    {
-        let vpc = interface
-            .vpc
-            .clone()
-            .map_or_else(|| default_vpc(spec, region), Ok)?;
+    for (index, interface) in instance.interfaces.as_ref().unwrap_or(&one).iter().enumerate() {
+        let vpc = interface.vpc.clone().map_or_else(|| default_vpc(spec, region), Ok)?;
         let ipv6 = state.vpcs.entry(vpc.clone()).or_default().ipv6;
         let groups = match interface.groups.as_slice() {
-            [] => vec![
-                derived("sg-", vpc.as_str())
-                    .parse::<GroupId>()
-                    .map_err(words)?,
-            ],
+            [] => vec![derived("sg-", vpc.as_str()).parse::<GroupId>().map_err(words)?],
             given => given.to_vec(),
         };
         for group in &groups {
-            let found = state
-                .groups
-                .entry(group.clone())
-                .or_insert_with(|| SecurityGroup {
-                    id: group.clone(),
-                    name: group.to_string(),
-                    vpc: vpc.clone(),
-                    ingress: vec![https()],
-                    egress: default_egress(ipv6),
-                    tags: BTreeMap::new(),
-                });
+            let found = state.groups.entry(group.clone()).or_insert_with(|| SecurityGroup {
+                id: group.clone(),
+                name: group.to_string(),
+                vpc: vpc.clone(),
+                ingress: vec![https()],
+                egress: default_egress(ipv6),
+                tags: BTreeMap::new(),
+            });
             if found.vpc != vpc {
-                return Err(format!(
-                    "{group} is in {}, its interface is in {vpc}",
-                    found.vpc
-                ));
+                return Err(format!("{group} is in {}, its interface is in {vpc}", found.vpc));
             }
         }
         let id = match &interface.id {
             Some(id) => id.clone(),
-            None => derived("eni-", &format!("{}/{index}", instance.id))
-                .parse()
-                .map_err(words)?,
+            None => derived("eni-", &format!("{}/{index}", instance.id)).parse().map_err(words)?,
         };
         interfaces.push(Interface {
             id,
@@ -83,14 +62,9 @@ pub(super) fn add_instance(
     for (index, volume) in instance.volumes.as_ref().unwrap_or(&one).iter().enumerate() {
         let id = match &volume.id {
             Some(id) => id.clone(),
-            None => derived("vol-", &format!("{}/{index}", instance.id))
-                .parse()
-                .map_err(words)?,
+            None => derived("vol-", &format!("{}/{index}", instance.id)).parse().map_err(words)?,
         };
-        let key = volume
-            .key
-            .as_deref()
-            .or(volume.encrypted.then_some(EBS_DEFAULT_ALIAS));
+        let key = volume.key.as_deref().or(volume.encrypted.then_some(EBS_DEFAULT_ALIAS));
         let kms_key = match key.map(|key| (key, state.key(key))) {
             None => None,
             Some((_, Some(found))) => Some(found.arn.clone()),
@@ -113,16 +87,11 @@ pub(super) fn add_instance(
         tracked_open: BTreeSet::new(),
         instance: Instance {
             id: instance.id.clone(),
-            state: instance
-                .state
-                .clone()
-                .unwrap_or_else(|| "running".to_owned()),
+            state: instance.state.clone().unwrap_or_else(|| "running".to_owned()),
             vpc: interfaces.first().map(|interface| interface.vpc.clone()),
             interfaces,
             root_device: Some(
-                volumes
-                    .first()
-                    .map_or_else(|| device(0), |(device, _)| device.clone()),
+                volumes.first().map_or_else(|| device(0), |(device, _)| device.clone()),
             ),
             volumes,
             profile_arn: instance
@@ -145,24 +114,14 @@ fn device(index: usize) -> String {
 
 pub(super) fn https() -> Rule {
     let peer = Peer::Ipv4("0.0.0.0/0".to_owned());
-    Rule {
-        protocol: "tcp".to_owned(),
-        from_port: Some(443),
-        to_port: Some(443),
-        peer,
-    }
+    Rule { protocol: "tcp".to_owned(), from_port: Some(443), to_port: Some(443), peer }
 }
 
 pub(super) fn default_vpc(spec: &AccountSpec, region: &Region) -> Result<VpcId, String> {
     // The first VPC that the scenario names for the Region is the default one.
-    let named = spec
-        .vpc
-        .iter()
-        .find(|vpc| vpc.region.as_ref().unwrap_or(&spec.region) == region);
+    let named = spec.vpc.iter().find(|vpc| vpc.region.as_ref().unwrap_or(&spec.region) == region);
     match named {
         Some(vpc) => Ok(vpc.id.clone()),
-        None => derived("vpc-", &format!("{}/{region}", spec.id))
-            .parse()
-            .map_err(words),
+        None => derived("vpc-", &format!("{}/{region}", spec.id)).parse().map_err(words),
     }
 }

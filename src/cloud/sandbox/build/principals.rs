@@ -36,36 +36,22 @@ pub(super) fn add_roles(
         };
         account.roles.insert(role.name.clone(), built);
         for profile in &role.profiles {
-            account
-                .profiles
-                .insert(profile.clone(), Some(role.name.clone()));
+            account.profiles.insert(profile.clone(), Some(role.name.clone()));
         }
-        add_sessions(
-            account,
-            &role.sessions,
-            &Principal::Role(role.name.clone()),
-            now,
-        )?;
+        add_sessions(account, &role.sessions, &Principal::Role(role.name.clone()), now)?;
     }
-    for profile in spec
-        .instance
-        .iter()
-        .filter_map(|instance| instance.profile.as_ref())
-    {
+    for profile in spec.instance.iter().filter_map(|instance| instance.profile.as_ref()) {
         if account.profiles.contains_key(profile) {
             continue;
         }
         let name: RoleName = profile.parse().map_err(words)?;
-        account
-            .roles
-            .entry(name.clone())
-            .or_insert_with(|| RoleState {
-                path: "/".to_owned(),
-                unique_id: unique_id("AROA", &format!("{}/{name}", spec.id)),
-                trust: ec2_trust(),
-                policies: BTreeMap::new(),
-                tags: BTreeMap::new(),
-            });
+        account.roles.entry(name.clone()).or_insert_with(|| RoleState {
+            path: "/".to_owned(),
+            unique_id: unique_id("AROA", &format!("{}/{name}", spec.id)),
+            trust: ec2_trust(),
+            policies: BTreeMap::new(),
+            tags: BTreeMap::new(),
+        });
         account.profiles.insert(profile.clone(), Some(name));
     }
     Ok(())
@@ -78,32 +64,18 @@ pub(super) fn add_users(
 ) -> Result<(), String> {
     for user in &spec.user {
         let keys = user.keys.iter().map(|key| (key, KeyStatus::Active));
-        let keys = keys.chain(
-            user.inactive_keys
-                .iter()
-                .map(|key| (key, KeyStatus::Inactive)),
-        );
+        let keys = keys.chain(user.inactive_keys.iter().map(|key| (key, KeyStatus::Inactive)));
         let created = now.checked_sub(USER_AGE).unwrap_or(now).to_string();
         let built = UserState {
             path: user.path.clone().unwrap_or_else(|| "/".to_owned()),
             unique_id: unique_id("AIDA", &format!("{}/{}", spec.id, user.name)),
-            keys: keys
-                .map(|(key, status)| (key.clone(), Settling::settled(status)))
-                .collect(),
-            login_profile: user.console.then_some(LoginProfile {
-                created,
-                reset_required: false,
-            }),
+            keys: keys.map(|(key, status)| (key.clone(), Settling::settled(status))).collect(),
+            login_profile: user.console.then_some(LoginProfile { created, reset_required: false }),
             policies: inline(&user.policies).map_err(|why| format!("user {}: {why}", user.name))?,
             tags: user.tags.clone(),
         };
         account.users.insert(user.name.clone(), built);
-        add_sessions(
-            account,
-            &user.sessions,
-            &Principal::User(user.name.clone()),
-            now,
-        )?;
+        add_sessions(account, &user.sessions, &Principal::User(user.name.clone()), now)?;
     }
     Ok(())
 }
@@ -115,23 +87,14 @@ fn add_sessions(
     now: Timestamp,
 ) -> Result<(), String> {
     let issued_at = now.checked_sub(SESSION_AGE).unwrap_or(now);
-    let expires_at = issued_at
-        .checked_add(SESSION_LIFE)
-        .unwrap_or(Timestamp::MAX);
+    let expires_at = issued_at.checked_add(SESSION_LIFE).unwrap_or(Timestamp::MAX);
     for key in keys {
         if !key.is_temporary() {
-            return Err(format!(
-                "{key} is no key of a session: those begin with ASIA"
-            ));
+            return Err(format!("{key} is no key of a session: those begin with ASIA"));
         }
-        account.sessions.insert(
-            key.clone(),
-            Issued {
-                principal: principal.clone(),
-                issued_at,
-                expires_at,
-            },
-        );
+        account
+            .sessions
+            .insert(key.clone(), Issued { principal: principal.clone(), issued_at, expires_at });
     }
     Ok(())
 }

@@ -55,20 +55,10 @@ async fn denies_stop_whom_they_are_for() {
     ];
     for (document, wanted) in table {
         let stage = stage(SCENE);
-        stage
-            .apply(policy_of("user", "deploy", document.clone()))
-            .await
-            .unwrap();
-        stage
-            .apply(policy_of("role", "web-server", document.clone()))
-            .await
-            .unwrap();
+        stage.apply(policy_of("user", "deploy", document.clone())).await.unwrap();
+        stage.apply(policy_of("role", "web-server", document.clone())).await.unwrap();
         let found = [KEY, USER_SESSION, ROLE_SESSION].map(|key| can_call(&stage, key));
-        assert_eq!(
-            found.each_ref().map(|verdict| verdict.allowed),
-            wanted,
-            "{document} {found:?}"
-        );
+        assert_eq!(found.each_ref().map(|verdict| verdict.allowed), wanted, "{document} {found:?}");
     }
 }
 
@@ -76,10 +66,7 @@ async fn denies_stop_whom_they_are_for() {
 async fn a_new_session_works_after_the_cut_off_and_only_then() {
     let stage = stage(SCENE);
     let cut_off = json!({"DateLessThan": {"aws:TokenIssueTime": "2026-01-02T03:04:35Z"}});
-    stage
-        .apply(policy_of("role", "web-server", deny(cut_off)))
-        .await
-        .unwrap();
+    stage.apply(policy_of("role", "web-server", deny(cut_off))).await.unwrap();
     let attacker = stage.sandbox.attacker();
     let early = attacker.new_session(&id(HOME), &id("web-server")).unwrap();
     assert!(!can_call(&stage, early.as_str()).allowed);
@@ -88,10 +75,7 @@ async fn a_new_session_works_after_the_cut_off_and_only_then() {
     assert!(can_call(&stage, late.as_str()).allowed);
     assert!(!can_call(&stage, early.as_str()).allowed);
     stage.clock.advance(Duration::from_secs(12 * 60 * 60));
-    assert!(
-        !can_call(&stage, late.as_str()).allowed,
-        "sessions end by themselves"
-    );
+    assert!(!can_call(&stage, late.as_str()).allowed, "sessions end by themselves");
     assert!(attacker.new_session(&id(HOME), &id("nobody")).is_err());
 }
 
@@ -100,10 +84,7 @@ async fn changes_of_iam_are_felt_after_a_while() {
     let stage = stage(&format!("iam_delay = 10\n{SCENE}"));
     let off = json!({"change": "access_key", "user": "deploy", "key": KEY, "before": "Active", "after": "Inactive"});
     stage.apply(off).await.unwrap();
-    stage
-        .apply(policy_of("role", "web-server", deny(Value::Null)))
-        .await
-        .unwrap();
+    stage.apply(policy_of("role", "web-server", deny(Value::Null))).await.unwrap();
     for (advance, allowed) in [(0, true), (9, true), (1, false), (3600, false)] {
         stage.clock.advance(Duration::from_secs(advance));
         for key in [KEY, ROLE_SESSION] {
@@ -122,37 +103,23 @@ async fn changes_of_iam_are_felt_after_a_while() {
 #[tokio::test]
 async fn unknown_inactive_and_orphaned_credentials_do_not_work() {
     let stage = stage(SCENE);
-    for key in [
-        "AKIA0000000000000002",
-        "AKIA0000000000000009",
-        "ASIA0000000000000009",
-    ] {
+    for key in ["AKIA0000000000000002", "AKIA0000000000000009", "ASIA0000000000000009"] {
         assert!(!can_call(&stage, key).allowed, "{key}");
     }
-    stage
-        .sandbox
-        .edit(|world| world.accounts.get_mut(&id(HOME)).unwrap().roles.clear())
-        .unwrap();
+    stage.sandbox.edit(|world| world.accounts.get_mut(&id(HOME)).unwrap().roles.clear()).unwrap();
     assert!(!can_call(&stage, ROLE_SESSION).allowed);
 }
 
 #[tokio::test]
 async fn the_console_is_open_until_password_or_user_are_gone() {
     let login = |stage: &Stage, user: &str| {
-        stage
-            .sandbox
-            .attacker()
-            .console_login(&id(HOME), &id(user))
-            .allowed
+        stage.sandbox.attacker().console_login(&id(HOME), &id(user)).allowed
     };
     let stage = stage(SCENE);
     assert!(login(&stage, "deploy"));
     assert!(!login(&stage, "no-console"));
     assert!(!login(&stage, "nobody"));
-    stage
-        .apply(policy_of("user", "deploy", deny(Value::Null)))
-        .await
-        .unwrap();
+    stage.apply(policy_of("user", "deploy", deny(Value::Null))).await.unwrap();
     assert!(!login(&stage, "deploy"));
     let other = super::stage(SCENE);
     let json = json!({"change": "delete_login_profile", "user": "deploy",
@@ -180,12 +147,8 @@ fn with_transition(ipv6: bool, both: bool) -> Stage {
             group.ingress.extend(both.then(Rule::everything_ipv6));
             group.egress = group.ingress.clone();
             groups.insert(group.id.clone(), group);
-            let machine = world
-                .region_mut(&place(HOME))
-                .unwrap()
-                .instances
-                .get_mut(&id(INSTANCE))
-                .unwrap();
+            let machine =
+                world.region_mut(&place(HOME)).unwrap().instances.get_mut(&id(INSTANCE)).unwrap();
             machine.instance.interfaces.truncate(1);
         })
         .unwrap();
@@ -214,15 +177,8 @@ async fn connection_tracking_outlives_a_direct_swap_and_not_a_two_stage_one() {
                               "instance": INSTANCE, "before": [WEB], "after": [group]});
             stage.apply(json).await.unwrap();
         }
-        let verdict = stage
-            .sandbox
-            .attacker()
-            .can_reach_out(&place(HOME), &id(INSTANCE));
-        assert_eq!(
-            verdict.allowed, *wanted,
-            "{ipv6} {both} {groups:?}: {}",
-            verdict.why
-        );
+        let verdict = stage.sandbox.attacker().can_reach_out(&place(HOME), &id(INSTANCE));
+        assert_eq!(verdict.allowed, *wanted, "{ipv6} {both} {groups:?}: {}", verdict.why);
     }
 }
 
@@ -234,31 +190,11 @@ async fn taking_a_groups_rules_away_does_not_cut_tracked_connections() {
         json!({"change": "group_rules", "group": group, "direction": "egress", "effect": "revoke", "rules": [all]})
     };
     stage.apply(revoke(WEB)).await.unwrap();
-    let verdict = stage
-        .sandbox
-        .attacker()
-        .can_reach_out(&place(HOME), &id(INSTANCE));
+    let verdict = stage.sandbox.attacker().can_reach_out(&place(HOME), &id(INSTANCE));
+    assert!(verdict.allowed && verdict.why.contains("tracked"), "{}", verdict.why);
+    stage.sandbox.edit(|world| world.terminate(&place(HOME), &id(INSTANCE))).unwrap();
+    assert!(!stage.sandbox.attacker().can_reach_out(&place(HOME), &id(INSTANCE)).allowed);
     assert!(
-        verdict.allowed && verdict.why.contains("tracked"),
-        "{}",
-        verdict.why
-    );
-    stage
-        .sandbox
-        .edit(|world| world.terminate(&place(HOME), &id(INSTANCE)))
-        .unwrap();
-    assert!(
-        !stage
-            .sandbox
-            .attacker()
-            .can_reach_out(&place(HOME), &id(INSTANCE))
-            .allowed
-    );
-    assert!(
-        !stage
-            .sandbox
-            .attacker()
-            .can_reach_out(&place(HOME), &id("i-0ffffffffffffffff"))
-            .allowed
+        !stage.sandbox.attacker().can_reach_out(&place(HOME), &id("i-0ffffffffffffffff")).allowed
     );
 }

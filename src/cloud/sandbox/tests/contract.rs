@@ -53,12 +53,7 @@ impl Fixture for OnSandbox {
         let id: VpcId = self.id("vpc-");
         self.edit(|world| {
             let region = world.region_mut(at).unwrap();
-            region.vpcs.insert(
-                id.clone(),
-                Vpc {
-                    ipv6: ip == Ip::Dual,
-                },
-            );
+            region.vpcs.insert(id.clone(), Vpc { ipv6: ip == Ip::Dual });
         })?;
         Ok(id)
     }
@@ -73,13 +68,7 @@ impl Fixture for OnSandbox {
             egress: vec![Rule::everything_ipv4()],
             tags: BTreeMap::new(),
         };
-        self.edit(|world| {
-            world
-                .region_mut(at)
-                .unwrap()
-                .groups
-                .insert(id.clone(), group)
-        })?;
+        self.edit(|world| world.region_mut(at).unwrap().groups.insert(id.clone(), group))?;
         Ok(id)
     }
 
@@ -95,9 +84,8 @@ impl Fixture for OnSandbox {
                 requester_managed: false,
             })
             .collect();
-        let devices: Vec<(String, VolumeId)> = (0..wish.disks.len())
-            .map(|n| (format!("/dev/sd{n}"), self.id("vol-")))
-            .collect();
+        let devices: Vec<(String, VolumeId)> =
+            (0..wish.disks.len()).map(|n| (format!("/dev/sd{n}"), self.id("vol-"))).collect();
         self.edit(|world| {
             let region = world.region_mut(at).unwrap();
             for ((_, volume), disk) in devices.iter().zip(&wish.disks) {
@@ -126,13 +114,9 @@ impl Fixture for OnSandbox {
                 profile_arn: None,
                 tags: wish.tags.clone(),
             };
-            region.instances.insert(
-                id.clone(),
-                Machine {
-                    instance,
-                    tracked_open: BTreeSet::new(),
-                },
-            );
+            region
+                .instances
+                .insert(id.clone(), Machine { instance, tracked_open: BTreeSet::new() });
         })?;
         Ok(id)
     }
@@ -151,11 +135,7 @@ impl Fixture for OnSandbox {
             tags: BTreeMap::new(),
         };
         self.edit(|world| {
-            world
-                .account_mut(&at.account)
-                .unwrap()
-                .roles
-                .insert(name.clone(), role)
+            world.account_mut(&at.account).unwrap().roles.insert(name.clone(), role)
         })?;
         Ok(name)
     }
@@ -164,11 +144,7 @@ impl Fixture for OnSandbox {
         let name = format!("profile-{}", self.n());
         let arn = format!("arn:aws:iam::{}:instance-profile/{name}", at.account);
         self.edit(|world| {
-            world
-                .account_mut(&at.account)
-                .unwrap()
-                .profiles
-                .insert(name, Some(role.clone()));
+            world.account_mut(&at.account).unwrap().profiles.insert(name, Some(role.clone()));
         })?;
         Ok(arn)
     }
@@ -188,19 +164,13 @@ impl Fixture for OnSandbox {
             path: "/".to_owned(),
             unique_id: format!("AIDA{:017}", self.n()),
             keys,
-            login_profile: (console == Console::Password).then_some(LoginProfile {
-                created,
-                reset_required: false,
-            }),
+            login_profile: (console == Console::Password)
+                .then_some(LoginProfile { created, reset_required: false }),
             policies: BTreeMap::new(),
             tags: BTreeMap::new(),
         };
         self.edit(|world| {
-            world
-                .account_mut(&at.account)
-                .unwrap()
-                .users
-                .insert(name.clone(), user)
+            world.account_mut(&at.account).unwrap().users.insert(name.clone(), user)
         })?;
         Ok(name)
     }
@@ -208,11 +178,7 @@ impl Fixture for OnSandbox {
     async fn bucket(&self, at: &Place) -> Outcome<String> {
         let name = format!("bucket-{}", self.n());
         self.edit(|world| {
-            world
-                .account_mut(&at.account)
-                .unwrap()
-                .buckets
-                .insert(name.clone(), BTreeMap::new());
+            world.account_mut(&at.account).unwrap().buckets.insert(name.clone(), BTreeMap::new());
         })?;
         Ok(name)
     }
@@ -221,12 +187,7 @@ impl Fixture for OnSandbox {
         let id = format!("00000000-0000-4000-8000-1{:011x}", self.n());
         let arn = format!("arn:aws:kms:{}:{}:key/{id}", at.region, at.account);
         let usable_by = BTreeSet::from([usable_by.clone()]);
-        let key = Key {
-            arn: arn.clone(),
-            alias: None,
-            aws_managed: false,
-            usable_by,
-        };
+        let key = Key { arn: arn.clone(), alias: None, aws_managed: false, usable_by };
         self.edit(|world| world.region_mut(at).unwrap().keys.insert(id, key))?;
         Ok(arn)
     }
@@ -237,11 +198,7 @@ impl Fixture for OnSandbox {
             "type": "CryptoCurrency:EC2/BitcoinTool.B!DNS",
         });
         self.edit(|world| {
-            world
-                .region_mut(at)
-                .unwrap()
-                .findings
-                .insert(id.parse().unwrap(), json);
+            world.region_mut(at).unwrap().findings.insert(id.parse().unwrap(), json);
         })
     }
 }
@@ -256,11 +213,7 @@ fn lab(cannot: &'static [(Ability, &'static str)]) -> (Sandbox, Lab) {
     let now = "2026-01-02T03:04:05Z".parse().unwrap();
     let world = World::build(&Scenario::parse(text).unwrap(), now).unwrap();
     let sandbox = Sandbox::new(world, Arc::new(ManualClock::at(now)));
-    let fixture = OnSandbox {
-        sandbox: sandbox.clone(),
-        cannot,
-        count: AtomicU64::new(0),
-    };
+    let fixture = OnSandbox { sandbox: sandbox.clone(), cannot, count: AtomicU64::new(0) };
     let lab = Lab {
         workload: super::place(super::HOME),
         forensics: super::place(super::FORENSICS),
@@ -293,18 +246,13 @@ const OF_THE_UNKNOWN: [&str; 11] = [
 
 #[tokio::test]
 async fn every_check_notices_a_cloud_that_refuses_and_one_that_finds_nothing() {
-    for (fault, content) in [
-        (Fault::Denied, &[][..]),
-        (Fault::Transient, &[][..]),
-        (Fault::Gone, &OF_THE_UNKNOWN[..]),
-    ] {
+    for (fault, content) in
+        [(Fault::Denied, &[][..]), (Fault::Transient, &[][..]), (Fault::Gone, &OF_THE_UNKNOWN[..])]
+    {
         let (sandbox, lab) = lab(&[]);
         let plan = Plan::none().seeded(1, 1000, &[fault], u64::MAX);
         let wrong = report(&Faulty::new(Arc::new(sandbox), plan), &lab).await;
-        let wrong: BTreeSet<_> = wrong
-            .iter()
-            .filter_map(|line| line.split(": ").next())
-            .collect();
+        let wrong: BTreeSet<_> = wrong.iter().filter_map(|line| line.split(": ").next()).collect();
         let passed: BTreeSet<_> = names().filter(|name| !wrong.contains(name)).collect();
         let content: BTreeSet<_> = content.iter().copied().collect();
         assert_eq!(passed, content, "{}", fault.label());

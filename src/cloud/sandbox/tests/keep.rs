@@ -11,20 +11,13 @@ use crate::cloud::sandbox::{Sandbox, Scenario, World};
 use crate::cloud::{Cloud, ErrorClass};
 
 fn off() -> crate::change::Change {
-    change(
-        json!({"change": "access_key", "user": "deploy", "key": "AKIA0000000000000001",
-                  "before": "Active", "after": "Inactive"}),
-    )
+    change(json!({"change": "access_key", "user": "deploy", "key": "AKIA0000000000000001",
+                  "before": "Active", "after": "Inactive"}))
 }
 
 fn open(file: PathBuf) -> Sandbox {
     let world = World::build(&Scenario::parse(SCENE).unwrap(), NOW.parse().unwrap()).unwrap();
-    Sandbox::open(
-        Some(file),
-        world,
-        Arc::new(ManualClock::at(NOW.parse().unwrap())),
-    )
-    .unwrap()
+    Sandbox::open(Some(file), world, Arc::new(ManualClock::at(NOW.parse().unwrap()))).unwrap()
 }
 
 #[tokio::test]
@@ -33,14 +26,9 @@ async fn every_effect_is_in_the_journal_once() {
     let first = stage.session.apply(&off()).await.unwrap();
     let second = stage.session.apply(&off()).await.unwrap();
     let world = stage.sandbox.snapshot_world();
-    let [one, two] = world.mutations.as_slice() else {
-        panic!("{:?}", world.mutations)
-    };
+    let [one, two] = world.mutations.as_slice() else { panic!("{:?}", world.mutations) };
     assert_eq!((one.n, two.n), (1, 2));
-    assert_eq!(
-        (&one.request_id, &two.request_id),
-        (&first.request_id, &second.request_id)
-    );
+    assert_eq!((&one.request_id, &two.request_id), (&first.request_id, &second.request_id));
     assert_ne!(first.request_id, second.request_id);
     assert_eq!(one.operation, "iam:UpdateAccessKey");
     assert_eq!(one.resource, "user/deploy/access-key/AKIA0000000000000001");
@@ -81,12 +69,7 @@ async fn the_world_file_outlives_the_process() {
     let session = again.open(scope([Permission::new("*", "*")]));
     let receipt = session.apply(&off()).await.unwrap();
     assert_ne!(receipt.request_id, kept.mutations[0].request_id);
-    assert!(
-        !again
-            .attacker()
-            .can_call(&id(HOME), &id("AKIA0000000000000001"))
-            .allowed
-    );
+    assert!(!again.attacker().can_call(&id(HOME), &id("AKIA0000000000000001")).allowed);
 }
 
 #[tokio::test]
@@ -99,12 +82,7 @@ async fn what_can_not_be_kept_does_not_happen() {
     let error = session.apply(&off()).await.unwrap_err();
     assert_eq!(error.class, ErrorClass::Transient);
     assert_eq!(sandbox.snapshot_world().mutations, Vec::new());
-    assert!(
-        sandbox
-            .attacker()
-            .can_call(&id(HOME), &id("AKIA0000000000000001"))
-            .allowed
-    );
+    assert!(sandbox.attacker().can_call(&id(HOME), &id("AKIA0000000000000001")).allowed);
     assert!(sandbox.edit(|_| ()).is_err());
 }
 
@@ -114,9 +92,7 @@ fn a_file_that_is_no_world_is_refused_and_left_alone() {
     let file = folder.path().join("world.json");
     std::fs::write(&file, "not a world").unwrap();
     let clock = Arc::new(ManualClock::at(NOW.parse().unwrap()));
-    let error = Sandbox::open(Some(file.clone()), World::default(), clock)
-        .err()
-        .unwrap();
+    let error = Sandbox::open(Some(file.clone()), World::default(), clock).err().unwrap();
     assert!(error.to_string().contains("world.json"), "{error}");
     assert_eq!(std::fs::read_to_string(file).unwrap(), "not a world");
 }

@@ -44,15 +44,8 @@ pub(super) async fn check(table: Vec<(Value, &str, ErrorClass)>) {
     for (json, code, class) in table {
         let stage = stage(SCENE);
         let before = stage.sandbox.snapshot_world();
-        let error = stage
-            .apply(json.clone())
-            .await
-            .expect_err(&format!("{json} was not refused"));
-        assert_eq!(
-            (error.code.as_str(), error.class),
-            (code, class),
-            "{json}: {error}"
-        );
+        let error = stage.apply(json.clone()).await.expect_err(&format!("{json} was not refused"));
+        assert_eq!((error.code.as_str(), error.class), (code, class), "{json}: {error}");
         assert!(error.request_id.is_some(), "{json}");
         let after = stage.sandbox.snapshot_world();
         assert_eq!(
@@ -68,80 +61,30 @@ pub(super) async fn check(table: Vec<(Value, &str, ErrorClass)>) {
 async fn interfaces_and_groups() {
     let v4 = |cidr: &str| json!({"ipv4": cidr});
     let all = rule("-1", None, v4("0.0.0.0/0"));
-    let many: Vec<_> = (0..60)
-        .map(|n| rule("tcp", Some((n, n)), v4("192.0.2.0/24")))
-        .collect();
+    let many: Vec<_> = (0..60).map(|n| rule("tcp", Some((n, n)), v4("192.0.2.0/24"))).collect();
     let six = [WEB; 6];
     check(vec![
-        (
-            groups("eni-00000000000000001", &[UNKNOWN]),
-            "InvalidGroup.NotFound",
-            Gone,
-        ),
-        (
-            groups("eni-00000000000000001", &[OTHER_VPC]),
-            "InvalidGroup.NotFound",
-            Gone,
-        ),
-        (
-            groups("eni-00000000000000001", &[]),
-            "InvalidParameterValue",
-            Invalid,
-        ),
-        (
-            groups("eni-00000000000000001", &six),
-            "SecurityGroupsPerInterfaceLimitExceeded",
-            Denied,
-        ),
-        (
-            groups("eni-00000000000000002", &[WEB]),
-            "AuthFailure",
-            Denied,
-        ),
-        (
-            groups("eni-0ffffffffffffffff", &[WEB]),
-            "InvalidNetworkInterfaceID.NotFound",
-            Gone,
-        ),
+        (groups("eni-00000000000000001", &[UNKNOWN]), "InvalidGroup.NotFound", Gone),
+        (groups("eni-00000000000000001", &[OTHER_VPC]), "InvalidGroup.NotFound", Gone),
+        (groups("eni-00000000000000001", &[]), "InvalidParameterValue", Invalid),
+        (groups("eni-00000000000000001", &six), "SecurityGroupsPerInterfaceLimitExceeded", Denied),
+        (groups("eni-00000000000000002", &[WEB]), "AuthFailure", Denied),
+        (groups("eni-0ffffffffffffffff", &[WEB]), "InvalidNetworkInterfaceID.NotFound", Gone),
         (create(VPC, "web", "d"), "InvalidGroup.Duplicate", Conflict),
         (create(VPC, "WEB", "d"), "InvalidGroup.Duplicate", Conflict),
-        (
-            create(VPC, "default", "d"),
-            "InvalidGroup.Duplicate",
-            Conflict,
-        ),
-        (
-            create(VPC, "sg-name", "d"),
-            "InvalidParameterValue",
-            Invalid,
-        ),
+        (create(VPC, "default", "d"), "InvalidGroup.Duplicate", Conflict),
+        (create(VPC, "sg-name", "d"), "InvalidParameterValue", Invalid),
         (create(VPC, "", "d"), "InvalidParameterValue", Invalid),
         (create(VPC, "name", ""), "InvalidParameterValue", Invalid),
-        (
-            create(VPC, "name", "<script>"),
-            "InvalidParameterValue",
-            Invalid,
-        ),
-        (
-            create(VPC, &"n".repeat(256), "d"),
-            "InvalidParameterValue",
-            Invalid,
-        ),
-        (
-            create("vpc-0ffffffffffffffff", "name", "d"),
-            "InvalidVpcID.NotFound",
-            Gone,
-        ),
+        (create(VPC, "name", "<script>"), "InvalidParameterValue", Invalid),
+        (create(VPC, &"n".repeat(256), "d"), "InvalidParameterValue", Invalid),
+        (create("vpc-0ffffffffffffffff", "name", "d"), "InvalidVpcID.NotFound", Gone),
         (
             rules(WEB, "authorize", std::slice::from_ref(&all)),
             "InvalidPermission.Duplicate",
             Conflict,
         ),
-        (
-            rules(WEB, "authorize", &many),
-            "RulesPerSecurityGroupLimitExceeded",
-            Denied,
-        ),
+        (rules(WEB, "authorize", &many), "RulesPerSecurityGroupLimitExceeded", Denied),
         (rules(WEB, "authorize", &[]), "MissingParameter", Invalid),
         (
             rules(WEB, "authorize", &[rule("tcp", None, v4("0.0.0.0/0"))]),
@@ -149,11 +92,7 @@ async fn interfaces_and_groups() {
             Invalid,
         ),
         (
-            rules(
-                WEB,
-                "authorize",
-                &[rule("tcp", Some((9, 1)), v4("0.0.0.0/0"))],
-            ),
+            rules(WEB, "authorize", &[rule("tcp", Some((9, 1)), v4("0.0.0.0/0"))]),
             "InvalidParameterValue",
             Invalid,
         ),
@@ -168,20 +107,12 @@ async fn interfaces_and_groups() {
             Invalid,
         ),
         (
-            rules(
-                WEB,
-                "authorize",
-                &[rule("-1", None, json!({"ipv6": "::/129"}))],
-            ),
+            rules(WEB, "authorize", &[rule("-1", None, json!({"ipv6": "::/129"}))]),
             "InvalidParameterValue",
             Invalid,
         ),
         (
-            rules(
-                WEB,
-                "authorize",
-                &[rule("-1", None, json!({"group": UNKNOWN}))],
-            ),
+            rules(WEB, "authorize", &[rule("-1", None, json!({"group": UNKNOWN}))]),
             "InvalidGroup.NotFound",
             Gone,
         ),
@@ -190,16 +121,8 @@ async fn interfaces_and_groups() {
             "InvalidPermission.NotFound",
             Conflict,
         ),
-        (
-            rules(WEB, "revoke", &[all.clone(), all.clone()]),
-            "InvalidPermission.NotFound",
-            Conflict,
-        ),
-        (
-            rules(UNKNOWN, "revoke", &[all]),
-            "InvalidGroup.NotFound",
-            Gone,
-        ),
+        (rules(WEB, "revoke", &[all.clone(), all.clone()]), "InvalidPermission.NotFound", Conflict),
+        (rules(UNKNOWN, "revoke", &[all]), "InvalidGroup.NotFound", Gone),
     ])
     .await;
 }
@@ -208,31 +131,11 @@ async fn interfaces_and_groups() {
 async fn disks() {
     let share = |snapshot: &str, before: Value, after: Value| json!({"change": "snapshot_sharing", "snapshot": snapshot, "before": before, "after": after});
     check(vec![
-        (
-            snapshots("i-0ffffffffffffffff", false, &[]),
-            "InvalidInstanceID.NotFound",
-            Gone,
-        ),
-        (
-            snapshots("i-00000000000000003", false, &[]),
-            "IncorrectInstanceState",
-            Conflict,
-        ),
-        (
-            snapshots("i-00000000000000002", false, &[]),
-            "InvalidParameterValue",
-            Invalid,
-        ),
-        (
-            snapshots(INSTANCE, false, &["vol-00000000000000001"]),
-            "InvalidParameterValue",
-            Invalid,
-        ),
-        (
-            snapshots(INSTANCE, true, &["vol-0ffffffffffffffff"]),
-            "InvalidParameterValue",
-            Invalid,
-        ),
+        (snapshots("i-0ffffffffffffffff", false, &[]), "InvalidInstanceID.NotFound", Gone),
+        (snapshots("i-00000000000000003", false, &[]), "IncorrectInstanceState", Conflict),
+        (snapshots("i-00000000000000002", false, &[]), "InvalidParameterValue", Invalid),
+        (snapshots(INSTANCE, false, &["vol-00000000000000001"]), "InvalidParameterValue", Invalid),
+        (snapshots(INSTANCE, true, &["vol-0ffffffffffffffff"]), "InvalidParameterValue", Invalid),
         (
             share("snap-0ffffffffffffffff", json!([]), json!(["444455556666"])),
             "InvalidSnapshot.NotFound",
@@ -250,8 +153,5 @@ async fn an_unknown_account_is_no_account_of_ours() {
     assert_eq!((error.code.as_str(), error.class), ("AccessDenied", Denied));
     let mut change = super::change(role_policy("web-server", deny()));
     change.at = nowhere;
-    assert_eq!(
-        stage.session.apply(&change).await.unwrap_err().class,
-        Denied
-    );
+    assert_eq!(stage.session.apply(&change).await.unwrap_err().class, Denied);
 }

@@ -20,21 +20,13 @@ async fn roles_and_users() {
     let mut table = vec![
         (role_policy("nobody", deny()), "NoSuchEntity", Gone),
         (role_policy("web-server", Value::Null), "NoSuchEntity", Gone),
-        (
-            role_policy("AWSServiceRoleForAmazonGuardDuty", deny()),
-            "UnmodifiableEntity",
-            Denied,
-        ),
+        (role_policy("AWSServiceRoleForAmazonGuardDuty", deny()), "UnmodifiableEntity", Denied),
         (
             role_policy("AWSReservedSSO_Admin_0123456789abcdef", deny()),
             "UnmodifiableEntity",
             Denied,
         ),
-        (
-            role_policy("web-server", long.clone()),
-            "LimitExceeded",
-            Denied,
-        ),
+        (role_policy("web-server", long.clone()), "LimitExceeded", Denied),
         (user_policy("nobody", deny()), "NoSuchEntity", Gone),
         (user_policy("deploy", Value::Null), "NoSuchEntity", Gone),
         (user_policy("deploy", long), "LimitExceeded", Denied),
@@ -64,11 +56,7 @@ async fn roles_and_users() {
             "MalformedPolicyDocument",
             Invalid,
         ));
-        table.push((
-            user_policy("deploy", document),
-            "MalformedPolicyDocument",
-            Invalid,
-        ));
+        table.push((user_policy("deploy", document), "MalformedPolicyDocument", Invalid));
     }
     check(table).await;
 }
@@ -78,74 +66,36 @@ async fn tags_of_things() {
     let at = |kind: &str, id: &str| json!({"type": kind, "id": id});
     let one = json!({"a": "1"});
     let reserved = json!({"aws:a": "1"});
-    let many: Value = (0..51)
-        .map(|n| (format!("k{n}"), json!("v")))
-        .collect::<serde_json::Map<_, _>>()
-        .into();
+    let many: Value =
+        (0..51).map(|n| (format!("k{n}"), json!("v"))).collect::<serde_json::Map<_, _>>().into();
     let none = json!({});
     let instance = || at("instance", INSTANCE);
     check(vec![
         (
-            tags(
-                at("instance", "i-0ffffffffffffffff"),
-                none.clone(),
-                one.clone(),
-            ),
+            tags(at("instance", "i-0ffffffffffffffff"), none.clone(), one.clone()),
             "InvalidInstanceID.NotFound",
             Gone,
         ),
         (
-            tags(
-                at("volume", "vol-0ffffffffffffffff"),
-                none.clone(),
-                one.clone(),
-            ),
+            tags(at("volume", "vol-0ffffffffffffffff"), none.clone(), one.clone()),
             "InvalidVolume.NotFound",
             Gone,
         ),
         (
-            tags(
-                at("snapshot", "snap-0ffffffffffffffff"),
-                none.clone(),
-                one.clone(),
-            ),
+            tags(at("snapshot", "snap-0ffffffffffffffff"), none.clone(), one.clone()),
             "InvalidSnapshot.NotFound",
             Gone,
         ),
+        (tags(at("role", "nobody"), none.clone(), one.clone()), "NoSuchEntity", Gone),
+        (tags(at("user", "nobody"), none.clone(), one.clone()), "NoSuchEntity", Gone),
+        (tags(at("bucket", "nothing"), none.clone(), one.clone()), "NoSuchBucket", Gone),
         (
-            tags(at("role", "nobody"), none.clone(), one.clone()),
-            "NoSuchEntity",
-            Gone,
-        ),
-        (
-            tags(at("user", "nobody"), none.clone(), one.clone()),
-            "NoSuchEntity",
-            Gone,
-        ),
-        (
-            tags(at("bucket", "nothing"), none.clone(), one.clone()),
-            "NoSuchBucket",
-            Gone,
-        ),
-        (
-            tags(
-                at("role", "AWSServiceRoleForAmazonGuardDuty"),
-                none.clone(),
-                one.clone(),
-            ),
+            tags(at("role", "AWSServiceRoleForAmazonGuardDuty"), none.clone(), one.clone()),
             "UnmodifiableEntity",
             Denied,
         ),
-        (
-            tags(instance(), none.clone(), reserved),
-            "InvalidParameterValue",
-            Invalid,
-        ),
-        (
-            tags(instance(), none.clone(), json!({"": "1"})),
-            "InvalidParameterValue",
-            Invalid,
-        ),
+        (tags(instance(), none.clone(), reserved), "InvalidParameterValue", Invalid),
+        (tags(instance(), none.clone(), json!({"": "1"})), "InvalidParameterValue", Invalid),
         (
             tags(instance(), none.clone(), json!({"k".repeat(129): "1"})),
             "InvalidParameterValue",
@@ -156,21 +106,9 @@ async fn tags_of_things() {
             "InvalidParameterValue",
             Invalid,
         ),
-        (
-            tags(instance(), none.clone(), many),
-            "TagLimitExceeded",
-            Denied,
-        ),
-        (
-            tags(instance(), none.clone(), none.clone()),
-            "MissingParameter",
-            Invalid,
-        ),
-        (
-            tags(instance(), one, json!({"b": "2"})),
-            "InvalidParameterCombination",
-            Invalid,
-        ),
+        (tags(instance(), none.clone(), many), "TagLimitExceeded", Denied),
+        (tags(instance(), none.clone(), none.clone()), "MissingParameter", Invalid),
+        (tags(instance(), one, json!({"b": "2"})), "InvalidParameterCombination", Invalid),
     ])
     .await;
 }

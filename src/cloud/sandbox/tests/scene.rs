@@ -10,10 +10,7 @@ fn build(text: &str) -> Result<World, String> {
 /// The example in the documentation of `scenario`, taken from there.
 fn example() -> String {
     let source = include_str!("../scenario.rs");
-    let lines = source
-        .lines()
-        .filter_map(|line| line.strip_prefix("//!"))
-        .map(str::trim_start);
+    let lines = source.lines().filter_map(|line| line.strip_prefix("//!")).map(str::trim_start);
     lines
         .skip_while(|line| *line != "```toml")
         .skip(1)
@@ -32,9 +29,7 @@ fn the_example_fills_itself_in() {
         instance.profile_arn.as_deref(),
         Some("arn:aws:iam::111122223333:instance-profile/web-server")
     );
-    let [interface] = instance.interfaces.as_slice() else {
-        panic!("{instance:?}")
-    };
+    let [interface] = instance.interfaces.as_slice() else { panic!("{instance:?}") };
     assert_eq!(Some(&interface.vpc), instance.vpc.as_ref());
     assert!(region.vpcs.contains_key(&interface.vpc));
     let group = &region.groups[&interface.groups[0]];
@@ -49,9 +44,7 @@ fn the_example_fills_itself_in() {
     assert_eq!(instance.root_device.as_ref(), Some(&instance.volumes[0].0));
     let account = &world.accounts[&id(HOME)];
     assert_eq!(
-        account.profiles["web-server"]
-            .as_ref()
-            .map(|role| role.as_str()),
+        account.profiles["web-server"].as_ref().map(|role| role.as_str()),
         Some("web-server")
     );
     assert_eq!(account.sessions.len(), 1);
@@ -93,18 +86,12 @@ fn findings_are_where_they_say() {
 #[test]
 fn what_can_not_be_is_refused_with_its_place() {
     let table = [
-        (
-            "[[account]]\nid = 'x'\n",
-            "line 2, column 6: \"x\" is not an AWS account id",
-        ),
+        ("[[account]]\nid = 'x'\n", "line 2, column 6: \"x\" is not an AWS account id"),
         (
             "[[account]]\nid = '111122223333'\nregoin = 'eu-west-1'\n",
             "line 3, column 1: unknown field `regoin`",
         ),
-        (
-            "[[account]]\nid = '111122223333'\n[[account.instance]]\nprofile = 'p'\n",
-            "line 3",
-        ),
+        ("[[account]]\nid = '111122223333'\n[[account.instance]]\nprofile = 'p'\n", "line 3"),
         ("enforce = 7\n", "line 1, column 11"),
         ("[[account\n", "line 1"),
         (

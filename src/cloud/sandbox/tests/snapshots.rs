@@ -24,10 +24,7 @@ async fn snapshot_of(stage: &Stage, volume: &str) -> SnapshotId {
         panic!("no snapshots")
     };
     assert_eq!(made.len(), 5);
-    made.into_iter()
-        .find(|(_, v)| v.as_ref().is_some_and(|v| v.as_str() == volume))
-        .unwrap()
-        .0
+    made.into_iter().find(|(_, v)| v.as_ref().is_some_and(|v| v.as_str() == volume)).unwrap().0
 }
 
 async fn share(stage: &Stage, snapshot: &SnapshotId) -> Result<(), crate::cloud::CloudError> {
@@ -42,52 +39,32 @@ fn copy(source: &SnapshotId, to: &str, kms_key: &str) -> Change {
         kms_key: kms_key.to_owned(),
         tags: Tags::new(),
     };
-    Change {
-        at: place(to),
-        kind,
-    }
+    Change { at: place(to), kind }
 }
 
 async fn copied(session: &dyn Session, change: &Change) -> Snapshot {
     let Some(Created::Snapshots(made)) = session.apply(change).await.unwrap().created else {
         panic!("no copy")
     };
-    session
-        .snapshot(&change.at, &made[0].0)
-        .await
-        .unwrap()
-        .unwrap()
+    session.snapshot(&change.at, &made[0].0).await.unwrap().unwrap()
 }
 
 #[tokio::test]
 async fn pending_lasts_for_looks_and_for_time() {
     for (looks, seconds) in [(0, 0), (3, 0), (0, 60), (2, 60)] {
-        let text = SCENE.replace(
-            "looks = 0",
-            &format!("looks = {looks}\nseconds = {seconds}"),
-        );
+        let text = SCENE.replace("looks = 0", &format!("looks = {looks}\nseconds = {seconds}"));
         let stage = stage(&text);
         let snapshot = snapshot_of(&stage, PLAIN).await;
         let at: Place = place(HOME);
-        let look = || async {
-            stage
-                .session
-                .snapshot(&at, &snapshot)
-                .await
-                .unwrap()
-                .unwrap()
-                .state
-        };
+        let look =
+            || async { stage.session.snapshot(&at, &snapshot).await.unwrap().unwrap().state };
         for _ in 0..looks {
             assert_eq!(look().await, SnapshotState::Pending, "{looks} {seconds}");
         }
         if seconds > 0 {
             assert_eq!(look().await, SnapshotState::Pending, "{looks} {seconds}");
-            let early = stage
-                .session
-                .apply(&copy(&snapshot, HOME, "alias/transfer"))
-                .await
-                .unwrap_err();
+            let early =
+                stage.session.apply(&copy(&snapshot, HOME, "alias/transfer")).await.unwrap_err();
             assert_eq!(
                 (early.code.as_str(), early.class),
                 ("IncorrectState", ErrorClass::Conflict)
@@ -102,38 +79,21 @@ async fn pending_lasts_for_looks_and_for_time() {
 async fn a_failing_volume_ends_in_error_with_words() {
     let stage = stage(SCENE);
     let snapshot = snapshot_of(&stage, FAILING).await;
-    let found = stage
-        .session
-        .snapshot(&place(HOME), &snapshot)
-        .await
-        .unwrap()
-        .unwrap();
+    let found = stage.session.snapshot(&place(HOME), &snapshot).await.unwrap().unwrap();
     assert_eq!(found.state, SnapshotState::Error);
     assert_eq!(found.state_message.as_deref(), Some("Client.InternalError"));
-    let refused = stage
-        .session
-        .apply(&copy(&snapshot, HOME, "alias/transfer"))
-        .await
-        .unwrap_err();
+    let refused = stage.session.apply(&copy(&snapshot, HOME, "alias/transfer")).await.unwrap_err();
     assert_eq!(refused.code, "IncorrectState");
 }
 
 #[tokio::test]
 async fn only_what_is_not_under_the_default_key_can_be_shared() {
-    for (volume, shareable) in [
-        (PLAIN, true),
-        (DEFAULT, false),
-        (TRANSFER, true),
-        (PRIVATE, true),
-    ] {
+    for (volume, shareable) in [(PLAIN, true), (DEFAULT, false), (TRANSFER, true), (PRIVATE, true)]
+    {
         let stage = stage(SCENE);
         let snapshot = snapshot_of(&stage, volume).await;
         let code = share(&stage, &snapshot).await.err().map(|error| error.code);
-        assert_eq!(
-            code.as_deref(),
-            (!shareable).then_some("InvalidParameter"),
-            "{volume}"
-        );
+        assert_eq!(code.as_deref(), (!shareable).then_some("InvalidParameter"), "{volume}");
     }
 }
 
@@ -143,10 +103,7 @@ async fn two_accounts_at_once_are_no_single_call() {
     let snapshot = snapshot_of(&stage, PLAIN).await;
     for after in [json!([]), json!([FORENSICS, "999999999999"])] {
         let json = json!({"change": "snapshot_sharing", "snapshot": snapshot, "before": [], "after": after});
-        assert_eq!(
-            stage.apply(json).await.unwrap_err().code,
-            "InvalidParameterCombination"
-        );
+        assert_eq!(stage.apply(json).await.unwrap_err().code, "InvalidParameterCombination");
     }
 }
 
@@ -160,28 +117,10 @@ async fn copies_end_as_their_keys_allow() {
         (DEFAULT, HOME, "alias/nothing", false, Err("not accessible")),
         (PLAIN, FORENSICS, "alias/evidence", true, Ok(())),
         (TRANSFER, FORENSICS, "alias/evidence", true, Ok(())),
-        (
-            PRIVATE,
-            FORENSICS,
-            "alias/evidence",
-            true,
-            Err("not accessible"),
-        ),
+        (PRIVATE, FORENSICS, "alias/evidence", true, Err("not accessible")),
         // An alias of the other account means nothing here.
-        (
-            TRANSFER,
-            FORENSICS,
-            "alias/transfer",
-            true,
-            Err("not accessible"),
-        ),
-        (
-            PLAIN,
-            FORENSICS,
-            "alias/evidence",
-            false,
-            Err("InvalidSnapshot.NotFound"),
-        ),
+        (TRANSFER, FORENSICS, "alias/transfer", true, Err("not accessible")),
+        (PLAIN, FORENSICS, "alias/evidence", false, Err("InvalidSnapshot.NotFound")),
     ];
     for (volume, to, key, shared, wanted) in table {
         let stage = stage(SCENE);
@@ -193,11 +132,7 @@ async fn copies_end_as_their_keys_allow() {
         let what = format!("{volume} to {to} under {key}");
         match wanted {
             Err(code @ "InvalidSnapshot.NotFound") => {
-                assert_eq!(
-                    stage.session.apply(&change).await.unwrap_err().code,
-                    code,
-                    "{what}"
-                );
+                assert_eq!(stage.session.apply(&change).await.unwrap_err().code, code, "{what}");
             }
             Err(words) => {
                 let copy = copied(stage.session.as_ref(), &change).await;
@@ -211,10 +146,7 @@ async fn copies_end_as_their_keys_allow() {
                     (SnapshotState::Completed, true),
                     "{what}"
                 );
-                assert!(
-                    copy.kms_key.unwrap().contains(&format!(":{to}:key/")),
-                    "{what}"
-                );
+                assert!(copy.kms_key.unwrap().contains(&format!(":{to}:key/")), "{what}");
                 assert_eq!(copy.volume.unwrap().as_str(), "vol-ffffffff", "{what}");
             }
         }
@@ -229,27 +161,17 @@ async fn a_copy_needs_its_keys_and_says_which_action_is_missing() {
     let change = copy(&snapshot, FORENSICS, "alias/evidence");
     let all = change.permissions();
     let look = Permission::new("ec2:DescribeSnapshots", "*");
-    for without in [
-        "kms:CreateGrant",
-        "kms:Decrypt",
-        "kms:GenerateDataKeyWithoutPlaintext",
-        "kms:ReEncryptTo",
-    ] {
-        let some = all
-            .iter()
-            .filter(|p| p.action != without)
-            .cloned()
-            .chain([look.clone()]);
+    for without in
+        ["kms:CreateGrant", "kms:Decrypt", "kms:GenerateDataKeyWithoutPlaintext", "kms:ReEncryptTo"]
+    {
+        let some = all.iter().filter(|p| p.action != without).cloned().chain([look.clone()]);
         let session = stage.sandbox.open(scope(some));
         let copy = copied(session.as_ref(), &change).await;
         assert_eq!(copy.state, SnapshotState::Error, "{without}");
         assert!(copy.state_message.unwrap().contains(without), "{without}");
     }
     let session = stage.sandbox.open(scope(all.into_iter().chain([look])));
-    assert_eq!(
-        copied(session.as_ref(), &change).await.state,
-        SnapshotState::Completed
-    );
+    assert_eq!(copied(session.as_ref(), &change).await.state, SnapshotState::Completed);
 }
 
 #[tokio::test]
@@ -257,31 +179,17 @@ async fn the_sharer_keeps_its_tags_to_itself() {
     let stage = stage(SCENE);
     let snapshot = snapshot_of(&stage, PLAIN).await;
     share(&stage, &snapshot).await.unwrap();
-    let seen = stage
-        .session
-        .snapshot(&place(FORENSICS), &snapshot)
-        .await
-        .unwrap()
-        .unwrap();
+    let seen = stage.session.snapshot(&place(FORENSICS), &snapshot).await.unwrap().unwrap();
     assert_eq!(seen.tags, Tags::new());
     for (account, count) in [(HOME, 5), (FORENSICS, 0)] {
         let at = place(account);
-        let tagged = stage
-            .session
-            .snapshots_tagged(&at, "tourniquet:step", "run-0001/1")
-            .await
-            .unwrap();
+        let tagged =
+            stage.session.snapshots_tagged(&at, "tourniquet:step", "run-0001/1").await.unwrap();
         assert_eq!(tagged.len(), count, "{account}");
     }
     let own = change(
         json!({"change": "snapshot_sharing", "snapshot": snapshot, "before": [FORENSICS], "after": []}),
     );
-    let theirs = Change {
-        at: place(FORENSICS),
-        ..own
-    };
-    assert_eq!(
-        stage.session.apply(&theirs).await.unwrap_err().class,
-        ErrorClass::Gone
-    );
+    let theirs = Change { at: place(FORENSICS), ..own };
+    assert_eq!(stage.session.apply(&theirs).await.unwrap_err().class, ErrorClass::Gone);
 }

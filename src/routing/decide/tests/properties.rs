@@ -52,15 +52,13 @@ fn any_rules() -> impl Strategy<Value = Vec<Rule>> {
         some(vec!["IAMUser", "AssumedRole"]),
         prop::sample::select(&MODES[..]),
     )
-        .prop_map(
-            |(name, on, severity_min, resource_type, resource_role, user_type, mode)| Rule {
-                severity_min,
-                resource_type: resource_type.map(str::to_owned),
-                resource_role: resource_role.map(str::to_owned),
-                user_type: user_type.map(str::to_owned),
-                ..rule(&name, &on, mode)
-            },
-        );
+        .prop_map(|(name, on, severity_min, resource_type, resource_role, user_type, mode)| Rule {
+            severity_min,
+            resource_type: resource_type.map(str::to_owned),
+            resource_role: resource_role.map(str::to_owned),
+            user_type: user_type.map(str::to_owned),
+            ..rule(&name, &on, mode)
+        });
     prop::collection::vec(one, 0..6)
 }
 
@@ -70,10 +68,7 @@ fn any_policy() -> impl Strategy<Value = Policy> {
     let fallback = prop::option::of("[a-d]");
     (any::<bool>(), mode, fallback).prop_map(move |(allowed, mode, fallback)| Policy {
         allowed_accounts: allowed.then(|| account.clone()).into_iter().collect(),
-        account_modes: mode
-            .map(|mode| (account.clone(), mode))
-            .into_iter()
-            .collect(),
+        account_modes: mode.map(|mode| (account.clone(), mode)).into_iter().collect(),
         fallback: fallback.map(|name| name.parse().unwrap()),
     })
 }
