@@ -18,6 +18,7 @@ use super::AccountAccess;
 use super::access::Access;
 use super::convert::parsed;
 use super::errors::read;
+use super::policy::session_policy;
 use crate::change::Permission;
 use crate::clock::Clock;
 use crate::cloud::{CloudError, ErrorClass, Result, Scope};

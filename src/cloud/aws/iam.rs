@@ -6,7 +6,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::convert::{document, iam_tags, parsed, parsed_if_there, rfc3339};
 use super::ec2_apply::{Touched, receipt, refused, touched};
-use super::errors::{change as changing, read, unreadable};
+use super::errors::{change as changing, read};
 use crate::change::{Change, Document, KeyStatus, Kind, LoginProfile, Taggable, Tags};
 use crate::cloud::{Receipt, Result, Role, User, UserKey};
 use crate::id::{AccessKeyId, RoleName, UserName};

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 
 use super::access::Clients;
 use super::assume::Assumer;
-use super::{ec2_apply, ec2_read, errors, guardduty, iam, s3};
+use super::{ec2_apply, ec2_read, guardduty, iam, s3};
 use crate::change::{Change, Document, Kind, Taggable, Tags};
 use crate::cloud::{
     Instance, Receipt, Result, Role, Scope, SecurityGroup, Session, Snapshot, User,
