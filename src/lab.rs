@@ -107,6 +107,27 @@ impl Lab {
         Self { env, desk, clock, intake, _folder: folder }
     }
 
+    /// Goes on with other limits, as after a restart with another configuration.
+    pub fn limit(&mut self, change: impl FnOnce(&mut Limits)) {
+        let old = &self.env;
+        let mut limits = old.limits.clone();
+        change(&mut limits);
+        self.env = Arc::new(Env {
+            store: old.store.clone(),
+            cloud: Arc::clone(&old.cloud),
+            clock: Arc::clone(&old.clock),
+            ids: Arc::clone(&old.ids),
+            evaluator: old.evaluator.clone(),
+            library: Arc::clone(&old.library),
+            notifier: Arc::clone(&old.notifier),
+            settings: old.settings.clone(),
+            limits,
+            owner: old.owner.clone(),
+            compiled: Mutex::new(BTreeMap::new()),
+        });
+        self.desk = Desk::new(Arc::clone(&self.env), Arc::new(Notify::new()));
+    }
+
     /// Delivers a finding and returns its case.
     pub async fn deliver(&self, finding: &str) -> CaseId {
         let answer =

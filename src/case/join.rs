@@ -30,10 +30,21 @@ pub struct Version {
 pub struct Known {
     /// Its case.
     pub case: CaseId,
+    /// Whether a person closed that case.
+    pub closed: Closed,
     /// The newest version.
     pub newest: Version,
     /// Whether exactly the incoming version (its content) is stored.
     pub same_content: bool,
+}
+
+/// Whether a person closed a case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Closed {
+    /// It is open.
+    No,
+    /// It is closed; when, where that is known.
+    At(Option<Timestamp>),
 }
 
 /// A case with the incoming finding's correlation key.
@@ -54,8 +65,12 @@ pub enum Disposition {
     New,
     /// Another finding on the same resource: it joins this case.
     Joined(CaseId),
-    /// A newer version of a known finding: state moves on; no second run.
+    /// A newer version of a known finding: state moves on. It starts a run only if it asks for one
+    /// that the case never had.
     Updated(CaseId),
+    /// As `Updated`, in a case that a person had closed before GuardDuty saw this: it goes on, so the
+    /// case is opened again, and a person sees it.
+    Reopened(CaseId),
     /// An older version: kept as evidence, state does not go back.
     Stale(CaseId),
     /// Exactly what is stored: counted, nothing else.
@@ -70,6 +85,7 @@ impl Disposition {
             Self::New => "new",
             Self::Joined(_) => "joined",
             Self::Updated(_) => "updated",
+            Self::Reopened(_) => "reopened",
             Self::Stale(_) => "stale",
             Self::Duplicate(_) => "duplicate",
         }
@@ -95,6 +111,8 @@ pub fn dispose(
             Disposition::Duplicate(case)
         } else if older {
             Disposition::Stale(case)
+        } else if goes_on(known.closed, incoming) {
+            Disposition::Reopened(case)
         } else {
             Disposition::Updated(case)
         };
@@ -107,6 +125,18 @@ pub fn dispose(
             Disposition::Joined(open.case.clone())
         }
         _ => Disposition::New,
+    }
+}
+
+/// Whether a version tells of something that was seen after its case was closed. What GuardDuty
+/// archived is over; what has no time may be new.
+fn goes_on(closed: Closed, incoming: &Version) -> bool {
+    match closed {
+        Closed::No => false,
+        _ if incoming.archived => false,
+        Closed::At(closed_at) => {
+            incoming.updated_at.zip(closed_at).is_none_or(|(seen, closed)| seen > closed)
+        }
     }
 }
 
@@ -128,8 +158,12 @@ mod tests {
         let case: CaseId = "case-0001".parse().unwrap();
         let now = "2026-01-03T10:00:00Z".parse().unwrap();
         let newest = version("2026-01-02T00:00:00Z", 5, "b");
-        let known =
-            |same_content| Known { case: case.clone(), newest: newest.clone(), same_content };
+        let known = |same_content| Known {
+            case: case.clone(),
+            closed: Closed::No,
+            newest: newest.clone(),
+            same_content,
+        };
         for (same, incoming, expected) in [
             (true, version("2026-01-02T00:00:00Z", 5, "b"), "duplicate"),
             (true, version("2026-01-01T00:00:00Z", 1, "a"), "duplicate"),

@@ -7,7 +7,7 @@ mod join;
 mod run_state;
 mod status;
 
-pub use join::{Disposition, Known, OpenCase, Version, dispose};
+pub use join::{Closed, Disposition, Known, OpenCase, Version, dispose};
 pub use run_state::{RunEvent, RunState};
 pub use status::{RunFacts, Status};
 

@@ -13,7 +13,7 @@ use super::lease::Lease;
 use super::refused::DeskError;
 use super::request::{StartRun, check, row};
 use super::script::Script;
-use super::start;
+use super::{start, undo};
 use crate::error::Code;
 use crate::id::{CaseId, RunId};
 use crate::routing::Mode;
@@ -194,10 +194,10 @@ impl Desk {
         if !of.state.is_over() {
             return refuse("the run is not over yet");
         }
-        if !self.env.limits.allowed_accounts.contains(&of.account) {
+        if self.env.limits.mode(&of.account) == Mode::Observe {
             return Err(DeskError::new(
                 Code::GUARD_ACCOUNT,
-                format!("account {} is not on the allow list any more", of.account),
+                format!("account {} is not on the allow list any more, or only observed", of.account),
             ));
         }
         if of.released {
@@ -212,23 +212,8 @@ impl Desk {
         if under_way {
             return refuse("an undo of this run is under way");
         }
-        for hold in self.env.store.holds_of(&of.id).await? {
-            // Last contained, first released: what a later run found is what this one had made.
-            for other in self.env.store.holds(&hold.resource).await? {
-                let later = self
-                    .env
-                    .store
-                    .run(&other.run)
-                    .await?
-                    .is_some_and(|run| run.requested_at > of.requested_at);
-                if later {
-                    let words = format!(
-                        "{} is also held by case {}: take run {} back first",
-                        hold.resource, other.case, other.run
-                    );
-                    return refuse(&words);
-                }
-            }
+        if let Some(reason) = undo::held_later(&self.env, &of.id).await? {
+            return refuse(&reason);
         }
         let new = NewRun {
             id: self.env.ids.run(self.env.clock.as_ref()),

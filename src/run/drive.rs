@@ -9,12 +9,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::stream::{FuturesUnordered, StreamExt};
 use jiff::Timestamp;
-use serde_json::Value;
 
 use super::Env;
 use super::approve::{self, Answer, Question};
+use super::ending::cut;
 use super::execute::{Executor, StepRun};
-use super::journal::{PLAN_STEP, StepEnd, StepResult, Writer};
+use super::journal::{PLAN_STEP, StepEnd, Writer};
 use super::lease::Lease;
 use super::perform::perform;
 use super::plan;
@@ -23,7 +23,6 @@ use super::script::Script;
 use super::start::{StartError, start};
 use crate::action;
 use crate::case::RunEvent;
-use crate::change::Urgency;
 use crate::error::Code;
 use crate::id::Digest;
 use crate::routing::Mode;
@@ -34,11 +33,11 @@ use crate::timeline::Draft;
 /// Claims after which a run that never gets further is given up.
 pub const ATTEMPTS_MAX: u32 = 20;
 
+/// Plans that a person is asked about: when the world changes that often, a person must look.
+const PLANS_MAX: usize = 4;
+
 /// Bytes of a step's output inside an entry; more is kept as a blob. Half of an entry's limit.
 const OUTPUT_MAX: usize = 32 * 1024;
-
-/// Characters of a message in an entry: AWS and scripts can write more.
-const MESSAGE_MAX: usize = 2_000;
 
 /// How a drive ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,12 +82,13 @@ pub async fn drive(
     drive.steps(&script, stopping).await
 }
 
-struct Drive<'a> {
-    env: &'a Env,
-    run: &'a RunRow,
-    lease: &'a Lease,
-    writer: Writer,
-    log: RunLog,
+/// One drive of a claimed run.
+pub(super) struct Drive<'a> {
+    pub(super) env: &'a Env,
+    pub(super) run: &'a RunRow,
+    pub(super) lease: &'a Lease,
+    pub(super) writer: Writer,
+    pub(super) log: RunLog,
 }
 
 impl<'a> Drive<'a> {
@@ -228,7 +228,7 @@ impl<'a> Drive<'a> {
         self.executor(&Mutex::default()).write(entries, effects).await
     }
 
-    fn executor<'b>(&'b self, changed: &'b Mutex<BTreeSet<String>>) -> Executor<'b> {
+    pub(super) fn executor<'b>(&'b self, changed: &'b Mutex<BTreeSet<String>>) -> Executor<'b> {
         Executor { env: self.env, run: self.run, lease: self.lease, writer: &self.writer, changed }
     }
 
@@ -253,207 +253,78 @@ impl<'a> Drive<'a> {
         event: RunEvent,
         wake_at: Option<Timestamp>,
     ) -> Result<(), StoreError> {
-        let run = self.run.id.clone();
-        let contained = self.run.contained;
-        let effect = Effect::Run { run, event, wake_at, contained, summary: None };
+        let effect = self.moved(event, wake_at);
         self.executor(&Mutex::default()).write(vec![], vec![effect]).await
     }
 
     /// Mode `approve`: the plan is made, shown and approved before anything is done. `None`: go on.
+    ///
+    /// The plan is made again after the yes: what is done is what was approved, or is asked again.
     async fn approve_plan(&mut self, script: &Script) -> Result<Option<Driven>, StoreError> {
-        let none = Mutex::default();
-        let hash = match self.log.plan.clone() {
-            Some(hash) => hash,
-            None => {
-                let planned = plan::pass(&self.executor(&none), script).await;
-                let words = match planned {
-                    Ok(plan) => plan,
-                    Err(error) => return self.finish(Err(error), vec![], vec![]).await.map(Some),
-                };
-                let hash = plan::hash(self.run, &words);
-                let entry = self.writer.plan(self.env.clock.now(), &hash, &words);
-                self.write(&mut vec![entry], &mut vec![]).await?;
-                self.log.plan = Some(hash.clone());
-                hash
-            }
-        };
-        let text = format!("Carry out runbook {} as planned?", self.run.runbook);
-        let within = approve::APPROVAL_WAIT;
-        let question = Question { step: PLAN_STEP, text: &text, hash, quorum: 1, within };
-        let executor = self.executor(&none);
-        match approve::ask(&executor, &question).await? {
-            Answer::Granted(_) => Ok(None),
-            Answer::Refused(reason) => self.halt(Code::APPROVAL_DENIED, &reason).await.map(Some),
-            Answer::Open(open) => {
-                if let StepRun::Parked { wake_at, drafts, mut effects } = *open {
-                    let (run, contained) = (self.run.id.clone(), self.run.contained);
-                    effects.push(Effect::Run {
-                        run,
-                        event: RunEvent::Parked,
-                        wake_at,
-                        contained,
-                        summary: None,
-                    });
-                    executor.write(drafts, effects).await?;
-                }
-                Ok(Some(Driven::Parked))
-            }
-        }
-    }
-
-    async fn halt(&self, code: Code, reason: &str) -> Result<Driven, StoreError> {
-        let open = vec![format!("{}: {reason}", code.number)];
-        let summary = format!("{}: {}", code.number, cut(reason));
-        let contained = self.contained();
-        self.over(RunEvent::Halted, &summary, contained, &open, vec![], vec![]).await
-    }
-
-    /// The end: one transaction holds the last outcomes, `run.finished` and the run's state.
-    async fn finish(
-        &self,
-        result: Result<Value, ScriptError>,
-        entries: Vec<Draft>,
-        effects: Vec<Effect>,
-    ) -> Result<Driven, StoreError> {
-        let open = self.open();
-        let contained = self.contained() && open.is_empty();
-        let needs_person = self.log.tripped
-            || self.log.steps.iter().filter_map(|step| step.end.as_ref()?.error.as_ref()).any(
-                |error| {
-                    [Code::ACTION_REFUSED, Code::APPROVAL_DENIED, Code::OUTCOME_UNKNOWN]
-                        .iter()
-                        .any(|c| c.number == error.code)
-                },
-            );
-        let (event, summary) = match &result {
-            Err(error) if needs_person => (RunEvent::Halted, self.script_words(error)),
-            Err(error) => (RunEvent::Failed, self.script_words(error)),
-            Ok(_) if !open.is_empty() && needs_person => (RunEvent::Halted, open.join("; ")),
-            Ok(_) if !open.is_empty() => (RunEvent::Failed, open.join("; ")),
-            Ok(_) if self.run.mode == Mode::Observe => {
-                (RunEvent::Succeeded, "observed; nothing was changed".to_owned())
-            }
-            Ok(_) if self.run.kind == RunKind::Undo => {
-                (RunEvent::Succeeded, "taken back".to_owned())
-            }
-            Ok(_) if contained => (RunEvent::Succeeded, "contained and verified".to_owned()),
-            Ok(_) => (RunEvent::Succeeded, "done".to_owned()),
-        };
-        let mut entries = entries;
-        if self.run.mode == Mode::Observe {
-            let planned: Vec<String> = self
-                .log
-                .steps
-                .iter()
-                .filter_map(|step| step.end.as_ref())
-                .flat_map(|end| end.planned.clone())
-                .collect();
-            entries.push(self.writer.plan(
-                self.env.clock.now(),
-                &plan::hash(self.run, &planned),
-                &planned,
-            ));
-        }
-        let mut effects = effects;
-        if self.run.kind == RunKind::Undo
-            && event == RunEvent::Succeeded
-            && let Some(of) =
-                self.run.params.get("of").and_then(Value::as_str).and_then(|of| of.parse().ok())
+        if self.log.plans.is_empty()
+            && let Err(error) = self.plan(script).await?
         {
-            let holds = self.env.store.holds_of(&of).await?;
-            effects.extend(
-                holds
-                    .into_iter()
-                    .map(|hold| Effect::Unhold { resource: hold.resource, run: hold.run }),
-            );
-            effects.push(Effect::Released { run: of });
+            return self.finish(Err(error), vec![], vec![]).await.map(Some);
         }
-        self.over(event, &cut(&summary), contained, &open, entries, effects).await
-    }
-
-    async fn over(
-        &self,
-        event: RunEvent,
-        summary: &str,
-        contained: bool,
-        open: &[String],
-        mut entries: Vec<Draft>,
-        mut effects: Vec<Effect>,
-    ) -> Result<Driven, StoreError> {
-        entries.push(self.writer.ended(
-            self.env.clock.now(),
-            event.label(),
-            summary,
-            contained,
-            open,
-        ));
-        let (run, summary) = (self.run.id.clone(), Some(summary.to_owned()));
-        effects.push(Effect::Run { run, event, wake_at: None, contained, summary });
-        self.executor(&Mutex::default()).write(entries, effects).await?;
-        tracing::info!(case = %self.run.case, run = %self.run.id, runbook = %self.run.runbook, state = event.label(), contained, "a run ended");
-        Ok(Driven::Over)
-    }
-
-    /// The script's error in words. Where a step raised it, the step's own number says more than
-    /// "the runbook failed".
-    fn script_words(&self, error: &ScriptError) -> String {
-        let place = match (error.line, error.column) {
-            (Some(line), Some(column)) => format!(" at line {line}, column {column}"),
-            _ => String::new(),
-        };
-        let step = error.step.as_ref().and_then(|key| self.log.step(key));
-        match step.and_then(|step| Some((step, step.end.as_ref()?.error.as_ref()?))) {
-            Some((step, raised)) => {
-                format!(
-                    "{}: {}: {} (step {}{place})",
-                    raised.code, step.name, raised.message, step.key
-                )
+        while let Some(hash) = self.log.plans.last().cloned() {
+            match self.ask_for(&hash).await? {
+                // What has begun was approved as it was planned.
+                Answer::Granted(_) if !self.log.steps.is_empty() => return Ok(None),
+                Answer::Granted(_) => match self.plan(script).await? {
+                    Ok(now) if now == hash => return Ok(None),
+                    Ok(_) if self.log.plans.len() > PLANS_MAX => {
+                        let reason = format!("the plan changed {PLANS_MAX} times between the approval and its first step");
+                        return self.halt(Code::APPROVAL_DENIED, &reason).await.map(Some);
+                    }
+                    Ok(_) => {}
+                    Err(error) => return self.finish(Err(error), vec![], vec![]).await.map(Some),
+                },
+                Answer::Refused(reason) => {
+                    return self.halt(Code::APPROVAL_DENIED, &reason).await.map(Some);
+                }
+                Answer::Open(open) => {
+                    if let StepRun::Parked { wake_at, drafts, mut effects } = *open {
+                        effects.push(self.moved(RunEvent::Parked, wake_at));
+                        self.executor(&Mutex::default()).write(drafts, effects).await?;
+                    }
+                    return Ok(Some(Driven::Parked));
+                }
             }
-            None if place.is_empty() => format!("{}: {}", error.code.number, error.message),
-            None => format!(
-                "{}: {} ({})",
-                error.code.number,
-                error.message,
-                place.trim_start_matches(" at ")
-            ),
         }
+        Ok(None)
     }
 
-    /// Whether a containment was verified.
-    fn contained(&self) -> bool {
-        self.acts(|urgency, end| urgency == Urgency::Containment && end.result == StepResult::Ok)
-            .next()
-            .is_some()
+    /// Makes the plan, and writes it where it is not the last one.
+    async fn plan(&mut self, script: &Script) -> Result<Result<Digest, ScriptError>, StoreError> {
+        let words = match plan::pass(&self.executor(&Mutex::default()), script).await {
+            Ok(words) => words,
+            Err(error) => return Ok(Err(error)),
+        };
+        let hash = plan::hash(self.run, &words);
+        if self.log.plans.last() != Some(&hash) {
+            let entry = self.writer.plan(self.env.clock.now(), &hash, &words);
+            self.write(&mut vec![entry], &mut vec![]).await?;
+            self.log.plans.push(hash.clone());
+        }
+        Ok(Ok(hash))
     }
 
-    /// What remains to be done by a person: containment and evidence that did not succeed, caught or
-    /// not, and changes of an undo that were not taken back.
-    fn open(&self) -> Vec<String> {
-        let actions = self.acts(|urgency, end| {
-            urgency != Urgency::Description && end.result == StepResult::Failed
-        });
-        let undone = self.log.steps.iter().filter(|step| step.name == super::undo::RESTORE);
-        let undone = undone.filter(|step| step.end.as_ref().is_some_and(|end| end.error.is_some()));
-        actions
-            .chain(undone)
-            .filter_map(|step| {
-                let error = step.end.as_ref()?.error.as_ref()?;
-                Some(format!("{} {}: {}: {}", step.name, step.key, error.code, error.message))
-            })
-            .collect()
+    async fn ask_for(&self, plan: &Digest) -> Result<Answer, StoreError> {
+        let (n, runbook) = (self.log.plans.len(), &self.run.runbook);
+        let (step, text) = match n {
+            1 => (PLAN_STEP.to_owned(), format!("Carry out runbook {runbook} as planned?")),
+            _ => (
+                format!("{PLAN_STEP}-{n}"),
+                format!("The plan is not the approved one any more. Carry out runbook {runbook} as planned now?"),
+            ),
+        };
+        let (hash, within) = (plan.clone(), approve::APPROVAL_WAIT);
+        let question = Question { step: &step, text: &text, hash, quorum: 1, within };
+        approve::ask(&self.executor(&Mutex::default()), &question).await
     }
 
-    fn acts(&self, keep: fn(Urgency, &StepEnd) -> bool) -> impl Iterator<Item = &StepLog> {
-        self.log.steps.iter().filter(move |step| match (action::find(&step.name), &step.end) {
-            (Some(action), Some(end)) => keep(action.urgency(), end),
-            _ => false,
-        })
-    }
-}
-
-fn cut(text: &str) -> String {
-    match text.char_indices().nth(MESSAGE_MAX) {
-        Some((at, _)) => format!("{}…", &text[..at]),
-        None => text.to_owned(),
+    fn moved(&self, event: RunEvent, wake_at: Option<Timestamp>) -> Effect {
+        let (run, contained) = (self.run.id.clone(), self.run.contained);
+        Effect::Run { run, event, wake_at, contained, summary: None }
     }
 }

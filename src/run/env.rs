@@ -56,6 +56,18 @@ pub struct Limits {
     pub confirm_findings: bool,
 }
 
+impl Limits {
+    /// The freest mode that runs may have in an account: where it is not on the allow list, they only
+    /// observe.
+    #[must_use]
+    pub fn mode(&self, account: &AccountId) -> Mode {
+        if !self.allowed_accounts.contains(account) {
+            return Mode::Observe;
+        }
+        self.account_modes.get(account).copied().unwrap_or(Mode::Contain)
+    }
+}
+
 impl Env {
     /// The runbook with exactly this source, compiled once.
     ///

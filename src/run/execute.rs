@@ -1,27 +1,25 @@
-//! The executor: the one place where AWS is changed.
+//! The executor of a step.
 //!
 //! Look, guard, write the intents, call, write the outcomes, look again; until the look says `Done`.
-//! A later call is never made before its intent is durable, and no step ends on anything but a look.
+//! The guards' look-ups are in `subject`, the calls in `stage`. No step ends on anything but a look.
 
 use std::collections::BTreeSet;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 
-use futures::future::join_all;
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::Env;
+use super::attempt::{self, Passing, Patience, WAIT_MAX};
 use super::end::{cloud_failed, failed, look_failed, succeeded};
-use super::guard::{self, Situation};
-use super::journal::{Outcome, OutcomeResult, StepEnd, Writer};
+use super::journal::{OutcomeResult, StepEnd, Writer};
 use super::lease::Lease;
-use super::replay::{ChangeLog, StepLog};
-use super::settle::{millis, settle};
-use crate::action::{Action, Context, LookError, Params, Read, Verdict, permissions_for};
-use crate::change::{Change, Permission, Taggable, Tags, Urgency};
-use crate::cloud::{CloudError, ErrorClass, Scope, Session};
+use super::replay::StepLog;
+use crate::action::{Action, Context, LookError, Params, Verdict};
+use crate::change::{Permission, Urgency};
+use crate::cloud::{ErrorClass, Scope, Session};
 use crate::error::Code;
-use crate::fault;
 use crate::id::Place;
 use crate::store::{Commit, Effect, RunRow, StoreError};
 use crate::timeline::Draft;
@@ -29,15 +27,6 @@ use crate::timeline::Draft;
 /// Rounds of look and change in one step. The longest plain action needs five; more means that
 /// something changes the world back.
 const ROUNDS_MAX: u32 = 12;
-
-/// Attempts at one call that is throttled or fails before it takes effect.
-pub const ATTEMPTS_MAX: u32 = 6;
-
-/// The wait after a first failed attempt; it doubles up to [`BACKOFF_MAX`].
-const BACKOFF: Duration = Duration::from_millis(250);
-
-/// The longest wait between two attempts: EC2's slowest bucket refills 5 tokens a second.
-const BACKOFF_MAX: Duration = Duration::from_secs(8);
 
 /// How a step went.
 pub enum StepRun {
@@ -53,7 +42,7 @@ pub enum StepRun {
     /// Nothing to do before a time, a decision, or both.
     Parked {
         /// When to look again; `None`: when somebody decides.
-        wake_at: Option<jiff::Timestamp>,
+        wake_at: Option<Timestamp>,
         /// Entries and effects that must be written when parking.
         drafts: Vec<Draft>,
         /// Effects to write with them.
@@ -142,6 +131,9 @@ impl Executor<'_> {
                 return ended(failed(&step, Code::OUTCOME_UNKNOWN, "in_doubt", text), pending);
             }
             let stages = match self.look(action, &step, &params).await {
+                Err(error) if error.may_pass() && self.age(&step) < attempt::READ_PATIENCE => {
+                    return Ok(self.rest(1, pending));
+                }
                 Err(error) => return ended(look_failed(&step, &error), pending),
                 Ok(Verdict::Done(output)) => {
                     return Ok(self.done(action, &step, &target, output, pending));
@@ -154,7 +146,12 @@ impl Executor<'_> {
                         pending,
                     );
                 }
-                Ok(Verdict::Wait(duration, _reason)) => {
+                Ok(Verdict::Wait(_, reason)) if self.age(&step) > WAIT_MAX => {
+                    let text = format!("given up after {} h: {reason}", WAIT_MAX.as_secs() / 3600);
+                    return ended(failed(&step, Code::ACTION_FAILED, "timeout", &text), pending);
+                }
+                Ok(Verdict::Wait(duration, _)) => {
+                    let duration = duration.max(attempt::pause(self.age(&step)));
                     let wake_at = self.env.clock.now().checked_add(duration).ok();
                     return Ok(StepRun::Parked { wake_at, drafts: pending, effects: vec![] });
                 }
@@ -180,12 +177,11 @@ impl Executor<'_> {
                             return ended(cloud_failed(&step, &error), pending);
                         }
                         ErrorClass::Throttled | ErrorClass::Transient => {
-                            let wake_at = self.env.clock.now().checked_add(BACKOFF_MAX).ok();
-                            return Ok(StepRun::Parked {
-                                wake_at,
-                                drafts: pending,
-                                effects: vec![],
-                            });
+                            let spent = step.spent_rounds();
+                            if spent >= attempt::ROUNDS_MAX {
+                                return ended(cloud_failed(&step, &error), pending);
+                            }
+                            return Ok(self.rest(spent, pending));
                         }
                         // The world is not as the plan thought: look again before the next stage.
                         ErrorClass::Gone | ErrorClass::Conflict | ErrorClass::InDoubt => break,
@@ -193,6 +189,18 @@ impl Executor<'_> {
                 }
             }
         }
+    }
+
+    /// Parks the step until AWS may answer again.
+    fn rest(&self, round: usize, drafts: Vec<Draft>) -> StepRun {
+        let wake_at = self.env.clock.now().checked_add(attempt::rest(round)).ok();
+        StepRun::Parked { wake_at, drafts, effects: vec![] }
+    }
+
+    /// How long ago the step was asked for.
+    fn age(&self, step: &StepLog) -> Duration {
+        let age = self.env.clock.now().duration_since(step.requested);
+        Duration::try_from(age).unwrap_or_default()
     }
 
     /// Looks once and says what would be changed.
@@ -214,7 +222,7 @@ impl Executor<'_> {
         let at = self.place();
         let session = self.session(step.key.as_str(), action.permissions(&at, &self.env.settings));
         let applied = step.applied();
-        let mut attempt = 0;
+        let mut patience = Patience::default();
         loop {
             let context = Context {
                 session: session.as_ref(),
@@ -228,202 +236,10 @@ impl Executor<'_> {
                 settings: &self.env.settings,
             };
             match action.look(&context, params).await {
-                Err(LookError::Cloud(error))
-                    if read_may_pass(error.class) && attempt + 1 < ATTEMPTS_MAX =>
-                {
-                    attempt += 1;
-                    self.env.clock.sleep(backoff(attempt)).await;
-                }
+                Err(error) if patience.again(self.env.clock.as_ref(), &error).await => {}
                 other => return other,
             }
         }
-    }
-
-    /// The guards, with the target's tags as they are now.
-    async fn guard(
-        &self,
-        step: &StepLog,
-        target: &str,
-        stages: &[Vec<Change>],
-    ) -> Result<(), guard::Trip> {
-        let changes: Vec<Change> = stages.concat();
-        // What the changes touch decides, not what the step was called with: a key names its user.
-        let mut subjects: BTreeSet<Taggable> = changes.iter().filter_map(Change::subject).collect();
-        subjects.extend(match target.split_once('/') {
-            Some(("instance", id)) => id.parse().ok().map(Taggable::Instance),
-            Some(("role", name)) => name.parse().ok().map(Taggable::Role),
-            Some(("user", name)) => name.parse().ok().map(Taggable::User),
-            _ => None,
-        });
-        let mut tags: Vec<(String, Tags)> = Vec::new();
-        for subject in subjects {
-            let path = subject.path();
-            let found = self.tags_of(step, &subject).await;
-            let found = found.map_err(|error| guard::Trip {
-                code: Code::GUARD_PROTECTED,
-                reason: format!(
-                    "the tags of {path} can't be read, so it may be protected: {}",
-                    error.code
-                ),
-            })?;
-            tags.push((path, found));
-        }
-        if tags.is_empty() {
-            tags.push((target.to_owned(), Tags::new()));
-        }
-        let mut changed = self.changed.lock().unwrap_or_else(PoisonError::into_inner);
-        for (target, tags) in &tags {
-            let situation = Situation {
-                account: &self.run.account,
-                mode: self.run.mode,
-                target,
-                tags,
-                changes: &changes,
-                changed: &changed,
-            };
-            guard::check(&self.env.limits, &self.env.settings, &situation)?;
-            changed.insert(target.clone());
-        }
-        Ok(())
-    }
-
-    async fn tags_of(&self, step: &StepLog, resource: &Taggable) -> Result<Tags, CloudError> {
-        let at = self.place();
-        let session = self.session(step.key.as_str(), permissions_for(&[Read::Tags], &at));
-        let mut attempt = 1;
-        loop {
-            match session.tags(&at, resource).await {
-                Err(error) if read_may_pass(error.class) && attempt < ATTEMPTS_MAX => {
-                    self.env.clock.sleep(backoff(attempt)).await;
-                    attempt += 1;
-                }
-                other => return Ok(other?.unwrap_or_default()),
-            }
-        }
-    }
-
-    /// Writes the intents, makes the calls of one stage beside each other, and notes the outcomes.
-    /// Returns the worst refusal.
-    async fn stage(
-        &self,
-        step: &mut StepLog,
-        stage: Vec<Change>,
-        pending: &mut Vec<Draft>,
-    ) -> Result<Option<CloudError>, StoreError> {
-        let first = step.changes.len();
-        let now = self.env.clock.now();
-        let mut entries = std::mem::take(pending);
-        for (n, change) in stage.iter().enumerate() {
-            entries.push(self.writer.intent(now, &step.key, first + n + 1, change));
-        }
-        self.write(entries, vec![]).await?;
-        self.lease.hold(&self.env.store, self.env.clock.as_ref()).await?;
-        let permissions = stage.iter().flat_map(Change::permissions).collect();
-        let session = self.session(step.key.as_str(), permissions);
-        let calls = stage.iter().map(|change| self.call(session.as_ref(), change));
-        let outcomes = join_all(calls).await;
-        fault::point("run::after_calls");
-        let mut worst: Option<CloudError> = None;
-        for (change, outcome) in stage.into_iter().zip(outcomes) {
-            let mut log = ChangeLog { change, intended: now, outcome: None };
-            let n = step.changes.len() + 1;
-            if let Some(error) = outcome.error.clone() {
-                if worst.as_ref().is_none_or(|known| severity(error.class) > severity(known.class))
-                {
-                    worst = Some(error.clone());
-                }
-                if error.class == ErrorClass::InDoubt {
-                    // The lost answer is an entry of its own kind of truth: settled at once, by a look.
-                    let session =
-                        self.session(step.key.as_str(), settle_permissions(&log.change.at));
-                    let settled = settle(
-                        session.as_ref(),
-                        self.env.clock.as_ref(),
-                        &log.change,
-                        Duration::ZERO,
-                    )
-                    .await;
-                    let settled = Outcome { attempts: outcome.attempts, ..settled };
-                    pending.push(self.writer.outcome(self.env.clock.now(), &step.key, n, &settled));
-                    log.outcome = Some(settled);
-                    step.changes.push(log);
-                    continue;
-                }
-            }
-            pending.push(self.writer.outcome(self.env.clock.now(), &step.key, n, &outcome));
-            log.outcome = Some(outcome);
-            step.changes.push(log);
-        }
-        Ok(worst)
-    }
-
-    /// One change, with the attempts that its error class allows. A create is never sent twice
-    /// without a look between.
-    pub(super) async fn call(&self, session: &dyn Session, change: &Change) -> Outcome {
-        let clock = self.env.clock.as_ref();
-        let started = clock.monotonic();
-        let mut attempts = 0;
-        loop {
-            attempts += 1;
-            let result = session.apply(change).await;
-            fault::point("run::after_call");
-            match result {
-                Ok(receipt) => {
-                    let receipt = Some(receipt);
-                    let millis = millis(clock, started);
-                    return Outcome {
-                        result: OutcomeResult::Ok,
-                        receipt,
-                        error: None,
-                        attempts,
-                        millis,
-                    };
-                }
-                Err(error) if may_pass(error.class) && attempts < ATTEMPTS_MAX => {
-                    clock.sleep(backoff(attempts)).await;
-                    if let Err(lost) = self.lease.hold(&self.env.store, clock).await {
-                        tracing::warn!(run = %self.run.id, error = %lost, "the lease was lost between two attempts");
-                        let millis = millis(clock, started);
-                        let result = OutcomeResult::Failed;
-                        return Outcome {
-                            result,
-                            receipt: None,
-                            error: Some(error),
-                            attempts,
-                            millis,
-                        };
-                    }
-                }
-                Err(error) => {
-                    let result = OutcomeResult::Failed;
-                    let millis = millis(clock, started);
-                    return Outcome { result, receipt: None, error: Some(error), attempts, millis };
-                }
-            }
-        }
-    }
-
-    /// Settles intents that a crash left without an outcome.
-    async fn settle_open(&self, step: &mut StepLog) -> Result<Vec<Draft>, StoreError> {
-        let mut drafts = Vec::new();
-        let key = step.key.clone();
-        for (n, log) in step.changes.iter_mut().enumerate() {
-            if log.outcome.is_some() {
-                continue;
-            }
-            self.lease.hold(&self.env.store, self.env.clock.as_ref()).await?;
-            let now = self.env.clock.now();
-            let age = Duration::try_from(now.duration_since(log.intended)).unwrap_or_default();
-            let session = self.session(key.as_str(), settle_permissions(&log.change.at));
-            let outcome = settle(session.as_ref(), self.env.clock.as_ref(), &log.change, age).await;
-            tracing::info!(
-                case = %self.run.case, run = %self.run.id, step = %key, change = n + 1,
-                result = ?outcome.result, "an intent without an outcome was settled by a look"
-            );
-            drafts.push(self.writer.outcome(self.env.clock.now(), &key, n + 1, &outcome));
-            log.outcome = Some(outcome);
-        }
-        Ok(drafts)
     }
 
     fn done(
@@ -462,47 +278,4 @@ impl Executor<'_> {
             .await
             .map(drop)
     }
-}
-
-/// Every read that `standing` may need.
-pub fn settle_permissions(at: &Place) -> BTreeSet<Permission> {
-    let reads = [
-        Read::Instance,
-        Read::Groups,
-        Read::Snapshots,
-        Read::SnapshotSharing,
-        Read::Role,
-        Read::RolePolicy,
-        Read::User,
-        Read::UserPolicy,
-        Read::Tags,
-    ];
-    permissions_for(&reads, at)
-}
-
-fn may_pass(class: ErrorClass) -> bool {
-    matches!(class, ErrorClass::Throttled | ErrorClass::Transient)
-}
-
-/// A read has no effect, so that a lost answer is no more than a failure.
-pub fn read_may_pass(class: ErrorClass) -> bool {
-    may_pass(class) || class == ErrorClass::InDoubt
-}
-
-/// Which of several errors of one stage decides.
-fn severity(class: ErrorClass) -> u8 {
-    match class {
-        ErrorClass::Denied => 6,
-        ErrorClass::Invalid => 5,
-        ErrorClass::InDoubt => 4,
-        ErrorClass::Conflict => 3,
-        ErrorClass::Gone => 2,
-        ErrorClass::Throttled => 1,
-        ErrorClass::Transient => 0,
-    }
-}
-
-/// The wait after failed attempt `attempt`, from 1.
-pub fn backoff(attempt: u32) -> Duration {
-    BACKOFF.saturating_mul(1 << attempt.min(8).saturating_sub(1)).min(BACKOFF_MAX)
 }

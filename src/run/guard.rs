@@ -52,7 +52,7 @@ pub fn check(limits: &Limits, settings: &Settings, situation: &Situation<'_>) ->
             format!("account {} is not on the allow list", situation.account),
         ));
     }
-    let most = limits.account_modes.get(situation.account).copied().unwrap_or(Mode::Contain);
+    let most = limits.mode(situation.account);
     if situation.mode > most {
         return Err(trip(
             Code::GUARD_ACCOUNT,

@@ -15,10 +15,12 @@
 //! ```
 
 mod approve;
+mod attempt;
 mod desk;
 mod drive;
 mod driver;
 mod end;
+mod ending;
 mod env;
 mod execute;
 mod guard;
@@ -31,7 +33,9 @@ mod replay;
 mod request;
 mod script;
 mod settle;
+mod stage;
 mod start;
+mod subject;
 #[cfg(test)]
 mod tests;
 mod undo;

@@ -4,20 +4,18 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::approve;
+use super::attempt::Patience;
 use super::end::{failed, look_failed, plan_of, succeeded};
-use super::execute::{Executor, StepRun, read_may_pass};
+use super::execute::{Executor, StepRun};
 use super::journal::{StepEnd, StepResult};
 use super::replay::StepLog;
 use super::undo;
-use crate::action::{self, LookError, Params};
+use crate::action::{self, Params};
 use crate::change::Urgency;
 use crate::error::Code;
 use crate::notify::Message;
 use crate::routing::Mode;
 use crate::store::StoreError;
-
-/// Attempts at a query that is throttled.
-const QUERY_ATTEMPTS_MAX: u32 = 4;
 
 /// Performs a step, or goes on with one that was begun.
 ///
@@ -113,16 +111,11 @@ async fn read(executor: &Executor<'_>, query: &dyn action::Query, step: &StepLog
         };
     let at = executor.place();
     let session = executor.session(step.key.as_str(), query.permissions(&at));
-    let mut attempt = 0;
+    let mut patience = Patience::default();
     loop {
-        attempt += 1;
         match query.read(session.as_ref(), &at, &params).await {
             Ok(output) => return succeeded(step, output),
-            Err(LookError::Cloud(error))
-                if attempt < QUERY_ATTEMPTS_MAX && read_may_pass(error.class) =>
-            {
-                executor.env.clock.sleep(std::time::Duration::from_secs(1 << attempt)).await;
-            }
+            Err(error) if patience.again(executor.env.clock.as_ref(), &error).await => {}
             Err(error) => return look_failed(step, &error),
         }
     }

@@ -2,6 +2,8 @@
 //!
 //! Live code and recovery use the same fold: what is not in the timeline did not happen.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 use thiserror::Error;
@@ -9,6 +11,7 @@ use thiserror::Error;
 use super::journal::{Outcome, PLAN_STEP, StepEnd};
 use crate::action::Applied;
 use crate::change::Change;
+use crate::cloud::ErrorClass;
 use crate::id::{Digest, RunId};
 use crate::runbook::{Recorded, RecordedStep, StepKey};
 use crate::timeline::{Entry, Kind};
@@ -18,8 +21,9 @@ use crate::timeline::{Entry, Kind};
 pub struct RunLog {
     /// The pinned facts' digest, once the run was started.
     pub facts: Option<Digest>,
-    /// The plan's hash, once it was made.
-    pub plan: Option<Digest>,
+    /// The hash of each plan that was made, in order: another one where the world changed before the
+    /// approved one was begun.
+    pub plans: Vec<Digest>,
     /// Steps in the order in which they were asked for.
     pub steps: Vec<StepLog>,
     /// Whether a guard stopped something.
@@ -86,7 +90,7 @@ impl RunLog {
         let body = &entry.body;
         match entry.kind() {
             Some(Kind::RunStarted) => self.facts = Some(digest(text(body, "facts")?)?),
-            Some(Kind::PlanMade) => self.plan = Some(digest(text(body, "hash")?)?),
+            Some(Kind::PlanMade) => self.plans.push(digest(text(body, "hash")?)?),
             Some(Kind::StepRequested) => self.steps.push(StepLog {
                 key: step_key(text(body, "step")?)?,
                 name: text(body, "name")?.to_owned(),
@@ -168,6 +172,18 @@ impl RunLog {
 }
 
 impl StepLog {
+    /// Rounds of attempts that AWS throttled or failed until they were spent.
+    #[must_use]
+    pub fn spent_rounds(&self) -> usize {
+        let spent = self.changes.iter().filter(|change| {
+            change.outcome.as_ref().and_then(|outcome| outcome.error.as_ref()).is_some_and(
+                |error| matches!(error.class, ErrorClass::Throttled | ErrorClass::Transient),
+            )
+        });
+        // The intents of one round are written at one time.
+        spent.map(|change| change.intended).collect::<BTreeSet<_>>().len()
+    }
+
     /// What this step has changed so far, for its next look: confirmed and not yet settled changes.
     #[must_use]
     pub fn applied(&self) -> Vec<Applied> {

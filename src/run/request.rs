@@ -88,7 +88,7 @@ pub async fn check(env: &Env, request: StartRun) -> Result<Checked, DeskError> {
             ),
         ));
     }
-    let most = env.limits.account_modes.get(&account).copied().unwrap_or(Mode::Contain);
+    let most = env.limits.mode(&account);
     if request.mode > most {
         return Err(DeskError::new(
             Code::GUARD_ACCOUNT,

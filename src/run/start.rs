@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use thiserror::Error;
 
 use super::Env;
-use super::execute::{ATTEMPTS_MAX, backoff, read_may_pass};
+use super::attempt::Patience;
 use super::journal::Writer;
 use super::lease::Lease;
 use super::replay::{RunLog, Unfit};
@@ -114,6 +114,9 @@ pub async fn start(
         let original = log_of(env, &run.case, &of).await?;
         let script = Script::Undo(undo::restores(&original, revive));
         if log.facts.is_none() {
+            if let Some(reason) = undo::held_later(env, &of).await? {
+                return Err(halt(Code::CONFLICT, &reason));
+            }
             pin(env, run, lease, writer, &mut log, &run.params, "not needed: an undo").await?;
         }
         return Ok(Started { log, script });
@@ -235,18 +238,15 @@ async fn confirm(env: &Env, run: &RunRow, facts: &Value) -> Result<String, Start
         permissions,
     };
     let session = env.cloud.open(scope);
-    let mut attempt = 0;
-    let found = loop {
+    // A wave of findings is when GuardDuty throttles, and no reason to leave them to people.
+    let mut patience = Patience::default();
+    let asked = loop {
         match session.finding(&at, &id).await {
-            // A wave of findings is when GuardDuty throttles, and no reason to leave them to people.
-            Err(error) if read_may_pass(error.class) && attempt + 1 < ATTEMPTS_MAX => {
-                attempt += 1;
-                env.clock.sleep(backoff(attempt)).await;
-            }
+            Err(error) if patience.again(env.clock.as_ref(), &error).await => {}
             other => break other,
         }
     };
-    let found = found.map_err(|CloudError { operation, code, .. }| {
+    let found = asked.map_err(|CloudError { operation, code, .. }| {
         let reason =
             format!("the finding could not be confirmed with GuardDuty: {operation}: {code}");
         halt(Code::ACTION_REFUSED, &reason)

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::Env;
 use super::end::{cloud_failed, failed, succeeded};
 use super::execute::{Executor, StepRun};
 use super::journal::{Outcome, OutcomeResult};
@@ -16,6 +17,7 @@ use super::settle::settle;
 use crate::change::{Change, Inverse, Kind, TAG_PURPOSE};
 use crate::cloud::{Standing, standing};
 use crate::error::Code;
+use crate::id::RunId;
 use crate::store::StoreError;
 
 /// The name of an undo's steps.
@@ -57,6 +59,21 @@ pub fn restores(log: &RunLog, revive: bool) -> Vec<Restore> {
         }
     }
     folded.into_iter().rev().map(|done| Restore { done, revive }).collect()
+}
+
+/// Why the run can't be taken back now: what it contained is held by a later run, too. Asked when an
+/// undo is requested, and again when it begins.
+///
+/// # Errors
+/// When the store can't be read.
+pub async fn held_later(env: &Env, of: &RunId) -> Result<Option<String>, StoreError> {
+    let later = env.store.held_later(of).await?;
+    Ok(later.first().map(|other| {
+        format!(
+            "{} is also held by case {}: take run {} back first",
+            other.resource, other.case, other.run
+        )
+    }))
 }
 
 /// Two changes of one attribute as one; `None` where they can't be one.
@@ -115,7 +132,7 @@ pub async fn restore(executor: &Executor<'_>, mut step: StepLog) -> Result<StepR
             return ended(succeeded(&step, json!({"by_hand": format!("{words}: {why}")})), vec![]);
         }
     };
-    let mut permissions = super::execute::settle_permissions(&done.at);
+    let mut permissions = super::stage::settle_permissions(&done.at);
     permissions.extend(inverse.permissions());
     let session = executor.session(step.key.as_str(), permissions);
     let clock = executor.env.clock.as_ref();
@@ -150,6 +167,10 @@ pub async fn restore(executor: &Executor<'_>, mut step: StepLog) -> Result<StepR
             return ended(failed(&step, Code::UNDO_DRIFT, "conflict", &text), drafts);
         }
         Ok(Standing::After) => {}
+    }
+    if let Err(trip) = executor.guard_restore(&step, &inverse).await {
+        drafts.push(executor.writer.tripped(clock.now(), &step.key, trip.code.number, &trip.reason));
+        return ended(failed(&step, trip.code, "guard", &trip.reason), drafts);
     }
     let n = step.changes.len() + 1;
     drafts.push(executor.writer.intent(clock.now(), &step.key, n, &inverse));

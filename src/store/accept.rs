@@ -9,6 +9,7 @@ use sqlx::AnyConnection;
 
 use crate::case::{Disposition, Version, dispose};
 use crate::id::{AccountId, CaseId, Digest, FindingId, Region, RunId};
+use crate::routing::Mode;
 use crate::timeline::{Actor, Draft, INTEGER_MAX, Kind};
 
 use super::cases::NewCase;
@@ -95,6 +96,7 @@ async fn accept(
         Disposition::New => incoming.case.clone(),
         Disposition::Joined(case)
         | Disposition::Updated(case)
+        | Disposition::Reopened(case)
         | Disposition::Stale(case)
         | Disposition::Duplicate(case) => case.clone(),
     };
@@ -122,24 +124,26 @@ async fn accept(
             findings::insert_finding(connection, &incoming, &case, seq, &document).await?;
             1
         }
-        Disposition::Updated(_) => {
+        Disposition::Updated(_) | Disposition::Reopened(_) => {
             findings::update_finding(connection, &incoming, &document).await?;
             findings::count_finding(connection, &incoming).await?
         }
         _ => findings::count_finding(connection, &incoming).await?,
     };
+    if matches!(disposition, Disposition::Reopened(_)) {
+        cases::close(connection, &case, None).await?;
+    }
     let run = match disposition {
-        Disposition::New | Disposition::Joined(_) => {
-            start(connection, &mut chain, &mut incoming, &disposition).await?
-        }
-        _ => None,
+        Disposition::Duplicate(_) | Disposition::Stale(_) => None,
+        _ => start(connection, &mut chain, &mut incoming, &disposition).await?,
     };
     cases::settle(connection, &mut chain, Some(incoming.now)).await?;
     chain.save(connection).await?;
     Ok(Accepted { disposition, case, run, seen })
 }
 
-/// Appends what routing decided, and starts the run that it asks for.
+/// Appends what routing decided, and starts the run that it asks for. An update that asks for
+/// nothing new is no decision.
 async fn start(
     connection: &mut AnyConnection,
     chain: &mut Chain,
@@ -150,14 +154,23 @@ async fn start(
         Draft::new(incoming.now, Actor::Service, Kind::RoutingDecided, incoming.reasons.take());
     decided.body.insert("disposition".to_owned(), json!(disposition.label()));
     let mut run = incoming.run.take();
-    if let (Disposition::Joined(_), Some(wanted)) = (disposition, &run)
-        && runs::has_same(connection, chain.case(), wanted).await?
-    {
-        run = None;
-        // Whoever reads the decision must not look for a run that never comes.
-        if let Some(Value::Array(reasons)) = decided.body.get_mut("reasons") {
-            reasons.push(json!(ONE_RUN));
+    match (disposition, &run) {
+        (Disposition::Joined(_), Some(wanted))
+            if runs::has_same(connection, chain.case(), wanted).await? =>
+        {
+            run = None;
+            // Whoever reads the decision must not look for a run that never comes.
+            if let Some(Value::Array(reasons)) = decided.body.get_mut("reasons") {
+                reasons.push(json!(ONE_RUN));
+            }
         }
+        (Disposition::Updated(_) | Disposition::Reopened(_), wanted) => match wanted {
+            Some(wanted)
+                if wanted.mode != Mode::Observe
+                    && !runs::had_any(connection, chain.case(), wanted).await? => {}
+            _ => return Ok(None),
+        },
+        _ => {}
     }
     chain.append(connection, &decided).await?;
     let Some(run) = run else {

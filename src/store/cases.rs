@@ -11,7 +11,7 @@ use crate::routing::Mode;
 use crate::timeline::{Actor, Draft, Head, Kind};
 
 use super::chain::Chain;
-use super::row::{Cells, micros};
+use super::row::{Cells, micros, micros_or_none};
 use super::{CaseRow, StoreError};
 
 /// Characters of a title, finding type, resource or correlation that are kept. The raw finding is
@@ -160,15 +160,16 @@ fn facts(row: &AnyRow) -> Result<RunFacts, StoreError> {
     })
 }
 
-/// Marks the case as closed by a person, or as open again.
+/// Marks the case as closed by a person at a time, or as open again.
 pub(super) async fn close(
     connection: &mut AnyConnection,
     case: &CaseId,
-    closed: bool,
+    closed: Option<Timestamp>,
 ) -> Result<(), StoreError> {
-    sqlx::query("UPDATE cases SET closed = $2 WHERE id = $1")
+    sqlx::query("UPDATE cases SET closed = $2, closed_at = COALESCE($3, closed_at) WHERE id = $1")
         .bind(case.as_str())
-        .bind(i64::from(closed))
+        .bind(i64::from(closed.is_some()))
+        .bind(micros_or_none(closed))
         .execute(connection)
         .await?;
     Ok(())

@@ -32,31 +32,37 @@ pub struct Fence {
 }
 
 /// A run that nothing before it on the same target blocks. Who has started (was ever claimed) comes
-/// first; a second one can't start while it is not over. Only a run whose plan nobody has decided on
-/// blocks nobody: it has done nothing yet, and a containment must not wait for an answer to another
-/// question. It waits itself when it wakes while the other is under way.
+/// first; a second one can't start while it is not over. Only a run that waits for a person blocks
+/// nobody: a containment must not wait for the answer to another question, which may take days. It
+/// waits itself when it wakes while the other is under way; both look before they change anything.
+///
+/// What an undo gives back is its run's holds, which may be more than its target: while one works,
+/// nobody starts on any of them, and it does not start while somebody is at work on one.
 macro_rules! unblocked {
     () => {
         "NOT EXISTS (SELECT 1 FROM runs o WHERE o.target = r.target AND o.id <> r.id \
-         AND ((o.state = 'running' AND r.state <> 'running') \
-         OR (o.state IN ('queued', 'running', 'parked') \
-         AND (CASE WHEN o.lease_epoch > 0 THEN 0 ELSE 1 END, o.requested_at, o.id) \
+         AND o.state IN ('queued', 'running', 'parked') AND ((o.state = 'running' AND r.state <> 'running') \
+         OR ((CASE WHEN o.lease_epoch > 0 THEN 0 ELSE 1 END, o.requested_at, o.id) \
          < (CASE WHEN r.lease_epoch > 0 THEN 0 ELSE 1 END, r.requested_at, r.id) \
-         AND NOT (o.state = 'parked' AND EXISTS (SELECT 1 FROM approvals a \
-         WHERE a.run = o.id AND a.step = 'plan' AND a.state = 'pending')))))"
+         AND NOT (o.state = 'parked' AND o.asks = 1)))) \
+         AND NOT EXISTS (SELECT 1 FROM runs u JOIN holds h ON h.run = u.undoes \
+         WHERE u.state = 'running' AND u.id <> r.id AND h.resource = r.target) \
+         AND NOT EXISTS (SELECT 1 FROM holds h JOIN runs o ON o.target = h.resource \
+         WHERE h.run = r.undoes AND o.state = 'running' \
+         AND o.state IN ('queued', 'running', 'parked') AND o.id <> r.id)"
     };
 }
 
-/// A run that may be claimed at `$1`. An expired lease is anyone's.
+/// A run that may be claimed at `$1`. An expired lease is anyone's. That the state is an open one is
+/// said in just the words of the partial indexes: without, each claim reads every run there ever was.
 macro_rules! claimable {
-    ($and:literal) => {
+    () => {
         concat!(
-            "SELECT r.* FROM runs r WHERE (",
+            "SELECT r.* FROM runs r WHERE r.state IN ('queued', 'running', 'parked') AND (",
             "(r.state = 'queued' AND (r.wake_at IS NULL OR r.wake_at <= $1)) ",
             "OR (r.state = 'parked' AND r.wake_at <= $1) ",
             "OR (r.state = 'running' AND r.lease_until <= $1)) AND ",
             unblocked!(),
-            $and,
             " ORDER BY r.requested_at, r.id LIMIT 1"
         )
     };
@@ -75,7 +81,7 @@ impl Store {
         let owner = owner.to_owned();
         self.write(move |connection| {
             Box::pin(async move {
-                let row = sqlx::query(claimable!(""))
+                let row = sqlx::query(claimable!())
                     .bind(micros(now))
                     .fetch_optional(&mut *connection)
                     .await?;

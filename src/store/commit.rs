@@ -186,7 +186,8 @@ impl Scene<'_> {
             }
             Effect::Unhold { resource, run } => holds::let_go(connection, &resource, &run).await,
             Effect::CloseCase { closed } => {
-                cases::close(connection, self.chain.case(), closed).await
+                let at = self.at.ok_or_else(|| StoreError::conflict("closing needs an entry"))?;
+                cases::close(connection, self.chain.case(), closed.then_some(at)).await
             }
         }
     }

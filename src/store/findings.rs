@@ -4,7 +4,7 @@
 
 use sqlx::AnyConnection;
 
-use crate::case::{Disposition, Known, OpenCase, Version};
+use crate::case::{Closed, Disposition, Known, OpenCase, Version};
 use crate::id::{AccountId, CaseId, Digest, Region};
 
 use super::row::{Cells, integer, micros, micros_or_none};
@@ -24,8 +24,9 @@ pub(super) async fn known(
     incoming: &Acceptance,
 ) -> Result<Option<Known>, StoreError> {
     let row = sqlx::query(
-        "SELECT case_id, updated_at, count, archived, content FROM findings \
-         WHERE account = $1 AND region = $2 AND finding = $3",
+        "SELECT f.case_id, f.updated_at, f.count, f.archived, f.content, c.closed, c.closed_at \
+         FROM findings f JOIN cases c ON c.id = f.case_id \
+         WHERE f.account = $1 AND f.region = $2 AND f.finding = $3",
     )
     .bind(account_key(incoming))
     .bind(region_key(incoming))
@@ -49,7 +50,8 @@ pub(super) async fn known(
         archived: row.flag("archived")?,
         content: row.parsed("content")?,
     };
-    Ok(Some(Known { case: row.parsed("case_id")?, newest, same_content: same.is_some() }))
+    let closed = if row.flag("closed")? { Closed::At(row.time_or_none("closed_at")?) } else { Closed::No };
+    Ok(Some(Known { case: row.parsed("case_id")?, closed, newest, same_content: same.is_some() }))
 }
 
 /// The newest case with this correlation key.
@@ -79,7 +81,10 @@ pub(super) async fn count_case(
     incoming: &Acceptance,
     disposition: &Disposition,
 ) -> Result<(), StoreError> {
-    let newest = matches!(disposition, Disposition::Joined(_) | Disposition::Updated(_));
+    let newest = matches!(
+        disposition,
+        Disposition::Joined(_) | Disposition::Updated(_) | Disposition::Reopened(_)
+    );
     sqlx::query(
         "UPDATE cases SET findings = findings + 1, \
          severity = CASE WHEN severity IS NULL OR severity < $2 THEN COALESCE($2, severity) ELSE severity END, \

@@ -17,7 +17,8 @@ pub(super) async fn hold(
     step: &str,
 ) -> Result<(), StoreError> {
     sqlx::query(
-        "INSERT INTO holds (resource, run, case_id, step) VALUES ($1, $2, $3, $4) \
+        "INSERT INTO holds (resource, run, case_id, step, taken) \
+         VALUES ($1, $2, $3, $4, (SELECT COALESCE(MAX(taken), 0) + 1 FROM holds)) \
          ON CONFLICT (resource, run) DO NOTHING",
     )
     .bind(resource)
@@ -44,15 +45,19 @@ pub(super) async fn let_go(
 }
 
 impl Store {
-    /// Who holds `resource`.
+    /// What other runs have come to hold of what `run` holds, after it did: last contained, first
+    /// released, because what a later run found may be what this one had made.
     ///
     /// # Errors
     /// When the database can't be read.
-    pub async fn holds(&self, resource: &str) -> Result<Vec<HoldRow>, StoreError> {
+    pub async fn held_later(&self, run: &RunId) -> Result<Vec<HoldRow>, StoreError> {
         let rows = sqlx::query(
-            "SELECT resource, run, case_id, step FROM holds WHERE resource = $1 ORDER BY run",
+            "SELECT other.resource, other.run, other.case_id, other.step FROM holds ours \
+             JOIN holds other ON other.resource = ours.resource AND other.run <> ours.run \
+             AND (other.taken, other.run) > (ours.taken, ours.run) \
+             WHERE ours.run = $1 ORDER BY other.taken DESC, other.run",
         )
-        .bind(resource)
+        .bind(run.as_str())
         .fetch_all(self.readers())
         .await?;
         rows.iter().map(from_row).collect()

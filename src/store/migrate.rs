@@ -8,8 +8,10 @@ use sqlx::{AnyConnection, AssertSqlSafe, SqlSafeStr};
 use super::{StoreError, dialect};
 
 /// Every migration: version, name, text. A released one is never changed; a new one is added.
-const MIGRATIONS: &[(i64, &str, &str)] =
-    &[(1, "ground", include_str!("migrations/0001_ground.sql"))];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "ground", include_str!("migrations/0001_ground.sql")),
+    (2, "order", include_str!("migrations/0002_order.sql")),
+];
 
 /// Brings the database up to this program's schema.
 ///

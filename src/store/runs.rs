@@ -104,10 +104,15 @@ pub(super) async fn create(
             ));
         }
     }
+    let undoes = match run.kind {
+        RunKind::Undo => run.params.get("of").and_then(Value::as_str).map(str::to_owned),
+        RunKind::Runbook => None,
+    };
     sqlx::query(
         "INSERT INTO runs (id, case_id, kind, runbook, hash, host_api, mode, state, params, account, \
-         region, target, requested_by, requested_at, contained, asks, released, attempts, lease_epoch)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 0, 0, 0, 0, 0)",
+         region, target, requested_by, requested_at, undoes, contained, asks, released, attempts, \
+         lease_epoch)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 0, 0, 0, 0, 0)",
     )
     .bind(run.id.as_str())
     .bind(chain.case().as_str())
@@ -123,6 +128,7 @@ pub(super) async fn create(
     .bind(run.target)
     .bind(run.requested_by)
     .bind(micros(at))
+    .bind(undoes)
     .execute(connection)
     .await?;
     Ok(())
@@ -136,28 +142,41 @@ pub(super) async fn has_same(
     case: &CaseId,
     run: &NewRun,
 ) -> Result<bool, StoreError> {
+    for known in of_runbook(connection, case, run).await? {
+        let stands = !matches!(known.state, RunState::Failed | RunState::Halted) && !known.released;
+        let same = (known.target.is_some() && known.target == run.target) || known.params == run.params;
+        if stands && same && known.mode >= run.mode {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Whether the case ever had a run of the same runbook that was as free to act, whatever became of
+/// it: what a person denied, halted or took back is not started again by an update of the finding.
+pub(super) async fn had_any(
+    connection: &mut AnyConnection,
+    case: &CaseId,
+    run: &NewRun,
+) -> Result<bool, StoreError> {
+    Ok(of_runbook(connection, case, run).await?.iter().any(|known| known.mode >= run.mode))
+}
+
+/// Runs of the wanted one's runbook in the case; undos are none.
+async fn of_runbook(
+    connection: &mut AnyConnection,
+    case: &CaseId,
+    run: &NewRun,
+) -> Result<Vec<RunRow>, StoreError> {
     let rows = sqlx::query(
-        "SELECT target, params, mode, state, released FROM runs \
-         WHERE case_id = $1 AND runbook = $2 AND kind = $3",
+        "SELECT * FROM runs WHERE case_id = $1 AND runbook = $2 AND kind = $3",
     )
     .bind(case.as_str())
     .bind(run.runbook.as_str())
     .bind(RunKind::Runbook.label())
     .fetch_all(connection)
     .await?;
-    for row in &rows {
-        let state = row.label("state", RunState::from_label)?;
-        let stands =
-            !matches!(state, RunState::Failed | RunState::Halted) && !row.flag("released")?;
-        if !stands || row.label("mode", Mode::from_label)? < run.mode {
-            continue;
-        }
-        let target = row.text_or_none("target")?;
-        if (target.is_some() && target == run.target) || row.json("params")? == run.params {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+    rows.iter().map(from_row).collect()
 }
 
 /// What happens to a run, and what becomes known of it.

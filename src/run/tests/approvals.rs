@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::case::{RunState, Status};
+use crate::cloud::sandbox::Settling;
 use crate::error::Code;
 
 #[tokio::test]
@@ -40,6 +41,44 @@ async fn a_denied_plan_halts_the_run_and_changes_nothing() {
     assert!(done.summary.unwrap().contains(Code::APPROVAL_DENIED.number));
     assert_eq!(sandbox.snapshot_world().mutations.len(), 0);
     lab.finish().await;
+}
+
+#[tokio::test]
+async fn what_is_done_is_what_was_approved_or_is_asked_again() {
+    let (lab, sandbox) = lab().await;
+    let request =
+        by_hand("stolen-role-credentials", json!({"role": "batch-worker"}), Mode::Approve);
+    let started = lab.desk.start(request).await.unwrap();
+    lab.settle().await;
+    let first = lab.env.store.approvals_pending().await.unwrap().remove(0);
+    // Somebody gives the role a policy of that name meanwhile: it would be replaced, not added.
+    give_policy(&sandbox, "batch-worker");
+    decide(&lab, "grace", true).await.unwrap();
+    lab.settle().await;
+    assert_eq!(sandbox.snapshot_world().mutations.len(), 0, "this was not approved");
+    assert_eq!(run(&lab, &started.id).await.state, RunState::Parked);
+    let second = lab.env.store.approvals_pending().await.unwrap().remove(0);
+    assert_ne!((&second.id, &second.hash), (&first.id, &first.hash));
+    assert!(second.question.contains("not the approved one"), "{}", second.question);
+    decide(&lab, "grace", true).await.unwrap();
+    lab.settle().await;
+    let done = run(&lab, &started.id).await;
+    assert_eq!((done.state, done.contained), (RunState::Succeeded, true), "{:?}", done.summary);
+    assert_eq!(count(&lab.entries(&started.case).await, "plan.made"), 2);
+    lab.finish().await;
+}
+
+/// Puts an inline policy of the revocation's name on a role, from outside.
+fn give_policy(sandbox: &Sandbox, role: &str) {
+    let document = serde_json::from_value(json!({"Version": "2012-10-17", "Statement": []}));
+    let given = Settling::settled(Some(document.unwrap()));
+    sandbox
+        .edit(|world| {
+            let account = world.account_mut(&"111122223333".parse().unwrap()).unwrap();
+            let role = account.roles.get_mut(&role.parse().unwrap()).unwrap();
+            role.policies.insert("AWSRevokeOlderSessions".to_owned(), given);
+        })
+        .unwrap();
 }
 
 #[tokio::test]

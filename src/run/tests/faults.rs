@@ -5,8 +5,11 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
-use crate::case::RunState;
-use crate::cloud::faulty::{Fault, Faulty, Plan};
+use crate::case::{RunState, Status};
+use crate::clock::Clock;
+use crate::cloud::faulty::{Calls, Fault, Faulty, Plan};
+use crate::id::Place;
+use crate::run::attempt::ROUNDS_MAX;
 
 /// Effects per operation and resource; what is created is counted by what it is created for.
 fn effects(sandbox: &Sandbox) -> BTreeMap<(String, String), usize> {
@@ -79,5 +82,60 @@ async fn disturbed(fault: Fault, call: u64, expected: &BTreeMap<(String, String)
         count(&entries, "change.outcome"),
         "{fault:?} at {call}"
     );
+    lab.finish().await;
+}
+
+/// A lab whose AWS answers each call of `counted` with `fault`, for ever.
+async fn always(fault: Fault, counted: Calls) -> (Lab, Sandbox) {
+    let clock = clock();
+    let sandbox = Sandbox::from_scenario(SCENARIO, Arc::new(clock.clone())).unwrap();
+    let plan = Plan::none().counting(counted).seeded(1, 1000, &[fault], u64::MAX);
+    let faulty = Arc::new(Faulty::new(Arc::new(sandbox.clone()), plan));
+    (Lab::new(faulty, clock, settings()).await, sandbox)
+}
+
+#[tokio::test]
+async fn a_step_that_is_throttled_for_ever_ends_and_a_person_is_told() {
+    for counted in [Calls::Changes, Calls::Reads] {
+        let (lab, sandbox) = always(Fault::Throttled, counted).await;
+        let role = serde_json::json!({"role": "batch-worker"});
+        let began = lab.clock.now();
+        let started =
+            lab.desk.start(by_hand("stolen-role-credentials", role, Mode::Contain)).await.unwrap();
+        lab.settle().await;
+        let done = run(&lab, &started.id).await;
+        assert_eq!(done.state, RunState::Failed, "{:?}", done.summary);
+        let summary = done.summary.unwrap();
+        assert!(summary.contains("Throttl"), "{summary}");
+        let took = lab.clock.now().duration_since(began);
+        assert!(took > jiff::SignedDuration::from_mins(30), "given up too early: {took}");
+        assert!(took < jiff::SignedDuration::from_mins(90), "nobody is told for {took}");
+        let entries = lab.entries(&started.case).await;
+        let intents = count(&entries, "change.intent");
+        assert!(intents <= ROUNDS_MAX, "{intents} intents pile up");
+        assert_eq!(intents, count(&entries, "change.outcome"));
+        assert_eq!(sandbox.snapshot_world().mutations.len(), 0);
+        let case = lab.env.store.case(&started.case).await.unwrap().unwrap();
+        assert_eq!(case.status, Status::Attention);
+        lab.finish().await;
+    }
+}
+
+#[tokio::test]
+async fn a_snapshot_that_is_never_completed_ends_the_wait_and_keeps_the_isolation() {
+    let (lab, sandbox) = lab().await;
+    let case = lab.deliver(mining()).await;
+    sandbox.edit(|world| world.pace.seconds = u32::MAX).unwrap();
+    let began = lab.clock.now();
+    lab.settle().await;
+    let done = only_run(&lab, &case).await;
+    assert_eq!((done.state, done.contained), (RunState::Failed, false), "{:?}", done.summary);
+    assert!(done.summary.unwrap().contains("given up after 72 h"));
+    assert!(lab.clock.now().duration_since(began) > jiff::SignedDuration::from_hours(72));
+    let reached = sandbox.attacker().can_reach_out(
+        &Place { account: "111122223333".parse().unwrap(), region: "eu-west-1".parse().unwrap() },
+        &"i-0a1b2c3d4e5f60718".parse().unwrap(),
+    );
+    assert!(!reached.allowed, "what was isolated stays isolated");
     lab.finish().await;
 }

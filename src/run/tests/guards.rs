@@ -9,20 +9,7 @@ use crate::error::Code;
 #[tokio::test]
 async fn a_protected_instance_is_left_alone_and_a_person_is_needed() {
     let (lab, sandbox) = lab().await;
-    sandbox
-        .edit(|world| {
-            for account in world.accounts.values_mut() {
-                for region in account.regions.values_mut() {
-                    for machine in region.instances.values_mut() {
-                        machine
-                            .instance
-                            .tags
-                            .insert("tourniquet:protected".to_owned(), "yes".to_owned());
-                    }
-                }
-            }
-        })
-        .unwrap();
+    protect(&sandbox);
     let case = lab.deliver(mining()).await;
     lab.settle().await;
     let done = only_run(&lab, &case).await;

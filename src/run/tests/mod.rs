@@ -72,6 +72,22 @@ async fn lab() -> (Lab, Sandbox) {
     lab_with(settings()).await
 }
 
+/// Tags every instance as protected.
+fn protect(sandbox: &Sandbox) {
+    sandbox
+        .edit(|world| {
+            for account in world.accounts.values_mut() {
+                for region in account.regions.values_mut() {
+                    for machine in region.instances.values_mut() {
+                        let tag = ("tourniquet:protected".to_owned(), "yes".to_owned());
+                        machine.instance.tags.extend([tag]);
+                    }
+                }
+            }
+        })
+        .unwrap();
+}
+
 fn mining() -> &'static str {
     fixtures::ALL
         .iter()

@@ -2,7 +2,12 @@
 
 use super::*;
 use crate::case::{RunState, Status};
+use crate::clock::Clock;
 use crate::error::Code;
+use crate::id::AccountId;
+use crate::store::{Commit, Effect};
+use crate::timeline::{Actor, Draft, Kind};
+use serde_json::json;
 
 async fn contained() -> (Lab, Sandbox, RunRow) {
     let (lab, sandbox) = lab().await;
@@ -64,6 +69,63 @@ async fn what_another_case_holds_too_is_not_given_back() {
     lab.settle().await;
     assert_ne!(groups(&sandbox), isolated);
     lab.finish().await;
+}
+
+#[tokio::test]
+async fn a_hold_that_is_taken_after_the_undo_was_asked_for_stops_it() {
+    let (lab, sandbox, done) = contained().await;
+    let isolated = groups(&sandbox);
+    let undo = lab.desk.undo(&done.id, "ada".to_owned(), false).await.unwrap();
+    // Before anybody picks the undo up, another case has contained the same role.
+    let effects = vec![Effect::Hold {
+        resource: "111122223333/role/web-server".to_owned(),
+        run: undo.id.clone(),
+        step: "1".to_owned(),
+    }];
+    let entry = Draft::new(lab.clock.now(), Actor::Service, Kind::NoteAdded, json!({"text": "held"}));
+    let commit = Commit { case: done.case.clone(), fence: None, entries: vec![entry], effects };
+    lab.env.store.commit(commit).await.unwrap();
+    lab.settle().await;
+    let undone = run(&lab, &undo.id).await;
+    assert_eq!(undone.state, RunState::Halted);
+    assert!(undone.summary.unwrap().contains("take run"));
+    assert_eq!(groups(&sandbox), isolated);
+    lab.finish().await;
+}
+
+#[tokio::test]
+async fn guards_hold_for_an_undo_too() {
+    let (lab, sandbox, done) = contained().await;
+    let isolated = groups(&sandbox);
+    protect(&sandbox);
+    let undo = lab.desk.undo(&done.id, "ada".to_owned(), false).await.unwrap();
+    lab.settle().await;
+    let undone = run(&lab, &undo.id).await;
+    assert_eq!(undone.state, RunState::Halted, "{:?}", undone.summary);
+    assert!(undone.summary.unwrap().contains(Code::GUARD_PROTECTED.number));
+    assert_eq!(groups(&sandbox), isolated);
+    lab.finish().await;
+}
+
+#[tokio::test]
+async fn nothing_is_given_back_where_the_account_is_off_the_list_or_only_observed() {
+    for (allowed, mode) in [(false, Mode::Contain), (true, Mode::Observe)] {
+        let (mut lab, sandbox, done) = contained().await;
+        let isolated = groups(&sandbox);
+        let account: AccountId = "111122223333".parse().unwrap();
+        lab.limit(|limits| {
+            if !allowed {
+                limits.allowed_accounts.clear();
+            }
+            limits.account_modes.insert(account, mode);
+        });
+        match lab.desk.undo(&done.id, "ada".to_owned(), false).await {
+            Err(refused) => assert_eq!(refused.code, Code::GUARD_ACCOUNT),
+            Ok(undo) => panic!("{:?}", undo.state),
+        }
+        assert_eq!(groups(&sandbox), isolated);
+        lab.finish().await;
+    }
 }
 
 #[tokio::test]

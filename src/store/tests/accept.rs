@@ -3,10 +3,12 @@
 use futures::future::join_all;
 use serde_json::json;
 
-use super::bed::{at, case_id, finding, on_bed, run, run_id};
-use crate::case::{Disposition, Status};
+use super::bed::{at, case_id, finding, note, on_bed, run, run_id};
+use super::claim::event;
+use crate::case::{Disposition, RunEvent, Status};
 use crate::id::Digest;
-use crate::store::{Acceptance, RunKind, StoreError};
+use crate::routing::Mode;
+use crate::store::{Acceptance, Commit, Effect, NewRun, RunKind, StoreError};
 use crate::timeline::Kind;
 
 #[tokio::test]
@@ -88,6 +90,71 @@ async fn versions_update_the_case_and_never_start_a_second_run() {
         );
         let document = bed.store.finding_document(&case.id).await.unwrap().unwrap();
         assert_eq!(document["version"], 10, "the newest version of the first finding");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_update_starts_what_the_case_never_had_and_nothing_twice() {
+    on_bed(async |bed| {
+        let observed = NewRun { mode: Mode::Observe, target: None, ..run("seen") };
+        let mut first = finding("aaaa");
+        first.run = Some(observed);
+        bed.store.accept(first).await.unwrap();
+        // It rises: now a runbook wants to act.
+        let risen = bed.store.accept(finding("aaaa").version(2).with_run("aaaa")).await.unwrap();
+        assert_eq!((risen.disposition.label(), risen.run), ("updated", Some(run_id("aaaa"))));
+        let decided = bed.bodies(&case_id("aaaa"), Kind::RoutingDecided).await;
+        assert_eq!(decided.last().unwrap()["disposition"], "updated");
+        let (_, seen) = bed.store.claim("owner", at(60)).await.unwrap().unwrap();
+        bed.apply(&case_id("aaaa"), Some(&seen), event(&seen, RunEvent::Succeeded, None))
+            .await
+            .unwrap();
+        let (_, fence) = bed.store.claim("owner", at(60)).await.unwrap().unwrap();
+        assert_eq!(fence.run, run_id("aaaa"));
+        // Halted by a person: no later version starts it again.
+        bed.apply(&case_id("aaaa"), Some(&fence), event(&fence, RunEvent::Halted, None))
+            .await
+            .unwrap();
+        let more = bed.store.accept(finding("aaaa").version(3).with_run("bbbb")).await.unwrap();
+        assert_eq!((more.disposition.label(), more.run), ("updated", None));
+        assert_eq!(bed.bodies(&case_id("aaaa"), Kind::RoutingDecided).await.len(), 2);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_goes_on_after_a_person_closed_its_case_opens_it_again() {
+    on_bed(async |bed| {
+        bed.store.accept(finding("aaaa")).await.unwrap();
+        let case = case_id("aaaa");
+        let close = async || {
+            let mut closed = note("closed");
+            closed.at = at(600);
+            let effects = vec![Effect::CloseCase { closed: true }];
+            let commit = Commit { case: case.clone(), fence: None, entries: vec![closed], effects };
+            bed.store.commit(commit).await.unwrap();
+        };
+        close().await;
+        let archived = |minutes| {
+            let mut incoming = finding("aaaa").version(minutes);
+            incoming.version.archived = true;
+            incoming
+        };
+        for (incoming, expected, status) in [
+            // GuardDuty saw this before the case was closed, and told it late.
+            (finding("aaaa").version(9), "updated", Status::Closed),
+            (archived(11), "updated", Status::Closed),
+            (finding("aaaa").version(12), "reopened", Status::Open),
+            (finding("aaaa").version(13), "updated", Status::Open),
+        ] {
+            let accepted = bed.store.accept(incoming).await.unwrap();
+            assert_eq!(accepted.disposition.label(), expected);
+            assert_eq!(bed.store.case(&case).await.unwrap().unwrap().status, status);
+        }
+        close().await;
+        let with_run = finding("aaaa").version(14).with_run("aaaa");
+        assert_eq!(bed.store.accept(with_run).await.unwrap().run, Some(run_id("aaaa")));
     })
     .await;
 }

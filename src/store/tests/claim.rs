@@ -1,11 +1,13 @@
 //! Leases: at most one owner, at most one run per target, nothing forgotten.
 
+use serde_json::json;
+
 use super::bed::{Bed, at, case_id, finding, note, on_bed, run, run_id};
 use super::decide::{decide, question, yes};
 use crate::case::{RunEvent, RunState};
 use crate::id::RunId;
 use crate::routing::Mode;
-use crate::store::{ApprovalRow, Commit, Effect, Fence, NewRun, StoreError};
+use crate::store::{Commit, Effect, Fence, NewRun, RunKind, StoreError};
 
 /// Moves the fence's run.
 pub fn event(fence: &Fence, event: RunEvent, wake_at: Option<i64>) -> Vec<Effect> {
@@ -96,14 +98,13 @@ async fn runs_on_one_target_go_one_after_the_other() {
 }
 
 #[tokio::test]
-async fn a_plan_that_nobody_has_decided_on_blocks_nobody() {
+async fn a_run_that_waits_for_a_person_blocks_nobody() {
     on_bed(async |bed| {
         bed.store.accept(finding("aaaa")).await.unwrap();
         let case = case_id("aaaa");
         ask(bed, "aaaa", on_target("bbbb", "t"), 0).await;
         let (first, fence) = claimed(bed, "a", 1).await.unwrap();
-        let plan = ApprovalRow { step: "plan".into(), ..question(&case, &fence, 1) };
-        let mut effects = vec![Effect::OpenApproval(plan)];
+        let mut effects = vec![Effect::OpenApproval(question(&case, &fence, 1))];
         effects.extend(event(&fence, RunEvent::Parked, Some(600)));
         bed.apply(&case, Some(&fence), effects).await.unwrap();
         ask(bed, "aaaa", on_target("cccc", "t"), 2).await;
@@ -114,6 +115,40 @@ async fn a_plan_that_nobody_has_decided_on_blocks_nobody() {
         let ended = event(&fence, RunEvent::Succeeded, None);
         bed.apply(&case, Some(&fence), ended).await.unwrap();
         assert_eq!(claimed(bed, "a", 12).await.unwrap().0, first);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn nobody_starts_on_what_an_undo_is_giving_back() {
+    on_bed(async |bed| {
+        let (case, fence) = bed.running("aaaa").await;
+        let hold = |resource: &str| Effect::Hold {
+            resource: resource.into(),
+            run: fence.run.clone(),
+            step: "1".into(),
+        };
+        let mut effects = vec![hold("instance"), hold("role")];
+        effects.extend(event(&fence, RunEvent::Succeeded, None));
+        bed.apply(&case, Some(&fence), effects).await.unwrap();
+        let undo = |name: &str| NewRun {
+            kind: RunKind::Undo,
+            params: json!({"of": fence.run}),
+            ..on_target(name, "instance")
+        };
+        // While somebody is at work on the role, nothing of it is given back.
+        ask(bed, "aaaa", on_target("bbbb", "role"), 1).await;
+        let (_, first) = claimed(bed, "a", 1).await.unwrap();
+        ask(bed, "aaaa", undo("cccc"), 2).await;
+        assert_eq!(claimed(bed, "a", 3).await, None);
+        bed.apply(&case, Some(&first), event(&first, RunEvent::Succeeded, None)).await.unwrap();
+        // And while the undo works, nobody starts on the role.
+        let (undoing, fence) = claimed(bed, "a", 4).await.unwrap();
+        assert_eq!(undoing, run_id("cccc"));
+        ask(bed, "aaaa", on_target("dddd", "role"), 5).await;
+        assert_eq!(claimed(bed, "a", 6).await, None);
+        bed.apply(&case, Some(&fence), event(&fence, RunEvent::Succeeded, None)).await.unwrap();
+        assert_eq!(claimed(bed, "a", 7).await.unwrap().0, run_id("dddd"));
     })
     .await;
 }

@@ -141,15 +141,38 @@ async fn holds_and_blobs_are_kept_until_let_go() {
         };
         let blob = Effect::Blob(b"\x00\xffraw".to_vec());
         bed.apply(&case, Some(&fence), vec![hold("1"), hold("2"), blob]).await.unwrap();
-        let held = bed.store.holds("eni-1").await.unwrap();
+        let held = bed.store.holds_of(&fence.run).await.unwrap();
         assert_eq!(held.len(), 1);
         assert_eq!((held[0].step.as_str(), &held[0].case), ("1", &case));
-        assert_eq!(bed.store.holds_of(&fence.run).await.unwrap(), held);
         let digest = Digest::of(b"\x00\xffraw");
         assert_eq!(bed.store.blob(&digest).await.unwrap().unwrap(), b"\x00\xffraw");
         let go = Effect::Unhold { resource: "eni-1".into(), run: fence.run.clone() };
         bed.apply(&case, Some(&fence), vec![go]).await.unwrap();
-        assert_eq!(bed.store.holds("eni-1").await.unwrap(), []);
+        assert_eq!(bed.store.holds_of(&fence.run).await.unwrap(), []);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_held_first_is_told_by_the_holds_not_by_the_requests() {
+    on_bed(async |bed| {
+        let (case, first) = bed.running("aaaa").await;
+        let (_, second) = bed.running("bbbb").await;
+        let hold = |fence: &Fence, resource: &str| Effect::Hold {
+            resource: resource.into(),
+            run: fence.run.clone(),
+            step: "1".into(),
+        };
+        // The one that was asked for later contains earlier.
+        let other = case_id("bbbb");
+        bed.apply(&other, Some(&second), vec![hold(&second, "role")]).await.unwrap();
+        bed.apply(&case, Some(&first), vec![hold(&first, "role"), hold(&first, "eni")])
+            .await
+            .unwrap();
+        let later = bed.store.held_later(&second.run).await.unwrap();
+        assert_eq!(later.len(), 1);
+        assert_eq!((later[0].run.clone(), later[0].resource.as_str()), (first.run.clone(), "role"));
+        assert_eq!(bed.store.held_later(&first.run).await.unwrap(), []);
     })
     .await;
 }

@@ -1,0 +1,175 @@
+//! One stage of changes: the intents are durable, then the calls, then the outcomes. The only place
+//! from which AWS is changed.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use futures::future::join_all;
+
+use super::attempt::{ATTEMPTS_MAX, backoff, may_pass};
+use super::execute::Executor;
+use super::journal::{Outcome, OutcomeResult};
+use super::replay::{ChangeLog, StepLog};
+use super::settle::{millis, settle};
+use crate::action::{Read, permissions_for};
+use crate::change::{Change, Permission};
+use crate::cloud::{CloudError, ErrorClass, Session};
+use crate::fault;
+use crate::id::Place;
+use crate::store::StoreError;
+use crate::timeline::Draft;
+
+impl Executor<'_> {
+    /// Writes the intents, makes the calls of one stage beside each other, and notes the outcomes.
+    /// Returns the worst refusal.
+    pub(super) async fn stage(
+        &self,
+        step: &mut StepLog,
+        stage: Vec<Change>,
+        pending: &mut Vec<Draft>,
+    ) -> Result<Option<CloudError>, StoreError> {
+        let first = step.changes.len();
+        let now = self.env.clock.now();
+        let mut entries = std::mem::take(pending);
+        for (n, change) in stage.iter().enumerate() {
+            entries.push(self.writer.intent(now, &step.key, first + n + 1, change));
+        }
+        self.write(entries, vec![]).await?;
+        self.lease.hold(&self.env.store, self.env.clock.as_ref()).await?;
+        let permissions = stage.iter().flat_map(Change::permissions).collect();
+        let session = self.session(step.key.as_str(), permissions);
+        let calls = stage.iter().map(|change| self.call(session.as_ref(), change));
+        let outcomes = join_all(calls).await;
+        fault::point("run::after_calls");
+        let mut worst: Option<CloudError> = None;
+        for (change, outcome) in stage.into_iter().zip(outcomes) {
+            let mut log = ChangeLog { change, intended: now, outcome: None };
+            let n = step.changes.len() + 1;
+            if let Some(error) = outcome.error.clone() {
+                if worst.as_ref().is_none_or(|known| severity(error.class) > severity(known.class))
+                {
+                    worst = Some(error.clone());
+                }
+                if error.class == ErrorClass::InDoubt {
+                    // The lost answer is an entry of its own kind of truth: settled at once, by a look.
+                    let session =
+                        self.session(step.key.as_str(), settle_permissions(&log.change.at));
+                    let settled = settle(
+                        session.as_ref(),
+                        self.env.clock.as_ref(),
+                        &log.change,
+                        Duration::ZERO,
+                    )
+                    .await;
+                    let settled = Outcome { attempts: outcome.attempts, ..settled };
+                    pending.push(self.writer.outcome(self.env.clock.now(), &step.key, n, &settled));
+                    log.outcome = Some(settled);
+                    step.changes.push(log);
+                    continue;
+                }
+            }
+            pending.push(self.writer.outcome(self.env.clock.now(), &step.key, n, &outcome));
+            log.outcome = Some(outcome);
+            step.changes.push(log);
+        }
+        Ok(worst)
+    }
+
+    /// One change, with the attempts that its error class allows. A create is never sent twice
+    /// without a look between.
+    pub(super) async fn call(&self, session: &dyn Session, change: &Change) -> Outcome {
+        let clock = self.env.clock.as_ref();
+        let started = clock.monotonic();
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            let result = session.apply(change).await;
+            fault::point("run::after_call");
+            match result {
+                Ok(receipt) => {
+                    let receipt = Some(receipt);
+                    let millis = millis(clock, started);
+                    return Outcome {
+                        result: OutcomeResult::Ok,
+                        receipt,
+                        error: None,
+                        attempts,
+                        millis,
+                    };
+                }
+                Err(error) if may_pass(error.class) && attempts < ATTEMPTS_MAX => {
+                    clock.sleep(backoff(attempts)).await;
+                    if let Err(lost) = self.lease.hold(&self.env.store, clock).await {
+                        tracing::warn!(run = %self.run.id, error = %lost, "the lease was lost between two attempts");
+                        let millis = millis(clock, started);
+                        let result = OutcomeResult::Failed;
+                        return Outcome {
+                            result,
+                            receipt: None,
+                            error: Some(error),
+                            attempts,
+                            millis,
+                        };
+                    }
+                }
+                Err(error) => {
+                    let result = OutcomeResult::Failed;
+                    let millis = millis(clock, started);
+                    return Outcome { result, receipt: None, error: Some(error), attempts, millis };
+                }
+            }
+        }
+    }
+
+    /// Settles intents that a crash left without an outcome.
+    pub(super) async fn settle_open(&self, step: &mut StepLog) -> Result<Vec<Draft>, StoreError> {
+        let mut drafts = Vec::new();
+        let key = step.key.clone();
+        for (n, log) in step.changes.iter_mut().enumerate() {
+            if log.outcome.is_some() {
+                continue;
+            }
+            self.lease.hold(&self.env.store, self.env.clock.as_ref()).await?;
+            let now = self.env.clock.now();
+            let age = Duration::try_from(now.duration_since(log.intended)).unwrap_or_default();
+            let session = self.session(key.as_str(), settle_permissions(&log.change.at));
+            let outcome = settle(session.as_ref(), self.env.clock.as_ref(), &log.change, age).await;
+            tracing::info!(
+                case = %self.run.case, run = %self.run.id, step = %key, change = n + 1,
+                result = ?outcome.result, "an intent without an outcome was settled by a look"
+            );
+            drafts.push(self.writer.outcome(self.env.clock.now(), &key, n + 1, &outcome));
+            log.outcome = Some(outcome);
+        }
+        Ok(drafts)
+    }
+}
+
+/// Every read that `standing` may need.
+pub fn settle_permissions(at: &Place) -> BTreeSet<Permission> {
+    let reads = [
+        Read::Instance,
+        Read::Groups,
+        Read::Snapshots,
+        Read::SnapshotSharing,
+        Read::Role,
+        Read::RolePolicy,
+        Read::User,
+        Read::UserPolicy,
+        Read::Tags,
+    ];
+    permissions_for(&reads, at)
+}
+
+/// Which of several errors of one stage decides.
+fn severity(class: ErrorClass) -> u8 {
+    match class {
+        ErrorClass::Denied => 6,
+        ErrorClass::Invalid => 5,
+        ErrorClass::InDoubt => 4,
+        ErrorClass::Conflict => 3,
+        ErrorClass::Gone => 2,
+        ErrorClass::Throttled => 1,
+        ErrorClass::Transient => 0,
+    }
+}
