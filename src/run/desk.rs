@@ -197,7 +197,10 @@ impl Desk {
         if self.env.limits.mode(&of.account) == Mode::Observe {
             return Err(DeskError::new(
                 Code::GUARD_ACCOUNT,
-                format!("account {} is not on the allow list any more, or only observed", of.account),
+                format!(
+                    "account {} is not on the allow list any more, or only observed",
+                    of.account
+                ),
             ));
         }
         if of.released {

@@ -273,7 +273,9 @@ impl<'a> Drive<'a> {
                 Answer::Granted(_) => match self.plan(script).await? {
                     Ok(now) if now == hash => return Ok(None),
                     Ok(_) if self.log.plans.len() > PLANS_MAX => {
-                        let reason = format!("the plan changed {PLANS_MAX} times between the approval and its first step");
+                        let reason = format!(
+                            "the plan changed {PLANS_MAX} times between the approval and its first step"
+                        );
                         return self.halt(Code::APPROVAL_DENIED, &reason).await.map(Some);
                     }
                     Ok(_) => {}
@@ -315,7 +317,9 @@ impl<'a> Drive<'a> {
             1 => (PLAN_STEP.to_owned(), format!("Carry out runbook {runbook} as planned?")),
             _ => (
                 format!("{PLAN_STEP}-{n}"),
-                format!("The plan is not the approved one any more. Carry out runbook {runbook} as planned now?"),
+                format!(
+                    "The plan is not the approved one any more. Carry out runbook {runbook} as planned now?"
+                ),
             ),
         };
         let (hash, within) = (plan.clone(), approve::APPROVAL_WAIT);

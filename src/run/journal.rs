@@ -123,12 +123,10 @@ impl Writer {
     /// A plan was made.
     #[must_use]
     pub fn plan(&self, at: Timestamp, hash: &Digest, changes: &[String]) -> Draft {
-        {
-            // The hash covers every line; the entry shows as many as fit well into one.
-            let shown: Vec<&String> = changes.iter().take(PLAN_LINES_MAX).collect();
-            let more = changes.len() - shown.len();
-            self.draft(at, Kind::PlanMade, json!({"hash": hash, "changes": shown, "more": more}))
-        }
+        // The hash covers every line; the entry shows as many as fit well into one.
+        let shown: Vec<&String> = changes.iter().take(PLAN_LINES_MAX).collect();
+        let more = changes.len() - shown.len();
+        self.draft(at, Kind::PlanMade, json!({"hash": hash, "changes": shown, "more": more}))
     }
 
     /// The script asked for a step.
@@ -250,4 +248,20 @@ pub struct Ask<'a> {
 #[must_use]
 pub fn change_key(step: &StepKey, n: usize) -> String {
     format!("{step}#{n}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::timeline::Head;
+
+    #[test]
+    fn a_plan_of_any_length_fits_into_an_entry() {
+        let writer = Writer::new("run-0001".parse().unwrap());
+        let lines: Vec<String> = (0..1_000).map(|n| format!("{n} {}", "x".repeat(300))).collect();
+        let entry = writer.plan(Timestamp::UNIX_EPOCH, &Digest::of(b"all"), &lines);
+        assert_eq!(entry.body["changes"].as_array().unwrap().len(), PLAN_LINES_MAX);
+        assert_eq!(entry.body["more"], 1_000 - PLAN_LINES_MAX);
+        entry.seal(&"case-0001".parse().unwrap(), &mut Head::empty()).unwrap();
+    }
 }

@@ -320,6 +320,22 @@ mod tests {
         let mut archived = ours.clone();
         archived["service"] = json!({"archived": true});
         assert_eq!(difference(&ours, &archived).unwrap(), "the finding is archived");
+        // Who did it to whom, and what an attack sequence names, decide what is contained.
+        let sequence = |uid: &str, user: &str| {
+            json!({"service": {"resourceRole": "ACTOR", "detection": {"sequence": {"uid": "s",
+                "resources": [{"uid": uid}], "actors": [{"user": {"name": user}}]}}}})
+        };
+        let theirs = sequence("i-1", "ada");
+        assert_eq!(difference(&sequence("i-1", "ada"), &theirs), None);
+        let mut target = theirs.clone();
+        target["service"]["resourceRole"] = json!("TARGET");
+        for (forged, path) in [
+            (target, "service.resourceRole differs"),
+            (sequence("i-2", "ada"), "service.detection.sequence.resources differs"),
+            (sequence("i-1", "eve"), "service.detection.sequence.actors differs"),
+        ] {
+            assert_eq!(difference(&forged, &theirs).unwrap(), path);
+        }
     }
 
     #[test]

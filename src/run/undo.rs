@@ -169,7 +169,12 @@ pub async fn restore(executor: &Executor<'_>, mut step: StepLog) -> Result<StepR
         Ok(Standing::After) => {}
     }
     if let Err(trip) = executor.guard_restore(&step, &inverse).await {
-        drafts.push(executor.writer.tripped(clock.now(), &step.key, trip.code.number, &trip.reason));
+        drafts.push(executor.writer.tripped(
+            clock.now(),
+            &step.key,
+            trip.code.number,
+            &trip.reason,
+        ));
         return ended(failed(&step, trip.code, "guard", &trip.reason), drafts);
     }
     let n = step.changes.len() + 1;

@@ -78,7 +78,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`] when nothing was stored and the sender should try again.
     pub async fn accept(&self, acceptance: Acceptance) -> Result<Accepted, StoreError> {
-        self.write(move |connection| Box::pin(accept(connection, acceptance))).await
+        self.write_first(move |connection| Box::pin(accept(connection, acceptance))).await
     }
 }
 
@@ -114,10 +114,11 @@ async fn accept(
         }
     };
     let size = incoming.raw.len();
-    let raw = blobs::put(connection, std::mem::take(&mut incoming.raw)).await?;
-    let document = blobs::put(connection, incoming.document.to_string().into_bytes()).await?;
+    let document = incoming.document.to_string().into_bytes();
+    let raw = std::mem::take(&mut incoming.raw);
+    let (raw, document) = blobs::put_both(connection, raw, document).await?;
     let received = received(&incoming, &disposition, &raw, &document, size);
-    let seq = chain.append(connection, &received).await?;
+    let seq = chain.append(&received)?;
     findings::insert_version(connection, &incoming, &raw, &document).await?;
     let seen = match &disposition {
         Disposition::New | Disposition::Joined(_) => {
@@ -172,12 +173,12 @@ async fn start(
         },
         _ => {}
     }
-    chain.append(connection, &decided).await?;
+    chain.append(&decided)?;
     let Some(run) = run else {
         return Ok(None);
     };
     let id = run.id.clone();
-    chain.append(connection, &run.requested(incoming.now)).await?;
+    chain.append(&run.requested(incoming.now))?;
     runs::create(connection, chain, run, incoming.now).await?;
     Ok(Some(id))
 }

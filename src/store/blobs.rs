@@ -23,6 +23,26 @@ pub(super) async fn put(
     Ok(digest)
 }
 
+/// As [`put`], two in one statement.
+pub(super) async fn put_both(
+    connection: &mut AnyConnection,
+    one: Vec<u8>,
+    other: Vec<u8>,
+) -> Result<(Digest, Digest), StoreError> {
+    let digests = (Digest::of(&one), Digest::of(&other));
+    sqlx::query(
+        "INSERT INTO blobs (digest, bytes) VALUES ($1, $2), ($3, $4) \
+         ON CONFLICT (digest) DO NOTHING",
+    )
+    .bind(digests.0.as_str())
+    .bind(one)
+    .bind(digests.1.as_str())
+    .bind(other)
+    .execute(connection)
+    .await?;
+    Ok(digests)
+}
+
 impl Store {
     /// The bytes with this digest.
     ///

@@ -88,7 +88,7 @@ pub(super) async fn open(
     .bind(findings)
     .execute(&mut *connection)
     .await?;
-    let mut chain = Chain::start(connection, id).await?;
+    let mut chain = Chain::start(id);
     let body = json!({
         "title": title,
         "finding_type": finding_type,
@@ -99,7 +99,7 @@ pub(super) async fn open(
         "correlation": correlation,
     });
     let draft = Draft::new(case.at, case.by.clone(), Kind::CaseOpened, body);
-    chain.append(connection, &draft).await?;
+    chain.append(&draft)?;
     Ok(chain)
 }
 
@@ -114,50 +114,48 @@ pub(super) async fn settle(
     at: Option<Timestamp>,
 ) -> Result<(), StoreError> {
     let case = chain.case().clone();
-    let row = sqlx::query("SELECT status, closed FROM cases WHERE id = $1")
-        .bind(case.as_str())
-        .fetch_optional(&mut *connection)
-        .await?
-        .ok_or(StoreError::NotFound)?;
+    let rows = sqlx::query(
+        "SELECT c.status, c.closed, r.state, r.mode, r.contained, r.asks, r.released \
+         FROM cases c LEFT JOIN runs r ON r.case_id = c.id WHERE c.id = $1",
+    )
+    .bind(case.as_str())
+    .fetch_all(&mut *connection)
+    .await?;
+    let row = rows.first().ok_or(StoreError::NotFound)?;
     let before = row.label("status", Status::from_label)?;
-    let runs =
-        sqlx::query("SELECT state, mode, contained, asks, released FROM runs WHERE case_id = $1")
-            .bind(case.as_str())
-            .fetch_all(&mut *connection)
-            .await?;
-    let facts = runs.iter().map(facts).collect::<Result<Vec<_>, _>>()?;
+    let facts = rows.iter().filter_map(|row| facts(row).transpose());
+    let facts = facts.collect::<Result<Vec<_>, _>>()?;
     let after = Status::of(row.flag("closed")?, &facts);
     if before == after {
         return Ok(());
     }
     let at = at.ok_or_else(|| StoreError::conflict("a change of state needs an entry"))?;
     let body = json!({"from": before.label(), "to": after.label()});
-    chain
-        .append(connection, &Draft::new(at, Actor::Service, Kind::CaseStatusChanged, body))
-        .await?;
-    sqlx::query("UPDATE cases SET status = $2 WHERE id = $1")
-        .bind(case.as_str())
-        .bind(after.label())
-        .execute(&mut *connection)
-        .await?;
-    if after == Status::Contained {
-        sqlx::query("UPDATE cases SET contained_at = $2 WHERE id = $1 AND contained_at IS NULL")
-            .bind(case.as_str())
-            .bind(micros(at))
-            .execute(connection)
-            .await?;
-    }
+    chain.append(&Draft::new(at, Actor::Service, Kind::CaseStatusChanged, body))?;
+    // The first time that it was contained stands.
+    sqlx::query(
+        "UPDATE cases SET status = $2, contained_at = COALESCE(contained_at, $3) WHERE id = $1",
+    )
+    .bind(case.as_str())
+    .bind(after.label())
+    .bind((after == Status::Contained).then(|| micros(at)))
+    .execute(connection)
+    .await?;
     Ok(())
 }
 
-fn facts(row: &AnyRow) -> Result<RunFacts, StoreError> {
-    Ok(RunFacts {
+/// What a row tells of a run; `None`: it holds a case without runs.
+fn facts(row: &AnyRow) -> Result<Option<RunFacts>, StoreError> {
+    if row.text_or_none("state")?.is_none() {
+        return Ok(None);
+    }
+    Ok(Some(RunFacts {
         state: row.label("state", RunState::from_label)?,
         acts: row.label("mode", Mode::from_label)? != Mode::Observe,
         contained: row.flag("contained")?,
         asks: row.flag("asks")?,
         released: row.flag("released")?,
-    })
+    }))
 }
 
 /// Marks the case as closed by a person at a time, or as open again.

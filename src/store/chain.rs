@@ -1,20 +1,41 @@
-//! A case's chain inside a transaction: read its head, append to it, store the head.
+//! A case's chain inside a transaction: read its head, append to it, store what was appended.
 //!
 //! Holding a [`Chain`] is the proof that the head was read in this transaction; nothing else
-//! inserts an entry.
+//! inserts an entry. What is appended goes to the database with [`Chain::save`], in one statement.
 
-use sqlx::AnyConnection;
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, AssertSqlSafe};
 
-use crate::id::CaseId;
+use crate::id::{CaseId, Digest};
 use crate::timeline::{Draft, Head};
 
 use super::StoreError;
 use super::row::{Cells, integer};
 
+/// Entries of one INSERT: SQLite binds at most 32,766 values in a statement, PostgreSQL 65,535; each
+/// entry takes [`COLUMNS`].
+const INSERT_MAX: usize = 500;
+
+/// Columns of an entry.
+const COLUMNS: usize = 7;
+
 /// The end of one case's timeline, for as long as a transaction lasts.
 pub(super) struct Chain {
     case: CaseId,
     head: Head,
+    /// Whether the head has a row.
+    stored: bool,
+    appended: Vec<Appended>,
+}
+
+/// An entry that is sealed and not inserted yet.
+struct Appended {
+    seq: u64,
+    kind: &'static str,
+    run: Option<String>,
+    step: Option<String>,
+    bytes: String,
+    hash: Digest,
 }
 
 impl Chain {
@@ -28,23 +49,18 @@ impl Chain {
             .fetch_optional(connection)
             .await?
             .ok_or(StoreError::NotFound)?;
+        Self::from_row(&row, case)
+    }
+
+    /// The chain of `case`, whose head is in a row.
+    pub(super) fn from_row(row: &AnyRow, case: &CaseId) -> Result<Self, StoreError> {
         let head = Head { length: row.number("length")?, hash: row.parsed("hash")? };
-        Ok(Self { case: case.clone(), head })
+        Ok(Self { case: case.clone(), head, stored: true, appended: Vec::new() })
     }
 
     /// Starts the timeline of a case that was just inserted.
-    pub(super) async fn start(
-        connection: &mut AnyConnection,
-        case: &CaseId,
-    ) -> Result<Self, StoreError> {
-        let head = Head::empty();
-        sqlx::query("INSERT INTO heads (case_id, length, hash) VALUES ($1, $2, $3)")
-            .bind(case.as_str())
-            .bind(integer(head.length))
-            .bind(head.hash.as_str())
-            .execute(connection)
-            .await?;
-        Ok(Self { case: case.clone(), head })
+    pub(super) fn start(case: &CaseId) -> Self {
+        Self { case: case.clone(), head: Head::empty(), stored: false, appended: Vec::new() }
     }
 
     /// The case.
@@ -55,43 +71,51 @@ impl Chain {
     /// Appends an entry; returns its place.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] when this run already recorded this kind of entry in this step.
-    pub(super) async fn append(
-        &mut self,
-        connection: &mut AnyConnection,
-        draft: &Draft,
-    ) -> Result<u64, StoreError> {
+    /// When it is too large, or no entry.
+    pub(super) fn append(&mut self, draft: &Draft) -> Result<u64, StoreError> {
         let sealed = draft.seal(&self.case, &mut self.head)?;
         let bytes = String::from_utf8(sealed.bytes)
             .map_err(|_| StoreError::Corrupt("an entry was sealed that is no UTF-8".to_owned()))?;
-        let inserted = sqlx::query(
-            "INSERT INTO entries (case_id, seq, kind, run, step, bytes, hash)
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
-        )
-        .bind(self.case.as_str())
-        .bind(integer(sealed.seq))
-        .bind(draft.kind.label())
-        .bind(draft.run())
-        .bind(draft.step())
-        .bind(bytes)
-        .bind(sealed.hash.as_str())
-        .execute(connection)
-        .await;
-        match inserted.map_err(StoreError::from) {
-            Ok(_) => Ok(sealed.seq),
-            Err(StoreError::Conflict(_)) => Err(StoreError::Conflict(format!(
-                "{} is already recorded for step {} of {}",
-                draft.kind.label(),
-                draft.step().unwrap_or("-"),
-                draft.run().unwrap_or("-"),
-            ))),
-            Err(other) => Err(other),
-        }
+        self.appended.push(Appended {
+            seq: sealed.seq,
+            kind: draft.kind.label(),
+            run: draft.run().map(str::to_owned),
+            step: draft.step().map(str::to_owned),
+            bytes,
+            hash: sealed.hash,
+        });
+        Ok(sealed.seq)
     }
 
-    /// Stores the head.
+    /// Inserts what was appended, and stores the head.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when a run already recorded this kind of entry in this step.
     pub(super) async fn save(self, connection: &mut AnyConnection) -> Result<Head, StoreError> {
-        sqlx::query("UPDATE heads SET length = $2, hash = $3 WHERE case_id = $1")
+        for entries in self.appended.chunks(INSERT_MAX) {
+            let text = insertion(entries.len());
+            let mut statement = sqlx::query(AssertSqlSafe(text));
+            for entry in entries {
+                statement = statement
+                    .bind(self.case.as_str())
+                    .bind(integer(entry.seq))
+                    .bind(entry.kind)
+                    .bind(entry.run.as_deref())
+                    .bind(entry.step.as_deref())
+                    .bind(entry.bytes.as_str())
+                    .bind(entry.hash.as_str());
+            }
+            match statement.execute(&mut *connection).await.map_err(StoreError::from) {
+                Ok(_) => {}
+                Err(StoreError::Conflict(_)) => return Err(recorded(entries)),
+                Err(other) => return Err(other),
+            }
+        }
+        let head = match self.stored {
+            true => "UPDATE heads SET length = $2, hash = $3 WHERE case_id = $1",
+            false => "INSERT INTO heads (case_id, length, hash) VALUES ($1, $2, $3)",
+        };
+        sqlx::query(head)
             .bind(self.case.as_str())
             .bind(integer(self.head.length))
             .bind(self.head.hash.as_str())
@@ -99,4 +123,30 @@ impl Chain {
             .await?;
         Ok(self.head)
     }
+}
+
+/// The INSERT of `count` entries: nothing but placeholders.
+fn insertion(count: usize) -> String {
+    use std::fmt::Write as _;
+    let mut text =
+        "INSERT INTO entries (case_id, seq, kind, run, step, bytes, hash) VALUES ".to_owned();
+    for n in 0..count {
+        let first = n * COLUMNS;
+        let _ = write!(text, "{}(", if n == 0 { "" } else { ", " });
+        for column in 1..=COLUMNS {
+            let _ = write!(text, "{}${}", if column == 1 { "" } else { ", " }, first + column);
+        }
+        text.push(')');
+    }
+    text
+}
+
+/// Which of the entries is there already can't be told; each of them says what it is.
+fn recorded(entries: &[Appended]) -> StoreError {
+    let of_steps = entries.iter().filter_map(|entry| {
+        let (run, step) = (entry.run.as_ref()?, entry.step.as_ref()?);
+        Some(format!("{} of step {step} of {run}", entry.kind))
+    });
+    let words = of_steps.collect::<Vec<_>>().join(", or ");
+    StoreError::Conflict(format!("this is already recorded: {words}"))
 }

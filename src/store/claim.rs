@@ -13,6 +13,7 @@ use sqlx::any::AnyRow;
 use crate::case::{RunEvent, RunState};
 use crate::id::{CaseId, RunId};
 
+use super::chain::Chain;
 use super::row::{Cells, integer, micros};
 use super::{RunRow, Store, StoreError, runs};
 
@@ -171,18 +172,21 @@ async fn take(
     Ok(Some((run, fence)))
 }
 
-/// Checks, in the transaction that is about to write, that the fence still holds in this case.
+/// Checks, in the transaction that is about to write, that the fence still holds in this case;
+/// returns the case's chain.
 pub(super) async fn hold(
     connection: &mut AnyConnection,
     fence: &Fence,
     case: &CaseId,
-) -> Result<(), StoreError> {
-    let row =
-        sqlx::query("SELECT case_id, state, lease_owner, lease_epoch FROM runs WHERE id = $1")
-            .bind(fence.run.as_str())
-            .fetch_optional(connection)
-            .await?
-            .ok_or(StoreError::NotFound)?;
+) -> Result<Chain, StoreError> {
+    let row = sqlx::query(
+        "SELECT r.case_id, r.state, r.lease_owner, r.lease_epoch, h.length, h.hash \
+         FROM runs r JOIN heads h ON h.case_id = r.case_id WHERE r.id = $1",
+    )
+    .bind(fence.run.as_str())
+    .fetch_optional(connection)
+    .await?
+    .ok_or(StoreError::NotFound)?;
     let held = row.label("state", RunState::from_label)? == RunState::Running
         && row.text_or_none("lease_owner")?.as_deref() == Some(fence.owner.as_str())
         && row.number::<u64>("lease_epoch")? == fence.epoch;
@@ -192,5 +196,5 @@ pub(super) async fn hold(
     if row.text("case_id")? != case.as_str() {
         return Err(StoreError::conflict("a run writes to its own case only"));
     }
-    Ok(())
+    Chain::from_row(&row, case)
 }

@@ -1,7 +1,7 @@
 //! The one way to write to a case: entries and what follows from them, in one transaction.
 //!
-//! Order: the fence, the head, the entries, the effects, the case's status, the head again. If any
-//! of it is refused, none of it happens.
+//! Order: the fence and the head, the effects, the case's status, the entries, the head again. If
+//! any of it is refused, none of it happens.
 
 use jiff::Timestamp;
 use sqlx::AnyConnection;
@@ -91,6 +91,23 @@ pub enum Effect {
     },
 }
 
+impl Effect {
+    /// Whether the case's status may follow from it.
+    fn may_change_status(&self) -> bool {
+        match self {
+            Self::OpenCase(_)
+            | Self::CreateRun(_)
+            | Self::Run { .. }
+            | Self::Released { .. }
+            | Self::OpenApproval(_)
+            | Self::Decide(_)
+            | Self::Expire { .. }
+            | Self::CloseCase { .. } => true,
+            Self::Blob(_) | Self::Hold { .. } | Self::Unhold { .. } => false,
+        }
+    }
+}
+
 impl Store {
     /// Writes to a case. When this returns `Ok`, it is on disk.
     ///
@@ -106,23 +123,25 @@ impl Store {
 }
 
 async fn perform(connection: &mut AnyConnection, commit: Commit) -> Result<Head, StoreError> {
-    if let Some(fence) = &commit.fence {
-        claim::hold(connection, fence, &commit.case).await?;
-    }
     let at = time_of(&commit);
     let Commit { case, fence, entries, effects } = commit;
-    let mut chain = match effects.iter().find_map(opened) {
-        Some(new) => cases::open(connection, &case, new, 0).await?,
-        None => Chain::of(connection, &case).await?,
+    let mut chain = match (&fence, effects.iter().find_map(opened)) {
+        (Some(_), Some(_)) => return Err(StoreError::conflict("a run opens no case")),
+        (Some(fence), None) => claim::hold(connection, fence, &case).await?,
+        (None, Some(new)) => cases::open(connection, &case, new, 0).await?,
+        (None, None) => Chain::of(connection, &case).await?,
     };
+    let settles = effects.iter().any(Effect::may_change_status);
     for draft in &entries {
-        chain.append(connection, draft).await?;
+        chain.append(draft)?;
     }
     for effect in effects {
         let mut scene = Scene { chain: &mut chain, fence: fence.as_ref(), entries: &entries, at };
         scene.carry_out(connection, effect).await?;
     }
-    cases::settle(connection, &mut chain, at).await?;
+    if settles {
+        cases::settle(connection, &mut chain, at).await?;
+    }
     chain.save(connection).await
 }
 
@@ -203,7 +222,7 @@ impl Scene<'_> {
             .iter()
             .any(|draft| draft.kind == Kind::RunRequested && draft.run() == Some(run.id.as_str()));
         if !brought {
-            self.chain.append(connection, &run.requested(at)).await?;
+            self.chain.append(&run.requested(at))?;
         }
         runs::create(connection, self.chain, run, at).await
     }

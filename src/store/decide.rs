@@ -26,7 +26,7 @@ pub(super) async fn decide(
     apply(&mut row, &decision)?;
     approvals::update(connection, &row).await?;
     if !entries.iter().any(|draft| draft.kind == Kind::ApprovalDecided) {
-        chain.append(connection, &entry(&row, &decision)).await?;
+        chain.append(&entry(&row, &decision))?;
     }
     runs::refresh_asks(connection, &row.run).await?;
     if row.state != ApprovalState::Pending {

@@ -50,7 +50,8 @@ pub(super) async fn known(
         archived: row.flag("archived")?,
         content: row.parsed("content")?,
     };
-    let closed = if row.flag("closed")? { Closed::At(row.time_or_none("closed_at")?) } else { Closed::No };
+    let closed =
+        if row.flag("closed")? { Closed::At(row.time_or_none("closed_at")?) } else { Closed::No };
     Ok(Some(Known { case: row.parsed("case_id")?, closed, newest, same_content: same.is_some() }))
 }
 

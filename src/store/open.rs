@@ -15,7 +15,7 @@ use sqlx::any::AnyPoolOptions;
 use sqlx::{AnyConnection, AnyPool};
 
 use super::place::{self, Place};
-use super::writer::Writer;
+use super::writer::{Turn, Writer};
 use super::{StoreError, dialect, migrate};
 
 /// Read connections. Each is a thread and up to half a mebibyte of cache while it is open.
@@ -102,7 +102,18 @@ impl Store {
             + Send
             + 'static,
     {
-        self.inner.writer.write(work).await
+        self.inner.writer.write(Turn::Next, work).await
+    }
+
+    /// As [`Store::write`], before what does not come from outside: its sender waits.
+    pub(super) async fn write_first<T, W>(&self, work: W) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        W: for<'c> FnOnce(&'c mut AnyConnection) -> BoxFuture<'c, Result<T, StoreError>>
+            + Send
+            + 'static,
+    {
+        self.inner.writer.write(Turn::First, work).await
     }
 
     pub(super) fn readers(&self) -> &AnyPool {

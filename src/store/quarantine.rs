@@ -23,7 +23,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<Digest, StoreError> {
         let (raw, reason, source) = (raw.to_vec(), reason.to_owned(), source.to_owned());
-        self.write(move |connection| {
+        self.write_first(move |connection| {
             Box::pin(async move {
                 let digest = blobs::put(connection, raw).await?;
                 sqlx::query(

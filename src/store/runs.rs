@@ -144,7 +144,8 @@ pub(super) async fn has_same(
 ) -> Result<bool, StoreError> {
     for known in of_runbook(connection, case, run).await? {
         let stands = !matches!(known.state, RunState::Failed | RunState::Halted) && !known.released;
-        let same = (known.target.is_some() && known.target == run.target) || known.params == run.params;
+        let same =
+            (known.target.is_some() && known.target == run.target) || known.params == run.params;
         if stands && same && known.mode >= run.mode {
             return Ok(true);
         }
@@ -168,14 +169,12 @@ async fn of_runbook(
     case: &CaseId,
     run: &NewRun,
 ) -> Result<Vec<RunRow>, StoreError> {
-    let rows = sqlx::query(
-        "SELECT * FROM runs WHERE case_id = $1 AND runbook = $2 AND kind = $3",
-    )
-    .bind(case.as_str())
-    .bind(run.runbook.as_str())
-    .bind(RunKind::Runbook.label())
-    .fetch_all(connection)
-    .await?;
+    let rows = sqlx::query("SELECT * FROM runs WHERE case_id = $1 AND runbook = $2 AND kind = $3")
+        .bind(case.as_str())
+        .bind(run.runbook.as_str())
+        .bind(RunKind::Runbook.label())
+        .fetch_all(connection)
+        .await?;
     rows.iter().map(from_row).collect()
 }
 

@@ -3,6 +3,10 @@
 //! One task owns the one write connection. It takes every job that waits, runs each inside its own
 //! savepoint of one transaction, commits once (one fsync), and only then answers. A job that fails
 //! is rolled back alone; a commit that fails is everyone's failure, and nothing was acknowledged.
+//!
+//! What arrives from outside goes first, because its sender waits and gives up; of the runs' writes
+//! some go with every transaction, so that a flood of findings does not stop a containment.
+//!
 //! After such a failure the connection is thrown away: a later fsync that succeeds on it would
 //! prove nothing about what was lost.
 
@@ -23,7 +27,11 @@ use crate::fault;
 /// already shared by enough.
 const BATCH_MAX: usize = 256;
 
-/// Jobs that wait; further callers wait for a place. Bounds what a burst of findings keeps in memory.
+/// Other jobs beside those that go first: what the first wait longer for in a transaction, and what
+/// runs get on with under a flood.
+const BESIDE_MAX: usize = 16;
+
+/// Jobs that wait in each queue; further callers wait for a place. Bounds what a burst of findings keeps in memory.
 const QUEUE_MAX: usize = 1024;
 
 /// Tells the caller what became of a job, given what became of its transaction.
@@ -44,8 +52,18 @@ enum Message {
     Close(oneshot::Sender<()>),
 }
 
+/// Which jobs are begun before which.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// Somebody outside waits for an acknowledgement.
+    First,
+    /// In the order in which they come.
+    Next,
+}
+
 /// The way to the writer's task.
 pub(super) struct Writer {
+    first: mpsc::Sender<Message>,
     queue: mpsc::Sender<Message>,
     commits: Arc<AtomicU64>,
 }
@@ -53,14 +71,15 @@ pub(super) struct Writer {
 impl Writer {
     /// Starts the task on `connection`; `options` make the next one when it breaks.
     pub(super) fn start(options: AnyConnectOptions, connection: AnyConnection) -> Self {
+        let (first, urgent) = mpsc::channel(QUEUE_MAX);
         let (queue, jobs) = mpsc::channel(QUEUE_MAX);
         let commits = Arc::new(AtomicU64::new(0));
         let task = Task { options, connection: Some(connection), commits: Arc::clone(&commits) };
-        tokio::spawn(task.run(jobs));
-        Self { queue, commits }
+        tokio::spawn(task.run(urgent, jobs));
+        Self { first, queue, commits }
     }
 
-    pub(super) async fn write<T, W>(&self, work: W) -> Result<T, StoreError>
+    pub(super) async fn write<T, W>(&self, turn: Turn, work: W) -> Result<T, StoreError>
     where
         T: Send + 'static,
         W: for<'c> FnOnce(&'c mut AnyConnection) -> BoxFuture<'c, Result<T, StoreError>>
@@ -79,7 +98,11 @@ impl Writer {
                 Worked { failed, answer }
             })
         });
-        self.queue.send(Message::Job(job)).await.map_err(|_| closed())?;
+        let queue = match turn {
+            Turn::First => &self.first,
+            Turn::Next => &self.queue,
+        };
+        queue.send(Message::Job(job)).await.map_err(|_| closed())?;
         answered.await.unwrap_or_else(|_| Err(closed()))
     }
 
@@ -108,15 +131,31 @@ struct Task {
 }
 
 impl Task {
-    async fn run(mut self, mut queue: mpsc::Receiver<Message>) {
-        let mut waiting = Vec::new();
+    async fn run(mut self, mut first: mpsc::Receiver<Message>, mut queue: mpsc::Receiver<Message>) {
         let mut closing = None;
-        while queue.recv_many(&mut waiting, BATCH_MAX).await > 0 {
-            let mut jobs = Vec::with_capacity(waiting.len());
-            for message in waiting.drain(..) {
+        loop {
+            let (mut waiting, mut others) = (Vec::new(), Vec::new());
+            // Closed and drained queues give nothing: both, and this is the end.
+            tokio::select! {
+                biased;
+                n = first.recv_many(&mut waiting, BATCH_MAX), if !first.is_closed() || !first.is_empty() => {
+                    if n > 0 {
+                        let beside = std::iter::from_fn(|| queue.try_recv().ok());
+                        others.extend(beside.take(BESIDE_MAX));
+                    }
+                }
+                n = queue.recv_many(&mut others, BATCH_MAX) => {
+                    if n == 0 && first.is_empty() {
+                        break;
+                    }
+                }
+            }
+            let mut jobs = Vec::with_capacity(waiting.len() + others.len());
+            for message in waiting.into_iter().chain(others) {
                 match message {
                     Message::Job(job) => jobs.push(job),
                     Message::Close(sender) => {
+                        first.close();
                         queue.close();
                         closing = Some(sender);
                     }
@@ -160,8 +199,17 @@ impl Task {
             None => self.connection.insert(dialect::connect_writer(&self.options).await?),
         };
         run(connection, dialect::BEGIN).await?;
-        for job in jobs {
-            run(connection, "SAVEPOINT job").await?;
+        let alone = jobs.len() == 1;
+        for (n, job) in jobs.into_iter().enumerate() {
+            match (alone, n) {
+                (true, _) => {}
+                (false, 0) => run(connection, "SAVEPOINT job").await?,
+                (false, _) => {
+                    run(connection, "RELEASE SAVEPOINT job; SAVEPOINT job")
+                        .await
+                        .map_err(unavailable)?;
+                }
+            }
             let Ok(worked) = AssertUnwindSafe(job(connection)).catch_unwind().await else {
                 return Err(StoreError::Unavailable("a write ended in a panic".to_owned()));
             };
@@ -169,11 +217,12 @@ impl Task {
             if let Some(error) = worked.failed {
                 // A full disk or an I/O error can make SQLite roll everything back by itself. This
                 // then fails, and with it the batch, before anything runs outside of a transaction.
-                run(connection, "ROLLBACK TO SAVEPOINT job")
-                    .await
-                    .map_err(|_| unavailable(error))?;
+                let back = if alone { "ROLLBACK" } else { "ROLLBACK TO SAVEPOINT job" };
+                run(connection, back).await.map_err(|_| unavailable(error))?;
+                if alone {
+                    return Ok(());
+                }
             }
-            run(connection, "RELEASE SAVEPOINT job").await.map_err(unavailable)?;
         }
         fault::point("store::before_commit");
         run(connection, "COMMIT").await.map_err(unavailable)?;
@@ -183,8 +232,8 @@ impl Task {
     }
 }
 
-async fn run(connection: &mut AnyConnection, statement: &'static str) -> Result<(), StoreError> {
-    sqlx::query(statement).execute(connection).await?;
+async fn run(connection: &mut AnyConnection, statements: &'static str) -> Result<(), StoreError> {
+    sqlx::raw_sql(statements).execute(connection).await?;
     Ok(())
 }
 

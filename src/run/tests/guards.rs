@@ -67,6 +67,23 @@ async fn bad_requests_are_refused_with_a_number_and_start_nothing() {
 }
 
 #[tokio::test]
+async fn by_hand_no_run_is_freer_than_its_account() {
+    let (mut lab, sandbox) = lab().await;
+    lab.limit(|limits| {
+        limits.account_modes.insert("111122223333".parse().unwrap(), Mode::Approve);
+    });
+    let role = json!({"role": "batch-worker"});
+    let freer = by_hand("stolen-role-credentials", role.clone(), Mode::Contain);
+    assert_eq!(lab.desk.start(freer).await.unwrap_err().code, Code::GUARD_ACCOUNT);
+    let asked = by_hand("stolen-role-credentials", role, Mode::Approve);
+    lab.desk.start(asked).await.unwrap();
+    lab.settle().await;
+    assert_eq!(lab.env.store.approvals_pending().await.unwrap().len(), 1);
+    assert_eq!(sandbox.snapshot_world().mutations.len(), 0);
+    lab.finish().await;
+}
+
+#[tokio::test]
 async fn a_forged_finding_is_held_for_a_person() {
     let (lab, sandbox) = lab_with(LabSettings { confirm_findings: true, ..settings() }).await;
     let case = lab.deliver(mining()).await;

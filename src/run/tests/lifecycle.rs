@@ -4,7 +4,11 @@ use serde_json::json;
 
 use super::*;
 use crate::case::{RunState, Status};
+use crate::clock::Clock;
 use crate::id::Place;
+use crate::run::drive::{Driven, drive};
+use crate::run::lease::Lease;
+use std::sync::atomic::AtomicBool;
 
 #[tokio::test]
 async fn a_finding_becomes_a_contained_case() {
@@ -96,6 +100,23 @@ async fn a_run_sleeps_without_being_held_and_goes_on() {
     let slept = at("step.requested", 1).duration_since(at("step.requested", 0));
     assert!(slept.as_secs() >= 1800, "{slept:?}");
     assert_eq!(sandbox.snapshot_world().mutations.len(), 1);
+    lab.finish().await;
+}
+
+#[tokio::test]
+async fn a_run_that_a_stop_gives_back_goes_on_at_once() {
+    let (lab, _) = lab().await;
+    let case = lab.deliver(mining()).await;
+    let now = lab.clock.now();
+    let (row, fence) = lab.env.store.claim("lab", now).await.unwrap().unwrap();
+    let lease = Lease::new(fence, lab.clock.monotonic());
+    let stopping = AtomicBool::new(true);
+    let driven = Box::pin(drive(&lab.env, &row, &lease, &stopping)).await.unwrap();
+    assert_eq!(driven, Driven::Released);
+    let row = only_run(&lab, &case).await;
+    assert_eq!((row.state, row.wake_at), (RunState::Queued, None), "no wake-up to wait for");
+    lab.settle().await;
+    assert!(only_run(&lab, &case).await.contained);
     lab.finish().await;
 }
 

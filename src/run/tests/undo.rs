@@ -2,12 +2,14 @@
 
 use super::*;
 use crate::case::{RunState, Status};
+use crate::change::TAG_PURPOSE;
 use crate::clock::Clock;
 use crate::error::Code;
 use crate::id::AccountId;
 use crate::store::{Commit, Effect};
 use crate::timeline::{Actor, Draft, Kind};
 use serde_json::json;
+use std::time::Duration;
 
 async fn contained() -> (Lab, Sandbox, RunRow) {
     let (lab, sandbox) = lab().await;
@@ -82,7 +84,8 @@ async fn a_hold_that_is_taken_after_the_undo_was_asked_for_stops_it() {
         run: undo.id.clone(),
         step: "1".to_owned(),
     }];
-    let entry = Draft::new(lab.clock.now(), Actor::Service, Kind::NoteAdded, json!({"text": "held"}));
+    let entry =
+        Draft::new(lab.clock.now(), Actor::Service, Kind::NoteAdded, json!({"text": "held"}));
     let commit = Commit { case: done.case.clone(), fence: None, entries: vec![entry], effects };
     lab.env.store.commit(commit).await.unwrap();
     lab.settle().await;
@@ -129,6 +132,32 @@ async fn nothing_is_given_back_where_the_account_is_off_the_list_or_only_observe
 }
 
 #[tokio::test]
+async fn no_interface_is_put_back_behind_the_open_transition_group() {
+    let (lab, sandbox) = lab().await;
+    // What a run that died half way leaves, and nobody knows its groups before any more.
+    sandbox
+        .edit(|world| {
+            let account = world.accounts.get_mut(&"111122223333".parse().unwrap()).unwrap();
+            let region = account.regions.values_mut().next().unwrap();
+            let machine = region.instances.values_mut().next().unwrap();
+            let found = machine.instance.interfaces[0].groups[0].clone();
+            let group = region.groups.get_mut(&found).unwrap();
+            group.tags.insert(TAG_PURPOSE.to_owned(), "transition".to_owned());
+        })
+        .unwrap();
+    let case = lab.deliver(mining()).await;
+    lab.settle().await;
+    let done = only_run(&lab, &case).await;
+    let isolated = groups(&sandbox);
+    let undo = lab.desk.undo(&done.id, "ada".to_owned(), false).await.unwrap();
+    lab.settle().await;
+    let undone = run(&lab, &undo.id).await;
+    assert!(undone.summary.unwrap().contains("its groups before were ours"));
+    assert_eq!(groups(&sandbox)[0], isolated[0], "it stays in quarantine");
+    lab.finish().await;
+}
+
+#[tokio::test]
 async fn with_revive_the_revocation_is_taken_back_too() {
     let (lab, sandbox, done) = contained().await;
     let undo = lab.desk.undo(&done.id, "ada".to_owned(), true).await.unwrap();
@@ -139,6 +168,30 @@ async fn with_revive_the_revocation_is_taken_back_too() {
         sandbox.attacker().can_call(&account, &"ASIAZ7Q2EXAMPLE00001".parse().unwrap()).allowed
     );
     lab.finish().await;
+}
+
+#[tokio::test]
+async fn a_leaked_key_and_its_users_deny_come_back_only_with_revive() {
+    let key = "AKIAZ7Q2EXAMPLE00001";
+    for (revive, works) in [(false, false), (true, true)] {
+        let (lab, sandbox) = lab().await;
+        let params = json!({"key": key, "user": "deploy-bot"});
+        let done = by_hand("leaked-access-key", params, Mode::Contain);
+        let done = lab.desk.start(done).await.unwrap();
+        lab.settle().await;
+        assert!(run(&lab, &done.id).await.contained);
+        lab.desk.undo(&done.id, "ada".to_owned(), revive).await.unwrap();
+        lab.settle().await;
+        let world = sandbox.snapshot_world();
+        let account: AccountId = "111122223333".parse().unwrap();
+        let user = &world.accounts[&account].users[&"deploy-bot".parse().unwrap()];
+        let later = lab.clock.now() + jiff::SignedDuration::from_mins(1);
+        let denied = user.policies.values().any(|p| p.felt(later, Duration::ZERO).is_some());
+        assert_eq!(denied, !works, "the deny");
+        let called = sandbox.attacker().can_call(&account, &key.parse().unwrap());
+        assert_eq!(called.allowed, works, "{called:?}");
+        lab.finish().await;
+    }
 }
 
 #[tokio::test]

@@ -36,7 +36,7 @@ async fn a_step_is_recorded_once() {
         assert_eq!(
             twice,
             Err(StoreError::Conflict(
-                "change.intent is already recorded for step 2 of run-aaaa".into()
+                "this is already recorded: change.intent of step 2 of run-aaaa".into()
             ))
         );
         assert_eq!(bed.store.head(&case).await.unwrap(), head, "the note before it is gone too");

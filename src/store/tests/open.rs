@@ -100,7 +100,10 @@ async fn one_process_serves() {
 async fn a_newer_or_changed_schema_is_refused() {
     for (change, words) in [
         ("UPDATE _sqlx_migrations SET version = 99 WHERE version = 2", "newer Tourniquet"),
-        ("UPDATE _sqlx_migrations SET checksum = x'00' WHERE version = 1", "not the one of this program"),
+        (
+            "UPDATE _sqlx_migrations SET checksum = x'00' WHERE version = 1",
+            "not the one of this program",
+        ),
     ] {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}/x.db", folder.path().display());

@@ -223,3 +223,24 @@ async fn reads_go_on_while_a_write_is_under_way() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn what_comes_from_outside_goes_first_and_the_rest_gets_on() {
+    on_bed(async |bed| {
+        bed.store.accept(finding("aaaa")).await.unwrap();
+        let before = bed.store.commits();
+        let (case, store) = (case_id("aaaa"), bed.store.clone());
+        let notes =
+            join_all((0..40).map(|n| store.commit(commit(&case, vec![note(&n.to_string())]))));
+        let outside = async {
+            let accepted = bed.store.accept(finding("bbbb")).await;
+            (accepted, bed.store.commits())
+        };
+        let (notes, (accepted, commits)) = while_busy(&bed.store, join(notes, outside)).await;
+        assert!(accepted.is_ok() && notes.iter().all(Result::is_ok));
+        // The holder's, and one that the finding shared with some of the notes that came before it.
+        assert_eq!(commits - before, 2);
+        assert_eq!(bed.store.commits() - before, 3, "the other notes follow");
+    })
+    .await;
+}
