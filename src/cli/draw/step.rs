@@ -55,7 +55,17 @@ pub(super) fn finished(entry: &Entry) -> Option<Said> {
     let name = needed(entry, "name")?;
     let at = depth(text(entry, "step"));
     let said = match needed(entry, "result")? {
-        "ok" => Said::new(Glyph::Good, done(name, entry.body.get("output"))),
+        "ok" => {
+            let output = entry.body.get("output");
+            let by_hand =
+                name == "undo::restore" && output.is_some_and(|o| o.get("by_hand").is_some());
+            Said::new(if by_hand { Glyph::Alarm } else { Glyph::Good }, done(name, output))
+        }
+        // The message stands where the step was asked for.
+        "planned" if name == "notify" => {
+            let words = span(Tone::Dim, "not sent, because this run only observes");
+            Said::new(Glyph::Fact, vec![span(Tone::Plain, name), words])
+        }
         "planned" => {
             let planned = texts(entry, "planned");
             let words = if planned.is_empty() { "would change nothing" } else { "would do this:" };
