@@ -6,8 +6,10 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::answer::{id, shown, text, time};
+use super::case::chain::Chain;
 use super::case::watch::{Ended, Until, follow};
 use super::client::Client;
+use super::draw;
 use super::error::{CliError, NO};
 use super::sanitise::{VALUE_MAX, sanitise};
 use super::screen::Screen;
@@ -64,8 +66,38 @@ impl<'a> Begun<'a> {
         let seen = client.patiently(&what, async |client| shortly(client, &self.id).await).await;
         if let Some(seen) = seen {
             self.became(screen, &seen)?;
+            self.left(client, screen, &seen).await?;
         }
         Ok(0)
+    }
+
+    /// What an undo that is over left to a person, so that "taken back" is not the last word.
+    async fn left(
+        &self,
+        client: &Client,
+        screen: &mut Screen,
+        seen: &Value,
+    ) -> Result<(), CliError> {
+        let over = RunState::from_label(text(seen, "state")).is_some_and(RunState::is_over);
+        if self.undoes.is_none() || !over {
+            return Ok(());
+        }
+        // That it can't be read is no failure: the case shows it, and how to see it stands above.
+        let Ok(entries) = Chain::fetch(client, &self.case, 0).await.and_then(|chain| chain.read())
+        else {
+            return Ok(());
+        };
+        let Some(left) = draw::leftovers(&entries).remove(self.id.as_str()) else {
+            return Ok(());
+        };
+        if let Some(words) = left.words() {
+            let words = screen.paint(Tone::Warn, &format!("but {words}"));
+            screen.line(&format!("  {words}"))?;
+        }
+        for what in &left.by_hand {
+            screen.line(&format!("  by hand: {}", sanitise(what, VALUE_MAX)))?;
+        }
+        Ok(())
     }
 
     /// Tells of it and follows it to its end, from entry `from` of its case on. Exit code 3: it did
@@ -180,6 +212,7 @@ mod tests {
     use super::*;
     use crate::cli::client::tests::{Service, problem};
     use crate::cli::screen::tests::screen;
+    use crate::timeline::{Actor, Draft, Head, Kind};
 
     fn run(state: &str) -> Value {
         json!({"id": "run-0002", "case": "case-0001", "runbook": "observe", "state": state,
@@ -191,6 +224,9 @@ mod tests {
         let looks = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
         let counted = std::sync::Arc::clone(&looks);
         let service = Service::start(move |request| {
+            if request.path == "/v1/cases/case-0001/timeline" {
+                return problem(StatusCode::NOT_FOUND, "E0203", "no case");
+            }
             assert_eq!(
                 (request.method.as_str(), request.path.as_str()),
                 ("GET", "/v1/runs/run-0002")
@@ -244,6 +280,40 @@ mod tests {
             assert!(lines[2].starts_with(expected) && lines.len() == 3, "{text}");
             assert_eq!(looks, times, "{text}");
         }
+    }
+
+    #[tokio::test]
+    async fn an_undo_that_is_over_says_what_it_left_to_a_person() {
+        let mut head = Head::empty();
+        let end = json!({"run": "run-0002", "step": "1", "name": "undo::restore", "result": "ok",
+            "output": {"by_hand": "user ci: console password removed: \u{1b}[2Jcreate a new one"}});
+        let actor = Actor::Run("run-0002".parse().unwrap());
+        let draft = Draft::new(jiff::Timestamp::UNIX_EPOCH, actor, Kind::StepFinished, end);
+        let sealed = draft.seal(&"case-0001".parse().unwrap(), &mut head).unwrap();
+        let entry: Value = serde_json::from_slice(&sealed.bytes).unwrap();
+        let page = json!({"entries": [{"seq": 0, "hash": sealed.hash, "entry": entry}], "next": null,
+            "head": {"length": 1, "hash": head.hash}});
+        let service = Service::start(move |request| {
+            let mut over = run("succeeded");
+            over["summary"] = json!("taken back");
+            let timeline = request.path == "/v1/cases/case-0001/timeline";
+            (StatusCode::OK, if timeline { page.clone() } else { over })
+        })
+        .await;
+        let of = "run-0001".parse().unwrap();
+        let (mut screen, out, _) = screen(false);
+        let begun = Begun::of(run("queued"), Some(&of)).unwrap();
+        assert_eq!(begun.tell(&service.client(), &mut screen).await, Ok(0));
+        let text = out.text();
+        let last: Vec<&str> = text.lines().skip(2).collect();
+        assert_eq!(
+            last,
+            [
+                "run-0002 is succeeded: taken back",
+                "  but 1 thing must be done by hand",
+                "  by hand: user ci: console password removed: create a new one"
+            ]
+        );
     }
 
     #[tokio::test]

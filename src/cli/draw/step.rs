@@ -85,7 +85,11 @@ pub(super) fn finished(entry: &Entry) -> Option<Said> {
 fn done(name: &str, output: Option<&Value>) -> Vec<Span> {
     let field = |key: &str| output.and_then(|output| output.get(key)).map(brief);
     let words = if name == "undo::restore" {
-        let kept = field("kept").map(|why| format!("left in place on purpose: {why}"));
+        // Some reasons begin with the same words.
+        let kept = field("kept").map(|why| match why.strip_prefix("left in place ") {
+            Some(rest) => format!("left in place on purpose {rest}"),
+            None => format!("left in place on purpose: {why}"),
+        });
         let by_hand = field("by_hand").map(|why| format!("to be done by hand: {why}"));
         let gone = field("gone").map(|what| format!("does not exist any more: {what}"));
         kept.or(by_hand).or(gone).unwrap_or_else(|| "taken back".to_owned())
