@@ -222,7 +222,8 @@ async fn chain(stage: &Stage, id: &str) -> Result<(Vec<Entry>, bool), CliError> 
 }
 
 /// How to look further.
-pub fn how_to_look(url: &str, token: &str, serves: bool) -> String {
+pub fn how_to_look(stage: &Stage, serves: bool) -> String {
+    let Stage { url, token, approver, .. } = stage;
     let program =
         std::env::current_exe().map_or("tourniquet".to_owned(), |path| path.display().to_string());
     if serves {
@@ -230,7 +231,9 @@ pub fn how_to_look(url: &str, token: &str, serves: bool) -> String {
             "\nThe service stays up until Ctrl-C. In another terminal:\n\n  \
              export TOURNIQUET_URL={url} TOURNIQUET_TOKEN={token}\n  \
              alias tourniquet={program}\n  \
-             tourniquet case list\n  tourniquet case show CASE\n  tourniquet case verify CASE\n  tourniquet undo RUN\n"
+             tourniquet case list\n  tourniquet case show CASE\n  tourniquet case verify CASE\n  tourniquet undo RUN\n\n\
+             Nobody approves what they asked for. To approve as a second person:\n\n  \
+             TOURNIQUET_TOKEN={approver} tourniquet approve APPROVAL --reason WHY\n"
         );
     }
     "\nTo look around in it: `tourniquet demo --serve`. To see one case as JSON: `tourniquet demo --json`.".to_owned()
