@@ -91,7 +91,7 @@ codes! {
 
     UNAUTHENTICATED = "E0201", "no valid token",
         "The request carries no token, or one that is unknown, revoked or expired.",
-        "Send `Authorization: Bearer …` or the `x-api-key` header; `tourniquet token create` makes one.";
+        "Send the header `Authorization: Bearer tq_…` or `x-api-key: tq_…`; the tourniquet command does so after `export TOURNIQUET_TOKEN=tq_…`. For a new token, run `tourniquet token create --name YOUR-NAME --role responder` on the service's host, in the service's folder: it is printed once. `tourniquet token list` there says which tokens are revoked or expired.";
     FORBIDDEN = "E0202", "the token's role does not allow this",
         "Rights are denied by default; each route names the roles that may use it.",
         "Use a token with the role that the message names.";

@@ -147,6 +147,10 @@ pub trait Action: Send + Sync {
     fn name(&self) -> &'static str;
     /// One sentence for the reference page.
     fn summary(&self) -> &'static str;
+    /// One sentence for a plan: what it is for under these settings.
+    fn purpose(&self, _settings: &Settings) -> &'static str {
+        self.summary()
+    }
     /// What it takes, positional in this order.
     fn params(&self) -> &'static [ParamSpec];
     /// Containment, evidence or description. A description that fails never fails a run.

@@ -17,7 +17,7 @@ use crate::change::{Change, Kind, Permission, TAG_STEP, Tags, Urgency};
 use crate::cloud::{Created, Instance, Snapshot};
 use crate::id::{InstanceId, Place, SnapshotId, VolumeId};
 
-/// Preserves an instance's volumes as snapshots, copied to the forensics account.
+/// Preserves an instance's volumes as snapshots, copied to the forensics account where there is one.
 pub struct SnapshotVolumes;
 
 const PARAMS: &[ParamSpec] = &[ParamSpec {
@@ -34,7 +34,19 @@ impl Action for SnapshotVolumes {
     }
 
     fn summary(&self) -> &'static str {
-        "Preserves an instance's volumes as snapshots, copied to the forensics account."
+        "Preserves an instance's volumes as snapshots, copied to the forensics account where there is one."
+    }
+
+    fn purpose(&self, settings: &Settings) -> &'static str {
+        match settings.forensics {
+            Some(_) => {
+                "Preserves an instance's volumes as snapshots, copied to the forensics account."
+            }
+            None => {
+                "Preserves an instance's volumes as snapshots, which stay in their own account: \
+                 no forensics account is configured."
+            }
+        }
     }
 
     fn params(&self) -> &'static [ParamSpec] {
@@ -251,4 +263,28 @@ fn report(instance: &InstanceId, evidence: Vec<Value>, warnings: Vec<String>) ->
         "evidence": evidence,
         "warnings": warnings,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::action::Forensics;
+
+    #[test]
+    fn a_plan_speaks_of_a_forensics_account_only_where_there_is_one() {
+        let forensics = Forensics {
+            account: "999988887777".parse().unwrap(),
+            kms_key: "alias/f".to_owned(),
+            transfer_kms_key: "alias/t".to_owned(),
+        };
+        for (forensics, expected) in [
+            (Some(forensics), "copied to the forensics account."),
+            (None, "no forensics account is configured."),
+        ] {
+            let settings = Settings { forensics, protected_roles: BTreeSet::new() };
+            let words = SnapshotVolumes.purpose(&settings);
+            assert!(words.ends_with(expected), "{words}");
+            assert_eq!(words.contains("copied"), settings.forensics.is_some(), "{words}");
+        }
+    }
 }

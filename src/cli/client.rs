@@ -29,10 +29,13 @@ const ANSWER_WAIT: Duration = Duration::from_secs(30);
 const ANSWER_MAX: usize = 256 << 20;
 
 /// What to do where the service knows no such token.
-const NO_TOKEN: &str = "Set TOURNIQUET_TOKEN, or name a file with --token-file; beside the service's database, \
-    `tourniquet token create --role responder` makes a token.";
+const NO_TOKEN: &str = "Run `export TOURNIQUET_TOKEN=tq_…` with your token (or name its file with --token-file) and \
+    repeat the command. If you have none: on the service's host, in the service's folder, `tourniquet token create \
+    --name YOUR-NAME --role responder` prints one, once. If you have one: `tourniquet token list` there says whether \
+    it is revoked or expired.";
 
 /// A service that can be asked.
+#[derive(Clone)]
 pub struct Client {
     http: reqwest::Client,
     base: Url,
@@ -54,7 +57,7 @@ impl Client {
             })?),
             None => std::env::var("TOURNIQUET_TOKEN").ok(),
         };
-        let mut client = Self::new(&common.url, token.as_deref())?;
+        let mut client = Self::new(common.url.as_deref().unwrap_or(URL), token.as_deref())?;
         client.spinner = screen.watched && !screen.json;
         if client.token.is_some() && client.base.scheme() == "http" && !is_loopback(&client.base) {
             screen.note(&format!("the token goes to {} unencrypted; use https", client.base));
@@ -93,6 +96,13 @@ impl Client {
             .build()
             .map_err(|error| CliError::unreachable(format!("no TLS: {}", root_cause(&error))))?;
         Ok(Self { http, base, token, clock: Arc::new(SystemClock::new()), spinner: false })
+    }
+
+    /// Waits for `work`, which asks several times; a person at a terminal sees what is waited for.
+    pub async fn patiently<T>(&self, what: &str, work: impl AsyncFnOnce(&Self) -> T) -> T {
+        // One spinner at a time: the questions inside turn none of their own.
+        let quiet = Self { spinner: false, ..self.clone() };
+        patiently(self.clock.as_ref(), self.spinner, what, work(&quiet)).await
     }
 
     /// `GET` of the path made of `segments`.

@@ -10,6 +10,25 @@ use crate::cloud::sandbox::{Sandbox, Scenario, World};
 use crate::config::{CloudConfig, Config};
 use crate::error::Code;
 
+/// What `serve` and `config check` warn of: a build that can't reach AWS looks as if it contained
+/// things, and contains nothing real.
+#[must_use]
+pub fn warning(config: &Config) -> Option<String> {
+    warning_of(cfg!(feature = "aws"), &config.cloud)
+}
+
+fn warning_of(reaches_aws: bool, cloud: &CloudConfig) -> Option<String> {
+    let so = match cloud {
+        _ if reaches_aws => return None,
+        CloudConfig::Aws { .. } => "`serve` does not start with cloud.kind = \"aws\"",
+        CloudConfig::Sandbox { .. } => "whatever it says it did, it did in the sandbox only",
+    };
+    Some(format!(
+        "WARNING: this binary was built without the feature `aws`: it can't reach AWS and contains nothing real; {so}. \
+         For real accounts build it with `cargo build --release` (without --no-default-features)."
+    ))
+}
+
 /// The cloud of `config`.
 ///
 /// # Errors
@@ -70,4 +89,28 @@ async fn aws(
 async fn aws(_: &Config, _: &str, _: Arc<dyn Clock>) -> Result<Arc<dyn Cloud>, CliError> {
     let reason = "this binary was built without the `aws` feature; only kind = \"sandbox\" works";
     Err(CliError::new(Code::CLOUD_SETUP, reason))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_build_that_reaches_aws_gives_no_warning() {
+        let aws = CloudConfig::Aws { region: "eu-west-1".to_owned() };
+        let sandbox = CloudConfig::Sandbox { scenario: None, world: None };
+        for (reaches_aws, cloud, expected) in [
+            (true, &aws, None),
+            (true, &sandbox, None),
+            (false, &aws, Some("`serve` does not start")),
+            (false, &sandbox, Some("in the sandbox only")),
+        ] {
+            let warning = warning_of(reaches_aws, cloud);
+            assert_eq!(warning.is_some(), expected.is_some(), "{warning:?}");
+            assert!(warning.is_none_or(|words| {
+                words.contains("contains nothing real") && words.contains(expected.unwrap())
+            }));
+        }
+        assert_eq!(warning(&Config::default()).is_none(), cfg!(feature = "aws"));
+    }
 }

@@ -3,11 +3,11 @@
 use clap::Subcommand;
 use serde_json::json;
 
-use super::Common;
 use super::error::CliError;
 use super::sanitise::{VALUE_MAX, sanitise};
 use super::screen::Screen;
 use super::table::Tone;
+use super::{Common, cloud};
 use crate::config::Config;
 use crate::{telemetry, web};
 
@@ -35,6 +35,9 @@ pub fn config(
     }
     let valid = screen.paint(Tone::Good, "the configuration is valid");
     screen.line(&valid)?;
+    if let Some(warning) = cloud::warning(&config) {
+        screen.warn(&warning);
+    }
     let file = config.origin.file.as_ref();
     screen.value(&json!({
         "valid": true,

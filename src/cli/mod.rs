@@ -1,6 +1,6 @@
 //! The command line: a menu, one file per subcommand. Commands that concern a running service talk
-//! to it over HTTP; `serve`, `token`, `config`, `explain`, `runbook list` and `runbook check` work on
-//! their own.
+//! to it over HTTP; `serve`, `token`, `config`, `explain` and `runbook check` work on their own, and
+//! so does `runbook list` where no address is given.
 //!
 //! ```text
 //!  words ─► menu ─► subcommand ─► client ─► service
@@ -17,10 +17,12 @@
 
 mod answer;
 mod approve;
+mod begun;
 mod case;
 mod client;
 mod cloud;
 mod config;
+mod database;
 mod demo;
 mod draw;
 mod error;
@@ -69,9 +71,9 @@ struct Common {
     /// The configuration file [default: tourniquet.toml, where it exists].
     #[arg(long, global = true, env = "TOURNIQUET_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Where the service listens.
-    #[arg(long, global = true, env = "TOURNIQUET_URL", default_value = client::URL, value_name = "URL")]
-    url: String,
+    /// Where the service listens [default: http://127.0.0.1:8080].
+    #[arg(long, global = true, env = "TOURNIQUET_URL", value_name = "URL")]
+    url: Option<String>,
     /// A file that holds the API token; without it, TOURNIQUET_TOKEN does.
     #[arg(long, global = true, env = "TOURNIQUET_TOKEN_FILE", value_name = "FILE")]
     token_file: Option<PathBuf>,

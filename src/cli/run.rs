@@ -4,14 +4,12 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::Common;
-use super::answer::{id, shown, text};
-use super::case::watch::{Ended, Until, follow};
+use super::begun::{Begun, length};
 use super::client::Client;
-use super::error::{CliError, NO};
+use super::error::CliError;
 use super::input::Params;
 use super::screen::Screen;
-use super::table::tone_of;
-use crate::id::{AccountId, CaseId, Region, RunId, RunbookName};
+use crate::id::{AccountId, CaseId, Region, RunbookName};
 use crate::routing::Mode;
 
 /// Starts a runbook by hand, in a case or in a new one.
@@ -76,41 +74,12 @@ async fn start(client: &Client, screen: &mut Screen, args: RunArgs) -> Result<u8
         }
         None => (client.post(&["v1", "runs"], &body).await?, 0),
     };
-    begun(client, screen, answer, args.watch, from).await
-}
-
-/// How many entries a case has: what is drawn begins after them.
-pub(super) async fn length(client: &Client, case: &CaseId) -> Result<u64, CliError> {
-    let answer: Value = client.get(&["v1", "cases", case.as_str()], &[]).await?;
-    Ok(answer.get("length").and_then(Value::as_u64).unwrap_or(0))
-}
-
-/// Tells that a run was begun; with `watch`, follows it to its end.
-pub(super) async fn begun(
-    client: &Client,
-    screen: &mut Screen,
-    run: Value,
-    watch: bool,
-    from: u64,
-) -> Result<u8, CliError> {
-    let (run_id, case) = (id::<RunId>(&run, "id")?, id::<CaseId>(&run, "case")?);
-    let state = screen.paint(tone_of(text(&run, "state")), &shown(&run, "state"));
-    screen.line(&format!("{run_id} of {} is {state} in {case}", shown(&run, "runbook")))?;
-    if !watch {
-        screen.note(&format!("follow it with: tourniquet case watch {case}"));
-        screen.value(&run)?;
-        return Ok(0);
+    let begun = Begun::of(answer, None)?;
+    if args.watch {
+        begun.watch(client, screen, from).await
+    } else {
+        begun.tell(client, screen).await
     }
-    let until = Until::Over(run_id.clone());
-    // One JSON value: the run as it ended, not its entries.
-    let ended = follow(client, screen, &case, from, &until, &mut Vec::new()).await?;
-    let run: Value = client.get(&["v1", "runs", run_id.as_str()], &[]).await?;
-    screen.value(&run)?;
-    if ended == Ended::Interrupted {
-        screen.note("stopped watching; the run goes on");
-        return Ok(0);
-    }
-    Ok(if text(&run, "state") == "succeeded" { 0 } else { NO })
 }
 
 #[cfg(test)]
@@ -120,6 +89,7 @@ mod tests {
 
     use super::*;
     use crate::cli::client::tests::{Service, problem};
+    use crate::cli::error::NO;
     use crate::cli::screen::tests::screen;
 
     #[derive(Parser)]

@@ -38,7 +38,7 @@ pub async fn serve(common: &Common, screen: &mut Screen, args: ServeArgs) -> Res
     telemetry::start(&config.log)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let cloud = cloud::of(&config, Arc::clone(&clock)).await?;
-    let banner = config.describe();
+    let (banner, warning) = (config.describe(), cloud::warning(&config));
     // Whoever collects a JSON log gets nothing else on its stream; a person gets plain lines.
     let json_only = config.log.format == "json" && !screen.watched;
     let setup = Setup {
@@ -51,6 +51,11 @@ pub async fn serve(common: &Common, screen: &mut Screen, args: ServeArgs) -> Res
     let service = Service::start(setup).await?;
     for line in &banner {
         announce(screen, json_only, line);
+    }
+    match warning {
+        Some(warning) if json_only => tracing::warn!("{warning}"),
+        Some(warning) => screen.warn(&warning),
+        None => {}
     }
     let version = env!("CARGO_PKG_VERSION");
     announce(

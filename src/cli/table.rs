@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table, presets};
 use owo_colors::OwoColorize;
 
-use super::sanitise::sanitise;
+use super::sanitise::{VALUE_MAX, sanitise};
 
 /// Characters of a cell: a title in a list is there to be recognised.
 pub const CELL_MAX: usize = 80;
@@ -68,9 +68,20 @@ impl Style {
         }
     }
 
-    /// A table with these rows, sanitised; fits the terminal.
+    /// A table with these rows, sanitised; fits the terminal. Long cells are cut.
     #[must_use]
     pub fn table(self, header: &[&str], rows: Vec<Vec<(Tone, String)>>) -> String {
+        self.lay(header, rows, CELL_MAX)
+    }
+
+    /// The same for rows that are there to be read, not only to be recognised: nothing that a line of
+    /// a timeline would show is cut.
+    #[must_use]
+    pub fn whole(self, header: &[&str], rows: Vec<Vec<(Tone, String)>>) -> String {
+        self.lay(header, rows, VALUE_MAX)
+    }
+
+    fn lay(self, header: &[&str], rows: Vec<Vec<(Tone, String)>>, max: usize) -> String {
         let mut table = Table::new();
         table.load_style(presets::NOTHING);
         match self.width {
@@ -84,9 +95,9 @@ impl Style {
         } else {
             table.force_no_tty();
         }
-        table.set_header(header.iter().map(|title| cell(Tone::Strong, title)));
+        table.set_header(header.iter().map(|title| cell(Tone::Strong, title, max)));
         for row in rows {
-            table.add_row(row.iter().map(|(tone, text)| cell(*tone, text)));
+            table.add_row(row.iter().map(|(tone, text)| cell(*tone, text, max)));
         }
         // The first column stands at the left edge, as all other lines do.
         table.column_iter_mut().for_each(|column| {
@@ -104,8 +115,8 @@ fn is_unicode(variables: [Option<String>; 3]) -> bool {
     })
 }
 
-fn cell(tone: Tone, text: &str) -> Cell {
-    let cell = Cell::new(sanitise(text, CELL_MAX));
+fn cell(tone: Tone, text: &str, max: usize) -> Cell {
+    let cell = Cell::new(sanitise(text, max));
     match tone {
         Tone::Plain => cell,
         Tone::Good => cell.fg(Color::Green),
@@ -184,5 +195,17 @@ pub mod tests {
         let plain = Style { colour: false, ..style }.table(&["case", "status", "title"], rows());
         assert!(plain.lines().all(|line| line.chars().count() <= 48), "{plain}");
         assert!(!plain.contains('\u{1b}'));
+    }
+
+    #[test]
+    fn a_whole_table_wraps_its_words_and_cuts_none() {
+        let words = "no group of i-0a1b2c3d has an egress rule, and no tracked connection is left "
+            .repeat(2);
+        let style = Style { colour: false, unicode: true, width: Some(60) };
+        let rows = vec![vec![(Tone::Plain, "web-1".to_owned()), (Tone::Plain, words.clone())]];
+        let drawn = style.whole(&["who", "why"], rows);
+        assert!(drawn.lines().all(|line| line.chars().count() <= 60), "{drawn}");
+        assert!(!drawn.contains('…'), "{drawn}");
+        assert_eq!(drawn.matches("left").count(), 2, "{drawn}");
     }
 }

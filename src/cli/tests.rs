@@ -10,13 +10,18 @@ use super::{Cli, dispatch};
 use crate::error::Code;
 use crate::web::tests::harness::{Harness, finding};
 
-/// Carries out a command line against the service at `url`; what standard output got.
+/// Carries out a command line; what standard output and standard error got.
+async fn said(arguments: &[&str]) -> (Result<u8, CliError>, String, String) {
+    let cli = Cli::try_parse_from([&["tourniquet"], arguments].concat()).unwrap();
+    let (mut screen, out, err) = screen(cli.common.json);
+    let ended = Box::pin(dispatch(&cli.common, &mut screen, cli.command)).await;
+    (ended, out.text(), err.text())
+}
+
+/// The same against the service at `url`; what standard output got.
 async fn words(url: &str, arguments: &[&str]) -> Result<(u8, String), CliError> {
-    let line = ["tourniquet", "--url", url];
-    let cli = Cli::try_parse_from(line.iter().chain(arguments)).unwrap();
-    let (mut screen, out, _) = screen(cli.common.json);
-    let code = Box::pin(dispatch(&cli.common, &mut screen, cli.command)).await?;
-    Ok((code, out.text()))
+    let (ended, out, _) = said(&[&["--url", url], arguments].concat()).await;
+    Ok((ended?, out))
 }
 
 /// As [`words`], against `harness`, as an admin.
@@ -126,6 +131,52 @@ async fn a_program_gets_the_names_that_are_documented() {
 }
 
 #[tokio::test]
+async fn tokens_are_found_by_name_in_a_database_that_is_named_and_never_made_by_a_look() {
+    let folder = tempfile::tempdir().unwrap();
+    let (config, database) = (folder.path().join("t.toml"), folder.path().join("t.db"));
+    std::fs::write(&config, format!("database = \"sqlite://{}\"", database.display())).unwrap();
+    let (config, path) = (config.to_str().unwrap(), database.to_str().unwrap());
+    let token =
+        async |words: &[&str]| said(&[&["--config", config, "token"], words].concat()).await;
+
+    for words in [&["list"][..], &["revoke", "ada"], &["list", "--json"]] {
+        let error = token(words).await.0.unwrap_err();
+        assert_eq!(error.code, Code::DATABASE_OPEN, "{words:?}");
+        assert!(error.detail.contains(path) && !database.exists(), "{error}");
+    }
+    let create = ["create", "--name", "ada", "--role", "viewer"];
+    let (ended, _, told) = token(&create).await;
+    assert_eq!(ended, Ok(0));
+    assert!(told.contains(&format!("a new database was made, {path}")), "{told}");
+    assert_eq!(token(&create).await.0.unwrap_err().code, Code::CONFLICT);
+    let (ended, told, _) = token(&["revoke", "ada"]).await;
+    assert!(ended == Ok(0) && told.ends_with("(ada, viewer) is revoked\n"), "{told}");
+    let (ended, _, told) = token(&create).await;
+    assert!(ended == Ok(0) && !told.contains("new database") && told.contains(path), "{told}");
+    assert_eq!(token(&["revoke", "bob"]).await.0.unwrap_err().code, Code::NOT_FOUND);
+
+    // Somebody who works with a service far away is told that this is not it.
+    for (url, told) in [(None, false), (Some("http://127.0.0.1:1"), true)] {
+        let with: Vec<&str> = url.iter().flat_map(|url| ["--url", url]).collect();
+        let (ended, listed, err) = token(&[&["list"], &with[..]].concat()).await;
+        assert!(ended == Ok(0) && listed.contains("ada") && listed.contains("revoked"), "{listed}");
+        assert_eq!(err.contains("TOURNIQUET_URL and --url are not used"), told, "{err}");
+        assert_eq!(err.contains(path), told, "{err}");
+    }
+}
+
+#[tokio::test]
+async fn a_build_that_contains_nothing_real_says_so_when_it_is_checked() {
+    for json in [false, true] {
+        let (ended, out, err) =
+            said(&[&["config", "check"], &["--json"][..usize::from(json)]].concat()).await;
+        assert_eq!(ended, Ok(0));
+        assert_eq!(err.contains("contains nothing real"), !cfg!(feature = "aws"), "{err}");
+        assert_eq!(serde_json::from_str::<Value>(&out).is_ok(), json, "{out}");
+    }
+}
+
+#[tokio::test]
 async fn without_a_service_the_failure_says_so() {
     let harness = Harness::new().await;
     let url = harness.url();
@@ -150,7 +201,7 @@ fn options_may_stand_before_and_after_a_subcommand() {
         ["x", "--url", "http://h:1", "approve", "--json", "--"],
     ] {
         let common = Cli::try_parse_from(words).unwrap().common;
-        assert_eq!((common.json, common.url.as_str()), (true, "http://h:1"), "{words:?}");
+        assert_eq!((common.json, common.url.as_deref()), (true, Some("http://h:1")), "{words:?}");
     }
 }
 

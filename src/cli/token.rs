@@ -8,13 +8,15 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::answer::clock_time;
+use super::database::Database;
 use super::error::CliError;
+use super::sanitise::{VALUE_MAX, sanitise};
 use super::screen::Screen;
 use super::table::{Tone, tone_of};
 use super::{Common, config, input};
 use crate::clock::{Clock, SystemClock};
 use crate::error::Code;
-use crate::id::{Ids, TokenId};
+use crate::id::Ids;
 use crate::store::{NewToken, Role, Store, StoreError, TokenRow};
 use crate::web::Secret;
 
@@ -24,7 +26,7 @@ const NAME_MAX: usize = 64;
 /// What to do with tokens.
 #[derive(Debug, Clone, Subcommand)]
 pub enum TokenCommand {
-    /// Create a token and print its secret, once.
+    /// Create a token and print its secret, once. Makes the database where there is none yet.
     Create {
         /// Who holds it; the timeline shows this name. [default: the role]
         #[arg(long, value_parser = name)]
@@ -40,8 +42,9 @@ pub enum TokenCommand {
     List,
     /// Make a token useless.
     Revoke {
-        /// Its id, tok-….
-        id: TokenId,
+        /// Its id, tok-…, or its name.
+        #[arg(value_name = "ID|NAME", value_parser = name)]
+        token: String,
     },
 }
 
@@ -72,8 +75,26 @@ pub async fn token(
     screen: &mut Screen,
     command: TokenCommand,
 ) -> Result<u8, CliError> {
-    let store = Store::open(&config::load(common)?.database).await?;
-    let done = carry_out(screen, &store, command).await;
+    let database = Database::of(&config::load(common)?);
+    if common.url.is_some() {
+        screen.warn(&format!(
+            "working on the database itself, {database}: TOURNIQUET_URL and --url are not used"
+        ));
+    }
+    let store = match command {
+        TokenCommand::Create { .. } => {
+            let new = !database.exists();
+            let store = database.open_or_create().await?;
+            if new {
+                screen.warn(&format!(
+                    "a new database was made, {database}: see that `tourniquet serve` uses this one"
+                ));
+            }
+            store
+        }
+        TokenCommand::List | TokenCommand::Revoke { .. } => database.open().await?,
+    };
+    let done = carry_out(screen, &store, &database, command).await;
     store.close().await;
     done
 }
@@ -81,6 +102,7 @@ pub async fn token(
 async fn carry_out(
     screen: &mut Screen,
     store: &Store,
+    database: &Database,
     command: TokenCommand,
 ) -> Result<u8, CliError> {
     let clock = SystemClock::new();
@@ -105,7 +127,7 @@ async fn carry_out(
             if !screen.json {
                 let (id, name) = (&token.id, &token.name);
                 screen.warn(&format!(
-                    "{id} ({name}, {}): keep the secret above, it is not shown again",
+                    "{id} ({name}, {}) in {database}: keep the secret above, it is not shown again",
                     role.label()
                 ));
             }
@@ -118,9 +140,12 @@ async fn carry_out(
             }))?;
         }
         TokenCommand::List => list(screen, &store.tokens().await?, clock.now())?,
-        TokenCommand::Revoke { id } => {
-            store.revoke_token(&id, clock.now()).await.map_err(|error| unknown(&id, error))?;
-            screen.line(&format!("{id} is revoked"))?;
+        TokenCommand::Revoke { token } => {
+            let tokens = store.tokens().await?;
+            let TokenRow { id, name, role, .. } = find(&tokens, &token, database)?;
+            store.revoke_token(id, clock.now()).await?;
+            let name = sanitise(name, VALUE_MAX);
+            screen.line(&format!("{id} ({name}, {}) is revoked", role.label()))?;
             screen.value(&json!({"id": id, "revoked": true}))?;
         }
     }
@@ -140,12 +165,41 @@ fn taken(error: StoreError) -> CliError {
     }
 }
 
-/// Why a token was not revoked.
-fn unknown(id: &TokenId, error: StoreError) -> CliError {
-    match error {
-        StoreError::NotFound => CliError::new(Code::NOT_FOUND, format!("no token has the id {id}"))
-            .with_remedy("`tourniquet token list` shows the ids."),
-        other => other.into(),
+/// The one token that `text` names: by its id, or else by its name. A name is given again after a
+/// revocation; then the live token is meant.
+fn find<'t>(
+    tokens: &'t [TokenRow],
+    text: &str,
+    database: &Database,
+) -> Result<&'t TokenRow, CliError> {
+    if let Some(token) = tokens.iter().find(|token| token.id.as_str() == text) {
+        return Ok(token);
+    }
+    let mut named: Vec<&TokenRow> = tokens.iter().filter(|token| token.name == text).collect();
+    if named.iter().any(|token| token.revoked_at.is_none()) {
+        named.retain(|token| token.revoked_at.is_none());
+    }
+    match named.as_slice() {
+        [] => {
+            let detail = format!("no token in {database} has the id or the name {text}");
+            Err(CliError::new(Code::NOT_FOUND, detail)
+                .with_remedy("`tourniquet token list` shows ids and names."))
+        }
+        [token] => Ok(token),
+        several => {
+            let words = |token: &&TokenRow| {
+                let state = if token.revoked_at.is_some() { ", revoked" } else { "" };
+                let made = clock_time(token.created_at);
+                format!("{} ({}{state}, created {made})", token.id, token.role.label())
+            };
+            let list: Vec<String> = several.iter().map(words).collect();
+            let detail =
+                format!("{} tokens have the name {text}: {}", several.len(), list.join("; "));
+            Err(CliError::new(Code::CONFLICT, detail).with_remedy(
+                "Nothing was revoked. Name the one that is meant by its id: \
+                 `tourniquet token revoke tok-…`.",
+            ))
+        }
     }
 }
 
@@ -209,6 +263,52 @@ mod tests {
             ("a b", false),
         ] {
             assert_eq!(name(text).is_ok(), valid, "{text:?}");
+        }
+    }
+
+    fn held(id: &str, name: &str, revoked: bool) -> TokenRow {
+        let at = Timestamp::UNIX_EPOCH;
+        TokenRow {
+            id: id.parse().unwrap(),
+            name: name.to_owned(),
+            role: Role::Viewer,
+            created_at: at,
+            expires_at: None,
+            revoked_at: revoked.then_some(at),
+        }
+    }
+
+    #[test]
+    fn a_token_is_found_by_its_id_or_by_a_name_that_only_one_has() {
+        let tokens = [
+            held("tok-0001", "ada", true),
+            held("tok-0002", "ada", false),
+            held("tok-0003", "bob", true),
+            held("tok-0004", "eve", true),
+            held("tok-0005", "eve", true),
+            held("tok-0006", "twin", false),
+            held("tok-0007", "twin", false),
+            // An id is never taken for somebody's name.
+            held("tok-0008", "tok-0003", false),
+        ];
+        let database = Database::of(&crate::config::Config::default());
+        for (text, expected) in [
+            ("tok-0001", Ok("tok-0001")),
+            ("tok-0003", Ok("tok-0003")),
+            ("ada", Ok("tok-0002")),
+            ("bob", Ok("tok-0003")),
+            ("eve", Err((Code::CONFLICT, ["tok-0004 (viewer, revoked", "tok-0005"]))),
+            ("twin", Err((Code::CONFLICT, ["tok-0006 (viewer, created", "tok-0007"]))),
+            ("tok-0009", Err((Code::NOT_FOUND, ["the id or the name tok-0009", "tourniquet.db"]))),
+        ] {
+            match (find(&tokens, text, &database), expected) {
+                (Ok(token), Ok(id)) => assert_eq!(token.id.as_str(), id, "{text}"),
+                (Err(error), Err((code, words))) => {
+                    assert_eq!(error.code, code, "{text}");
+                    assert!(words.iter().all(|word| error.detail.contains(word)), "{error}");
+                }
+                (found, _) => panic!("{text}: {found:?}"),
+            }
         }
     }
 }

@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 
 use super::Common;
 use super::answer::id;
+use super::begun::{Begun, length};
 use super::client::Client;
 use super::error::CliError;
-use super::run::{begun, length};
 use super::screen::Screen;
 use crate::id::{CaseId, RunId};
 
@@ -54,7 +54,12 @@ async fn take_back(client: &Client, screen: &mut Screen, args: &UndoArgs) -> Res
     };
     let body = json!({"revive": args.revive});
     let answer: Value = client.post(&["v1", "runs", args.run.as_str(), "undo"], &body).await?;
-    begun(client, screen, answer, args.watch, from).await
+    let begun = Begun::of(answer, Some(&args.run))?;
+    if args.watch {
+        begun.watch(client, screen, from).await
+    } else {
+        begun.tell(client, screen).await
+    }
 }
 
 #[cfg(test)]
@@ -73,9 +78,14 @@ mod tests {
     async fn revival_is_asked_for_and_warned_about() {
         for revive in [true, false] {
             let service = Service::start(move |request| {
+                let run = json!({"id": "run-0002", "case": "case-0001", "runbook": "r", "state": "queued"});
+                if request.method == "GET" {
+                    assert_eq!(request.path, "/v1/runs/run-0002");
+                    return (StatusCode::OK, run);
+                }
                 assert_eq!(request.json(), json!({"revive": revive}));
                 assert_eq!(request.path, "/v1/runs/run-0001/undo");
-                (StatusCode::ACCEPTED, json!({"id": "run-0002", "case": "case-0001", "runbook": "r", "state": "queued"}))
+                (StatusCode::ACCEPTED, run)
             })
             .await;
             let (mut screen, out, err) = screen(false);
@@ -83,7 +93,11 @@ mod tests {
                 take_back(&service.client(), &mut screen, &args(revive, false)).await,
                 Ok(0)
             );
-            assert_eq!(out.text(), "run-0002 of r is queued in case-0001\n");
+            let text = out.text();
+            assert!(
+                text.starts_with("undo of run-0001 is queued as run-0002 in case-0001\n"),
+                "{text}"
+            );
             assert_eq!(err.text().contains("stolen before the cut-off"), revive);
         }
     }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::journal::{StepEnd, StepResult};
 use super::replay::StepLog;
-use crate::action::{Action, LookError, Verdict};
+use crate::action::{Action, LookError, Settings, Verdict};
 use crate::change::Change;
 use crate::cloud::CloudError;
 use crate::error::Code;
@@ -55,12 +55,17 @@ pub fn look_failed(step: &StepLog, error: &LookError) -> StepEnd {
 
 /// The end of a step in mode `observe`: what it would do, in words. What can only be told once
 /// something new exists is told by what the action is for.
-pub fn plan_of(action: &dyn Action, step: &StepLog, verdict: &Verdict) -> StepEnd {
+pub fn plan_of(
+    action: &dyn Action,
+    settings: &Settings,
+    step: &StepLog,
+    verdict: &Verdict,
+) -> StepEnd {
     let planned: Vec<String> = match verdict {
         Verdict::Change(stages) => {
             let mut words: Vec<String> = stages.iter().flatten().map(Change::words).collect();
             if stages.iter().flatten().any(Change::creates) {
-                words.push(format!("{}, then on: {}", step.name, action.summary()));
+                words.push(format!("{}, then on: {}", step.name, action.purpose(settings)));
             }
             words
         }

@@ -74,7 +74,7 @@ async fn plan_action(
     step: &StepLog,
 ) -> StepEnd {
     match executor.planned(action, step).await {
-        Ok(verdict) => plan_of(action, step, &verdict),
+        Ok(verdict) => plan_of(action, &executor.env.settings, step, &verdict),
         Err(error) => look_failed(step, &error),
     }
 }

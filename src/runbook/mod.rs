@@ -27,7 +27,6 @@ pub use advance::{Advance, HOST_API, ScriptError};
 pub use bench::Replay;
 pub use diagnostic::{Diagnostic, DiagnosticLevel};
 pub use engine::build_engine;
-pub use header::HeaderParam;
 pub use key::StepKey;
 pub use library::{Library, LoadError, Runbook, compile};
 pub use lint::lint;

@@ -1,12 +1,15 @@
 //! `case show`: what a responder wants to know first, then everything in order.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::chain::Chain;
 use crate::cli::answer::{items, severity, shown, text, time};
 use crate::cli::client::Client;
-use crate::cli::draw;
+use crate::cli::draw::{self, Leftover};
 use crate::cli::error::CliError;
+use crate::cli::sanitise::{VALUE_MAX, sanitise};
 use crate::cli::screen::Screen;
 use crate::cli::table::{Tone, tone_of};
 use crate::id::CaseId;
@@ -20,13 +23,17 @@ pub(super) async fn show(
     let chain = Chain::fetch(client, case, 0).await?;
     let runs = items(&mut row, "runs");
     let approvals = items(&mut row, "approvals");
+    let entries = chain.read();
+    let left = entries.as_deref().map(draw::leftovers).unwrap_or_default();
     facts(screen, &row)?;
     if !runs.is_empty() {
         screen.line("")?;
         let header = ["run", "runbook", "mode", "state", "for", "result"];
-        let table = screen.style.table(&header, runs.iter().map(run_row).collect());
+        let rows = runs.iter().map(|run| run_row(run, &left)).collect();
+        let table = screen.style.table(&header, rows);
         screen.line(&table)?;
     }
+    by_hand(screen, &left)?;
     if !approvals.is_empty() {
         screen.line("")?;
         let table =
@@ -35,7 +42,7 @@ pub(super) async fn show(
     }
     let report = chain.verify(case);
     let mut timeline = Vec::new();
-    match chain.read() {
+    match entries {
         Ok(entries) => {
             let drawn = draw::timeline(&entries, screen.style);
             screen.line("")?;
@@ -97,10 +104,35 @@ fn facts(screen: &mut Screen, case: &Value) -> Result<(), CliError> {
     Ok(())
 }
 
-fn run_row(run: &Value) -> Vec<(Tone, String)> {
+/// What undos could not give back: a person must do it, and nothing else will say so.
+fn by_hand(screen: &mut Screen, left: &BTreeMap<String, Leftover>) -> Result<(), CliError> {
+    for (run, left) in left.iter().filter(|(_, left)| !left.by_hand.is_empty()) {
+        let head = format!("to be done by hand, because {run} could not give it back:");
+        let head = screen.paint(Tone::Warn, &head);
+        screen.line(&format!("\n{head}"))?;
+        for what in &left.by_hand {
+            screen.line(&format!("  {}", sanitise(what, VALUE_MAX)))?;
+        }
+    }
+    Ok(())
+}
+
+fn run_row(run: &Value, left: &BTreeMap<String, Leftover>) -> Vec<(Tone, String)> {
     let runbook = match text(run, "kind") {
         "undo" => format!("undo of {}", shown(run, "runbook")),
         _ => shown(run, "runbook"),
+    };
+    let left = left.get(text(run, "id"));
+    let result = match left.and_then(Leftover::words) {
+        Some(rest) => {
+            let tone = if left.is_some_and(|left| left.by_hand.is_empty()) {
+                Tone::Plain
+            } else {
+                Tone::Warn
+            };
+            (tone, format!("{}, but {rest}", shown(run, "summary")))
+        }
+        None => (Tone::Plain, shown(run, "summary")),
     };
     vec![
         (Tone::Plain, shown(run, "id")),
@@ -108,7 +140,7 @@ fn run_row(run: &Value) -> Vec<(Tone, String)> {
         (Tone::Plain, shown(run, "mode")),
         (tone_of(text(run, "state")), shown(run, "state")),
         (Tone::Plain, shown(run, "requested_by")),
-        (Tone::Plain, shown(run, "summary")),
+        result,
     ]
 }
 

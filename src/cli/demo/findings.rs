@@ -14,14 +14,25 @@ pub struct Delivery {
     pub body: String,
     /// The status its case must have at the end.
     pub expected: &'static str,
+    /// What a person may wonder about, answered.
+    pub remark: &'static str,
 }
+
+/// Why nothing comes of the sample: it must not look like something that was missed.
+const SAMPLE: &str =
+    "GuardDuty marks it as a sample, so it is only observed, on purpose: nothing is done about it";
+
+/// Why nothing new comes of the last one.
+const AGAIN: &str = "known already: it joins its case, and no second run is started";
 
 /// All of them, in order.
 ///
 /// # Errors
 /// When a fixture of ours is broken.
 pub fn all() -> Result<Vec<Delivery>, CliError> {
-    let of = |name, body: &str, expected| Delivery { name, body: body.to_owned(), expected };
+    let of =
+        |name, body: &str, expected| Delivery { name, body: body.to_owned(), expected, remark: "" };
+    let with = |remark, delivery| Delivery { remark, ..delivery };
     Ok(vec![
         of("an instance mines", fixtures::CRYPTO_MINING_INSTANCE, "contained"),
         of(
@@ -31,8 +42,8 @@ pub fn all() -> Result<Vec<Delivery>, CliError> {
         ),
         of("a user's key leaked", fixtures::LEAKED_USER_KEY, "contained"),
         of("an attack sequence", &sequence()?, "contained"),
-        of("a sample finding", fixtures::SAMPLE_SSH_BRUTE_FORCE, "open"),
-        of("the first one again", fixtures::CRYPTO_MINING_INSTANCE, "contained"),
+        with(SAMPLE, of("a sample finding", fixtures::SAMPLE_SSH_BRUTE_FORCE, "open")),
+        with(AGAIN, of("the first one again", fixtures::CRYPTO_MINING_INSTANCE, "contained")),
     ])
 }
 

@@ -69,10 +69,10 @@ pub async fn demo(screen: &mut Screen, args: Args) -> Result<u8, CliError> {
         outcome.print(screen)?;
     }
     if args.serve {
-        tell(screen, &report::how_to_look(&stage.url, &stage.token, true))?;
+        tell(screen, &report::how_to_look(&stage, true))?;
         stage.until_interrupted().await?;
     } else {
-        tell(screen, &report::how_to_look(&stage.url, &stage.token, false))?;
+        tell(screen, &report::how_to_look(&stage, false))?;
     }
     let verified = outcome.is_verified();
     stage.close().await;

@@ -10,12 +10,15 @@ use super::stage::Stage;
 use crate::cli::draw;
 use crate::cli::error::CliError;
 use crate::cli::screen::Screen;
-use crate::cli::table::{Tone, tone_of};
+use crate::cli::table::{Style, Tone, tone_of};
 use crate::error::Code;
 use crate::id::{CaseId, Digest};
 use crate::timeline::{Entry, Head, verify};
 
 type View = BTreeMap<&'static str, (bool, String)>;
+
+/// Columns where no terminal says how many it has: what is piped is read by people, too.
+const WIDTH: u16 = 100;
 
 /// Everything that was found out.
 pub struct Outcome {
@@ -30,7 +33,12 @@ pub struct Outcome {
 pub fn sent(delivery: &Delivery, answer: &Value) -> String {
     let first = &answer["findings"][0];
     let case = first["case"].as_str().unwrap_or("none");
-    format!("  {:<38} {:<10} {case}", delivery.name, first["disposition"].as_str().unwrap_or("-"))
+    let disposition = first["disposition"].as_str().unwrap_or("-");
+    let remark = match delivery.remark {
+        "" => String::new(),
+        remark => format!("\n    ({remark})"),
+    };
+    format!("  {:<38} {disposition:<10} {case}{remark}", delivery.name)
 }
 
 impl Outcome {
@@ -107,7 +115,7 @@ impl Outcome {
     /// # Errors
     /// When nothing can be printed.
     pub fn print(&self, screen: &mut Screen) -> Result<(), CliError> {
-        let style = screen.style;
+        let style = Style { width: screen.style.width.or(Some(WIDTH)), ..screen.style };
         let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
         screen.line("\nCases:")?;
         let rows = self.cases.iter().map(|case| {
@@ -121,16 +129,21 @@ impl Outcome {
                     Tone::Plain,
                     case["severity"].as_f64().map_or("-".to_owned(), |s| format!("{s:.1}")),
                 ),
-                (Tone::Plain, text(&case["finding_type"])),
                 (Tone::Plain, case["findings"].to_string()),
                 (Tone::Plain, seconds),
+                (Tone::Plain, text(&case["finding_type"])),
             ]
         });
-        let header = ["case", "status", "severity", "finding type", "findings", "contained in"];
-        screen.line(&style.table(&header, rows.collect()))?;
+        let header = ["case", "status", "sev", "findings", "contained in", "finding type"];
+        screen.line(&style.whole(&header, rows.collect()))?;
+        let open = |item: &&Value| item["expected"] == "open" && item["met"] == true;
+        for item in self.expected.iter().filter(open) {
+            let (case, name) = (text(&item["case"]), text(&item["finding"]));
+            screen.line(&format!("{case} stays open on purpose: {name} is only observed."))?;
+        }
 
         screen.line("\nThe timeline of the first case:\n")?;
-        screen.line(&draw::timeline(&self.drawn, style))?;
+        screen.line(draw::timeline(&self.drawn, style).trim_end())?;
 
         screen.line("\nWhat the attacker can do:")?;
         let works =
@@ -144,7 +157,7 @@ impl Outcome {
                 (Tone::Plain, text(&attempt["why"])),
             ]
         });
-        screen.line(&style.table(&["attempt", "before", "after", "why"], rows.collect()))?;
+        screen.line(&style.whole(&["attempt", "before", "after", "why"], rows.collect()))?;
 
         let chains =
             if self.chain_verified { "every chain verifies" } else { "A CHAIN DOES NOT VERIFY" };
@@ -209,7 +222,8 @@ async fn chain(stage: &Stage, id: &str) -> Result<(Vec<Entry>, bool), CliError> 
 }
 
 /// How to look further.
-pub fn how_to_look(url: &str, token: &str, serves: bool) -> String {
+pub fn how_to_look(stage: &Stage, serves: bool) -> String {
+    let Stage { url, token, approver, .. } = stage;
     let program =
         std::env::current_exe().map_or("tourniquet".to_owned(), |path| path.display().to_string());
     if serves {
@@ -217,7 +231,9 @@ pub fn how_to_look(url: &str, token: &str, serves: bool) -> String {
             "\nThe service stays up until Ctrl-C. In another terminal:\n\n  \
              export TOURNIQUET_URL={url} TOURNIQUET_TOKEN={token}\n  \
              alias tourniquet={program}\n  \
-             tourniquet case list\n  tourniquet case show CASE\n  tourniquet case verify CASE\n  tourniquet undo RUN\n"
+             tourniquet case list\n  tourniquet case show CASE\n  tourniquet case verify CASE\n  tourniquet undo RUN\n\n\
+             Nobody approves what they asked for. To approve as a second person:\n\n  \
+             TOURNIQUET_TOKEN={approver} tourniquet approve APPROVAL --reason WHY\n"
         );
     }
     "\nTo look around in it: `tourniquet demo --serve`. To see one case as JSON: `tourniquet demo --json`.".to_owned()

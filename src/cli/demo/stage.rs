@@ -28,6 +28,8 @@ pub struct Stage {
     pub url: String,
     /// A token that may do everything, for `--serve`.
     pub token: String,
+    /// A second person's token: nobody approves what they asked for themselves.
+    pub approver: String,
     /// The accounts.
     pub sandbox: Sandbox,
     service: Service,
@@ -89,8 +91,19 @@ impl Stage {
         }
         let client = |n: usize| Client::new(&url, tokens.get(n).map(String::as_str));
         let (intake, person, commander) = (client(0)?, client(1)?, client(2)?);
-        let token = tokens.swap_remove(1);
-        Ok(Self { url, token, sandbox, service, intake, person, commander, clock, _folder: folder })
+        let (approver, token) = (tokens.swap_remove(2), tokens.swap_remove(1));
+        Ok(Self {
+            url,
+            token,
+            approver,
+            sandbox,
+            service,
+            intake,
+            person,
+            commander,
+            clock,
+            _folder: folder,
+        })
     }
 
     /// Posts a finding, as EventBridge would.

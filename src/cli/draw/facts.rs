@@ -4,12 +4,8 @@ use serde_json::Value;
 
 use super::layout::{Glyph, Said, mark, span};
 use super::{brief, needed, text, texts};
-use crate::cli::sanitise::sanitise;
 use crate::cli::table::{Tone, tone_of};
 use crate::timeline::Entry;
-
-/// Characters of one reason of routing, which can repeat text of the finding.
-const REASON_MAX: usize = 240;
 
 /// `case.opened`: the title, and what it is about.
 pub(super) fn opened(entry: &Entry) -> Option<Said> {
@@ -70,29 +66,27 @@ pub(super) fn received(entry: &Entry) -> Option<Said> {
     ))
 }
 
-/// `routing.decided`: which runbook, how far it may go, and why.
+/// `routing.decided`: which runbook, how far it may go, and why: each runbook that was thought of,
+/// and each limit of the mode, on a line of its own.
 pub(super) fn routed(entry: &Entry) -> Option<Said> {
     let reasons = texts(entry, "reasons");
     if entry.body.get("runbook").is_none() && reasons.is_empty() {
         return None;
     }
-    let mut spans = match needed(entry, "runbook") {
-        Some(runbook) => {
-            let mode = needed(entry, "mode").map(|mode| format!("({mode}):")).unwrap_or_default();
-            vec![
-                span(Tone::Plain, "routing chose"),
-                span(Tone::Strong, runbook),
-                span(Tone::Plain, &mode),
-            ]
-        }
-        None => vec![span(Tone::Plain, "routing chose no runbook:")],
+    let mode = needed(entry, "mode");
+    let spans = match needed(entry, "runbook") {
+        Some(runbook) => vec![
+            span(Tone::Plain, "routing chose"),
+            span(Tone::Strong, runbook),
+            span(Tone::Plain, &mode.map(|mode| format!("({mode})")).unwrap_or_default()),
+        ],
+        None => vec![span(Tone::Plain, "routing chose no runbook")],
     };
-    // A reason is a sentence of its own: each is cut, not the whole.
-    for (n, reason) in reasons.iter().enumerate() {
-        let end = if n + 1 < reasons.len() { ";" } else { "" };
-        spans.push(span(Tone::Dim, &format!("{}{end}", sanitise(reason, REASON_MAX))));
-    }
-    Some(Said::new(Glyph::Fact, spans))
+    // The mode stands on the first line already.
+    let known = mode.map(|mode| format!("mode {mode}"));
+    let reasons: Vec<&str> =
+        reasons.into_iter().filter(|reason| known.as_deref() != Some(*reason)).collect();
+    Some(Said::new(Glyph::Fact, spans).with(Tone::Dim, &reasons))
 }
 
 /// `case.status_changed`.

@@ -1,12 +1,13 @@
 //! A timeline drawn for people: what happened, when, by whom, and how it ended.
 //!
-//! One line an entry; a change and its outcome share a line. What an entry says stands in `words`,
-//! how a line is laid out in `layout`. Entries are never judged here: verify them first. All text of
+//! One line an entry, in the order of time; a change and its outcome share a line. What an entry says
+//! stands in `words`, how a line is laid out in `layout`. Entries are never judged here: verify them first. All text of
 //! an entry passes through `sanitise`, because most of it can be written by an attacker.
 
 mod change;
 mod facts;
 mod layout;
+mod leftover;
 mod person;
 mod run;
 mod step;
@@ -21,6 +22,8 @@ use serde_json::Value;
 
 use crate::timeline::{Actor, Entry, Kind};
 use layout::{Glyph, Layout, Said, span};
+
+pub use leftover::{Leftover, leftovers};
 
 pub use super::table::{Style, Tone};
 
@@ -46,11 +49,16 @@ impl Drawer {
     }
 
     /// The lines of these entries, which follow those drawn before; each line ends with `\n`.
+    ///
+    /// The end of a step is written with the next thing that its run writes, after what other branches
+    /// have done meanwhile: in the chain's order time would seem to run backwards.
     pub fn draw(&mut self, entries: &[Entry]) -> String {
+        let mut entries: Vec<&Entry> = entries.iter().collect();
+        entries.sort_by_key(|entry| entry.at);
         let outcomes: HashMap<(String, String), &Entry> = entries
             .iter()
             .filter(|entry| entry.kind() == Some(Kind::ChangeOutcome))
-            .map(|entry| (key(entry), entry))
+            .map(|entry| (key(entry), *entry))
             .collect();
         let mut joined = HashSet::new();
         let mut drawn = String::new();
@@ -105,6 +113,8 @@ struct Run {
     id: String,
     /// Account and Region that it acts in.
     place: String,
+    /// What it did not take back, if it is an undo.
+    left: Leftover,
 }
 
 impl Runs {
@@ -116,10 +126,18 @@ impl Runs {
     fn number(&mut self, id: &str) -> String {
         let known = self.seen.iter().position(|run| run.id == id);
         let at = known.unwrap_or_else(|| {
-            self.seen.push(Run { id: id.to_owned(), place: String::new() });
+            let (id, place) = (id.to_owned(), String::new());
+            self.seen.push(Run { id, place, left: Leftover::default() });
             self.seen.len() - 1
         });
         format!("run {}", at + 1)
+    }
+
+    /// Notes what a step of an undo left behind.
+    fn leaves(&mut self, entry: &Entry) {
+        if let Some(run) = self.seen.iter_mut().find(|run| run.id == text(entry, "run")) {
+            run.left.add(entry);
+        }
     }
 
     /// Notes where a run acts, and numbers it.
@@ -145,9 +163,12 @@ fn words(entry: &Entry, runs: &mut Runs) -> Option<Said> {
         Kind::RunRequested => run::requested(entry, runs),
         Kind::RunStarted => run::started(entry),
         Kind::PlanMade => run::plan(entry),
-        Kind::RunFinished => run::finished(entry),
+        Kind::RunFinished => run::finished(entry, runs),
         Kind::StepRequested => step::requested(entry),
-        Kind::StepFinished => step::finished(entry),
+        Kind::StepFinished => {
+            runs.leaves(entry);
+            step::finished(entry)
+        }
         Kind::GuardTripped => step::tripped(entry),
         Kind::EvidenceRecorded => step::evidence(entry),
         Kind::ChangeIntent | Kind::ChangeOutcome => None,

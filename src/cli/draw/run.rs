@@ -57,22 +57,27 @@ pub(super) fn started(entry: &Entry) -> Option<Said> {
 pub(super) fn plan(entry: &Entry) -> Option<Said> {
     let changes: Vec<&str> =
         entry.body.get("changes")?.as_array()?.iter().filter_map(Value::as_str).collect();
+    // Not all of it is a change: a message or a question stands in it, too.
     let words = match changes.len() {
         0 => "plan: nothing would be changed".to_owned(),
-        1 => "plan: 1 change would be made".to_owned(),
-        n => format!("plan: {n} changes would be made"),
+        1 => "plan: 1 thing would be done".to_owned(),
+        n => format!("plan: {n} things would be done"),
     };
     Some(Said::new(Glyph::Fact, vec![span(Tone::Strong, &words)]).with(Tone::Plain, &changes))
 }
 
 /// `run.finished`: how, and what remains to be done.
-pub(super) fn finished(entry: &Entry) -> Option<Said> {
+pub(super) fn finished(entry: &Entry, runs: &Runs) -> Option<Said> {
     let state = needed(entry, "state")?;
     let summary = text(entry, "summary");
+    let left = runs.find(text(entry, "run")).map(|run| &run.left);
+    let rest = left.and_then(super::Leftover::words);
+    let by_hand = left.map(|left| left.by_hand.as_slice()).unwrap_or_default();
     let contained = entry.body.get("contained").and_then(Value::as_bool) == Some(true);
     let (glyph, mut spans) = match state {
         "succeeded" => {
-            (Glyph::Good, vec![span(Tone::Good, if summary.is_empty() { "done" } else { summary })])
+            let glyph = if by_hand.is_empty() { Glyph::Good } else { Glyph::Alarm };
+            (glyph, vec![span(Tone::Good, if summary.is_empty() { "done" } else { summary })])
         }
         "failed" | "halted" => {
             let words = if state == "halted" { "halted for a person:" } else { "failed:" };
@@ -83,8 +88,13 @@ pub(super) fn finished(entry: &Entry) -> Option<Said> {
     if contained && state != "succeeded" {
         spans.push(span(Tone::Dim, "(what was contained stays contained)"));
     }
-    let open: Vec<String> =
-        texts(entry, "open").iter().map(|open| format!("still open: {open}")).collect();
+    if let Some(rest) = rest {
+        let tone = if by_hand.is_empty() { Tone::Dim } else { Tone::Warn };
+        spans.push(span(tone, &format!("(but {rest})")));
+    }
+    let by_hand = by_hand.iter().map(|what| format!("by hand: {what}"));
+    let open = texts(entry, "open").into_iter().map(|open| format!("still open: {open}"));
+    let open: Vec<String> = by_hand.chain(open).collect();
     let open: Vec<&str> = open.iter().map(String::as_str).collect();
     Some(Said::new(glyph, spans).with(Tone::Warn, &open))
 }

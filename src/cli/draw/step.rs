@@ -55,7 +55,17 @@ pub(super) fn finished(entry: &Entry) -> Option<Said> {
     let name = needed(entry, "name")?;
     let at = depth(text(entry, "step"));
     let said = match needed(entry, "result")? {
-        "ok" => Said::new(Glyph::Good, done(name, entry.body.get("output"))),
+        "ok" => {
+            let output = entry.body.get("output");
+            let by_hand =
+                name == "undo::restore" && output.is_some_and(|o| o.get("by_hand").is_some());
+            Said::new(if by_hand { Glyph::Alarm } else { Glyph::Good }, done(name, output))
+        }
+        // The message stands where the step was asked for.
+        "planned" if name == "notify" => {
+            let words = span(Tone::Dim, "not sent, because this run only observes");
+            Said::new(Glyph::Fact, vec![span(Tone::Plain, name), words])
+        }
         "planned" => {
             let planned = texts(entry, "planned");
             let words = if planned.is_empty() { "would change nothing" } else { "would do this:" };
@@ -75,7 +85,11 @@ pub(super) fn finished(entry: &Entry) -> Option<Said> {
 fn done(name: &str, output: Option<&Value>) -> Vec<Span> {
     let field = |key: &str| output.and_then(|output| output.get(key)).map(brief);
     let words = if name == "undo::restore" {
-        let kept = field("kept").map(|why| format!("left in place on purpose: {why}"));
+        // Some reasons begin with the same words.
+        let kept = field("kept").map(|why| match why.strip_prefix("left in place ") {
+            Some(rest) => format!("left in place on purpose {rest}"),
+            None => format!("left in place on purpose: {why}"),
+        });
         let by_hand = field("by_hand").map(|why| format!("to be done by hand: {why}"));
         let gone = field("gone").map(|what| format!("does not exist any more: {what}"));
         kept.or(by_hand).or(gone).unwrap_or_else(|| "taken back".to_owned())

@@ -15,7 +15,8 @@ use super::screen::Screen;
 /// What to do with runbooks.
 #[derive(Debug, Clone, Subcommand)]
 pub enum RunbookCommand {
-    /// List the runbooks of this configuration.
+    /// List the runbooks of the service, where --url or TOURNIQUET_URL names one; else those of the
+    /// local configuration.
     List,
     /// Check scripts: file, line, column and what to write instead. Exit code 1 when one has an
     /// error.
@@ -38,7 +39,7 @@ pub(super) async fn runbook(
     command: RunbookCommand,
 ) -> Result<u8, CliError> {
     match command {
-        RunbookCommand::List => list::list(common, screen),
+        RunbookCommand::List => list::list(common, screen).await,
         RunbookCommand::Check { files } => check::check(common, screen, &files),
         RunbookCommand::Plan(args) => plan::plan(common, screen, args).await,
     }

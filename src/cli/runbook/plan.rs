@@ -50,10 +50,11 @@ pub(super) async fn plan(
     let plan: Value = client.post(&["v1", "runbooks", name, "plan"], &body).await?;
     let changes = items(&mut plan.clone(), "changes");
     let place = format!("{}/{}", shown(&plan, "account"), shown(&plan, "region"));
+    // Not all of it is a change: a message or a question stands in it, too.
     let words = match changes.len() {
         0 => "nothing would be changed".to_owned(),
-        1 => "1 change would be made".to_owned(),
-        n => format!("{n} changes would be made"),
+        1 => "1 thing would be done".to_owned(),
+        n => format!("{n} things would be done"),
     };
     let head = screen.paint(Tone::Strong, &format!("{name} in {place}: {words}"));
     screen.line(&head)?;

@@ -318,9 +318,20 @@ fn an_attack_sequence_fans_out_once_for_each_target() {
 
 #[test]
 fn what_nobody_answers_is_only_looked_at() {
-    let end =
-        check("observe", instance_finding(), json!({"state": "running"}), &["1 look::instance"]);
-    assert!(matches!(end, Advance::Done(value) if value["state"] == "running"));
-    assert!(matches!(check("observe", json!({}), json!({}), &[]), Advance::Done(_)));
+    let end = check(
+        "observe",
+        instance_finding(),
+        json!({"state": "running"}),
+        &["1 look::instance", "2 notify"],
+    );
+    assert!(matches!(end, Advance::Done(value) if value["state"] == "running"
+        && value["note"].as_str().unwrap().ends_with(&format!("a person decides. {I1} is running."))));
+    let end = check("observe", instance_finding(), Value::Null, &["1 look::instance", "2 notify"]);
+    assert!(
+        matches!(end, Advance::Done(value) if value["note"].as_str().unwrap().contains("is not in"))
+    );
+    // Whatever the finding names, what it has to say is a step, and so in the timeline.
+    let end = check("observe", json!({}), json!({}), &["1 notify"]);
+    assert!(matches!(end, Advance::Done(value) if value["state"].is_null()));
     assert!(runbook("observe").actions_used().is_empty());
 }

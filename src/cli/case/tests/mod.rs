@@ -2,6 +2,7 @@
 
 mod looking;
 mod proving;
+mod undone;
 
 use serde_json::{Value, json};
 

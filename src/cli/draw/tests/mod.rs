@@ -2,6 +2,7 @@
 
 mod changes;
 mod hostile;
+mod undone;
 
 use serde_json::{Value, json};
 
@@ -64,7 +65,8 @@ fn whole_case() -> Vec<Entry> {
             "",
             "routing.decided",
             json!({"runbook": "compromised-instance", "mode": "contain", "acts": true,
-            "reasons": ["type matches CryptoCurrency:EC2/*", "account 111122223333 may be contained"]}),
+            "reasons": ["compromised-instance: chosen: type CryptoCurrency:EC2/BitcoinTool.B matches CryptoCurrency:EC2/*; severity 8.0 is at least 4.0",
+                "suspected-instance: not chosen: compromised-instance fits at least as closely", "mode contain"]}),
         ),
         entry(
             2,
@@ -159,7 +161,9 @@ fn a_whole_case_is_a_story() {
     insta::assert_snapshot!(timeline(&whole_case(), UNICODE), @r"
     +0.0s   tourniquet ● case opened: An EC2 instance mines coins (CryptoCurrency:EC2/BitcoinTool.B, severity 8.0, instance/i-0a1b2c3d, account 111122223333, eu-west-1)
     +0.0s              ● finding f-1 (it opened this case; seen 3 times by GuardDuty; by http:aws)
-    +0.0s              ● routing chose compromised-instance (contain): type matches CryptoCurrency:EC2/*; account 111122223333 may be contained
+    +0.0s              ● routing chose compromised-instance (contain)
+                         · compromised-instance: chosen: type CryptoCurrency:EC2/BitcoinTool.B matches CryptoCurrency:EC2/*; severity 8.0 is at least 4.0
+                         · suspected-instance: not chosen: compromised-instance fits at least as closely
     +0.0s              ● run 1: compromised-instance (contain) with instance=i-0a1b2c3d in 111122223333/eu-west-1 [run-0002]
     +0.2s   run 1      ● started (the finding: confirmed by GuardDuty)
     +0.2s              ▸ look::instance i-0a1b2c3d
@@ -191,9 +195,13 @@ fn a_narrow_terminal_wraps_at_words_and_ascii_is_enough() {
                          eu-west-1)
     +0.0s              * finding f-1 (it opened this case; seen 3 times by
                          GuardDuty; by http:aws)
-    +0.0s              * routing chose compromised-instance (contain): type
-                         matches CryptoCurrency:EC2/*; account 111122223333
-                         may be contained
+    +0.0s              * routing chose compromised-instance (contain)
+                         . compromised-instance: chosen: type
+                           CryptoCurrency:EC2/BitcoinTool.B matches
+                           CryptoCurrency:EC2/*; severity 8.0 is at least
+                           4.0
+                         . suspected-instance: not chosen:
+                           compromised-instance fits at least as closely
     +0.0s              * run 1: compromised-instance (contain) with
                          instance=i-0a1b2c3d in 111122223333/eu-west-1
                          [run-0002]
@@ -303,7 +311,7 @@ fn people_and_other_ends() {
     ];
     insta::assert_snapshot!(timeline(&entries, UNICODE), @r#"
     +0.0s   ada        ● run 1: leaked-key (approve) in 111122223333/eu-west-1 for ada [run-0002]
-    +0.1s   run 1      ● plan: 2 changes would be made
+    +0.1s   run 1      ● plan: 2 things would be done
                          · user ci: access key X Active becomes Inactive
                          · user ci: console password removed
     +0.1s              ? Carry out runbook leaked-key as planned? (2 people must agree) until 2026-01-03 22:00Z (tourniquet approve apr-0003 --reason WHY)
@@ -318,7 +326,7 @@ fn people_and_other_ends() {
     +1d01h  ada        ● run 2: take back what run 1 changed (also what keeps stolen credentials out) in 111122223333/eu-west-1 for ada [run-0005]
     +1d01h  run 2      ▸ undo::restore eni-0a1b2c3d of i-0a1b2c3d: security groups sg-0000000a become sg-0000000b
     +1d01h             ✓ undo::restore left in place on purpose: snapshots are evidence
-    +1d01h             ✓ taken back
+    +1d01h             ✓ taken back (but 1 stays in place on purpose)
     +1d01h  tourniquet ● case.merged {"into":"case-0009","n":1}
     +1d01h             ● case.opened {"unexpected":true}
     "#);
