@@ -143,6 +143,7 @@ pub(super) fn snapshot(operation: &str, found: &ec2::Snapshot) -> Result<Snapsho
         kms_key: found.kms_key_id().map(str::to_owned),
         size: found.volume_size().unwrap_or_default(),
         started: found.start_time().map(rfc3339),
+        description: found.description().unwrap_or_default().to_owned(),
         tags: ec2_tags(found.tags()),
     })
 }

@@ -15,7 +15,7 @@ use super::ec2_read::resource_id;
 use super::errors::{Effect, change as changing, unreadable};
 use super::presign::copy_url;
 use crate::change::{Change, Direction, Kind, RuleEffect, Taggable, Tags};
-use crate::cloud::{CloudError, Created, ErrorClass, Receipt, Result};
+use crate::cloud::{CloudError, Created, ErrorClass, Receipt, Result, copy_description};
 use crate::id::{AccountId, GroupId, SnapshotId};
 
 /// Makes every change of EC2 but copies, which need more than a client, and tags.
@@ -162,7 +162,7 @@ pub(super) async fn copy_snapshot(
         .presigned_url(url)
         .encrypted(true)
         .kms_key_id(kms_key)
-        .description(format!("Evidence: copy of {source}"))
+        .description(copy_description(source))
         .set_tag_specifications(
             tag_specification(ResourceType::Snapshot, tags).map(|one| vec![one]),
         )
