@@ -119,6 +119,37 @@ async fn a_key_made_while_the_deny_spreads_is_found() {
 }
 
 #[tokio::test]
+async fn a_user_without_room_for_the_deny_loses_its_keys_all_the_same() {
+    let bench = Bench::new(false);
+    let filler: Value = json!({"Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Action": "s3:*", "Resource": "a".repeat(2000),
+    }]});
+    bench
+        .sandbox
+        .edit(|world| {
+            let users = &mut world.accounts.get_mut(&bench.at.account).unwrap().users;
+            let policies = &mut users.get_mut(&id("deploy")).unwrap().policies;
+            policies.insert(
+                "filler".to_owned(),
+                crate::cloud::sandbox::Settling::settled(Some(filler)),
+            );
+        })
+        .unwrap();
+    let stop =
+        act(&bench, &mut bench.step("1"), &bench.sandbox, DISABLE, json!({"user": "deploy"})).await;
+    let Err(Stop::Failed(error)) = stop else { panic!("{stop:?}") };
+    assert_eq!(error.code, "LimitExceeded");
+    // Until IAM's changes are felt.
+    bench.clock.advance(Duration::from_secs(5));
+    let attacker = bench.sandbox.attacker();
+    for key in ["AKIAAAAAAAAAAAAAAAA1", "AKIAAAAAAAAAAAAAAAA2"] {
+        let call = attacker.can_call(&bench.at.account, &id(key));
+        assert!(!call.allowed, "{}", call.why);
+    }
+    assert!(!attacker.console_login(&bench.at.account, &id("deploy")).allowed);
+}
+
+#[tokio::test]
 async fn an_interface_attached_meanwhile_is_contained_too() {
     let calls = {
         let bench = Bench::new(false);
