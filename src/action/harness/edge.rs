@@ -262,6 +262,30 @@ async fn the_cut_off_only_moves_forward_and_covers_a_late_put() {
 }
 
 #[tokio::test]
+async fn a_date_that_an_attacker_planted_does_not_lock_the_role() {
+    for (effect, resource) in [("Allow", "*"), ("Deny", "arn:aws:s3:::nothing")] {
+        let bench = Bench::new(false);
+        let planted = json!({"Version": "2012-10-17", "Statement": [{
+            "Effect": effect, "Action": "*", "Resource": resource,
+            "Condition": {"DateLessThan": {"aws:TokenIssueTime": "2099-01-01T00:00:00Z"}},
+        }]});
+        bench
+            .sandbox
+            .edit(|world| {
+                let roles = &mut world.accounts.get_mut(&bench.at.account).unwrap().roles;
+                let policies = &mut roles.get_mut(&id("web")).unwrap().policies;
+                let settled = crate::cloud::sandbox::Settling::settled(Some(planted));
+                policies.insert("AWSRevokeOlderSessions".to_owned(), settled);
+            })
+            .unwrap();
+        let params = json!({"role": "web"});
+        let output =
+            act(&bench, &mut bench.step("1"), &bench.sandbox, REVOKE, params).await.unwrap();
+        assert_eq!(output["cut_off"], json!("2025-03-01T10:00:31Z"), "{effect}");
+    }
+}
+
+#[tokio::test]
 async fn a_plan_is_a_look_and_changes_nothing() {
     let bench = Bench::new(false);
     let action = find(ISOLATE).unwrap();
