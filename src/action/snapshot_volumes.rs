@@ -249,14 +249,13 @@ fn warnings(context: &Context<'_>, trail: &Trail<'_>, evidence: &[Value]) -> Vec
             ours.extend(list.iter().map(|(id, _)| id.to_string()));
         }
     }
-    for snapshot in trail.here.iter().chain(&trail.there) {
-        if !ours.contains(snapshot.id.as_str()) {
-            warnings.push(format!(
-                "{} carries this step's tags and is no part of this evidence: find out in CloudTrail \
-                 who tagged it.",
-                snapshot.id
-            ));
-        }
+    let tagged: BTreeSet<&str> =
+        trail.here.iter().chain(&trail.there).map(|snapshot| snapshot.id.as_str()).collect();
+    for id in tagged.into_iter().filter(|id| !ours.contains(*id)) {
+        warnings.push(format!(
+            "{id} carries this step's tags and is no part of this evidence: find out in CloudTrail who \
+             tagged it."
+        ));
     }
     warnings
 }
