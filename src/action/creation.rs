@@ -34,7 +34,7 @@ pub(super) enum Unseen {
 
 /// Judges a create that a look does not see, from what this step has applied.
 pub(super) fn unseen(context: &Context<'_>, wanted: impl Fn(&Kind) -> bool) -> Unseen {
-    match context.applied.iter().rev().find(|applied| wanted(&applied.change.kind)) {
+    match sent(context, wanted).last() {
         None => Unseen::Create,
         Some(applied) => judge(applied, context.now),
     }
@@ -42,10 +42,23 @@ pub(super) fn unseen(context: &Context<'_>, wanted: impl Fn(&Kind) -> bool) -> U
 
 fn judge(applied: &Applied, now: Timestamp) -> Unseen {
     let limit = if applied.receipt.is_some() { VISIBLE_WITHIN } else { LOST_AFTER };
-    match limit.checked_sub(age(applied.at, now)) {
-        Some(left) if !left.is_zero() => Unseen::Wait(left.min(LOOK_EVERY)),
-        _ => Unseen::Create,
-    }
+    left(limit, applied, now).map_or(Unseen::Create, Unseen::Wait)
+}
+
+/// Until the next look for what the last of these creates has certainly made; `None` when it should
+/// have shown up long ago.
+pub(super) fn late(context: &Context<'_>, wanted: impl Fn(&Kind) -> bool) -> Option<Duration> {
+    left(VISIBLE_WITHIN, sent(context, wanted).last()?, context.now)
+}
+
+fn left(limit: Duration, applied: &Applied, now: Timestamp) -> Option<Duration> {
+    let left = limit.checked_sub(age(applied.at, now))?;
+    (!left.is_zero()).then(|| left.min(LOOK_EVERY))
+}
+
+/// The creates of this step that have happened or may have, oldest first.
+pub(super) fn sent<'a>(context: &Context<'a>, wanted: impl Fn(&Kind) -> bool) -> Vec<&'a Applied> {
+    context.applied.iter().filter(|applied| wanted(&applied.change.kind)).collect()
 }
 
 /// What AWS said that creates of this step made, oldest first.
@@ -53,12 +66,12 @@ pub(super) fn created<'a>(
     context: &Context<'a>,
     wanted: impl Fn(&Kind) -> bool,
 ) -> Vec<&'a Created> {
-    let applied: &'a [Applied] = context.applied;
-    applied
-        .iter()
-        .filter(|applied| wanted(&applied.change.kind))
-        .filter_map(|applied| applied.receipt.as_ref()?.created.as_ref())
-        .collect()
+    sent(context, wanted).into_iter().filter_map(answer).collect()
+}
+
+/// What AWS said that this create made; `None` where its answer was lost.
+pub(super) fn answer(applied: &Applied) -> Option<&Created> {
+    applied.receipt.as_ref()?.created.as_ref()
 }
 
 /// The time from `then` to `now`; zero when the clocks disagree.

@@ -1,4 +1,4 @@
-//! Takes an IAM user's access away: everything denied first, then every key, then the password.
+//! Takes an IAM user's access away: everything denied, every key disabled, the password removed.
 //!
 //! The deny has no condition, because a condition on the session's age does not bind long-term keys.
 //! Roles that the user assumed are not touched here: each needs `contain::revoke_role_sessions`.
@@ -149,7 +149,12 @@ async fn owner(
         (Some(owner), _) => Ok(owner),
         // A deleted key has no owner any more; the user that was named still has.
         (None, Some(named)) => Ok(named),
-        (None, None) => Err(gone(&format!("access key {key}"), context.at)),
+        // IAM tells no owner of a key of the root user's either.
+        (None, None) => {
+            let what =
+                format!("access key {key} of an IAM user (the root user's IAM does not show)");
+            Err(gone(&what, context.at))
+        }
     })
 }
 
@@ -171,39 +176,31 @@ fn deny_all() -> Document {
     })
 }
 
-/// What is still to do, the deny first; empty when nothing is.
+/// What is still to do, beside each other and the deny first: an attacker who has filled the user's
+/// room for policies, so that AWS refuses the deny, keeps no key by it.
 fn stages(at: &Place, user: &User, found: Option<Document>) -> Vec<Vec<Change>> {
     let change = |kind| Change { at: at.clone(), kind };
-    let deny: Vec<Change> = match found {
-        Some(found) if found == deny_all() => Vec::new(),
-        before => vec![change(Kind::UserPolicy {
+    let deny = (found.as_ref() != Some(&deny_all())).then(|| {
+        change(Kind::UserPolicy {
             user: user.name.clone(),
             policy: POLICY.to_owned(),
-            before,
+            before: found.clone(),
             after: Some(deny_all()),
-        })],
-    };
-    let keys: Vec<Change> = user
-        .keys
-        .iter()
-        .filter(|key| key.status == KeyStatus::Active)
-        .map(|key| {
-            change(Kind::AccessKey {
-                user: user.name.clone(),
-                key: key.id.clone(),
-                before: KeyStatus::Active,
-                after: KeyStatus::Inactive,
-            })
         })
-        .collect();
-    let console: Vec<Change> = user
-        .login_profile
-        .iter()
-        .map(|before| {
-            change(Kind::DeleteLoginProfile { user: user.name.clone(), before: before.clone() })
+    });
+    let keys = user.keys.iter().filter(|key| key.status == KeyStatus::Active).map(|key| {
+        change(Kind::AccessKey {
+            user: user.name.clone(),
+            key: key.id.clone(),
+            before: KeyStatus::Active,
+            after: KeyStatus::Inactive,
         })
-        .collect();
-    [deny, keys, console].into_iter().filter(|stage| !stage.is_empty()).collect()
+    });
+    let console = user.login_profile.iter().map(|before| {
+        change(Kind::DeleteLoginProfile { user: user.name.clone(), before: before.clone() })
+    });
+    let stage: Vec<Change> = deny.into_iter().chain(keys).chain(console).collect();
+    if stage.is_empty() { Vec::new() } else { vec![stage] }
 }
 
 fn report(context: &Context<'_>, user: &User) -> Value {

@@ -4,18 +4,20 @@
 //! source ──► [transfer copy, where the source's key can't be shared] ──► shared ──► forensics copy ──► un-shared
 //! ```
 //!
-//! Every station is found by tags, so a look after a crash goes on where the world stands. Which
-//! volumes are preserved is decided in `snapshot_volumes`.
+//! What was made of which is read from the record, in `made`, so a look after a crash goes on where
+//! the world stands. Which volumes are preserved is decided in `snapshot_volumes`.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::creation::{Unseen, age, created, unseen};
+use super::creation::{Unseen, age, sent, unseen};
+use super::made::{Doubt, made};
 use super::{Context, Forensics, LookError};
 use crate::change::{Change, Kind, TAG_CASE, TAG_STEP, Tags};
-use crate::cloud::{Created, Snapshot, SnapshotState};
+use crate::cloud::{ErrorClass, Snapshot, SnapshotState};
 use crate::id::{AccountId, Place, SnapshotId};
 
 /// The tag that tells the stations of one step apart.
@@ -61,12 +63,6 @@ impl Stage {
         ]
         .into()
     }
-
-    /// Whether `tags` say this station of `source`.
-    pub(super) fn matches(self, tags: &Tags, source: &str) -> bool {
-        let is = |key: &str, value: &str| tags.get(key).is_some_and(|found| found == value);
-        is(TAG_STAGE, self.label()) && is(TAG_SOURCE, source)
-    }
 }
 
 /// What is next for one snapshot.
@@ -82,14 +78,16 @@ pub(super) enum Next {
     Ready(Value),
 }
 
-/// What this step has in its own account and in the forensics account, by tag.
+/// What carries this step's tag, in its own account and in the forensics account.
 pub(super) struct Trail<'a> {
     /// The deployment's forensics account; `None`: the source is the evidence.
     pub(super) forensics: Option<&'a Forensics>,
-    /// Snapshots of this step in the source account.
+    /// In the source account.
     pub(super) here: Vec<Snapshot>,
-    /// Snapshots of this step in the forensics account.
+    /// In the forensics account.
     pub(super) there: Vec<Snapshot>,
+    /// Sources that somebody has deleted since they were copied.
+    pub(super) gone: BTreeSet<SnapshotId>,
 }
 
 impl Trail<'_> {
@@ -109,13 +107,21 @@ impl Trail<'_> {
             return Ok(Next::Ready(record(context.at, source, None, None)));
         };
         let place = forensics_place(forensics, context.at);
-        let direct = self.copy(context, Stage::Forensics, &place, source).await?;
-        let transfer = self.copy(context, Stage::Transfer, context.at, source).await?;
+        let (direct, transfer) = match (
+            self.copy(context, Stage::Forensics, &place, source).await?,
+            self.copy(context, Stage::Transfer, context.at, source).await?,
+        ) {
+            (Ok(direct), Ok(transfer)) => (direct, transfer),
+            (Err(doubt), _) | (_, Err(doubt)) => return Ok(Next::Fail(doubt)),
+        };
         if transfer.is_none() {
             // A key that looks as if it could be shared may still refuse the forensics account;
             // that shows only as a failed copy, and then the transfer key is tried.
             let refused = direct.as_ref().is_some_and(|copy| copy.state == SnapshotState::Error);
             if refused || (direct.is_none() && !shareable(context, source).await?) {
+                if self.gone.contains(&source.id) {
+                    return Ok(Next::Fail(format!("{} was deleted and has no copy", source.id)));
+                }
                 let key = &forensics.transfer_kms_key;
                 return Ok(make(context, Stage::Transfer, context.at, source, key));
             }
@@ -127,7 +133,10 @@ impl Trail<'_> {
         }
         let carrier = transfer.as_ref().unwrap_or(source);
         let copy = match &transfer {
-            Some(carrier) => self.copy(context, Stage::Forensics, &place, carrier).await?,
+            Some(carrier) => match self.copy(context, Stage::Forensics, &place, carrier).await? {
+                Ok(copy) => copy,
+                Err(doubt) => return Ok(Next::Fail(doubt)),
+            },
             None => direct,
         };
         let Some(copy) = copy else {
@@ -156,34 +165,20 @@ impl Trail<'_> {
         Ok(Next::Ready(record(context.at, source, transfer.as_ref(), Some((&copy, &place)))))
     }
 
-    /// The copy of `source` at a station: by tag, or by the id that AWS gave when it was made.
+    /// The copy of `source` at a station. One that failed counts only where there is no other.
     async fn copy(
         &self,
         context: &Context<'_>,
         stage: Stage,
         place: &Place,
         source: &Snapshot,
-    ) -> Result<Option<Snapshot>, LookError> {
+    ) -> Result<Result<Option<Snapshot>, Doubt>, LookError> {
         let tagged = if stage == Stage::Forensics { &self.there } else { &self.here };
-        let best = tagged
-            .iter()
-            .filter(|copy| stage.matches(&copy.tags, source.id.as_str()))
-            // A copy that failed counts only where there is no other.
-            .min_by_key(|copy| (copy.state == SnapshotState::Error, copy.id.clone()));
-        if let Some(best) = best {
-            return Ok(Some(best.clone()));
-        }
-        for made in created(context, |kind| is_copy(kind, stage, source)) {
-            let Created::Snapshots(list) = made else {
-                continue;
-            };
-            for (id, _) in list {
-                if let Some(found) = context.session.snapshot(place, id).await? {
-                    return Ok(Some(found));
-                }
-            }
-        }
-        Ok(None)
+        let creates = sent(context, |kind| is_copy(kind, stage, &source.id));
+        let made = made(context, place, tagged, &creates).await?;
+        Ok(made.map(|made| {
+            made.found.into_iter().min_by_key(|copy| copy.state == SnapshotState::Error)
+        }))
     }
 }
 
@@ -200,7 +195,7 @@ fn make(
     source: &Snapshot,
     kms_key: &str,
 ) -> Next {
-    match unseen(context, |kind| is_copy(kind, stage, source)) {
+    match unseen(context, |kind| is_copy(kind, stage, &source.id)) {
         Unseen::Wait(time) => {
             Next::Wait(time, format!("a copy of {} is not visible yet", source.id))
         }
@@ -216,10 +211,10 @@ fn make(
     }
 }
 
-fn is_copy(kind: &Kind, stage: Stage, of: &Snapshot) -> bool {
+fn is_copy(kind: &Kind, stage: Stage, of: &SnapshotId) -> bool {
     match kind {
         Kind::CopySnapshot { source, tags, .. } => {
-            *source == of.id && stage.matches(tags, of.id.as_str())
+            source == of && tags.get(TAG_STAGE).is_some_and(|found| found == stage.label())
         }
         _ => false,
     }
@@ -250,12 +245,31 @@ async fn sharing(
     account: &AccountId,
     wish: Wish,
 ) -> Result<Option<Next>, LookError> {
+    let id = &snapshot.id;
     if *account == context.at.account {
         return Ok(None);
     }
-    let Some(before) = context.session.snapshot_sharing(context.at, &snapshot.id).await? else {
-        let reason = format!("the sharing of {} is not visible", snapshot.id);
-        return Ok(Some(Next::Wait(WAIT_MIN, reason)));
+    let before = match context.session.snapshot_sharing(context.at, id).await {
+        Ok(Some(before)) => before,
+        // Deleted meanwhile: one read that shows nothing is not believed, two are.
+        Ok(None)
+            if wish == Wish::Private
+                && context.session.snapshot(context.at, id).await?.is_none() =>
+        {
+            return Ok(None);
+        }
+        Ok(None) => {
+            let reason = format!("the sharing of {id} is not visible");
+            return Ok(Some(Next::Wait(WAIT_MIN, reason)));
+        }
+        // One snapshot that somebody has made public never keeps the others from being preserved.
+        Err(error) if error.class == ErrorClass::Conflict => {
+            return Ok(Some(Next::Fail(format!(
+                "{}: make it private, find out who did it, and run this again",
+                error.message
+            ))));
+        }
+        Err(error) => return Err(error.into()),
     };
     let mut after = before.clone();
     let changed = match wish {
@@ -265,7 +279,7 @@ async fn sharing(
     Ok(changed.then(|| {
         Next::Change(Change {
             at: context.at.clone(),
-            kind: Kind::SnapshotSharing { snapshot: snapshot.id.clone(), before, after },
+            kind: Kind::SnapshotSharing { snapshot: id.clone(), before, after },
         })
     }))
 }

@@ -8,6 +8,8 @@ mod case;
 mod drive;
 mod edge;
 mod edge_evidence;
+mod edge_group;
+mod edge_origin;
 mod edge_query;
 mod picture;
 mod undo;

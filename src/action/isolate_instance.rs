@@ -156,14 +156,15 @@ fn prepare(walls: &BTreeMap<&VpcId, Wall>) -> Option<Verdict> {
     if changes.is_empty() { wait } else { Some(Verdict::Change(vec![changes])) }
 }
 
-/// Two stages: everything into transition, then everything into quarantine.
+/// One interface after the other, each into transition and at once into quarantine: when AWS refuses
+/// one of them, no other is left open to the world. One that is open already comes first.
 fn swap(
     context: &Context<'_>,
     instance: &InstanceId,
     open: &[&Interface],
     walls: &BTreeMap<&VpcId, Wall>,
 ) -> Verdict {
-    let (mut first, mut second) = (Vec::new(), Vec::new());
+    let (mut half, mut whole) = (Vec::new(), Vec::new());
     for interface in open {
         let wall = &walls[&interface.vpc];
         let (Found::Ready { group: quarantine, .. }, Some(Found::Ready { group: transition, .. })) =
@@ -181,13 +182,14 @@ fn swap(
             },
         };
         if wall.transition.as_ref().is_some_and(|found| found.holds(&interface.groups)) {
-            second.push(change(&interface.groups, quarantine));
+            half.push(vec![change(&interface.groups, quarantine)]);
         } else {
-            first.push(change(&interface.groups, transition));
-            second.push(change(std::slice::from_ref(transition), quarantine));
+            whole.push(vec![change(&interface.groups, transition)]);
+            whole.push(vec![change(std::slice::from_ref(transition), quarantine)]);
         }
     }
-    Verdict::Change([first, second].into_iter().filter(|stage| !stage.is_empty()).collect())
+    half.append(&mut whole);
+    Verdict::Change(half)
 }
 
 /// Whether the interface's quarantine group had rules when this step found it, and the interface has
@@ -247,6 +249,14 @@ fn report(
             warnings.push(format!(
                 "{} was already in the transition group: its original groups stand in the record \
                  of an earlier step.",
+                interface.id
+            ));
+        }
+        if before.is_none() {
+            warnings.push(format!(
+                "{} was in a quarantine group before this step: nothing new gets through, but what \
+                 was open when somebody put it there may last, unless that was an earlier step of \
+                 ours.",
                 interface.id
             ));
         }

@@ -11,6 +11,7 @@ mod evidence_trail;
 mod harness;
 mod isolate_instance;
 mod look;
+mod made;
 mod params;
 mod quarantine_group;
 mod reads;

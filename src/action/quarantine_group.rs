@@ -1,4 +1,5 @@
-//! The two security groups of a containment, per VPC: found by tag, verified, never trusted by name.
+//! The two security groups of a containment, per VPC: found by tag, verified, never trusted by tag or
+//! name.
 //!
 //! The quarantine group has no rule at all. The transition group lets everything through in both
 //! directions: an interface rests there for a moment, so that AWS stops tracking its connections
@@ -29,7 +30,8 @@ pub(super) enum Purpose {
 pub(super) enum Found {
     /// A group can be used.
     Ready {
-        /// The one to use: the lowest id, so that every look chooses the same.
+        /// The one to use: this step's own, or else the lowest id, so that every look chooses the
+        /// same.
         group: GroupId,
         /// Every verified group with this purpose.
         verified: BTreeSet<GroupId>,
@@ -129,20 +131,21 @@ pub(super) async fn find(
         _ => false,
     };
     let mut groups = context.session.groups_for(context.at, vpc, purpose.label()).await?;
-    let answered = created(context, ours);
-    if groups.is_empty() && !answered.is_empty() {
-        // A group can be found by its id before it can be found by its tag.
-        let ids: Vec<GroupId> = answered
-            .iter()
-            .filter_map(|created| match created {
-                Created::Group(id) => Some(id.clone()),
-                Created::Snapshots(_) => None,
-            })
-            .collect();
-        groups = context.session.groups(context.at, &ids).await?;
+    let answered: Vec<GroupId> = created(context, ours)
+        .into_iter()
+        .filter_map(|created| match created {
+            Created::Group(id) => Some(id.clone()),
+            Created::Snapshots(_) => None,
+        })
+        .collect();
+    // What AWS answered with is ours, even where its tag is not visible yet or was taken off it.
+    let untagged: Vec<GroupId> =
+        answered.iter().filter(|id| groups.iter().all(|group| group.id != **id)).cloned().collect();
+    if !untagged.is_empty() {
+        groups.extend(context.session.groups(context.at, &untagged).await?);
     }
     groups.retain(|group| group.vpc == *vpc);
-    groups.sort_by(|a, b| a.id.cmp(&b.id));
+    groups.sort_by_key(|group| (!answered.contains(&group.id), group.id.clone()));
     let judged: Vec<(GroupId, Vec<Change>)> = groups
         .iter()
         .map(|group| (group.id.clone(), purpose.corrections(context, group)))
@@ -152,8 +155,9 @@ pub(super) async fn find(
         .filter(|(_, corrections)| corrections.is_empty())
         .map(|(id, _)| id.clone())
         .collect();
-    if let Some(group) = verified.first().cloned() {
-        return Ok(Found::Ready { group, verified });
+    let first = judged.iter().find(|(id, _)| verified.contains(id));
+    if let Some((group, _)) = first {
+        return Ok(Found::Ready { group: group.clone(), verified });
     }
     // Whoever may tag can tag any group: only one that also has our name, which nobody can change, is
     // corrected. A verified one above is good whatever it is called.

@@ -47,14 +47,23 @@ pub(super) fn ours(found: &Document) -> Option<Timestamp> {
     latest(found).filter(|cut_off| document(*cut_off) == *found)
 }
 
-/// The latest cut-off that any statement of a document names, whatever its form. Ours is never
-/// earlier: a document that we replace may already deny more.
+/// The latest cut-off before which a document denies everything, whatever its form. Ours is never
+/// earlier: a document that we replace may already deny more. A statement that denies less or allows
+/// says nothing: its date could be anybody's, and would lock the role for years.
 pub(super) fn latest(found: &Document) -> Option<Timestamp> {
     let statements = match found.get("Statement")? {
         Document::Array(list) => list.as_slice(),
         single => std::slice::from_ref(single),
     };
-    let times = statements.iter().filter_map(|statement| {
+    let all = |statement: &Document, key: &str| {
+        statement.get(key).is_some_and(|value| *value == json!("*") || *value == json!(["*"]))
+    };
+    let denies_all = |statement: &&Document| {
+        statement.get("Effect") == Some(&json!("Deny"))
+            && all(statement, "Action")
+            && all(statement, "Resource")
+    };
+    let times = statements.iter().filter(denies_all).filter_map(|statement| {
         let time = statement.get("Condition")?.get("DateLessThan")?.get("aws:TokenIssueTime")?;
         match time {
             Document::Array(list) => list.first()?.as_str()?.parse().ok(),
@@ -87,16 +96,19 @@ mod tests {
         allowing["Statement"][0]["Effect"] = json!("Allow");
         let mut narrower = document(at);
         narrower["Statement"][0]["Resource"] = json!(["arn:aws:s3:::one"]);
-        let single = json!({"Statement": {"Condition": {"DateLessThan": {
-            "aws:TokenIssueTime": ["2025-03-01T10:00:30.000Z"]}}}});
+        let single = json!({"Statement": {
+            "Effect": "Deny", "Action": "*", "Resource": "*",
+            "Condition": {"DateLessThan": {"aws:TokenIssueTime": ["2025-03-01T10:00:30.000Z"]}},
+        }});
         for (foreign, time) in [
-            (allowing, Some(at)),
-            (narrower, Some(at)),
+            (allowing, None),
+            (narrower, None),
             (single, Some(at)),
             (json!({"Statement": [{"Effect": "Deny"}]}), None),
             (json!("hostile"), None),
             (
-                json!({"Statement": [{"Condition": {"DateLessThan": {"aws:TokenIssueTime": "soon"}}}]}),
+                json!({"Statement": [{"Effect": "Deny", "Action": ["*"], "Resource": ["*"],
+                    "Condition": {"DateLessThan": {"aws:TokenIssueTime": "soon"}}}]}),
                 None,
             ),
         ] {

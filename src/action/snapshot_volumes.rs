@@ -4,13 +4,14 @@
 //! Works on a stopped instance and goes on when the instance is gone meanwhile. How one snapshot
 //! travels stands in `evidence_trail`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
-use super::creation::{Unseen, created, unseen};
+use super::creation::{Unseen, created, late, sent, unseen};
 use super::evidence_trail::{Next, Stage, Trail, forensics_place};
+use super::made::{Doubt, made};
 use super::reads::{Read, any, permissions_for, permissions_to};
 use super::{Action, Context, LookError, ParamKind, ParamSpec, Params, Settings, Verdict, gone};
 use crate::change::{Change, Kind, Permission, TAG_STEP, Tags, Urgency};
@@ -95,16 +96,17 @@ impl Action for SnapshotVolumes {
     async fn look(&self, context: &Context<'_>, params: &Params) -> Result<Verdict, LookError> {
         let id: InstanceId = params.id("instance")?;
         let instance = context.session.instance(context.at, &id).await?;
-        let step = context.step_tag();
-        let here = context.session.snapshots_tagged(context.at, TAG_STEP, &step).await?;
-        let set = gather(context, &id, &here).await?;
-        if set.snapshots.is_empty() {
+        if context.applied.is_empty() {
             return Ok(begin(context, &id, instance.as_ref()));
         }
-        if !set.unseen.is_empty()
-            && let Unseen::Wait(time) = unseen(context, is_set)
-        {
-            return Ok(Verdict::Wait(time, "new snapshots are not all visible yet".to_owned()));
+        let step = context.step_tag();
+        let here = context.session.snapshots_tagged(context.at, TAG_STEP, &step).await?;
+        let set = match gather(context, &here).await? {
+            Ok(set) => set,
+            Err(doubt) => return Ok(Verdict::Refuse(doubt)),
+        };
+        if set.snapshots.is_empty() {
+            return Ok(begin(context, &id, instance.as_ref()));
         }
         let forensics = context.settings.forensics.as_ref();
         let there = match forensics {
@@ -114,7 +116,7 @@ impl Action for SnapshotVolumes {
             }
             None => Vec::new(),
         };
-        let trail = Trail { forensics, here, there };
+        let trail = Trail { forensics, here, there, gone: set.gone };
         let (mut changes, mut waits, mut failures) = (Vec::new(), Vec::new(), Vec::new());
         let mut evidence = Vec::new();
         for snapshot in &set.snapshots {
@@ -122,7 +124,13 @@ impl Action for SnapshotVolumes {
                 Next::Change(change) => changes.push(change),
                 Next::Wait(time, reason) => waits.push((time, reason)),
                 Next::Fail(reason) => failures.push(reason),
-                Next::Ready(record) => evidence.push(record),
+                Next::Ready(record) => evidence.push(finished(record, snapshot, &instance, &trail)),
+            }
+        }
+        for reason in set.absent {
+            match late(context, is_set) {
+                Some(time) => waits.push((time, reason)),
+                None => failures.push(reason),
             }
         }
         // One volume that fails never keeps the others from being preserved first.
@@ -133,77 +141,50 @@ impl Action for SnapshotVolumes {
         } else if !failures.is_empty() {
             Verdict::Refuse(failures.join("; "))
         } else {
-            let devices: BTreeMap<&VolumeId, &str> = instance
-                .iter()
-                .flat_map(|instance| &instance.volumes)
-                .map(|(device, volume)| (volume, device.as_str()))
-                .collect();
-            for (record, snapshot) in evidence.iter_mut().zip(&set.snapshots) {
-                let device = snapshot.volume.as_ref().and_then(|volume| devices.get(volume));
-                record["device"] = json!(device);
-            }
-            Verdict::Done(report(&id, evidence, warnings(context, &set)))
+            let warnings = warnings(context, &trail, &evidence);
+            Verdict::Done(report(&id, evidence, warnings))
         })
     }
 }
 
 /// The snapshots that this step has made of the instance's volumes.
 struct Set {
-    /// Those that are visible, by id.
+    /// One for each volume.
     snapshots: Vec<Snapshot>,
-    /// Ids that AWS gave and that are not visible.
-    unseen: Vec<SnapshotId>,
-    /// Volumes that were to be in the set and are not.
-    missing: Vec<VolumeId>,
+    /// Those among them that were deleted after they were copied.
+    gone: BTreeSet<SnapshotId>,
+    /// What is not there and has to be, in words.
+    absent: Vec<String>,
 }
 
 fn is_set(kind: &Kind) -> bool {
     matches!(kind, Kind::CreateSnapshots { .. })
 }
 
-/// Finds the set by tag and by the ids that AWS gave when it was made.
-async fn gather(
-    context: &Context<'_>,
-    instance: &InstanceId,
-    here: &[Snapshot],
-) -> Result<Set, LookError> {
-    let mut found: BTreeMap<SnapshotId, Snapshot> = here
-        .iter()
-        .filter(|snapshot| Stage::Source.matches(&snapshot.tags, instance.as_str()))
-        .map(|snapshot| (snapshot.id.clone(), snapshot.clone()))
-        .collect();
-    let mut hidden = Vec::new();
-    for made in created(context, is_set) {
-        let Created::Snapshots(list) = made else {
-            continue;
-        };
-        for (id, volume) in list {
-            if !found.contains_key(id) {
-                match context.session.snapshot(context.at, id).await? {
-                    Some(snapshot) => drop(found.insert(id.clone(), snapshot)),
-                    None => hidden.push(id.clone()),
-                }
-            }
-            if let Some(snapshot) = found.get_mut(id)
-                && snapshot.volume.is_none()
-            {
-                snapshot.volume.clone_from(volume);
-            }
-        }
+/// Finds the set among what this step has made.
+async fn gather(context: &Context<'_>, here: &[Snapshot]) -> Result<Result<Set, Doubt>, LookError> {
+    let creates = sent(context, is_set);
+    let made = match made(context, context.at, here, &creates).await? {
+        Ok(made) => made,
+        Err(doubt) => return Ok(Err(doubt)),
+    };
+    let mut set = Set { snapshots: made.found, gone: made.gone, absent: Vec::new() };
+    let mut known: BTreeSet<VolumeId> =
+        set.snapshots.iter().filter_map(|snapshot| snapshot.volume.clone()).collect();
+    for (id, volume) in made.unseen {
+        let of = volume.as_ref().map_or_else(String::new, |volume| format!(" of {volume}"));
+        set.absent.push(format!("{id}{of} was made and can't be found (any more)"));
+        known.extend(volume);
     }
-    let snapshots: Vec<Snapshot> = found.into_values().collect();
-    let kept: BTreeSet<&VolumeId> = snapshots.iter().filter_map(|s| s.volume.as_ref()).collect();
-    let wanted: BTreeSet<&VolumeId> = context
-        .applied
-        .iter()
-        .filter_map(|applied| match &applied.change.kind {
-            Kind::CreateSnapshots { volumes, .. } => Some(volumes),
-            _ => None,
-        })
-        .flatten()
-        .collect();
-    let missing = wanted.difference(&kept).map(|volume| (*volume).clone()).collect();
-    Ok(Set { snapshots, unseen: hidden, missing })
+    let wanted = creates.iter().flat_map(|applied| match &applied.change.kind {
+        Kind::CreateSnapshots { volumes, .. } => volumes.as_slice(),
+        _ => &[],
+    });
+    let missing: BTreeSet<&VolumeId> = wanted.filter(|volume| !known.contains(*volume)).collect();
+    let missing = missing.into_iter();
+    set.absent.extend(missing.map(|volume| format!("{volume} was attached and has no snapshot")));
+    set.snapshots.sort_by(|a, b| a.id.cmp(&b.id));
+    Ok(Ok(set))
 }
 
 /// The first verdict, while there is no snapshot.
@@ -238,7 +219,29 @@ fn begin(context: &Context<'_>, id: &InstanceId, instance: Option<&Instance>) ->
     }]])
 }
 
-fn warnings(context: &Context<'_>, set: &Set) -> Vec<String> {
+/// A custody record with what only the instance and the whole set tell.
+fn finished(
+    mut record: Value,
+    snapshot: &Snapshot,
+    instance: &Option<Instance>,
+    trail: &Trail<'_>,
+) -> Value {
+    let device = instance
+        .iter()
+        .flat_map(|instance| &instance.volumes)
+        .find(|(_, volume)| Some(volume) == snapshot.volume.as_ref())
+        .map(|(device, _)| device);
+    record["device"] = json!(device);
+    if trail.gone.contains(&snapshot.id) {
+        for unknown in ["size_gib", "encrypted", "kms_key"] {
+            record[unknown] = Value::Null;
+        }
+        record["deleted"] = json!(true);
+    }
+    record
+}
+
+fn warnings(context: &Context<'_>, trail: &Trail<'_>, evidence: &[Value]) -> Vec<String> {
     let mut warnings = Vec::new();
     if context.settings.forensics.is_none() {
         warnings.push(
@@ -247,11 +250,24 @@ fn warnings(context: &Context<'_>, set: &Set) -> Vec<String> {
                 .to_owned(),
         );
     }
-    for volume in &set.missing {
-        warnings.push(format!("{volume} was attached and has no snapshot."));
+    for id in &trail.gone {
+        warnings.push(format!("{id} was deleted after it was copied."));
     }
-    for snapshot in &set.unseen {
-        warnings.push(format!("{snapshot} was made and can't be found any more."));
+    let lineages = evidence.iter().filter_map(|record| record["lineage"].as_array()).flatten();
+    let mut ours: BTreeSet<String> =
+        lineages.filter_map(|id| id.as_str().map(str::to_owned)).collect();
+    for made in created(context, |_| true) {
+        if let Created::Snapshots(list) = made {
+            ours.extend(list.iter().map(|(id, _)| id.to_string()));
+        }
+    }
+    let tagged: BTreeSet<&str> =
+        trail.here.iter().chain(&trail.there).map(|snapshot| snapshot.id.as_str()).collect();
+    for id in tagged.into_iter().filter(|id| !ours.contains(*id)) {
+        warnings.push(format!(
+            "{id} carries this step's tags and is no part of this evidence: find out in CloudTrail who \
+             tagged it."
+        ));
     }
     warnings
 }

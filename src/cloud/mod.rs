@@ -13,6 +13,7 @@ mod error;
 #[cfg(test)]
 pub mod faulty;
 mod model;
+mod origin;
 pub mod sandbox;
 mod standing;
 
@@ -24,8 +25,9 @@ use async_trait::async_trait;
 pub use error::{CloudError, ErrorClass};
 pub use model::{
     Created, Instance, Interface, Receipt, Role, SecurityGroup, Snapshot, SnapshotState, User,
-    UserKey,
+    UserKey, copy_description,
 };
+pub use origin::unlike;
 pub use standing::{Standing, standing};
 
 use crate::change::{Change, Document, Permission, Taggable, Tags};

@@ -94,8 +94,17 @@ pub struct Snapshot {
     pub size: i32,
     /// Start, RFC 3339.
     pub started: Option<String>,
+    /// What its maker wrote on it; nobody can change it later.
+    #[serde(default)]
+    pub description: String,
     /// Its tags.
     pub tags: Tags,
+}
+
+/// What is written on the copies that we make: they show their source nowhere else.
+#[must_use]
+pub fn copy_description(source: &SnapshotId) -> String {
+    format!("Evidence: copy of {source}")
 }
 
 /// An IAM role.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Result, Session};
+use super::{Result, Session, unlike};
 use crate::change::{Change, Kind, TAG_STEP, Tags};
 use crate::id::GroupId;
 
@@ -33,11 +33,12 @@ pub async fn standing(session: &dyn Session, change: &Change) -> Result<Standing
                 Some(now) => compare(&set(&now.groups), &set(before), &set(after)),
             }
         }
-        Kind::CreateGroup { vpc, tags, .. } => {
+        Kind::CreateGroup { vpc, name, tags, .. } => {
             let purpose = tags.get(crate::change::TAG_PURPOSE).map_or("", String::as_str);
-            match session.groups_for(at, vpc, purpose).await?.is_empty() {
-                true => Standing::Before,
-                false => Standing::After,
+            // Anybody may put the tag on a group of theirs; nobody can give it our name.
+            match session.groups_for(at, vpc, purpose).await?.iter().any(|g| g.name == *name) {
+                true => Standing::After,
+                false => Standing::Before,
             }
         }
         Kind::GroupRules { group, direction, effect, rules } => {
@@ -64,11 +65,9 @@ pub async fn standing(session: &dyn Session, change: &Change) -> Result<Standing
         Kind::CreateSnapshots { tags, .. } | Kind::CopySnapshot { tags, .. } => {
             let step = tags.get(TAG_STEP).map_or("", String::as_str);
             let found = session.snapshots_tagged(at, TAG_STEP, step).await?;
-            let wanted = |have: &Tags| tags.iter().all(|(key, value)| have.get(key) == Some(value));
-            if found.iter().any(|snapshot| wanted(&snapshot.tags)) {
-                Standing::After
-            } else {
-                Standing::Before
+            match found.iter().any(|snapshot| unlike(change, snapshot).is_none()) {
+                true => Standing::After,
+                false => Standing::Before,
             }
         }
         Kind::SnapshotSharing { snapshot, before, after } => {

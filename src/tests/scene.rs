@@ -25,52 +25,7 @@ account = "999988887777"
 "#;
 
 /// Snapshots complete at once: what is tested is not patience.
-pub const SCENARIO: &str = r#"
-snapshots = { looks = 0 }
-
-[[account]]
-id = "111122223333"
-region = "eu-west-1"
-
-[[account.vpc]]
-id = "vpc-0ccccccccccccccc1"
-
-[[account.group]]
-id = "sg-0ddddddddddddddd1"
-vpc = "vpc-0ccccccccccccccc1"
-
-[[account.group]]
-id = "sg-0ddddddddddddddd2"
-vpc = "vpc-0ccccccccccccccc1"
-
-[[account.key]]
-alias = "alias/tourniquet-transfer"
-
-[[account.instance]]
-id = "i-0a1b2c3d4e5f60718"
-profile = "web-server"
-tags = { Name = "web-1", team = "shop" }
-interfaces = [
-    { id = "eni-0aaaaaaaaaaaaaaa1", vpc = "vpc-0ccccccccccccccc1", groups = ["sg-0ddddddddddddddd1"] },
-    { id = "eni-0aaaaaaaaaaaaaaa2", vpc = "vpc-0ccccccccccccccc1", groups = ["sg-0ddddddddddddddd2"] },
-]
-volumes = [
-    { id = "vol-0aaaaaaaaaaaaaaa1", size = 8 },
-    { id = "vol-0aaaaaaaaaaaaaaa2", size = 100, encrypted = true },
-]
-
-[[account.role]]
-name = "web-server"
-profiles = ["web-server"]
-sessions = ["ASIAIOSFODNN7EXAMPLE"]
-
-[[account]]
-id = "999988887777"
-region = "eu-west-1"
-
-[[account.key]]
-alias = "alias/tourniquet-forensics"
-"#;
+pub const SCENARIO: &str = concat!("snapshots = { looks = 0 }\n\n", include_str!("incident.toml"));
 
 /// How an incident ended.
 #[derive(Debug, PartialEq)]

@@ -140,12 +140,21 @@ impl Step {
                         !stages.is_empty() && stages.iter().all(|stage| !stage.is_empty()),
                         "nothing to change is not a verdict"
                     );
-                    for change in stages.into_iter().flatten() {
-                        n += 1;
-                        let dies = crash.filter(|(at, _)| *at == n).map(|(_, point)| point);
-                        if !self.make(cloud, action, change, dies).await? {
-                            break;
+                    for stage in stages {
+                        // Like calls beside each other: one that is refused does not stop the others.
+                        let mut refused = Vec::new();
+                        for change in stage {
+                            n += 1;
+                            let dies = crash.filter(|(at, _)| *at == n).map(|(_, point)| point);
+                            refused.extend(self.make(cloud, action, change, dies).await?);
                         }
+                        if refused.is_empty() {
+                            continue;
+                        }
+                        // What is gone shows in the next look.
+                        refused.retain(|error| error.class != ErrorClass::Gone);
+                        refused.into_iter().try_for_each(|error| self.bear(error))?;
+                        break;
                     }
                 }
                 Err(LookError::Cloud(error)) => self.bear(error)?,
@@ -157,14 +166,14 @@ impl Step {
         Err(Stop::Endless)
     }
 
-    /// Makes one change; `false`: look again before anything else.
+    /// Makes one change; the error with which AWS refused it, if it did.
     async fn make(
         &mut self,
         cloud: &dyn Cloud,
         action: &dyn Action,
         change: Change,
         dies: Option<Point>,
-    ) -> Result<bool, Stop> {
+    ) -> Result<Option<CloudError>, Stop> {
         let die = |point| {
             if dies == Some(point) { Err(Stop::Crashed) } else { Ok(()) }
         };
@@ -185,14 +194,14 @@ impl Step {
             Ok(receipt) => {
                 self.records[index].outcome = Outcome::Happened(receipt);
                 die(Point::AfterOutcome)?;
-                Ok(true)
+                Ok(None)
             }
             Err(error) => {
                 if error.class != ErrorClass::InDoubt {
                     self.records[index].outcome = Outcome::Refused;
                 }
                 die(Point::AfterOutcome)?;
-                self.bear(error).map(|()| false)
+                Ok(Some(error))
             }
         }
     }

@@ -119,6 +119,37 @@ async fn a_key_made_while_the_deny_spreads_is_found() {
 }
 
 #[tokio::test]
+async fn a_user_without_room_for_the_deny_loses_its_keys_all_the_same() {
+    let bench = Bench::new(false);
+    let filler: Value = json!({"Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Action": "s3:*", "Resource": "a".repeat(2000),
+    }]});
+    bench
+        .sandbox
+        .edit(|world| {
+            let users = &mut world.accounts.get_mut(&bench.at.account).unwrap().users;
+            let policies = &mut users.get_mut(&id("deploy")).unwrap().policies;
+            policies.insert(
+                "filler".to_owned(),
+                crate::cloud::sandbox::Settling::settled(Some(filler)),
+            );
+        })
+        .unwrap();
+    let stop =
+        act(&bench, &mut bench.step("1"), &bench.sandbox, DISABLE, json!({"user": "deploy"})).await;
+    let Err(Stop::Failed(error)) = stop else { panic!("{stop:?}") };
+    assert_eq!(error.code, "LimitExceeded");
+    // Until IAM's changes are felt.
+    bench.clock.advance(Duration::from_secs(5));
+    let attacker = bench.sandbox.attacker();
+    for key in ["AKIAAAAAAAAAAAAAAAA1", "AKIAAAAAAAAAAAAAAAA2"] {
+        let call = attacker.can_call(&bench.at.account, &id(key));
+        assert!(!call.allowed, "{}", call.why);
+    }
+    assert!(!attacker.console_login(&bench.at.account, &id("deploy")).allowed);
+}
+
+#[tokio::test]
 async fn an_interface_attached_meanwhile_is_contained_too() {
     let calls = {
         let bench = Bench::new(false);
@@ -227,6 +258,30 @@ async fn the_cut_off_only_moves_forward_and_covers_a_late_put() {
         assert_eq!(output["shared_by"], json!(["web"]));
         let made = bench.effects().get("iam:PutRolePolicy").map_or(0, |list| list.iter().sum());
         assert_eq!(made, puts, "{found:?} {delay}");
+    }
+}
+
+#[tokio::test]
+async fn a_date_that_an_attacker_planted_does_not_lock_the_role() {
+    for (effect, resource) in [("Allow", "*"), ("Deny", "arn:aws:s3:::nothing")] {
+        let bench = Bench::new(false);
+        let planted = json!({"Version": "2012-10-17", "Statement": [{
+            "Effect": effect, "Action": "*", "Resource": resource,
+            "Condition": {"DateLessThan": {"aws:TokenIssueTime": "2099-01-01T00:00:00Z"}},
+        }]});
+        bench
+            .sandbox
+            .edit(|world| {
+                let roles = &mut world.accounts.get_mut(&bench.at.account).unwrap().roles;
+                let policies = &mut roles.get_mut(&id("web")).unwrap().policies;
+                let settled = crate::cloud::sandbox::Settling::settled(Some(planted));
+                policies.insert("AWSRevokeOlderSessions".to_owned(), settled);
+            })
+            .unwrap();
+        let params = json!({"role": "web"});
+        let output =
+            act(&bench, &mut bench.step("1"), &bench.sandbox, REVOKE, params).await.unwrap();
+        assert_eq!(output["cut_off"], json!("2025-03-01T10:00:31Z"), "{effect}");
     }
 }
 

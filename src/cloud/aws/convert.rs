@@ -66,18 +66,21 @@ pub(super) fn security_group(operation: &str, found: &ec2::SecurityGroup) -> Res
         id: parsed(operation, found.group_id())?,
         name: found.group_name().unwrap_or_default().to_owned(),
         vpc: parsed(operation, found.vpc_id())?,
-        ingress: rules(found.ip_permissions()),
-        egress: rules(found.ip_permissions_egress()),
+        ingress: rules(operation, found.ip_permissions())?,
+        egress: rules(operation, found.ip_permissions_egress())?,
         tags: ec2_tags(found.tags()),
     })
 }
 
 /// EC2 gathers peers that share protocol and ports; ours have one peer each.
-fn rules(permissions: &[ec2::IpPermission]) -> Vec<Rule> {
-    permissions.iter().flat_map(rules_of).collect()
+fn rules(operation: &str, permissions: &[ec2::IpPermission]) -> Result<Vec<Rule>> {
+    let rules: Result<Vec<Vec<Rule>>> =
+        permissions.iter().map(|permission| rules_of(operation, permission)).collect();
+    Ok(rules?.concat())
 }
 
-fn rules_of(permission: &ec2::IpPermission) -> Vec<Rule> {
+/// A peer that we can't name is an error: left out, it would let an open group pass for an empty one.
+fn rules_of(operation: &str, permission: &ec2::IpPermission) -> Result<Vec<Rule>> {
     let protocol = permission.ip_protocol().unwrap_or("-1").to_owned();
     // "Everything" has no ports; some answers write them as -1 or 0 all the same.
     let (from_port, to_port) = match protocol.as_str() {
@@ -101,11 +104,21 @@ fn rules_of(permission: &ec2::IpPermission) -> Vec<Rule> {
         .iter()
         .filter_map(|pair| pair.group_id())
         .map(|id| Peer::Group(id.to_owned()));
-    ipv4.chain(ipv6)
+    let rules: Vec<Rule> = ipv4
+        .chain(ipv6)
         .chain(lists)
         .chain(groups)
         .map(|peer| Rule { protocol: protocol.clone(), from_port, to_port, peer })
-        .collect()
+        .collect();
+    let peers = permission.ip_ranges().len()
+        + permission.ipv6_ranges().len()
+        + permission.prefix_list_ids().len()
+        + permission.user_id_group_pairs().len();
+    if rules.is_empty() || rules.len() != peers {
+        let what = format!("a rule of {protocol} has a peer that can't be read");
+        return Err(unreadable(operation, Effect::Reads, what));
+    }
+    Ok(rules)
 }
 
 /// A rule as EC2 takes it.
@@ -143,6 +156,7 @@ pub(super) fn snapshot(operation: &str, found: &ec2::Snapshot) -> Result<Snapsho
         kms_key: found.kms_key_id().map(str::to_owned),
         size: found.volume_size().unwrap_or_default(),
         started: found.start_time().map(rfc3339),
+        description: found.description().unwrap_or_default().to_owned(),
         tags: ec2_tags(found.tags()),
     })
 }
@@ -195,9 +209,26 @@ fn percent_decoded(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use aws_sdk_ec2::types::{IpPermission, IpRange, UserIdGroupPair};
     use serde_json::json;
 
-    use super::document;
+    use super::{document, rules};
+
+    #[test]
+    fn a_rule_whose_peer_can_not_be_read_never_passes_for_none() {
+        let all = || IpPermission::builder().ip_protocol("-1");
+        let range = || IpRange::builder().cidr_ip("0.0.0.0/0").build();
+        let nameless = || UserIdGroupPair::builder().group_name("default").build();
+        for (permission, expected) in [
+            (all().ip_ranges(range()).build(), Some(1)),
+            (all().ip_ranges(range()).user_id_group_pairs(nameless()).build(), None),
+            (all().user_id_group_pairs(nameless()).build(), None),
+            (all().build(), None),
+        ] {
+            let read = rules("ec2:DescribeSecurityGroups", std::slice::from_ref(&permission));
+            assert_eq!(read.ok().map(|rules| rules.len()), expected, "{permission:?}");
+        }
+    }
 
     #[test]
     fn documents_are_read_encoded_or_plain_and_damage_is_an_error() {

@@ -6,32 +6,32 @@ use aws_sdk_ec2::Client;
 use aws_sdk_ec2::types::{
     InstanceSpecification, OperationType, ResourceType, SnapshotAttributeName,
 };
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_types::request_id::RequestId;
 use jiff::Timestamp;
 
 use super::access::Clients;
 use super::convert::{permission, tag_list, tag_specification};
 use super::ec2_read::resource_id;
-use super::errors::{Effect, change as changing, unreadable};
+use super::errors::{Answer, Effect, change as changing, unreadable};
 use super::presign::copy_url;
 use crate::change::{Change, Direction, Kind, RuleEffect, Taggable, Tags};
-use crate::cloud::{CloudError, Created, ErrorClass, Receipt, Result};
+use crate::cloud::{CloudError, Created, ErrorClass, Receipt, Result, copy_description};
 use crate::id::{AccountId, GroupId, SnapshotId};
 
 /// Makes every change of EC2 but copies, which need more than a client, and tags.
 pub(super) async fn apply(client: &Client, change: &Change) -> Result<Receipt> {
     let operation = change.operation();
     match &change.kind {
-        Kind::InterfaceGroups { interface, after, .. } => {
-            let answer = client
+        Kind::InterfaceGroups { interface, after, .. } => confirmed(
+            operation,
+            client
                 .modify_network_interface_attribute()
                 .network_interface_id(interface.as_str())
                 .set_groups(Some(after.iter().map(|group| group.as_str().to_owned()).collect()))
                 .send()
-                .await
-                .map_err(|e| changing(operation, e))?;
-            Ok(receipt(&answer, None))
-        }
+                .await,
+        ),
         Kind::CreateGroup { vpc, name, description, tags } => {
             let answer = client
                 .create_security_group()
@@ -51,16 +51,17 @@ pub(super) async fn apply(client: &Client, change: &Change) -> Result<Receipt> {
         Kind::CreateSnapshots { .. } => create_snapshots(client, change).await,
         Kind::SnapshotSharing { snapshot, before, after } => {
             let (effect, account) = shared(operation, before, after)?;
-            let answer = client
-                .modify_snapshot_attribute()
-                .snapshot_id(snapshot.as_str())
-                .attribute(SnapshotAttributeName::CreateVolumePermission)
-                .operation_type(effect)
-                .user_ids(account.as_str())
-                .send()
-                .await
-                .map_err(|e| changing(operation, e))?;
-            Ok(receipt(&answer, None))
+            confirmed(
+                operation,
+                client
+                    .modify_snapshot_attribute()
+                    .snapshot_id(snapshot.as_str())
+                    .attribute(SnapshotAttributeName::CreateVolumePermission)
+                    .operation_type(effect)
+                    .user_ids(account.as_str())
+                    .send()
+                    .await,
+            )
         }
         Kind::CopySnapshot { .. }
         | Kind::RolePolicy { .. }
@@ -79,38 +80,42 @@ async fn group_rules(client: &Client, change: &Change) -> Result<Receipt> {
     let group = group.as_str();
     let rules = Some(rules.iter().map(permission).collect());
     match (direction, effect) {
-        (Direction::Ingress, RuleEffect::Authorize) => client
-            .authorize_security_group_ingress()
-            .group_id(group)
-            .set_ip_permissions(rules)
-            .send()
-            .await
-            .map(|answer| receipt(&answer, None))
-            .map_err(|e| changing(operation, e)),
-        (Direction::Egress, RuleEffect::Authorize) => client
-            .authorize_security_group_egress()
-            .group_id(group)
-            .set_ip_permissions(rules)
-            .send()
-            .await
-            .map(|answer| receipt(&answer, None))
-            .map_err(|e| changing(operation, e)),
-        (Direction::Ingress, RuleEffect::Revoke) => client
-            .revoke_security_group_ingress()
-            .group_id(group)
-            .set_ip_permissions(rules)
-            .send()
-            .await
-            .map(|answer| receipt(&answer, None))
-            .map_err(|e| changing(operation, e)),
-        (Direction::Egress, RuleEffect::Revoke) => client
-            .revoke_security_group_egress()
-            .group_id(group)
-            .set_ip_permissions(rules)
-            .send()
-            .await
-            .map(|answer| receipt(&answer, None))
-            .map_err(|e| changing(operation, e)),
+        (Direction::Ingress, RuleEffect::Authorize) => confirmed(
+            operation,
+            client
+                .authorize_security_group_ingress()
+                .group_id(group)
+                .set_ip_permissions(rules)
+                .send()
+                .await,
+        ),
+        (Direction::Egress, RuleEffect::Authorize) => confirmed(
+            operation,
+            client
+                .authorize_security_group_egress()
+                .group_id(group)
+                .set_ip_permissions(rules)
+                .send()
+                .await,
+        ),
+        (Direction::Ingress, RuleEffect::Revoke) => confirmed(
+            operation,
+            client
+                .revoke_security_group_ingress()
+                .group_id(group)
+                .set_ip_permissions(rules)
+                .send()
+                .await,
+        ),
+        (Direction::Egress, RuleEffect::Revoke) => confirmed(
+            operation,
+            client
+                .revoke_security_group_egress()
+                .group_id(group)
+                .set_ip_permissions(rules)
+                .send()
+                .await,
+        ),
     }
 }
 
@@ -162,7 +167,7 @@ pub(super) async fn copy_snapshot(
         .presigned_url(url)
         .encrypted(true)
         .kms_key_id(kms_key)
-        .description(format!("Evidence: copy of {source}"))
+        .description(copy_description(source))
         .set_tag_specifications(
             tag_specification(ResourceType::Snapshot, tags).map(|one| vec![one]),
         )
@@ -184,23 +189,15 @@ pub(super) async fn tags(
     let operation = change.operation();
     let id = resource_id(resource);
     match touched(operation, before, after)? {
-        Touched::Set(tags) => client
-            .create_tags()
-            .resources(id)
-            .set_tags(Some(tag_list(&tags)))
-            .send()
-            .await
-            .map(|answer| receipt(&answer, None))
-            .map_err(|e| changing(operation, e)),
+        Touched::Set(tags) => confirmed(
+            operation,
+            client.create_tags().resources(id).set_tags(Some(tag_list(&tags))).send().await,
+        ),
         // With its value a tag goes only if it still has that value (EC2 API, DeleteTags).
-        Touched::Removed(tags) => client
-            .delete_tags()
-            .resources(id)
-            .set_tags(Some(tag_list(&tags)))
-            .send()
-            .await
-            .map(|answer| receipt(&answer, None))
-            .map_err(|e| changing(operation, e)),
+        Touched::Removed(tags) => confirmed(
+            operation,
+            client.delete_tags().resources(id).set_tags(Some(tag_list(&tags))).send().await,
+        ),
     }
 }
 
@@ -263,7 +260,16 @@ pub(super) fn refused(operation: &str, why: &str) -> CloudError {
     CloudError::new(ErrorClass::Invalid, operation, "NotOneCall", why)
 }
 
+/// The outcome of a change that makes nothing new.
+pub(super) fn confirmed<A, E>(operation: &str, answer: Answer<A, E>) -> Result<Receipt>
+where
+    A: RequestId,
+    E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
+{
+    answer.map(|answer| receipt(&answer, None)).map_err(|error| changing(operation, error))
+}
+
 /// The receipt of a change that AWS confirmed.
-pub(super) fn receipt(answer: &impl RequestId, created: Option<Created>) -> Receipt {
+fn receipt(answer: &impl RequestId, created: Option<Created>) -> Receipt {
     Receipt { request_id: answer.request_id().unwrap_or_default().to_owned(), created }
 }

@@ -36,6 +36,9 @@ impl Effect {
     }
 }
 
+/// What the SDK says to a call.
+pub(super) type Answer<A, E> = std::result::Result<A, SdkError<E, HttpResponse>>;
+
 /// The failure of a read. `operation` is `service:Operation`.
 pub(super) fn read<E>(operation: &str, error: SdkError<E, HttpResponse>) -> CloudError
 where

@@ -1,24 +1,20 @@
 //! Reads and changes of IAM. Lists are followed to the last page; `NoSuchEntity` is an absence.
 
 use aws_sdk_iam::Client;
-use aws_sdk_iam::types::{StatusType, Tag};
+use aws_sdk_iam::types::{AccessKeyMetadata, StatusType, Tag};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::convert::{document, iam_tags, parsed, parsed_if_there, rfc3339};
-use super::ec2_apply::{Touched, receipt, refused, touched};
-use super::errors::{change as changing, read};
+use super::ec2_apply::{Touched, confirmed, refused, touched};
+use super::errors::{Answer, read};
 use crate::change::{Change, Document, KeyStatus, Kind, LoginProfile, Taggable, Tags};
 use crate::cloud::{Receipt, Result, Role, User, UserKey};
 use crate::id::{AccessKeyId, RoleName, UserName};
 
 pub(super) async fn role(client: &Client, name: &RoleName) -> Result<Option<Role>> {
     const OPERATION: &str = "iam:GetRole";
-    let answer = match client.get_role().role_name(name.as_str()).send().await {
-        Ok(answer) => answer,
-        Err(error) if absent(error.code()) => return Ok(None),
-        Err(error) => return Err(read(OPERATION, error)),
-    };
-    let Some(found) = answer.role() else {
+    let answer = if_there(OPERATION, client.get_role().role_name(name.as_str()).send().await)?;
+    let Some(found) = answer.as_ref().and_then(|answer| answer.role()) else {
         return Ok(None);
     };
     let profiles = client
@@ -44,15 +40,12 @@ pub(super) async fn profile_role(client: &Client, profile_arn: &str) -> Result<O
     const OPERATION: &str = "iam:GetInstanceProfile";
     // arn:aws:iam::123456789012:instance-profile/path/name
     let name = profile_arn.rsplit('/').next().unwrap_or_default();
-    match client.get_instance_profile().instance_profile_name(name).send().await {
-        Ok(answer) => {
-            // A profile holds one role at most (IAM User Guide, instance profiles).
-            let role = answer.instance_profile().and_then(|profile| profile.roles().first());
-            parsed_if_there(OPERATION, role.map(|role| role.role_name()))
-        }
-        Err(error) if absent(error.code()) => Ok(None),
-        Err(error) => Err(read(OPERATION, error)),
-    }
+    let call = client.get_instance_profile().instance_profile_name(name);
+    let answer = if_there(OPERATION, call.send().await)?;
+    // A profile holds one role at most (IAM User Guide, instance profiles).
+    let profile = answer.as_ref().and_then(|answer| answer.instance_profile());
+    let role = profile.and_then(|profile| profile.roles().first());
+    parsed_if_there(OPERATION, role.map(|role| role.role_name()))
 }
 
 pub(super) async fn role_policy(
@@ -61,11 +54,9 @@ pub(super) async fn role_policy(
     policy: &str,
 ) -> Result<Option<Document>> {
     const OPERATION: &str = "iam:GetRolePolicy";
-    match client.get_role_policy().role_name(role.as_str()).policy_name(policy).send().await {
-        Ok(answer) => document(OPERATION, answer.policy_document()).map(Some),
-        Err(error) if absent(error.code()) => Ok(None),
-        Err(error) => Err(read(OPERATION, error)),
-    }
+    let call = client.get_role_policy().role_name(role.as_str()).policy_name(policy);
+    let answer = if_there(OPERATION, call.send().await)?;
+    answer.map(|answer| document(OPERATION, answer.policy_document())).transpose()
 }
 
 pub(super) async fn user_policy(
@@ -74,31 +65,23 @@ pub(super) async fn user_policy(
     policy: &str,
 ) -> Result<Option<Document>> {
     const OPERATION: &str = "iam:GetUserPolicy";
-    match client.get_user_policy().user_name(user.as_str()).policy_name(policy).send().await {
-        Ok(answer) => document(OPERATION, answer.policy_document()).map(Some),
-        Err(error) if absent(error.code()) => Ok(None),
-        Err(error) => Err(read(OPERATION, error)),
-    }
+    let call = client.get_user_policy().user_name(user.as_str()).policy_name(policy);
+    let answer = if_there(OPERATION, call.send().await)?;
+    answer.map(|answer| document(OPERATION, answer.policy_document())).transpose()
 }
 
 /// `None` also for the root user's key, whose answer names no user.
 pub(super) async fn key_owner(client: &Client, key: &AccessKeyId) -> Result<Option<UserName>> {
     const OPERATION: &str = "iam:GetAccessKeyLastUsed";
-    match client.get_access_key_last_used().access_key_id(key.as_str()).send().await {
-        Ok(answer) => parsed_if_there(OPERATION, answer.user_name()),
-        Err(error) if absent(error.code()) => Ok(None),
-        Err(error) => Err(read(OPERATION, error)),
-    }
+    let call = client.get_access_key_last_used().access_key_id(key.as_str());
+    let answer = if_there(OPERATION, call.send().await)?;
+    parsed_if_there(OPERATION, answer.as_ref().and_then(|answer| answer.user_name()))
 }
 
 pub(super) async fn user(client: &Client, name: &UserName) -> Result<Option<User>> {
     const OPERATION: &str = "iam:GetUser";
-    let answer = match client.get_user().user_name(name.as_str()).send().await {
-        Ok(answer) => answer,
-        Err(error) if absent(error.code()) => return Ok(None),
-        Err(error) => return Err(read(OPERATION, error)),
-    };
-    let Some(found) = answer.user() else {
+    let answer = if_there(OPERATION, client.get_user().user_name(name.as_str()).send().await)?;
+    let Some(found) = answer.as_ref().and_then(|answer| answer.user()) else {
         return Ok(None);
     };
     // A user that is deleted between two of these calls is gone, not an error.
@@ -120,18 +103,10 @@ pub(super) async fn user(client: &Client, name: &UserName) -> Result<Option<User
 
 async fn keys(client: &Client, name: &UserName) -> Result<Option<Vec<UserKey>>> {
     const OPERATION: &str = "iam:ListAccessKeys";
-    let found = client
-        .list_access_keys()
-        .user_name(name.as_str())
-        .into_paginator()
-        .items()
-        .send()
-        .collect::<std::result::Result<Vec<_>, _>>()
-        .await;
-    let found = match found {
-        Ok(found) => found,
-        Err(error) if absent(error.code()) => return Ok(None),
-        Err(error) => return Err(read(OPERATION, error)),
+    let pages = client.list_access_keys().user_name(name.as_str()).into_paginator().items().send();
+    let found: Option<Vec<AccessKeyMetadata>> = if_there(OPERATION, pages.collect().await)?;
+    let Some(found) = found else {
+        return Ok(None);
     };
     let mut keys = Vec::new();
     for key in &found {
@@ -149,31 +124,36 @@ async fn keys(client: &Client, name: &UserName) -> Result<Option<Vec<UserKey>>> 
 }
 
 async fn login_profile(client: &Client, name: &UserName) -> Result<Option<LoginProfile>> {
-    match client.get_login_profile().user_name(name.as_str()).send().await {
-        Ok(answer) => Ok(answer.login_profile().map(|profile| LoginProfile {
-            created: rfc3339(profile.create_date()),
-            reset_required: profile.password_reset_required(),
-        })),
-        Err(error) if absent(error.code()) => Ok(None),
-        Err(error) => Err(read("iam:GetLoginProfile", error)),
-    }
+    let call = client.get_login_profile().user_name(name.as_str());
+    let answer = if_there("iam:GetLoginProfile", call.send().await)?;
+    let profile = answer.as_ref().and_then(|answer| answer.login_profile());
+    Ok(profile.map(|profile| LoginProfile {
+        created: rfc3339(profile.create_date()),
+        reset_required: profile.password_reset_required(),
+    }))
 }
 
 pub(super) async fn role_tags(client: &Client, name: &RoleName) -> Result<Option<Tags>> {
     let pages = client.list_role_tags().role_name(name.as_str()).into_paginator().items().send();
-    match pages.collect::<std::result::Result<Vec<_>, _>>().await {
-        Ok(tags) => Ok(Some(iam_tags(&tags))),
-        Err(error) if absent(error.code()) => Ok(None),
-        Err(error) => Err(read("iam:ListRoleTags", error)),
-    }
+    let tags: Option<Vec<Tag>> = if_there("iam:ListRoleTags", pages.collect().await)?;
+    Ok(tags.as_deref().map(iam_tags))
 }
 
 pub(super) async fn user_tags(client: &Client, name: &UserName) -> Result<Option<Tags>> {
     let pages = client.list_user_tags().user_name(name.as_str()).into_paginator().items().send();
-    match pages.collect::<std::result::Result<Vec<_>, _>>().await {
-        Ok(tags) => Ok(Some(iam_tags(&tags))),
+    let tags: Option<Vec<Tag>> = if_there("iam:ListUserTags", pages.collect().await)?;
+    Ok(tags.as_deref().map(iam_tags))
+}
+
+/// The answer to a read, or nothing where IAM knows no such entity.
+fn if_there<A, E>(operation: &str, answer: Answer<A, E>) -> Result<Option<A>>
+where
+    E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
+{
+    match answer {
+        Ok(answer) => Ok(Some(answer)),
         Err(error) if absent(error.code()) => Ok(None),
-        Err(error) => Err(read("iam:ListUserTags", error)),
+        Err(error) => Err(read(operation, error)),
     }
 }
 
@@ -185,59 +165,51 @@ fn absent(code: Option<&str>) -> bool {
 pub(super) async fn apply(client: &Client, change: &Change) -> Result<Receipt> {
     let operation = change.operation();
     match &change.kind {
-        Kind::RolePolicy { role, policy, after: Some(document), .. } => client
-            .put_role_policy()
-            .role_name(role.as_str())
-            .policy_name(policy)
-            .policy_document(document.to_string())
-            .send()
-            .await
-            .map(|answer| receipt(&answer, None))
-            .map_err(|e| changing(operation, e)),
-        Kind::RolePolicy { role, policy, after: None, .. } => client
-            .delete_role_policy()
-            .role_name(role.as_str())
-            .policy_name(policy)
-            .send()
-            .await
-            .map(|answer| receipt(&answer, None))
-            .map_err(|e| changing(operation, e)),
-        Kind::UserPolicy { user, policy, after: Some(document), .. } => client
-            .put_user_policy()
-            .user_name(user.as_str())
-            .policy_name(policy)
-            .policy_document(document.to_string())
-            .send()
-            .await
-            .map(|answer| receipt(&answer, None))
-            .map_err(|e| changing(operation, e)),
-        Kind::UserPolicy { user, policy, after: None, .. } => client
-            .delete_user_policy()
-            .user_name(user.as_str())
-            .policy_name(policy)
-            .send()
-            .await
-            .map(|answer| receipt(&answer, None))
-            .map_err(|e| changing(operation, e)),
-        Kind::AccessKey { user, key, after, .. } => client
-            .update_access_key()
-            .user_name(user.as_str())
-            .access_key_id(key.as_str())
-            .status(match after {
-                KeyStatus::Active => StatusType::Active,
-                KeyStatus::Inactive => StatusType::Inactive,
-            })
-            .send()
-            .await
-            .map(|answer| receipt(&answer, None))
-            .map_err(|e| changing(operation, e)),
-        Kind::DeleteLoginProfile { user, .. } => client
-            .delete_login_profile()
-            .user_name(user.as_str())
-            .send()
-            .await
-            .map(|answer| receipt(&answer, None))
-            .map_err(|e| changing(operation, e)),
+        Kind::RolePolicy { role, policy, after: Some(document), .. } => confirmed(
+            operation,
+            client
+                .put_role_policy()
+                .role_name(role.as_str())
+                .policy_name(policy)
+                .policy_document(document.to_string())
+                .send()
+                .await,
+        ),
+        Kind::RolePolicy { role, policy, after: None, .. } => confirmed(
+            operation,
+            client.delete_role_policy().role_name(role.as_str()).policy_name(policy).send().await,
+        ),
+        Kind::UserPolicy { user, policy, after: Some(document), .. } => confirmed(
+            operation,
+            client
+                .put_user_policy()
+                .user_name(user.as_str())
+                .policy_name(policy)
+                .policy_document(document.to_string())
+                .send()
+                .await,
+        ),
+        Kind::UserPolicy { user, policy, after: None, .. } => confirmed(
+            operation,
+            client.delete_user_policy().user_name(user.as_str()).policy_name(policy).send().await,
+        ),
+        Kind::AccessKey { user, key, after, .. } => confirmed(
+            operation,
+            client
+                .update_access_key()
+                .user_name(user.as_str())
+                .access_key_id(key.as_str())
+                .status(match after {
+                    KeyStatus::Active => StatusType::Active,
+                    KeyStatus::Inactive => StatusType::Inactive,
+                })
+                .send()
+                .await,
+        ),
+        Kind::DeleteLoginProfile { user, .. } => confirmed(
+            operation,
+            client.delete_login_profile().user_name(user.as_str()).send().await,
+        ),
         Kind::InterfaceGroups { .. }
         | Kind::CreateGroup { .. }
         | Kind::GroupRules { .. }
@@ -258,38 +230,42 @@ pub(super) async fn tags(
 ) -> Result<Receipt> {
     let operation = change.operation();
     match (resource, touched(operation, before, after)?) {
-        (Taggable::Role(name), Touched::Set(tags)) => client
-            .tag_role()
-            .role_name(name.as_str())
-            .set_tags(Some(tag_list(operation, &tags)?))
-            .send()
-            .await
-            .map(|answer| receipt(&answer, None))
-            .map_err(|e| changing(operation, e)),
-        (Taggable::Role(name), Touched::Removed(tags)) => client
-            .untag_role()
-            .role_name(name.as_str())
-            .set_tag_keys(Some(tags.into_keys().collect()))
-            .send()
-            .await
-            .map(|answer| receipt(&answer, None))
-            .map_err(|e| changing(operation, e)),
-        (Taggable::User(name), Touched::Set(tags)) => client
-            .tag_user()
-            .user_name(name.as_str())
-            .set_tags(Some(tag_list(operation, &tags)?))
-            .send()
-            .await
-            .map(|answer| receipt(&answer, None))
-            .map_err(|e| changing(operation, e)),
-        (Taggable::User(name), Touched::Removed(tags)) => client
-            .untag_user()
-            .user_name(name.as_str())
-            .set_tag_keys(Some(tags.into_keys().collect()))
-            .send()
-            .await
-            .map(|answer| receipt(&answer, None))
-            .map_err(|e| changing(operation, e)),
+        (Taggable::Role(name), Touched::Set(tags)) => confirmed(
+            operation,
+            client
+                .tag_role()
+                .role_name(name.as_str())
+                .set_tags(Some(tag_list(operation, &tags)?))
+                .send()
+                .await,
+        ),
+        (Taggable::Role(name), Touched::Removed(tags)) => confirmed(
+            operation,
+            client
+                .untag_role()
+                .role_name(name.as_str())
+                .set_tag_keys(Some(tags.into_keys().collect()))
+                .send()
+                .await,
+        ),
+        (Taggable::User(name), Touched::Set(tags)) => confirmed(
+            operation,
+            client
+                .tag_user()
+                .user_name(name.as_str())
+                .set_tags(Some(tag_list(operation, &tags)?))
+                .send()
+                .await,
+        ),
+        (Taggable::User(name), Touched::Removed(tags)) => confirmed(
+            operation,
+            client
+                .untag_user()
+                .user_name(name.as_str())
+                .set_tag_keys(Some(tags.into_keys().collect()))
+                .send()
+                .await,
+        ),
         _ => Err(refused(operation, "not a resource of IAM")),
     }
 }

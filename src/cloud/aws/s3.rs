@@ -4,8 +4,8 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::types::{Tag, Tagging};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-use super::ec2_apply::{receipt, refused};
-use super::errors::{change as changing, read};
+use super::ec2_apply::{confirmed, refused};
+use super::errors::read;
 use crate::change::Tags;
 use crate::cloud::{CloudError, ErrorClass, Receipt, Result};
 
@@ -52,12 +52,5 @@ pub(super) async fn apply(
     let tagging = set
         .and_then(|set| Tagging::builder().set_tag_set(Some(set)).build())
         .map_err(|_| refused(WRITE, "a tag needs a key and a value"))?;
-    client
-        .put_bucket_tagging()
-        .bucket(bucket)
-        .tagging(tagging)
-        .send()
-        .await
-        .map(|answer| receipt(&answer, None))
-        .map_err(|e| changing(WRITE, e))
+    confirmed(WRITE, client.put_bucket_tagging().bucket(bucket).tagging(tagging).send().await)
 }

@@ -11,7 +11,7 @@ use super::network::parsed;
 use super::refusal::Refused;
 use super::world::{RegionState, SnapshotRecord, Volume, World};
 use crate::change::{Permission, Tags};
-use crate::cloud::{Snapshot, SnapshotState};
+use crate::cloud::{Snapshot, SnapshotState, copy_description};
 use crate::id::{AccountId, InstanceId, Place, SnapshotId, VolumeId};
 
 /// A snapshot and the volume it was made of.
@@ -79,6 +79,7 @@ pub fn create(
             kms_key: volume.kms_key,
             size: volume.size,
             started: Some(now.to_string()),
+            description: String::new(),
             tags: tags.clone(),
         };
         store(world, at, snapshot, now)?;
@@ -144,6 +145,7 @@ pub fn copy(
         kms_key: key.or_else(|| Some(kms_key.to_owned())),
         size: shown.size,
         started: Some(now.to_string()),
+        description: copy_description(source),
         tags: tags.clone(),
     };
     store(world, at, snapshot, now)?;
@@ -252,6 +254,7 @@ fn store(world: &mut World, at: &Place, snapshot: Snapshot, now: Timestamp) -> R
     let record = SnapshotRecord {
         snapshot,
         shared_with: BTreeSet::new(),
+        public: false,
         looks_left: pace.looks,
         pending_until,
     };

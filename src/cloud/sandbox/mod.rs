@@ -47,7 +47,7 @@ pub use scenario::Scenario;
 pub use settle::Settling;
 pub use world::World;
 #[cfg(test)]
-pub use world::{Key, Machine, RegionState, RoleState, UserState, Volume, Vpc};
+pub use world::{Key, Machine, RegionState, RoleState, SnapshotRecord, UserState, Volume, Vpc};
 
 use super::{Cloud, Scope, Session};
 use crate::clock::Clock;

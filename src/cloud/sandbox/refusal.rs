@@ -53,7 +53,8 @@ pub fn class(code: &str) -> ErrorClass {
         | "IncorrectState"
         | "InvalidGroup.Duplicate"
         | "InvalidPermission.Duplicate"
-        | "InvalidPermission.NotFound" => ErrorClass::Conflict,
+        | "InvalidPermission.NotFound"
+        | "SnapshotIsPublic" => ErrorClass::Conflict,
         "NoSuchBucket" | "NoSuchEntity" => ErrorClass::Gone,
         code if code.ends_with(".NotFound") => ErrorClass::Gone,
         _ => ErrorClass::Invalid,

@@ -116,9 +116,17 @@ impl Session for SandboxSession {
         id: &SnapshotId,
     ) -> Result<Option<BTreeSet<AccountId>>> {
         let need = ("ec2:DescribeSnapshotAttribute", allow::ec2(at, "snapshot", id.as_str()));
-        self.look(at, vec![need], |region| {
-            region.snapshots.get(id).map(|record| record.shared_with.clone())
-        })
+        self.read(
+            at,
+            |_| vec![need],
+            |world| match world.region(at)?.and_then(|region| region.snapshots.get(id)) {
+                // A list of accounts can't say "everybody".
+                Some(record) if record.public => {
+                    Err(Refused::new("SnapshotIsPublic", format!("{id} is shared with everybody")))
+                }
+                record => Ok(record.map(|record| record.shared_with.clone())),
+            },
+        )
     }
 
     async fn is_default_key(&self, at: &Place, key: &str) -> Result<bool> {

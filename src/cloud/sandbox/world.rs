@@ -174,6 +174,9 @@ pub struct SnapshotRecord {
     pub snapshot: Snapshot,
     /// Who may create volumes from it.
     pub shared_with: BTreeSet<AccountId>,
+    /// Whether everybody may.
+    #[serde(default)]
+    pub public: bool,
     /// Reads that still show it pending.
     pub looks_left: u32,
     /// The time until which it is pending.

@@ -20,35 +20,8 @@ use crate::routing::Mode;
 use crate::store::{Decide, RunRow};
 use crate::timeline::Entry;
 
-const SCENARIO: &str = r#"
-[[account]]
-id = "111122223333"
-region = "eu-west-1"
-[[account.key]]
-alias = "alias/tourniquet-transfer"
-[[account.instance]]
-id = "i-0a1b2c3d4e5f60718"
-profile = "web-server"
-interfaces = [{ id = "eni-0aaaaaaaaaaaaaaa1" }, { id = "eni-0aaaaaaaaaaaaaaa2" }]
-volumes = [{ size = 8 }, { size = 100, encrypted = true }]
-[[account.role]]
-name = "web-server"
-profiles = ["web-server"]
-sessions = ["ASIAZ7Q2EXAMPLE00001"]
-[[account.role]]
-name = "batch-worker"
-sessions = ["ASIAZ7Q2EXAMPLE00002"]
-[[account.user]]
-name = "deploy-bot"
-keys = ["AKIAZ7Q2EXAMPLE00001"]
-console = true
-
-[[account]]
-id = "999988887777"
-region = "eu-west-1"
-[[account.key]]
-alias = "alias/tourniquet-forensics"
-"#;
+/// The world of the crash tests, too.
+const SCENARIO: &str = include_str!("../../tests/incident.toml");
 
 fn clock() -> ManualClock {
     ManualClock::self_advancing("2026-03-14T09:27:12Z".parse().unwrap())
