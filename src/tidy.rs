@@ -15,15 +15,6 @@ use sources::{
 /// Lines of a file: more is several things.
 const LINES_MAX: usize = 400;
 
-/// Files that are longer, and why.
-const LONG: &[(&str, &str)] = &[
-    ("run/execute.rs", "one executor: intent, call, outcome and look must be read together"),
-    (
-        "run/drive.rs",
-        "one drive: from the claim to the end of a run, in the order in which it happens",
-    ),
-];
-
 /// Modules without IO, and what would be IO or a way to it.
 const PURE: &[&str] = &["finding", "routing", "case", "timeline", "change"];
 const IMPURE: &[&str] = &[
@@ -125,18 +116,10 @@ fn files_say_why_they_exist_and_are_short() {
             wrong.push(format!("{}: begins without `//!`", source.path));
         }
         let lines = source.text.lines().count();
-        let listed = LONG.iter().any(|(path, _)| *path == source.path);
-        match (lines > LINES_MAX, listed) {
-            (true, false) => wrong.push(format!("{}: {lines} lines", source.path)),
-            (false, true) => {
-                wrong.push(format!("{}: short again; take it off the list", source.path))
-            }
-            _ => {}
+        if lines > LINES_MAX {
+            wrong.push(format!("{}: {lines} lines", source.path));
         }
     }
-    let all = sources();
-    let gone = LONG.iter().filter(|(path, _)| all.iter().all(|source| source.path != *path));
-    wrong.extend(gone.map(|(path, _)| format!("{path}: gone; take it off the list")));
     none(&wrong);
 }
 

@@ -51,6 +51,14 @@ pub enum Verdict {
     Wait(Duration, String),
     /// Not possible or not allowed: a person is asked.
     Refuse(String),
+    /// A part was done and observed, the rest is not possible: a person is asked, and what was
+    /// preserved is recorded all the same.
+    Short {
+        /// As of [`Verdict::Done`], for the part that was done.
+        output: Value,
+        /// Why the rest is not possible.
+        reason: String,
+    },
 }
 
 /// How the reason of a [`Verdict::Refuse`] starts when the target does not exist (any more): the

@@ -11,7 +11,8 @@ use std::collections::BTreeSet;
 use super::creation::{Unseen, created, unseen};
 use super::{Context, LookError};
 use crate::change::{
-    Change, Direction, Kind, Rule, RuleEffect, TAG_CASE, TAG_PURPOSE, TAG_STEP, Tags,
+    Change, Direction, GROUP_NAME_PREFIX, Kind, Rule, RuleEffect, TAG_CASE, TAG_PURPOSE, TAG_STEP,
+    Tags,
 };
 use crate::cloud::{Created, SecurityGroup};
 use crate::id::{GroupId, VpcId};
@@ -161,7 +162,7 @@ pub(super) async fn find(
     }
     // Whoever may tag can tag any group: only one that also has our name, which nobody can change, is
     // corrected. A verified one above is good whatever it is called.
-    let prefix = format!("tourniquet-{}-", purpose.label());
+    let prefix = format!("{GROUP_NAME_PREFIX}{}-", purpose.label());
     let ours_by_name: BTreeSet<GroupId> = groups
         .iter()
         .filter(|group| group.name.starts_with(&prefix))

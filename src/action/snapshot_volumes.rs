@@ -139,7 +139,9 @@ impl Action for SnapshotVolumes {
         } else if let Some((time, reason)) = waits.into_iter().min() {
             Verdict::Wait(time, reason)
         } else if !failures.is_empty() {
-            Verdict::Refuse(failures.join("; "))
+            let warnings = warnings(context, &trail, &evidence);
+            let output = report(&id, evidence, warnings);
+            Verdict::Short { output, reason: failures.join("; ") }
         } else {
             let warnings = warnings(context, &trail, &evidence);
             Verdict::Done(report(&id, evidence, warnings))

@@ -33,6 +33,9 @@ pub const TAG_STEP: &str = "tourniquet:step";
 /// The tag by which quarantine and transition groups are found; a name proves nothing.
 pub const TAG_PURPOSE: &str = "tourniquet:purpose";
 
+/// How the name of each security group of ours starts; EC2 lets nobody change a group's name.
+pub const GROUP_NAME_PREFIX: &str = "tourniquet-";
+
 /// One change in one account and Region.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Change {

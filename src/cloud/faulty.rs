@@ -10,6 +10,7 @@ mod tests;
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 pub use plan::{Calls, Fault, Plan};
 
@@ -66,6 +67,10 @@ impl Cloud for Faulty {
 
     fn name(&self) -> &'static str {
         self.inner.name()
+    }
+
+    fn visible_within(&self) -> Duration {
+        self.inner.visible_within()
     }
 }
 

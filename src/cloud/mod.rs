@@ -19,6 +19,7 @@ mod standing;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -59,6 +60,9 @@ pub trait Cloud: Send + Sync {
     fn open(&self, scope: Scope) -> Arc<dyn Session>;
     /// What `/readyz` calls it: `sandbox` or `aws`.
     fn name(&self) -> &'static str;
+    /// How long what was created may stay invisible to a look by tag: what is not seen by then was
+    /// not created.
+    fn visible_within(&self) -> Duration;
 }
 
 /// Calls on behalf of one step. A resource that does not exist is `None` or absent from the list,

@@ -61,7 +61,7 @@ pub async fn drive(
     stopping: &AtomicBool,
 ) -> Result<Driven, StoreError> {
     let writer = Writer::new(run.id.clone());
-    let mut drive = Drive { env, run, lease, writer, log: RunLog::default() };
+    let mut drive = Drive { env, run, lease, writer, log: RunLog::default(), said: Vec::new() };
     if run.attempts > ATTEMPTS_MAX {
         return drive.halt(Code::POISONED, &format!("given up after {ATTEMPTS_MAX} starts")).await;
     }
@@ -89,6 +89,8 @@ pub(super) struct Drive<'a> {
     pub(super) lease: &'a Lease,
     pub(super) writer: Writer,
     pub(super) log: RunLog,
+    /// What the script logged after its last step.
+    pub(super) said: Vec<String>,
 }
 
 impl<'a> Drive<'a> {
@@ -108,7 +110,8 @@ impl<'a> Drive<'a> {
             lease.hold(&env.store, env.clock.as_ref()).await?;
             let stop = stopping.load(Ordering::Relaxed);
             if !stop {
-                match script.advance(&env.evaluator, &self.log).await {
+                let evaluated = script.advance(&env.evaluator, &self.log).await;
+                match evaluated.next {
                     Advance::Steps(wanted) => {
                         let now = env.clock.now();
                         for want in wanted {
@@ -129,9 +132,13 @@ impl<'a> Drive<'a> {
                         self.write(&mut entries, &mut effects).await?;
                     }
                     Advance::Waiting => {}
-                    Advance::Done(value) => return self.finish(Ok(value), entries, effects).await,
+                    Advance::Done(_) => {
+                        self.said = evaluated.log;
+                        return self.finish(None, entries, effects).await;
+                    }
                     Advance::Failed(error) => {
-                        return self.finish(Err(error), entries, effects).await;
+                        self.said = evaluated.log;
+                        return self.finish(Some(error), entries, effects).await;
                     }
                     Advance::Diverged { key, recorded, requested } => {
                         self.write(&mut entries, &mut effects).await?;
@@ -264,7 +271,7 @@ impl<'a> Drive<'a> {
         if self.log.plans.is_empty()
             && let Err(error) = self.plan(script).await?
         {
-            return self.finish(Err(error), vec![], vec![]).await.map(Some);
+            return self.finish(Some(error), vec![], vec![]).await.map(Some);
         }
         while let Some(hash) = self.log.plans.last().cloned() {
             match self.ask_for(&hash).await? {
@@ -279,7 +286,7 @@ impl<'a> Drive<'a> {
                         return self.halt(Code::APPROVAL_DENIED, &reason).await.map(Some);
                     }
                     Ok(_) => {}
-                    Err(error) => return self.finish(Err(error), vec![], vec![]).await.map(Some),
+                    Err(error) => return self.finish(Some(error), vec![], vec![]).await.map(Some),
                 },
                 Answer::Refused(reason) => {
                     return self.halt(Code::APPROVAL_DENIED, &reason).await.map(Some);

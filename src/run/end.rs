@@ -69,7 +69,9 @@ pub fn plan_of(
             }
             words
         }
-        Verdict::Refuse(reason) => vec![format!("{}: would be refused: {reason}", step.name)],
+        Verdict::Refuse(reason) | Verdict::Short { reason, .. } => {
+            vec![format!("{}: would be refused: {reason}", step.name)]
+        }
         Verdict::Wait(_, reason) => vec![format!("{}: would wait: {reason}", step.name)],
         Verdict::Done(_) => vec![],
     };

@@ -32,7 +32,7 @@ impl Drive<'_> {
     /// The end: one transaction holds the last outcomes, `run.finished` and the run's state.
     pub(super) async fn finish(
         &self,
-        result: Result<Value, ScriptError>,
+        error: Option<ScriptError>,
         entries: Vec<Draft>,
         effects: Vec<Effect>,
     ) -> Result<Driven, StoreError> {
@@ -46,19 +46,19 @@ impl Drive<'_> {
                         .any(|c| c.number == error.code)
                 },
             );
-        let (event, summary) = match &result {
-            Err(error) if needs_person => (RunEvent::Halted, self.script_words(error)),
-            Err(error) => (RunEvent::Failed, self.script_words(error)),
-            Ok(_) if !open.is_empty() && needs_person => (RunEvent::Halted, open.join("; ")),
-            Ok(_) if !open.is_empty() => (RunEvent::Failed, open.join("; ")),
-            Ok(_) if self.run.mode == Mode::Observe => {
+        let (event, summary) = match &error {
+            Some(error) if needs_person => (RunEvent::Halted, self.script_words(error)),
+            Some(error) => (RunEvent::Failed, self.script_words(error)),
+            None if !open.is_empty() && needs_person => (RunEvent::Halted, open.join("; ")),
+            None if !open.is_empty() => (RunEvent::Failed, open.join("; ")),
+            None if self.run.mode == Mode::Observe => {
                 (RunEvent::Succeeded, "observed; nothing was changed".to_owned())
             }
-            Ok(_) if self.run.kind == RunKind::Undo => {
+            None if self.run.kind == RunKind::Undo => {
                 (RunEvent::Succeeded, "taken back".to_owned())
             }
-            Ok(_) if contained => (RunEvent::Succeeded, "contained and verified".to_owned()),
-            Ok(_) => (RunEvent::Succeeded, "done".to_owned()),
+            None if contained => (RunEvent::Succeeded, "contained and verified".to_owned()),
+            None => (RunEvent::Succeeded, "done".to_owned()),
         };
         let mut entries = entries;
         if self.run.mode == Mode::Observe {
@@ -107,6 +107,7 @@ impl Drive<'_> {
             summary,
             contained,
             open,
+            &self.said,
         ));
         let (run, summary) = (self.run.id.clone(), Some(summary.to_owned()));
         effects.push(Effect::Run { run, event, wake_at: None, contained, summary });

@@ -146,6 +146,11 @@ impl Executor<'_> {
                         pending,
                     );
                 }
+                Ok(Verdict::Short { output, reason }) => {
+                    pending.extend(self.evidence(&step, &output));
+                    let end = failed(&step, Code::ACTION_REFUSED, "refused", &reason);
+                    return ended(end, pending);
+                }
                 Ok(Verdict::Wait(_, reason)) if self.age(&step) > WAIT_MAX => {
                     let text = format!("given up after {} h: {reason}", WAIT_MAX.as_secs() / 3600);
                     return ended(failed(&step, Code::ACTION_FAILED, "timeout", &text), pending);
@@ -250,11 +255,7 @@ impl Executor<'_> {
         output: Value,
         mut drafts: Vec<Draft>,
     ) -> StepRun {
-        let now = self.env.clock.now();
-        let records = output.get("evidence").and_then(Value::as_array).cloned().unwrap_or_default();
-        for (n, record) in records.iter().enumerate() {
-            drafts.push(self.writer.evidence(now, &step.key, n + 1, record));
-        }
+        drafts.extend(self.evidence(step, &output));
         let effects = match action.urgency() {
             Urgency::Containment => vec![Effect::Hold {
                 resource: format!("{}/{target}", self.run.account),
@@ -264,6 +265,14 @@ impl Executor<'_> {
             Urgency::Evidence | Urgency::Description => vec![],
         };
         StepRun::Ended { end: succeeded(step, output), drafts, effects }
+    }
+
+    /// The chain-of-custody entries of what a look found preserved.
+    fn evidence(&self, step: &StepLog, output: &Value) -> Vec<Draft> {
+        let now = self.env.clock.now();
+        let records = output.get("evidence").and_then(Value::as_array).cloned().unwrap_or_default();
+        let numbered = records.iter().enumerate();
+        numbered.map(|(n, record)| self.writer.evidence(now, &step.key, n + 1, record)).collect()
     }
 
     /// Writes entries of this run, fenced.

@@ -223,9 +223,13 @@ impl Writer {
         summary: &str,
         contained: bool,
         open: &[String],
+        log: &[String],
     ) -> Draft {
-        let body =
+        let mut body =
             json!({"state": state, "summary": summary, "contained": contained, "open": open});
+        if !log.is_empty() {
+            body["log"] = json!(log);
+        }
         self.draft(at, Kind::RunFinished, body)
     }
 }

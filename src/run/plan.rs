@@ -22,7 +22,7 @@ const ROUNDS_MAX: usize = 1_001;
 pub async fn pass(executor: &Executor<'_>, script: &Script) -> Result<Vec<String>, ScriptError> {
     let mut log = RunLog::default();
     for _ in 0..ROUNDS_MAX {
-        match script.advance(&executor.env.evaluator, &log).await {
+        match script.advance(&executor.env.evaluator, &log).await.next {
             Advance::Steps(wanted) => {
                 for want in wanted {
                     let requested = executor.env.clock.now();

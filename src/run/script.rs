@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::replay::RunLog;
 use super::undo::{self, Restore};
-use crate::runbook::{Advance, Evaluator, Facts, Runbook, StepKey, Wanted};
+use crate::runbook::{Advance, Evaluated, Evaluator, Facts, Runbook, StepKey, Wanted};
 
 /// What a run follows.
 pub enum Script {
@@ -19,14 +19,14 @@ pub enum Script {
 
 impl Script {
     /// What is wanted next, given what was recorded.
-    pub async fn advance(&self, evaluator: &Evaluator, log: &RunLog) -> Advance {
+    pub async fn advance(&self, evaluator: &Evaluator, log: &RunLog) -> Evaluated {
         match self {
             Self::Runbook(runbook, facts) => {
                 evaluator
                     .advance(Arc::clone(runbook), Arc::clone(facts), Arc::new(log.recorded()))
                     .await
             }
-            Self::Undo(restores) => advance_undo(restores, log),
+            Self::Undo(restores) => advance_undo(restores, log).into(),
         }
     }
 }

@@ -7,30 +7,34 @@ use crate::change::Change;
 use crate::clock::Clock;
 use crate::cloud::{Session, Standing, standing};
 
-/// How long a create may take to show up in a look by tag: EC2's Describe calls are eventually
-/// consistent (EC2 API reference, eventual consistency), usually within seconds.
-pub const CREATE_SETTLE: Duration = Duration::from_secs(5);
+/// Time between two looks for something new.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// Looks that are tried before the outcome is `unknown`.
 const LOOKS_MAX: u32 = 4;
 
-/// Finds out whether a change happened. `age` is the time since its intent.
+/// Finds out whether a change happened. `age` is the time since its intent; `visible_within`, how
+/// long something new may stay invisible (see [`Cloud::visible_within`](crate::cloud::Cloud)).
 pub async fn settle(
     session: &dyn Session,
     clock: &dyn Clock,
     change: &Change,
     age: Duration,
+    visible_within: Duration,
 ) -> Outcome {
     let started = clock.monotonic();
-    if change.creates() && age < CREATE_SETTLE {
-        clock.sleep(CREATE_SETTLE - age).await;
-    }
     let mut last = None;
     let mut looks = 0;
     let result = loop {
-        looks += 1;
         match standing(session, change).await {
             Ok(Standing::After) => break OutcomeResult::Observed,
+            Ok(Standing::Before | Standing::Other(_) | Standing::Gone)
+                if change.creates()
+                    && age + clock.monotonic().saturating_sub(started) < visible_within =>
+            {
+                clock.sleep(LOOK_EVERY).await;
+                continue;
+            }
             // Somebody else's value or a vanished target: our change is not what is there now. The
             // next look of the action decides what to do about it.
             Ok(Standing::Before | Standing::Other(_) | Standing::Gone) => {
@@ -38,6 +42,7 @@ pub async fn settle(
             }
             Err(error) => last = Some(error),
         }
+        looks += 1;
         if looks == LOOKS_MAX {
             break OutcomeResult::Unknown;
         }

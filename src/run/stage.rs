@@ -59,6 +59,7 @@ impl Executor<'_> {
                         self.env.clock.as_ref(),
                         &log.change,
                         Duration::ZERO,
+                        self.env.cloud.visible_within(),
                     )
                     .await;
                     let settled = Outcome { attempts: outcome.attempts, ..settled };
@@ -133,7 +134,14 @@ impl Executor<'_> {
             let now = self.env.clock.now();
             let age = Duration::try_from(now.duration_since(log.intended)).unwrap_or_default();
             let session = self.session(key.as_str(), settle_permissions(&log.change.at));
-            let outcome = settle(session.as_ref(), self.env.clock.as_ref(), &log.change, age).await;
+            let outcome = settle(
+                session.as_ref(),
+                self.env.clock.as_ref(),
+                &log.change,
+                age,
+                self.env.cloud.visible_within(),
+            )
+            .await;
             tracing::info!(
                 case = %self.run.case, run = %self.run.id, step = %key, change = n + 1,
                 result = ?outcome.result, "an intent without an outcome was settled by a look"

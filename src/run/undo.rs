@@ -14,8 +14,8 @@ use super::execute::{Executor, StepRun};
 use super::journal::{Outcome, OutcomeResult};
 use super::replay::{ChangeLog, RunLog, StepLog};
 use super::settle::settle;
-use crate::change::{Change, Inverse, Kind, TAG_PURPOSE};
-use crate::cloud::{Standing, standing};
+use crate::change::{Change, GROUP_NAME_PREFIX, Inverse, Kind, TAG_PURPOSE};
+use crate::cloud::{SecurityGroup, Standing, standing};
 use crate::error::Code;
 use crate::id::RunId;
 use crate::store::StoreError;
@@ -100,6 +100,11 @@ fn merge(first: &Change, last: &Change) -> Option<Change> {
     Some(Change { at: first.at.clone(), kind })
 }
 
+/// Whether a group is one that isolation made. Tags can be taken off; a name never changes.
+fn is_ours(group: &SecurityGroup) -> bool {
+    group.tags.contains_key(TAG_PURPOSE) || group.name.starts_with(GROUP_NAME_PREFIX)
+}
+
 /// Takes one attribute back.
 ///
 /// # Errors
@@ -122,7 +127,9 @@ pub async fn restore(executor: &Executor<'_>, mut step: StepLog) -> Result<StepR
         Inverse::Change(change) => change,
         Inverse::Revives(change, _) if revive => change,
         Inverse::Revives(_, why) => {
-            let text = format!("left in place ({words}): {why}; ask for it with `revive`");
+            let text = format!(
+                "left in place ({words}): {why}; `tourniquet undo --revive` takes it back, too"
+            );
             return ended(succeeded(&step, json!({"kept": text})), vec![]);
         }
         Inverse::Kept(why) => {
@@ -136,15 +143,16 @@ pub async fn restore(executor: &Executor<'_>, mut step: StepLog) -> Result<StepR
     permissions.extend(inverse.permissions());
     let session = executor.session(step.key.as_str(), permissions);
     let clock = executor.env.clock.as_ref();
+    let visible = executor.env.cloud.visible_within();
     let mut drafts = Vec::new();
     if let Some(log) = step.changes.last_mut().filter(|log| log.outcome.is_none()) {
-        let outcome = settle(session.as_ref(), clock, &log.change, Duration::ZERO).await;
+        let outcome = settle(session.as_ref(), clock, &log.change, Duration::ZERO, visible).await;
         drafts.push(executor.writer.outcome(clock.now(), &step.key, step.changes.len(), &outcome));
     }
     if let Kind::InterfaceGroups { after: back, .. } = &inverse.kind {
         // An interface that was found in the open transition group is not put back there.
         match session.groups(&inverse.at, back).await {
-            Ok(groups) if groups.iter().any(|group| group.tags.contains_key(TAG_PURPOSE)) => {
+            Ok(groups) if groups.iter().any(is_ours) => {
                 let text = format!(
                     "left alone, because its groups before were ours, and its own are not known: {words}"
                 );
@@ -186,7 +194,7 @@ pub async fn restore(executor: &Executor<'_>, mut step: StepLog) -> Result<StepR
     {
         outcome = Outcome {
             attempts: outcome.attempts,
-            ..settle(session.as_ref(), clock, &inverse, Duration::ZERO).await
+            ..settle(session.as_ref(), clock, &inverse, Duration::ZERO, visible).await
         };
     }
     drafts.push(executor.writer.outcome(clock.now(), &step.key, n, &outcome));

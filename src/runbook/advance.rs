@@ -42,6 +42,22 @@ pub enum Advance {
     },
 }
 
+/// One evaluation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Evaluated {
+    /// What the script wants next.
+    pub next: Advance,
+    /// What it logged after its last step: there is no further step that could carry the lines.
+    /// Empty unless the script ended or failed.
+    pub log: Vec<String>,
+}
+
+impl From<Advance> for Evaluated {
+    fn from(next: Advance) -> Self {
+        Self { next, log: Vec::new() }
+    }
+}
+
 /// Why a script failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScriptError {
@@ -60,20 +76,32 @@ pub struct ScriptError {
 /// Evaluates a script once. Must be called on a thread with [`super::limits::STACK_BYTES`] of stack
 /// for scripts that are not trusted; [`super::Evaluator`] has such threads.
 #[must_use]
-pub fn advance(engine: &Engine, runbook: &Runbook, facts: &Facts, recorded: &Recorded) -> Advance {
+pub fn evaluate(
+    engine: &Engine,
+    runbook: &Runbook,
+    facts: &Facts,
+    recorded: &Recorded,
+) -> Evaluated {
     let evaluate = || {
         let (result, run) = context::around(recorded, || call(engine, runbook, facts));
+        let mut ended = run.end();
+        let log = std::mem::take(&mut ended.log);
         // A result nested thousands deep is converted and dropped here, on this thread's stack.
-        verdict(result, run.end())
+        match verdict(result, ended) {
+            next @ (Advance::Done(_) | Advance::Failed(_)) => Evaluated { next, log },
+            next => next.into(),
+        }
     };
     catch_unwind(AssertUnwindSafe(evaluate)).unwrap_or_else(|_| {
-        failed(
-            Code::SCRIPT_FAILED,
-            "the script made the evaluator panic; this is a defect of Tourniquet".to_owned(),
-            Position::NONE,
-            None,
-        )
+        let text = "the script made the evaluator panic; this is a defect of Tourniquet";
+        failed(Code::SCRIPT_FAILED, text.to_owned(), Position::NONE, None).into()
     })
+}
+
+/// As [`evaluate`], without what was logged at the end.
+#[must_use]
+pub fn advance(engine: &Engine, runbook: &Runbook, facts: &Facts, recorded: &Recorded) -> Advance {
+    evaluate(engine, runbook, facts, recorded).next
 }
 
 fn call(engine: &Engine, runbook: &Runbook, facts: &Facts) -> Result<Dynamic, Box<EvalAltResult>> {

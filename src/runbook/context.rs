@@ -227,7 +227,7 @@ impl Run {
         self.log.truncate(LOG_LINES_MAX);
     }
 
-    /// A line for people; attached to the next step.
+    /// A line for people; attached to the next step, or to the end of the run.
     pub(super) fn line(&mut self, text: &str) {
         if !self.is_halted() && self.log.len() < LOG_LINES_MAX {
             self.log.push(cut(text, LOG_LINE_CHARS_MAX));
@@ -241,7 +241,7 @@ impl Run {
             .iter()
             .find(|(key, _)| !self.visited.contains(*key))
             .map(|(key, step)| (key.clone(), json!({"name": step.name, "args": step.args})));
-        Ended { stop: self.stop, halted: self.halted, wanted: self.wanted, unasked }
+        Ended { stop: self.stop, halted: self.halted, wanted: self.wanted, unasked, log: self.log }
     }
 }
 
@@ -255,4 +255,6 @@ pub(super) struct Ended {
     pub(super) wanted: Vec<Wanted>,
     /// A recorded step that the script did not ask for this time.
     pub(super) unasked: Option<(StepKey, Value)>,
+    /// Lines that no step has carried yet.
+    pub(super) log: Vec<String>,
 }

@@ -23,7 +23,7 @@ mod step;
 mod tests;
 mod value;
 
-pub use advance::{Advance, HOST_API, ScriptError};
+pub use advance::{Advance, Evaluated, HOST_API, ScriptError};
 pub use bench::Replay;
 pub use diagnostic::{Diagnostic, DiagnosticLevel};
 pub use engine::build_engine;

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rhai::Engine;
 use tokio::sync::oneshot;
 
-use super::advance::{Advance, ScriptError, advance};
+use super::advance::{Advance, Evaluated, ScriptError, evaluate};
 use super::engine::build_engine;
 use super::library::Runbook;
 use super::limits::STACK_BYTES;
@@ -24,7 +24,7 @@ struct Job {
     runbook: Arc<Runbook>,
     facts: Arc<Facts>,
     recorded: Arc<Recorded>,
-    reply: oneshot::Sender<Advance>,
+    reply: oneshot::Sender<Evaluated>,
 }
 
 /// Evaluates scripts. Cloning shares the threads; they end when the last clone is dropped.
@@ -73,7 +73,7 @@ impl Evaluator {
         runbook: Arc<Runbook>,
         facts: Arc<Facts>,
         recorded: Arc<Recorded>,
-    ) -> Advance {
+    ) -> Evaluated {
         let (reply, verdict) = oneshot::channel();
         if self.jobs.send(Job { runbook, facts, recorded, reply }).is_err() {
             return gone();
@@ -82,14 +82,15 @@ impl Evaluator {
     }
 }
 
-fn gone() -> Advance {
-    Advance::Failed(ScriptError {
+fn gone() -> Evaluated {
+    let ended = Advance::Failed(ScriptError {
         code: Code::SCRIPT_FAILED,
         message: "the evaluator's threads have ended; this is a defect of Tourniquet".to_owned(),
         line: None,
         column: None,
         step: None,
-    })
+    });
+    ended.into()
 }
 
 fn work(queue: &Mutex<Receiver<Job>>, engine: &Engine) {
@@ -97,7 +98,7 @@ fn work(queue: &Mutex<Receiver<Job>>, engine: &Engine) {
         // The lock is held only while waiting for a job, not while evaluating.
         let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(job) = job else { return };
-        let verdict = advance(engine, &job.runbook, &job.facts, &job.recorded);
+        let verdict = evaluate(engine, &job.runbook, &job.facts, &job.recorded);
         // The caller may have given up; then nobody needs the verdict.
         let _ = job.reply.send(verdict);
     }

@@ -25,12 +25,15 @@ const BLOB_TYPE: &str = "BLOB";
 /// - `busy_timeout`, in milliseconds: how long to wait for another process (`token create` beside
 ///   `serve`).
 /// - `journal_size_limit`, in bytes: how much a write-ahead log keeps of the disk after a burst.
+/// - `temp_store`: what a statement or a savepoint may have to take back is kept in memory, not
+///   written to a file.
 /// - `cache_size`, negative: KiB. An idle process stays small.
 const WRITER: &[&str] = &[
     "PRAGMA busy_timeout = 5000",
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
+    "PRAGMA temp_store = MEMORY",
     "PRAGMA journal_size_limit = 16777216",
     "PRAGMA cache_size = -2048",
 ];

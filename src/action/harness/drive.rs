@@ -130,7 +130,9 @@ impl Step {
         for _ in 0..LOOKS_MAX {
             match self.look(cloud, action, params).await {
                 Ok(Verdict::Done(output)) => return Ok(output),
-                Ok(Verdict::Refuse(reason)) => return Err(Stop::Refused(reason)),
+                Ok(Verdict::Refuse(reason) | Verdict::Short { reason, .. }) => {
+                    return Err(Stop::Refused(reason));
+                }
                 Ok(Verdict::Wait(time, _)) => {
                     assert!(!time.is_zero(), "a wait of no time is a busy loop");
                     self.clock.advance(time);

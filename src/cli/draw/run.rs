@@ -96,5 +96,5 @@ pub(super) fn finished(entry: &Entry, runs: &Runs) -> Option<Said> {
     let open = texts(entry, "open").into_iter().map(|open| format!("still open: {open}"));
     let open: Vec<String> = by_hand.chain(open).collect();
     let open: Vec<&str> = open.iter().map(String::as_str).collect();
-    Some(Said::new(glyph, spans).with(Tone::Warn, &open))
+    Some(Said::new(glyph, spans).with(Tone::Dim, &texts(entry, "log")).with(Tone::Warn, &open))
 }

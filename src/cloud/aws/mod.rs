@@ -111,6 +111,13 @@ impl Cloud for Aws {
     fn name(&self) -> &'static str {
         "aws"
     }
+
+    /// EC2's Describe calls are eventually consistent (EC2 API Reference, "Eventual consistency");
+    /// tags are usually visible within two seconds, and ten times that costs a lost call no more than
+    /// its repetition is late.
+    fn visible_within(&self) -> Duration {
+        Duration::from_secs(20)
+    }
 }
 
 /// The configuration that all clients share: one connection pool, no retries, short timeouts.

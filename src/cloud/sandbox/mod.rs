@@ -35,6 +35,7 @@ mod world;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use thiserror::Error;
 
@@ -187,6 +188,11 @@ impl Cloud for Sandbox {
 
     fn name(&self) -> &'static str {
         "sandbox"
+    }
+
+    /// What is made here is seen at once; as long as this, so that the waiting is played, too.
+    fn visible_within(&self) -> Duration {
+        Duration::from_secs(4)
     }
 }
 

@@ -5,6 +5,7 @@ use serde_json::json;
 use super::*;
 use crate::case::{RunState, Status};
 use crate::clock::Clock;
+use crate::cloud::faulty::{Calls, Faulty, Plan};
 use crate::id::Place;
 use crate::run::drive::{Driven, drive};
 use crate::run::lease::Lease;
@@ -135,6 +136,53 @@ async fn a_script_that_fails_is_a_failed_run_and_contained_things_stay_contained
     assert!(
         !sandbox.attacker().can_call(&account, &"ASIAZ7Q2EXAMPLE00001".parse().unwrap()).allowed
     );
+    lab.finish().await;
+}
+
+#[tokio::test]
+async fn what_a_script_says_after_its_last_step_is_in_the_timeline() {
+    for (last, state) in [("", RunState::Succeeded), ("throw \"no\";", RunState::Failed)] {
+        let source = format!(
+            "//! Says.\nconst RUNBOOK = #{{ on: [\"Never:X/*\"], mode: \"contain\" }};\n\
+             fn run(case, p) {{ contain::revoke_role_sessions(\"web-server\"); log(\"call the owner\"); {last} }}"
+        );
+        let (lab, _) =
+            lab_with(LabSettings { library: library_with("says", &source), ..settings() }).await;
+        let started = lab.desk.start(by_hand("says", json!({}), Mode::Contain)).await.unwrap();
+        lab.settle().await;
+        assert_eq!(run(&lab, &started.id).await.state, state);
+        let entries = lab.entries(&started.case).await;
+        let end = entries.iter().find(|entry| entry.kind == "run.finished").unwrap();
+        assert_eq!(end.body["log"], json!(["call the owner"]));
+        lab.finish().await;
+    }
+}
+
+#[tokio::test]
+async fn what_was_preserved_is_recorded_even_if_the_rest_is_lost() {
+    let source = "//! Keeps.\nconst RUNBOOK = #{ on: [\"Never:X/*\"], mode: \"contain\" };\n\
+        fn run(case, p) { evidence::snapshot_volumes(\"i-0a1b2c3d4e5f60718\"); }";
+    let clock = clock();
+    let sandbox = Sandbox::from_scenario(SCENARIO, Arc::new(clock.clone())).unwrap();
+    // A volume is detached between the look and the snapshots.
+    let world = sandbox.clone();
+    let detach = move || {
+        let edited = world.edit(|world| {
+            let account = world.accounts.get_mut(&"111122223333".parse().unwrap()).unwrap();
+            let region = account.regions.values_mut().next().unwrap();
+            region.instances.values_mut().next().unwrap().instance.volumes.pop();
+        });
+        edited.unwrap();
+    };
+    let plan = Plan::none().counting(Calls::Changes).before(1, Arc::new(detach));
+    let faulty = Arc::new(Faulty::new(Arc::new(sandbox), plan));
+    let library = library_with("keeps", source);
+    let lab = Lab::new(faulty, clock, LabSettings { library, ..settings() }).await;
+    let started = lab.desk.start(by_hand("keeps", json!({}), Mode::Contain)).await.unwrap();
+    lab.settle().await;
+    let done = run(&lab, &started.id).await;
+    assert_eq!((done.state, done.contained), (RunState::Halted, false), "{:?}", done.summary);
+    assert_eq!(count(&lab.entries(&started.case).await, "evidence.recorded"), 1);
     lab.finish().await;
 }
 

@@ -37,7 +37,11 @@ pub(super) fn functions() -> Vec<HostFunction> {
             "Runs closures side by side and waits for all: parallel([|| …, || …], #{keep_errors: true}).",
             (1, 2),
         ),
-        control("log", "Writes a line that goes out with the next step.", (1, 1)),
+        control(
+            "log",
+            "Writes a line into the timeline, with the next step or the end of the run.",
+            (1, 1),
+        ),
     ]
 }
 
