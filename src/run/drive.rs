@@ -20,7 +20,7 @@ use super::perform::perform;
 use super::plan;
 use super::replay::{RunLog, StepLog};
 use super::script::Script;
-use super::start::{StartError, start};
+use super::start::{Begun, StartError, start};
 use crate::action;
 use crate::case::RunEvent;
 use crate::error::Code;
@@ -65,21 +65,21 @@ pub async fn drive(
     if run.attempts > ATTEMPTS_MAX {
         return drive.halt(Code::POISONED, &format!("given up after {ATTEMPTS_MAX} starts")).await;
     }
-    let script = match start(env, run, lease, &drive.writer).await {
+    let (script, mut begun) = match start(env, run, &drive.writer).await {
         Ok(started) => {
             drive.log = started.log;
-            started.script
+            (started.script, started.begun)
         }
         Err(StartError::Store(error)) => return Err(error),
         Err(StartError::Halt { code, reason }) => return drive.halt(code, &reason).await,
     };
-    if run.mode == Mode::Approve
-        && run.kind == RunKind::Runbook
-        && let Some(end) = drive.approve_plan(&script).await?
-    {
-        return Ok(end);
+    if run.mode == Mode::Approve && run.kind == RunKind::Runbook {
+        drive.write(&mut begun.0, &mut begun.1).await?;
+        if let Some(end) = drive.approve_plan(&script).await? {
+            return Ok(end);
+        }
     }
-    drive.steps(&script, stopping).await
+    drive.steps(&script, begun, stopping).await
 }
 
 /// One drive of a claimed run.
@@ -97,6 +97,7 @@ impl<'a> Drive<'a> {
     async fn steps(
         &mut self,
         script: &Script,
+        (mut entries, mut effects): Begun,
         stopping: &AtomicBool,
     ) -> Result<Driven, StoreError> {
         let (env, run, lease) = (self.env, self.run, self.lease);
@@ -105,7 +106,6 @@ impl<'a> Drive<'a> {
         let mut inflight = FuturesUnordered::new();
         let mut busy: BTreeSet<StepKey> = BTreeSet::new();
         let mut parked: BTreeMap<StepKey, Option<Timestamp>> = BTreeMap::new();
-        let (mut entries, mut effects): (Vec<Draft>, Vec<Effect>) = (vec![], vec![]);
         loop {
             lease.hold(&env.store, env.clock.as_ref()).await?;
             let stop = stopping.load(Ordering::Relaxed);

@@ -69,6 +69,13 @@ impl Limits {
 }
 
 impl Env {
+    /// The runbook whose source has this digest, where this process has compiled it.
+    #[must_use]
+    pub fn compiled_before(&self, hash: &Digest) -> Option<Arc<Runbook>> {
+        let cache = self.compiled.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        cache.get(hash).map(Arc::clone)
+    }
+
     /// The runbook with exactly this source, compiled once.
     ///
     /// # Errors
@@ -79,9 +86,8 @@ impl Env {
         hash: &Digest,
         source: &str,
     ) -> Result<Arc<Runbook>, String> {
-        let mut cache = self.compiled.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if let Some(runbook) = cache.get(hash) {
-            return Ok(Arc::clone(runbook));
+        if let Some(runbook) = self.compiled_before(hash) {
+            return Ok(runbook);
         }
         let compiled = compile(self.evaluator.engine(), name.clone(), source);
         let runbook = compiled.map(Arc::new).map_err(|diagnostics| {
@@ -89,6 +95,7 @@ impl Env {
                 .first()
                 .map_or_else(|| "it does not compile".to_owned(), ToString::to_string)
         })?;
+        let mut cache = self.compiled.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if cache.len() >= COMPILED_MAX {
             cache.pop_first();
         }

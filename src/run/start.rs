@@ -9,7 +9,6 @@ use thiserror::Error;
 use super::Env;
 use super::attempt::Patience;
 use super::journal::Writer;
-use super::lease::Lease;
 use super::replay::{RunLog, Unfit};
 use super::script::Script;
 use super::undo;
@@ -19,8 +18,8 @@ use crate::error::Code;
 use crate::id::{CaseId, Digest, FindingId, Place, RunId};
 use crate::routing::Mode;
 use crate::runbook::{Facts, HOST_API};
-use crate::store::{Commit, Effect, RunKind, RunRow, StoreError};
-use crate::timeline::{Entry, NoEntry};
+use crate::store::{Effect, RunKind, RunRow, StoreError};
+use crate::timeline::{Draft, Entry, NoEntry};
 
 /// Entries read at once.
 const PAGE: u32 = 1000;
@@ -31,7 +30,12 @@ pub struct Started {
     pub log: RunLog,
     /// What it follows.
     pub script: Script,
+    /// What its start writes, with the first thing that it does.
+    pub begun: Begun,
 }
+
+/// Entries, and what follows from them.
+pub type Begun = (Vec<Draft>, Vec<Effect>);
 
 /// A run that can't go on by itself.
 #[derive(Debug, Error)]
@@ -98,12 +102,8 @@ pub async fn log_of(env: &Env, case: &CaseId, run: &RunId) -> Result<RunLog, Sta
 ///
 /// # Errors
 /// When the store fails, or the run needs a person.
-pub async fn start(
-    env: &Env,
-    run: &RunRow,
-    lease: &Lease,
-    writer: &Writer,
-) -> Result<Started, StartError> {
+pub async fn start(env: &Env, run: &RunRow, writer: &Writer) -> Result<Started, StartError> {
+    let mut begun = Begun::default();
     let mut log = log_of(env, &run.case, &run.id).await?;
     if run.kind == RunKind::Undo {
         let of: RunId = serde_json::from_value(run.params.get("of").cloned().unwrap_or_default())
@@ -117,33 +117,38 @@ pub async fn start(
             if let Some(reason) = undo::held_later(env, &of).await? {
                 return Err(halt(Code::CONFLICT, &reason));
             }
-            pin(env, run, lease, writer, &mut log, &run.params, "not needed: an undo").await?;
+            begun = pin(env, writer, &mut log, &run.params, "not needed: an undo");
         }
-        return Ok(Started { log, script });
+        return Ok(Started { log, script, begun });
     }
     if run.host_api != HOST_API {
         let reason =
             format!("the run was started with host API {}; this is {HOST_API}", run.host_api);
         return Err(halt(Code::DIVERGED, &reason));
     }
-    let source = env.store.blob(&run.hash).await?.and_then(|bytes| String::from_utf8(bytes).ok());
-    let source =
-        source.ok_or_else(|| halt(Code::STORE_CORRUPT, "the pinned runbook source is missing"))?;
-    let runbook = env
-        .compiled(&run.runbook, &run.hash, &source)
-        .map_err(|error| halt(Code::RUNBOOK_SYNTAX, &error))?;
+    let runbook = match env.compiled_before(&run.hash) {
+        Some(runbook) => runbook,
+        None => {
+            let source = env.store.blob(&run.hash).await?;
+            let source = source
+                .and_then(|bytes| String::from_utf8(bytes).ok())
+                .ok_or_else(|| halt(Code::STORE_CORRUPT, "the pinned runbook source is missing"))?;
+            env.compiled(&run.runbook, &run.hash, &source)
+                .map_err(|error| halt(Code::RUNBOOK_SYNTAX, &error))?
+        }
+    };
     let facts = match &log.facts {
         Some(digest) => json_blob(env, digest).await?,
         None => {
             let facts = facts(env, run).await?;
             let confirmed = confirm(env, run, &facts).await?;
-            pin(env, run, lease, writer, &mut log, &facts, &confirmed).await?;
+            begun = pin(env, writer, &mut log, &facts, &confirmed);
             facts
         }
     };
     let params = run.params.as_object().cloned().unwrap_or_else(Map::new);
     let facts = Arc::new(Facts { case: facts, params, mode: run.mode });
-    Ok(Started { log, script: Script::Runbook(runbook, facts) })
+    Ok(Started { log, script: Script::Runbook(runbook, facts), begun })
 }
 
 fn halt(code: Code, reason: &str) -> StartError {
@@ -157,28 +162,14 @@ async fn json_blob(env: &Env, digest: &Digest) -> Result<Value, StartError> {
         .ok_or_else(|| halt(Code::STORE_CORRUPT, &format!("blob {digest} is missing or no JSON")))
 }
 
-/// Writes `run.started` with the facts, which are the same at every replay from now on.
-async fn pin(
-    env: &Env,
-    run: &RunRow,
-    lease: &Lease,
-    writer: &Writer,
-    log: &mut RunLog,
-    facts: &Value,
-    confirmed: &str,
-) -> Result<(), StoreError> {
+/// `run.started` with the facts, which are the same at every replay from now on. It is written with
+/// the first step that is asked for: before that, nothing follows from it.
+fn pin(env: &Env, writer: &Writer, log: &mut RunLog, facts: &Value, confirmed: &str) -> Begun {
     let bytes = facts.to_string().into_bytes();
     let digest = Digest::of(&bytes);
-    env.store
-        .commit(Commit {
-            case: run.case.clone(),
-            fence: Some(lease.fence.clone()),
-            entries: vec![writer.started(env.clock.now(), &digest, confirmed)],
-            effects: vec![Effect::Blob(bytes)],
-        })
-        .await?;
+    let entries = vec![writer.started(env.clock.now(), &digest, confirmed)];
     log.facts = Some(digest);
-    Ok(())
+    (entries, vec![Effect::Blob(bytes)])
 }
 
 /// What the script sees of its case.

@@ -9,15 +9,12 @@ use sqlx::{AnyConnection, AssertSqlSafe};
 use crate::id::{CaseId, Digest};
 use crate::timeline::{Draft, Head};
 
-use super::StoreError;
 use super::row::{Cells, integer};
+use super::{StoreError, dialect};
 
-/// Entries of one INSERT: SQLite binds at most 32,766 values in a statement, PostgreSQL 65,535; each
-/// entry takes [`COLUMNS`].
+/// Entries that go to the database at once: SQLite binds at most 32,766 values, PostgreSQL 65,535,
+/// and an entry takes seven.
 const INSERT_MAX: usize = 500;
-
-/// Columns of an entry.
-const COLUMNS: usize = 7;
 
 /// The end of one case's timeline, for as long as a transaction lasts.
 pub(super) struct Chain {
@@ -91,13 +88,17 @@ impl Chain {
     ///
     /// # Errors
     /// [`StoreError::Conflict`] when a run already recorded this kind of entry in this step.
-    pub(super) async fn save(self, connection: &mut AnyConnection) -> Result<Head, StoreError> {
-        for entries in self.appended.chunks(INSERT_MAX) {
-            let text = insertion(entries.len());
-            let mut statement = sqlx::query(AssertSqlSafe(text));
+    pub(super) async fn save(mut self, connection: &mut AnyConnection) -> Result<Head, StoreError> {
+        let mut rest = self.appended.as_slice();
+        loop {
+            let (entries, later) = rest.split_at(rest.len().min(INSERT_MAX));
+            let text = dialect::append(entries.len(), self.stored);
+            let mut statement = sqlx::query(AssertSqlSafe(text))
+                .bind(self.case.as_str())
+                .bind(integer(self.head.length))
+                .bind(self.head.hash.as_str());
             for entry in entries {
                 statement = statement
-                    .bind(self.case.as_str())
                     .bind(integer(entry.seq))
                     .bind(entry.kind)
                     .bind(entry.run.as_deref())
@@ -106,39 +107,13 @@ impl Chain {
                     .bind(entry.hash.as_str());
             }
             match statement.execute(&mut *connection).await.map_err(StoreError::from) {
-                Ok(_) => {}
+                Ok(_) if later.is_empty() => return Ok(self.head),
+                Ok(_) => (self.stored, rest) = (true, later),
                 Err(StoreError::Conflict(_)) => return Err(recorded(entries)),
                 Err(other) => return Err(other),
             }
         }
-        let head = match self.stored {
-            true => "UPDATE heads SET length = $2, hash = $3 WHERE case_id = $1",
-            false => "INSERT INTO heads (case_id, length, hash) VALUES ($1, $2, $3)",
-        };
-        sqlx::query(head)
-            .bind(self.case.as_str())
-            .bind(integer(self.head.length))
-            .bind(self.head.hash.as_str())
-            .execute(connection)
-            .await?;
-        Ok(self.head)
     }
-}
-
-/// The INSERT of `count` entries: nothing but placeholders.
-fn insertion(count: usize) -> String {
-    use std::fmt::Write as _;
-    let mut text =
-        "INSERT INTO entries (case_id, seq, kind, run, step, bytes, hash) VALUES ".to_owned();
-    for n in 0..count {
-        let first = n * COLUMNS;
-        let _ = write!(text, "{}(", if n == 0 { "" } else { ", " });
-        for column in 1..=COLUMNS {
-            let _ = write!(text, "{}${}", if column == 1 { "" } else { ", " }, first + column);
-        }
-        text.push(')');
-    }
-    text
 }
 
 /// Which of the entries is there already can't be told; each of them says what it is.

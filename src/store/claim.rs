@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use sqlx::AnyConnection;
-use sqlx::any::AnyRow;
 
 use crate::case::{RunEvent, RunState};
 use crate::id::{CaseId, RunId};
@@ -59,7 +58,7 @@ macro_rules! unblocked {
 macro_rules! claimable {
     () => {
         concat!(
-            "SELECT r.* FROM runs r WHERE r.state IN ('queued', 'running', 'parked') AND (",
+            "SELECT r.id FROM runs r WHERE r.state IN ('queued', 'running', 'parked') AND (",
             "(r.state = 'queued' AND (r.wake_at IS NULL OR r.wake_at <= $1)) ",
             "OR (r.state = 'parked' AND r.wake_at <= $1) ",
             "OR (r.state = 'running' AND r.lease_until <= $1)) AND ",
@@ -79,17 +78,13 @@ impl Store {
         owner: &str,
         now: Timestamp,
     ) -> Result<Option<(RunRow, Fence)>, StoreError> {
+        // Most looks for work find none; a read costs less than a transaction.
+        let found = sqlx::query(claimable!());
+        if found.bind(micros(now)).fetch_optional(self.readers()).await?.is_none() {
+            return Ok(None);
+        }
         let owner = owner.to_owned();
-        self.write(move |connection| {
-            Box::pin(async move {
-                let row = sqlx::query(claimable!())
-                    .bind(micros(now))
-                    .fetch_optional(&mut *connection)
-                    .await?;
-                take(connection, row, owner, now).await
-            })
-        })
-        .await
+        self.write(move |connection| Box::pin(take(connection, owner, now))).await
     }
 
     /// Holds the run for another [`LEASE`] from `now`.
@@ -144,31 +139,27 @@ fn lease_end(now: Timestamp) -> i64 {
     micros(now.checked_add(LEASE).unwrap_or(Timestamp::MAX))
 }
 
+/// Claims what there is, in one statement. Whatever can be claimed, runs afterwards.
 async fn take(
     connection: &mut AnyConnection,
-    row: Option<AnyRow>,
     owner: String,
     now: Timestamp,
 ) -> Result<Option<(RunRow, Fence)>, StoreError> {
-    let Some(row) = row else { return Ok(None) };
-    let mut run = runs::from_row(&row)?;
-    let epoch = row.number::<u64>("lease_epoch")? + 1;
-    run.state = run.state.next(RunEvent::Claimed)?;
-    run.attempts += 1;
-    run.wake_at = None;
-    sqlx::query(
-        "UPDATE runs SET state = $2, attempts = $3, wake_at = NULL, lease_owner = $4, \
-         lease_epoch = $5, lease_until = $6 WHERE id = $1",
-    )
-    .bind(run.id.as_str())
-    .bind(run.state.label())
-    .bind(i64::from(run.attempts))
+    let row = sqlx::query(concat!(
+        "UPDATE runs SET state = $2, attempts = attempts + 1, wake_at = NULL, lease_owner = $3, \
+         lease_epoch = lease_epoch + 1, lease_until = $4 WHERE id = (",
+        claimable!(),
+        ") RETURNING *"
+    ))
+    .bind(micros(now))
+    .bind(RunState::Queued.next(RunEvent::Claimed)?.label())
     .bind(owner.as_str())
-    .bind(integer(epoch))
     .bind(lease_end(now))
-    .execute(connection)
+    .fetch_optional(connection)
     .await?;
-    let fence = Fence { run: run.id.clone(), owner, epoch };
+    let Some(row) = row else { return Ok(None) };
+    let run = runs::from_row(&row)?;
+    let fence = Fence { run: run.id.clone(), owner, epoch: row.number("lease_epoch")? };
     Ok(Some((run, fence)))
 }
 

@@ -187,7 +187,7 @@ pub(super) struct Moved {
     pub(super) summary: Option<String>,
 }
 
-/// Moves a run that its owner holds.
+/// Moves a run whose fence was checked in this transaction: it is running.
 pub(super) async fn advance(
     connection: &mut AnyConnection,
     moved: Moved,
@@ -195,29 +195,25 @@ pub(super) async fn advance(
     if moved.event == RunEvent::Claimed {
         return Err(StoreError::conflict("a run is taken by a claim only"));
     }
-    let row = sqlx::query("SELECT state, wake_at, contained FROM runs WHERE id = $1")
-        .bind(moved.run.as_str())
-        .fetch_optional(&mut *connection)
-        .await?
-        .ok_or(StoreError::NotFound)?;
-    let state = row.label("state", RunState::from_label)?.next(moved.event)?;
+    let state = RunState::Running.next(moved.event)?;
     // While a run is claimed, `wake_at` is set only by a decision that came in the meantime. It is
-    // kept, or the decision would wait for a wake-up that never comes.
-    let woken = row.time_or_none("wake_at")?;
-    let wake_at =
-        if state.is_over() { None } else { [woken, moved.wake_at].into_iter().flatten().min() };
-    let contained = moved.contained || row.flag("contained")?;
-    // A park in order is no death: only claims that end in a crash add up to a poisoned run.
+    // kept, or the decision would wait for a wake-up that never comes. And a park in order is no
+    // death: only claims that end in a crash add up to a poisoned run.
     sqlx::query(
-        "UPDATE runs SET state = $2, wake_at = $3, contained = $4, \
-         summary = COALESCE($5, summary), lease_owner = NULL, lease_until = NULL, \
-         attempts = CASE WHEN $2 = 'parked' THEN 0 ELSE attempts END WHERE id = $1",
+        "UPDATE runs SET state = $2, \
+         wake_at = CASE WHEN $3 = 1 THEN NULL WHEN wake_at < $4 THEN wake_at \
+         ELSE COALESCE($4, wake_at) END, \
+         contained = CASE WHEN $5 = 1 THEN 1 ELSE contained END, \
+         summary = COALESCE($6, summary), lease_owner = NULL, lease_until = NULL, \
+         attempts = CASE WHEN $7 = 1 THEN 0 ELSE attempts END WHERE id = $1",
     )
     .bind(moved.run.as_str())
     .bind(state.label())
-    .bind(micros_or_none(wake_at))
-    .bind(i64::from(contained))
+    .bind(i64::from(state.is_over()))
+    .bind(micros_or_none(moved.wake_at))
+    .bind(i64::from(moved.contained))
     .bind(moved.summary)
+    .bind(i64::from(state == RunState::Parked))
     .execute(connection)
     .await?;
     Ok(())
