@@ -16,14 +16,9 @@ use serde_json::{Value, json};
 use super::creation::{Unseen, age, sent, unseen};
 use super::made::{Doubt, made};
 use super::{Context, Forensics, LookError};
-use crate::change::{Change, Kind, TAG_CASE, TAG_STEP, Tags};
+use crate::change::{Change, Kind, TAG_CASE, TAG_SOURCE, TAG_STAGE, TAG_STEP, Tags};
 use crate::cloud::{ErrorClass, Snapshot, SnapshotState};
 use crate::id::{AccountId, Place, SnapshotId};
-
-/// The tag that tells the stations of one step apart.
-pub(super) const TAG_STAGE: &str = "tourniquet:stage";
-/// The tag with the id of what a snapshot was made of: an instance or a snapshot.
-pub(super) const TAG_SOURCE: &str = "tourniquet:source";
 
 /// The first wait for a pending snapshot; a small or incremental one is done by then.
 const WAIT_MIN: Duration = Duration::from_secs(15);

@@ -11,9 +11,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::creation::{answer, created};
-use super::evidence_trail::{TAG_SOURCE, TAG_STAGE};
 use super::{Applied, Context, LookError};
-use crate::change::{Kind, TAG_STEP, Tags};
+use crate::change::{Kind, TAG_SOURCE, TAG_STAGE, TAG_STEP, Tags};
 use crate::cloud::{Created, Snapshot, SnapshotState, unlike};
 use crate::id::{Place, SnapshotId, VolumeId};
 

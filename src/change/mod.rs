@@ -32,6 +32,10 @@ pub const TAG_CASE: &str = "tourniquet:case";
 pub const TAG_STEP: &str = "tourniquet:step";
 /// The tag by which quarantine and transition groups are found; a name proves nothing.
 pub const TAG_PURPOSE: &str = "tourniquet:purpose";
+/// The tag that tells the stations of one step apart.
+pub const TAG_STAGE: &str = "tourniquet:stage";
+/// The tag with the id of what a snapshot was made of: an instance or a snapshot.
+pub const TAG_SOURCE: &str = "tourniquet:source";
 
 /// How the name of each security group of ours starts; EC2 lets nobody change a group's name.
 pub const GROUP_NAME_PREFIX: &str = "tourniquet-";

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 
 use super::Env;
 use super::approve::{self, Answer, Question};
-use super::ending::cut;
+use super::end::cut;
 use super::execute::{Executor, StepRun};
 use super::journal::{PLAN_STEP, StepEnd, Writer};
 use super::lease::Lease;

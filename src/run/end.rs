@@ -10,6 +10,9 @@ use crate::cloud::CloudError;
 use crate::error::Code;
 use crate::runbook::StepFailure;
 
+/// Characters of a message in an entry: AWS and scripts can write more.
+const MESSAGE_MAX: usize = 2_000;
+
 /// The end of a step that did what it should.
 pub fn succeeded(step: &StepLog, output: Value) -> StepEnd {
     StepEnd {
@@ -82,5 +85,13 @@ pub fn plan_of(
         output_blob: None,
         error: None,
         planned,
+    }
+}
+
+/// A message of at most [`MESSAGE_MAX`] characters.
+pub fn cut(text: &str) -> String {
+    match text.char_indices().nth(MESSAGE_MAX) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text.to_owned(),
     }
 }

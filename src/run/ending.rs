@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use serde_json::Value;
 
 use super::drive::{Drive, Driven};
+use super::end::cut;
 use super::journal::{StepEnd, StepResult};
 use super::plan;
 use super::replay::StepLog;
@@ -16,9 +17,6 @@ use crate::routing::Mode;
 use crate::runbook::ScriptError;
 use crate::store::{Effect, RunKind, StoreError};
 use crate::timeline::Draft;
-
-/// Characters of a message in an entry: AWS and scripts can write more.
-const MESSAGE_MAX: usize = 2_000;
 
 impl Drive<'_> {
     /// Stops for a person.
@@ -170,13 +168,5 @@ impl Drive<'_> {
             (Some(action), Some(end)) => keep(action.urgency(), end),
             _ => false,
         })
-    }
-}
-
-/// A message of at most [`MESSAGE_MAX`] characters.
-pub(super) fn cut(text: &str) -> String {
-    match text.char_indices().nth(MESSAGE_MAX) {
-        Some((at, _)) => format!("{}…", &text[..at]),
-        None => text.to_owned(),
     }
 }
