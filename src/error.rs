@@ -179,6 +179,9 @@ codes! {
     TARGET_GONE = "E0510", "the target does not exist any more",
         "AWS knows no such resource in this account and Region.",
         "Check account and Region; the instance may have been replaced by its Auto Scaling group.";
+    SESSION_POLICY = "E0511", "the session policy of a step is too long",
+        "STS takes 2,048 characters. The step needs more, even with its resources widened to their kinds; it was not started, because no step runs without its session policy.",
+        "Give the step fewer targets, for example several calls in place of one. Every shipped action fits: report it where only these were called.";
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 pub use inverse::Inverse;
-pub use permission::Permission;
+pub use permission::{Permission, Statement, document, statements};
 
 use crate::id::{
     AccessKeyId, AccountId, GroupId, InstanceId, InterfaceId, Place, RoleName, SnapshotId,

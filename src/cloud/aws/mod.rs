@@ -21,7 +21,6 @@ mod ec2_read;
 mod errors;
 mod guardduty;
 mod iam;
-mod policy;
 mod presign;
 mod s3;
 mod session;
