@@ -5,6 +5,7 @@
 //! change; then takes it back, twice. A new action needs a line in `case::CASES`, or these tests fail.
 
 mod case;
+mod denied;
 mod drive;
 mod edge;
 mod edge_evidence;
@@ -81,6 +82,7 @@ impl Bench {
             key: key.to_owned(),
             requested: self.clock.now(),
             records: Vec::new(),
+            lacks: None,
         }
     }
 

@@ -12,6 +12,7 @@ mod harness;
 mod isolate_instance;
 mod look;
 mod made;
+mod need;
 mod params;
 mod quarantine_group;
 mod reads;
@@ -21,7 +22,7 @@ mod revoke_role_sessions;
 mod snapshot_volumes;
 mod tag_resource;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -31,6 +32,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 pub use look::{Query, queries};
+pub use need::{Need, needs};
 pub use params::{ParamKind, ParamSpec, Params};
 pub use reads::{Read, permissions_for};
 pub use registry::{find, registry};
@@ -172,6 +174,16 @@ pub trait Action: Send + Sync {
     fn target(&self, params: &Params) -> Result<String, LookError>;
     /// All that it may call, for any target in `at`: reads and changes. The runbook's policy.
     fn permissions(&self, at: &Place, settings: &Settings) -> BTreeSet<Permission>;
+    /// The same by the account that is called, as far as one call needs it: `starts` is how the text
+    /// of each argument begins in the script, where that is known.
+    fn permissions_of_call(
+        &self,
+        at: &Place,
+        settings: &Settings,
+        _starts: &[Option<String>],
+    ) -> BTreeMap<AccountId, BTreeSet<Permission>> {
+        [(at.account.clone(), self.permissions(at, settings))].into()
+    }
     /// Looks at the world and says what is next.
     ///
     /// # Errors

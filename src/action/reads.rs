@@ -54,7 +54,6 @@ impl Read {
                 ("iam:GetRole", Role),
                 ("iam:ListInstanceProfilesForRole", Role),
                 ("iam:ListRolePolicies", Role),
-                ("iam:ListRoleTags", Role),
             ],
             Self::ProfileRole => &[("iam:GetInstanceProfile", Profile)],
             Self::RolePolicy => &[("iam:GetRolePolicy", Role)],
@@ -113,6 +112,22 @@ pub fn permissions_for(reads: &[Read], at: &Place) -> BTreeSet<Permission> {
         .flat_map(|read| read.needs())
         .map(|(action, resource)| Permission::new(action, resource.arn(at)))
         .collect()
+}
+
+/// What reading the tags of one kind of resource needs in `at`: of `tags`, what asks for this kind.
+pub(super) fn tag_reads(kind: &str, at: &Place) -> BTreeSet<Permission> {
+    let actions: &[&str] = match kind {
+        "instance" => &["ec2:DescribeTags", "ec2:DescribeInstances"],
+        "volume" => &["ec2:DescribeTags", "ec2:DescribeVolumes"],
+        "snapshot" => &["ec2:DescribeTags", "ec2:DescribeSnapshots"],
+        "role" => &["iam:ListRoleTags"],
+        "user" => &["iam:ListUserTags"],
+        "bucket" => &["s3:GetBucketTagging"],
+        _ => &[],
+    };
+    let mut needed = permissions_for(&[Read::Tags], at);
+    needed.retain(|one| actions.contains(&one.action.as_str()));
+    needed
 }
 
 /// The stand-in for an id that is not known before a look: digits that every EC2 id and IAM name
