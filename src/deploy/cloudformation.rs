@@ -4,8 +4,8 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    CASE, DEAD_LETTERS, FORENSICS, HUB, KEEP_SECONDS, RATE_PER_SECOND, RESPONDER, RETRIES,
-    RETRY_SECONDS, RULE, Roles, SESSION_SECONDS_MAX, Setup, arn,
+    CASE, DEAD_LETTERS, FORENSICS, HUB, KEEP_SECONDS, NEVER, NEVER_ON_OURS, RATE_PER_SECOND,
+    RESPONDER, RETRIES, RETRY_SECONDS, RULE, Roles, SESSION_SECONDS_MAX, Setup, arn,
 };
 use crate::change::Statement;
 use crate::id::AccountId;
@@ -103,7 +103,7 @@ fn resources(roles: &Roles, setup: &Setup) -> Value {
             "Condition": "IsHub",
             "Properties": {"InstanceProfileName": reference("HubRoleName"), "Roles": [reference("HubRole")]},
         },
-        "ResponderRole": role("IsResponder", "ResponderRoleName", &trust(), &policy(&roles.responder)),
+        "ResponderRole": role("IsResponder", "ResponderRoleName", &trust(), &but_ours(policy(&roles.responder))),
         "ForensicsRole": role("IsForensics", "ForensicsRoleName", &trust(), &policy(&roles.forensics)),
         "FindingsConnection": sends("AWS::Events::Connection", json!({
             "AuthorizationType": "API_KEY",
@@ -208,6 +208,19 @@ fn policy(statements: &[Statement]) -> Value {
         })
         .collect();
     json!({"Version": "2012-10-17", "Statement": all})
+}
+
+/// The same policy without our own roles.
+fn but_ours(mut policy: Value) -> Value {
+    let ours = ["HubRoleName", "ResponderRoleName", "ForensicsRoleName"].map(|name| {
+        sub(&format!("arn:${{AWS::Partition}}:iam::${{AWS::AccountId}}:role/${{{name}}}"))
+    });
+    if let Some(all) = policy["Statement"].as_array_mut() {
+        all.push(
+            json!({"Sid": NEVER, "Effect": "Deny", "Action": NEVER_ON_OURS, "Resource": ours}),
+        );
+    }
+    policy
 }
 
 fn role(condition: &str, name: &str, trust: &Value, policy: &Value) -> Value {

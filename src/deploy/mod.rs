@@ -41,6 +41,12 @@ const SESSION_SECONDS_MAX: u32 = 3600;
 /// What an STS session of ours carries as SourceIdentity: its case.
 const CASE: &str = "case-*";
 
+/// What the responder role may do to any role but ours: with it, whoever stole the hub's credentials
+/// could give the responder role whatever they like.
+const NEVER_ON_OURS: [&str; 2] = ["iam:DeleteRolePolicy", "iam:PutRolePolicy"];
+/// The name of the statement that denies it.
+const NEVER: &str = "NeverOurOwnRoles";
+
 /// The names of the rule and of the queue for what could not be delivered.
 const RULE: &str = "tourniquet-findings";
 const DEAD_LETTERS: &str = "tourniquet-findings-undelivered";

@@ -6,8 +6,8 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    CASE, DEAD_LETTERS, FORENSICS, HUB, KEEP_SECONDS, RATE_PER_SECOND, RESPONDER, RETRIES,
-    RETRY_SECONDS, RULE, Roles, SESSION_SECONDS_MAX, Setup, arn,
+    CASE, DEAD_LETTERS, FORENSICS, HUB, KEEP_SECONDS, NEVER, NEVER_ON_OURS, RATE_PER_SECOND,
+    RESPONDER, RETRIES, RETRY_SECONDS, RULE, Roles, SESSION_SECONDS_MAX, Setup, arn,
 };
 use crate::change::Statement;
 use crate::id::AccountId;
@@ -118,7 +118,7 @@ fn documents(roles: &Roles) -> Value {
                 {"test": "StringLike", "variable": "sts:SourceIdentity", "values": [CASE]},
             ],
         }]},
-        "responder": {"statement": statements(&roles.responder)},
+        "responder": {"statement": but_ours(statements(&roles.responder))},
         "forensics": {"statement": statements(&roles.forensics)},
         "events_trust": {"statement": [{
             "sid": "EventBridge",
@@ -147,6 +147,15 @@ fn documents(roles: &Roles) -> Value {
 fn statements(statements: &[Statement]) -> Vec<Value> {
     let block = |Statement { sid, actions, resource }: &Statement| json!({"sid": sid, "actions": actions, "resources": [arn(resource, PARTITION, ACCOUNT)]});
     statements.iter().map(block).collect()
+}
+
+/// The same statements without our own roles.
+fn but_ours(mut statements: Vec<Value>) -> Vec<Value> {
+    let ours = ["hub", "responder", "forensics"]
+        .map(|name| format!("arn:{PARTITION}:iam::{ACCOUNT}:role/${{var.{name}_role_name}}"));
+    statements
+        .push(json!({"sid": NEVER, "effect": "Deny", "actions": NEVER_ON_OURS, "resources": ours}));
+    statements
 }
 
 fn resources() -> Value {

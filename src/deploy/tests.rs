@@ -99,6 +99,35 @@ fn the_forensics_role_can_take_evidence_in_and_nothing_else() {
     "#);
 }
 
+fn in_words_of_terraform(resource: &Value) -> String {
+    let plain = resource.as_str().or(resource["Fn::Sub"].as_str());
+    let mut text = plain.unwrap().to_owned();
+    for (ours, theirs) in [
+        ("AWS::Partition", "data.aws_partition.current.partition"),
+        ("AWS::AccountId", "data.aws_caller_identity.current.account_id"),
+        ("HubRoleName", "var.hub_role_name"),
+        ("ResponderRoleName", "var.responder_role_name"),
+        ("ForensicsRoleName", "var.forensics_role_name"),
+    ] {
+        text = text.replace(&format!("${{{ours}}}"), &format!("${{{theirs}}}"));
+    }
+    text
+}
+
+#[test]
+fn the_responder_can_not_change_a_role_of_ours() {
+    let template = in_cloudformation(&setup());
+    let policies = &template["Resources"]["ResponderRole"]["Properties"]["Policies"];
+    let last = policies[0]["PolicyDocument"]["Statement"].as_array().unwrap().last().unwrap();
+    assert_eq!((&last["Sid"], &last["Effect"]), (&json!("NeverOurOwnRoles"), &json!("Deny")));
+    assert_eq!(last["Resource"].as_array().unwrap().len(), 3);
+    // Whatever of IAM is allowed on roles besides changes no policy.
+    let all = policies[0]["PolicyDocument"]["Statement"].to_string();
+    for action in ["iam:AttachRolePolicy", "iam:UpdateAssumeRolePolicy", "iam:PassRole"] {
+        assert!(!all.contains(action), "{action}");
+    }
+}
+
 #[test]
 fn both_templates_allow_the_same_and_iam_takes_it() {
     for setup in [setup(), Setup::default()] {
@@ -120,12 +149,11 @@ fn both_templates_allow_the_same_and_iam_takes_it() {
                     sids.insert(sid) && sid.chars().all(|c| c.is_ascii_alphanumeric()),
                     "{sid}"
                 );
-                let plain = mine["Resource"].as_str().or(mine["Resource"]["Fn::Sub"].as_str());
-                let same = plain
-                    .unwrap()
-                    .replace("${AWS::Partition}", "${data.aws_partition.current.partition}")
-                    .replace("${AWS::AccountId}", "${data.aws_caller_identity.current.account_id}");
-                assert_eq!(json!([same]), other["resources"]);
+                let mine = match &mine["Resource"] {
+                    Value::Array(all) => all.iter().map(in_words_of_terraform).collect(),
+                    one => vec![in_words_of_terraform(one)],
+                };
+                assert_eq!(json!(mine), other["resources"]);
             }
         }
     }
