@@ -91,3 +91,59 @@ pub fn forensics(config: &Config, given: Option<AccountId>) -> Option<Forensics>
         transfer_kms_key: forensics.transfer_kms_key,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use serde_json::Value;
+
+    use super::*;
+    use crate::cli::screen::tests::screen;
+
+    #[test]
+    fn each_template_is_json_for_people_and_for_programs_and_knows_the_configuration() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(b"[accounts.111122223333]\n[forensics]\naccount = \"999988887777\"\n")
+            .unwrap();
+        for format in [Format::Cloudformation, Format::Terraform] {
+            let mut printed = Vec::new();
+            for json in [false, true] {
+                let config = Some(file.path().to_owned());
+                let common = Common { json, config, url: None, token_file: None };
+                let roles = RolesArgs {
+                    format,
+                    hub_account: Some("123456789012".parse().unwrap()),
+                    forensics_account: None,
+                    external_id: None,
+                };
+                let (mut screen, out, _) = screen(json);
+                assert_eq!(deploy(&common, &mut screen, DeployCommand::Roles(roles)), Ok(0));
+                printed.push(serde_json::from_str::<Value>(&out.text()).unwrap());
+            }
+            assert_eq!(printed[0], printed[1], "{format:?}");
+            let text = printed[0].to_string();
+            for account in ["111122223333", "123456789012", "999988887777"] {
+                assert!(text.contains(account), "{format:?} {account}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_forensics_account_that_is_given_goes_before_the_configured_one() {
+        let mut config = Config::default();
+        let account = |forensics: Option<Forensics>| forensics.map(|one| one.account.to_string());
+        assert_eq!(account(forensics(&config, None)), None);
+        let mut here = ForensicsConfig::in_account("999988887777".parse().unwrap());
+        here.kms_key = "alias/ours".to_owned();
+        config.forensics = Some(here);
+        assert_eq!(account(forensics(&config, None)), Some("999988887777".to_owned()));
+        let other = forensics(&config, Some("444455556666".parse().unwrap())).unwrap();
+        assert_eq!(
+            (other.account.as_str(), other.kms_key.as_str()),
+            ("444455556666", "alias/tourniquet-forensics")
+        );
+        let same = forensics(&config, Some("999988887777".parse().unwrap())).unwrap();
+        assert_eq!(same.kms_key, "alias/ours");
+    }
+}

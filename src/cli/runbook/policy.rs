@@ -71,3 +71,72 @@ pub(super) fn policy(
     screen.value(&json!({"runbook": runbook.name, "account": account, "documents": documents}))?;
     Ok(0)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+    use crate::cli::screen::tests::screen;
+
+    /// What `runbook policy` prints under a configuration.
+    fn said(config: &str, runbook: &str, json: bool) -> (Result<u8, CliError>, String, String) {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(config.as_bytes()).unwrap();
+        let common =
+            Common { json, config: Some(file.path().to_owned()), url: None, token_file: None };
+        let args = PolicyArgs {
+            runbook: runbook.parse().unwrap(),
+            account: None,
+            region: None,
+            forensics_account: None,
+        };
+        let (mut screen, out, err) = screen(json);
+        (policy(&common, &mut screen, args), out.text(), err.text())
+    }
+
+    const TWO_ACCOUNTS: &str = "[accounts.111122223333]\n[forensics]\naccount = \"999988887777\"\n";
+
+    #[test]
+    fn a_program_gets_one_object_with_a_document_for_each_role() {
+        let (ended, out, _) = said(TWO_ACCOUNTS, "suspected-instance", true);
+        assert_eq!(ended, Ok(0));
+        let value: Value = serde_json::from_str(&out).unwrap();
+        let keys: Vec<&String> = value.as_object().unwrap().keys().collect();
+        assert_eq!(keys, ["account", "documents", "runbook"]);
+        assert_eq!(
+            (&value["runbook"], &value["account"]),
+            (&json!("suspected-instance"), &json!("111122223333"))
+        );
+        let documents = value["documents"].as_object().unwrap();
+        assert_eq!(documents.keys().collect::<Vec<_>>(), ["forensics", "responder"]);
+        for document in documents.values() {
+            assert_eq!(document["Version"], "2012-10-17");
+            for statement in document["Statement"].as_array().unwrap() {
+                let keys: Vec<&String> = statement.as_object().unwrap().keys().collect();
+                assert_eq!(keys, ["Action", "Effect", "Resource", "Sid"]);
+            }
+        }
+        let text = documents["responder"].to_string();
+        assert!(text.contains("arn:aws:iam::111122223333:role/*"), "{text}");
+    }
+
+    #[test]
+    fn a_person_gets_the_documents_and_what_they_are_beside_them() {
+        let (ended, out, err) = said("", "leaked-access-key", false);
+        assert_eq!(ended, Ok(0));
+        let document: Value = serde_json::from_str(&out).unwrap();
+        let text = document.to_string();
+        assert!(text.contains("arn:aws:iam::*:user/*") && !text.contains(ANY_ACCOUNT), "{text}");
+        assert!(
+            err.contains("No forensics account") && err.contains("The responder role"),
+            "{err}"
+        );
+    }
+
+    #[test]
+    fn a_runbook_that_is_not_there_has_no_policy() {
+        let (ended, ..) = said("", "nothing", true);
+        assert_eq!(ended.unwrap_err().code, Code::RUNBOOK_UNKNOWN);
+    }
+}
