@@ -174,24 +174,22 @@ impl Executor<'_> {
                 let text = format!("after {ROUNDS_MAX} rounds the change still does not hold");
                 return ended(failed(&step, Code::ACTION_FAILED, "conflict", &text), pending);
             }
-            for stage in stages {
-                let refused = self.stage(&mut step, stage, &mut pending).await?;
-                if let Some(error) = refused {
-                    match error.class {
-                        ErrorClass::Denied | ErrorClass::Invalid => {
-                            return ended(cloud_failed(&step, &error), pending);
-                        }
-                        ErrorClass::Throttled | ErrorClass::Transient => {
-                            let spent = step.spent_rounds();
-                            if spent >= attempt::ROUNDS_MAX {
-                                return ended(cloud_failed(&step, &error), pending);
-                            }
-                            return Ok(self.rest(spent, pending));
-                        }
-                        // The world is not as the plan thought: look again before the next stage.
-                        ErrorClass::Gone | ErrorClass::Conflict | ErrorClass::InDoubt => break,
-                    }
+            let Some(error) = self.stages(&mut step, stages, &mut pending).await? else {
+                continue;
+            };
+            match error.class {
+                ErrorClass::Denied | ErrorClass::Invalid => {
+                    return ended(cloud_failed(&step, &error), pending);
                 }
+                ErrorClass::Throttled | ErrorClass::Transient => {
+                    let spent = step.spent_rounds();
+                    if spent >= attempt::ROUNDS_MAX {
+                        return ended(cloud_failed(&step, &error), pending);
+                    }
+                    return Ok(self.rest(spent, pending));
+                }
+                // The world is not as the plan thought: look again.
+                ErrorClass::Gone | ErrorClass::Conflict | ErrorClass::InDoubt => {}
             }
         }
     }

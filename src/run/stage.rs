@@ -1,7 +1,7 @@
 //! One stage of changes: the intents are durable, then the calls, then the outcomes. The only place
 //! from which AWS is changed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures::future::join_all;
@@ -20,14 +20,33 @@ use crate::store::StoreError;
 use crate::timeline::Draft;
 
 impl Executor<'_> {
+    /// Carries out one stage after the other. A resource that AWS refuses to change is left out of
+    /// the later stages; those of the others are carried out all the same, so that no refusal leaves
+    /// another resource half way. Returns the worst refusal.
+    pub(super) async fn stages(
+        &self,
+        step: &mut StepLog,
+        stages: Vec<Vec<Change>>,
+        pending: &mut Vec<Draft>,
+    ) -> Result<Option<CloudError>, StoreError> {
+        let mut refused: BTreeMap<String, CloudError> = BTreeMap::new();
+        for mut stage in stages {
+            stage.retain(|change| !refused.contains_key(&change.resource()));
+            if !stage.is_empty() {
+                refused.extend(self.stage(step, stage, pending).await?);
+            }
+        }
+        Ok(refused.into_values().max_by_key(|error| severity(error.class)))
+    }
+
     /// Writes the intents, makes the calls of one stage beside each other, and notes the outcomes.
-    /// Returns the worst refusal.
-    pub(super) async fn stage(
+    /// Returns what was refused, by resource.
+    async fn stage(
         &self,
         step: &mut StepLog,
         stage: Vec<Change>,
         pending: &mut Vec<Draft>,
-    ) -> Result<Option<CloudError>, StoreError> {
+    ) -> Result<Vec<(String, CloudError)>, StoreError> {
         let first = step.changes.len();
         let now = self.env.clock.now();
         let mut entries = std::mem::take(pending);
@@ -41,15 +60,11 @@ impl Executor<'_> {
         let calls = stage.iter().map(|change| self.call(session.as_ref(), change));
         let outcomes = join_all(calls).await;
         fault::point("run::after_calls");
-        let mut worst: Option<CloudError> = None;
+        let mut refused = Vec::new();
         for (change, outcome) in stage.into_iter().zip(outcomes) {
             let mut log = ChangeLog { change, intended: now, outcome: None };
             let n = step.changes.len() + 1;
             if let Some(error) = outcome.error.clone() {
-                if worst.as_ref().is_none_or(|known| severity(error.class) > severity(known.class))
-                {
-                    worst = Some(error.clone());
-                }
                 if error.class == ErrorClass::InDoubt {
                     // The lost answer is an entry of its own kind of truth: settled at once, by a look.
                     let session =
@@ -63,17 +78,21 @@ impl Executor<'_> {
                     )
                     .await;
                     let settled = Outcome { attempts: outcome.attempts, ..settled };
+                    if !settled.result.happened() {
+                        refused.push((log.change.resource(), error));
+                    }
                     pending.push(self.writer.outcome(self.env.clock.now(), &step.key, n, &settled));
                     log.outcome = Some(settled);
                     step.changes.push(log);
                     continue;
                 }
+                refused.push((log.change.resource(), error));
             }
             pending.push(self.writer.outcome(self.env.clock.now(), &step.key, n, &outcome));
             log.outcome = Some(outcome);
             step.changes.push(log);
         }
-        Ok(worst)
+        Ok(refused)
     }
 
     /// One change, with the attempts that its error class allows. A create is never sent twice
