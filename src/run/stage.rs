@@ -16,8 +16,27 @@ use crate::change::{Change, Permission};
 use crate::cloud::{CloudError, ErrorClass, Session};
 use crate::fault;
 use crate::id::Place;
-use crate::store::StoreError;
+use crate::store::{Effect, StoreError};
 use crate::timeline::Draft;
+
+/// What AWS refused.
+pub(super) struct Refusal {
+    /// The worst of it.
+    pub(super) error: CloudError,
+    /// Resources that this step has changed before, so that they stand half way now.
+    pub(super) half: BTreeSet<String>,
+}
+
+impl Refusal {
+    /// The refusal, and what it leaves half way, for people.
+    pub(super) fn words(&self) -> String {
+        let half = self.half.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+        match self.half.is_empty() {
+            true => self.error.to_string(),
+            false => format!("{}; left half way, look at once: {half}", self.error),
+        }
+    }
+}
 
 impl Executor<'_> {
     /// Carries out one stage after the other. A resource that AWS refuses to change is left out of
@@ -27,16 +46,23 @@ impl Executor<'_> {
         &self,
         step: &mut StepLog,
         stages: Vec<Vec<Change>>,
+        hold: Option<&Effect>,
         pending: &mut Vec<Draft>,
-    ) -> Result<Option<CloudError>, StoreError> {
+    ) -> Result<Option<Refusal>, StoreError> {
         let mut refused: BTreeMap<String, CloudError> = BTreeMap::new();
         for mut stage in stages {
             stage.retain(|change| !refused.contains_key(&change.resource()));
             if !stage.is_empty() {
-                refused.extend(self.stage(step, stage, pending).await?);
+                refused.extend(self.stage(step, stage, hold, pending).await?);
             }
         }
-        Ok(refused.into_values().max_by_key(|error| severity(error.class)))
+        let half = step.changes.iter().filter(|log| {
+            log.outcome.as_ref().is_some_and(|outcome| outcome.result.happened())
+                && refused.contains_key(&log.change.resource())
+        });
+        let half: BTreeSet<String> = half.map(|log| log.change.resource()).collect();
+        let worst = refused.into_values().max_by_key(|error| severity(error.class));
+        Ok(worst.map(|error| Refusal { error, half }))
     }
 
     /// Writes the intents, makes the calls of one stage beside each other, and notes the outcomes.
@@ -45,6 +71,7 @@ impl Executor<'_> {
         &self,
         step: &mut StepLog,
         stage: Vec<Change>,
+        hold: Option<&Effect>,
         pending: &mut Vec<Draft>,
     ) -> Result<Vec<(String, CloudError)>, StoreError> {
         let first = step.changes.len();
@@ -53,7 +80,9 @@ impl Executor<'_> {
         for (n, change) in stage.iter().enumerate() {
             entries.push(self.writer.intent(now, &step.key, first + n + 1, change));
         }
-        self.write(entries, vec![]).await?;
+        // From the first change on the resource is held, whatever becomes of the step: what it did is
+        // part of what later runs find.
+        self.write(entries, hold.cloned().into_iter().collect()).await?;
         self.lease.hold(&self.env.store, self.env.clock.as_ref()).await?;
         let permissions = stage.iter().flat_map(Change::permissions).collect();
         let session = self.session(step.key.as_str(), permissions);
