@@ -12,21 +12,22 @@ use jiff::Timestamp;
 
 use super::Env;
 use super::approve::{self, Answer, Question};
+use super::attempt;
 use super::end::cut;
 use super::execute::{Executor, StepRun};
 use super::journal::{PLAN_STEP, StepEnd, Writer};
 use super::lease::Lease;
 use super::perform::perform;
-use super::plan;
-use super::replay::{RunLog, StepLog};
+use super::plan::{self, Plan, Unplanned};
+use super::replay::{Planned, RunLog, StepLog};
 use super::script::Script;
-use super::start::{Begun, StartError, start};
+use super::start::{Begun, StartError, log_of, start};
 use crate::action;
 use crate::case::RunEvent;
 use crate::error::Code;
 use crate::id::Digest;
 use crate::routing::Mode;
-use crate::runbook::{Advance, ScriptError, StepKey};
+use crate::runbook::{Advance, StepKey};
 use crate::store::{Effect, RunKind, RunRow, StoreError};
 use crate::timeline::Draft;
 
@@ -63,6 +64,7 @@ pub async fn drive(
     let writer = Writer::new(run.id.clone());
     let mut drive = Drive { env, run, lease, writer, log: RunLog::default(), said: Vec::new() };
     if run.attempts > ATTEMPTS_MAX {
+        drive.settle_all().await?;
         return drive.halt(Code::POISONED, &format!("given up after {ATTEMPTS_MAX} starts")).await;
     }
     let (script, mut begun) = match start(env, run, &drive.writer).await {
@@ -71,6 +73,7 @@ pub async fn drive(
             (started.script, started.begun)
         }
         Err(StartError::Store(error)) => return Err(error),
+        Err(StartError::Later) => return drive.later().await,
         Err(StartError::Halt { code, reason }) => return drive.halt(code, &reason).await,
     };
     if run.mode == Mode::Approve && run.kind == RunKind::Runbook {
@@ -79,7 +82,14 @@ pub async fn drive(
             return Ok(end);
         }
     }
-    drive.steps(&script, begun, stopping).await
+    match drive.steps(&script, begun, stopping).await {
+        // It would be the same at the next start.
+        Err(StoreError::Seal(error)) => {
+            let reason = format!("what happened can't be written down: {error}");
+            drive.halt(Code::STORE_CORRUPT, &reason).await
+        }
+        other => other,
+    }
 }
 
 /// One drive of a claimed run.
@@ -175,7 +185,9 @@ impl<'a> Drive<'a> {
                 StepRun::Parked { wake_at, drafts, effects: more } => {
                     entries.extend(drafts);
                     effects.extend(more);
+                    let asked = asked(&effects);
                     self.write(&mut entries, &mut effects).await?;
+                    self.tell_all(asked).await;
                     parked.insert(key, wake_at);
                 }
             }
@@ -266,35 +278,43 @@ impl<'a> Drive<'a> {
 
     /// Mode `approve`: the plan is made, shown and approved before anything is done. `None`: go on.
     ///
-    /// The plan is made again after the yes: what is done is what was approved, or is asked again.
+    /// The plan is made again after the yes: what would go beyond what was approved is asked again.
     async fn approve_plan(&mut self, script: &Script) -> Result<Option<Driven>, StoreError> {
-        if self.log.plans.is_empty()
-            && let Err(error) = self.plan(script).await?
-        {
-            return self.finish(Some(error), vec![], vec![]).await.map(Some);
+        if self.log.plans.is_empty() {
+            match self.plan(script).await {
+                Ok(plan) => self.keep(plan).await?,
+                Err(unplanned) => return self.unplanned(unplanned).await.map(Some),
+            }
         }
-        while let Some(hash) = self.log.plans.last().cloned() {
-            match self.ask_for(&hash).await? {
+        while let Some(planned) = self.log.plans.last().cloned() {
+            match self.ask_for(&planned).await? {
                 // What has begun was approved as it was planned.
                 Answer::Granted(_) if !self.log.steps.is_empty() => return Ok(None),
-                Answer::Granted(_) => match self.plan(script).await? {
-                    Ok(now) if now == hash => return Ok(None),
-                    Ok(_) if self.log.plans.len() > PLANS_MAX => {
+                Answer::Granted(_) => {
+                    let plan = match self.plan(script).await {
+                        Ok(plan) => plan,
+                        Err(unplanned) => return self.unplanned(unplanned).await.map(Some),
+                    };
+                    if planned.beyond(&self.planned(&plan)).is_empty() {
+                        return Ok(None);
+                    }
+                    if self.log.plans.len() >= PLANS_MAX {
                         let reason = format!(
-                            "the plan changed {PLANS_MAX} times between the approval and its first step"
+                            "{PLANS_MAX} plans were made, and each went beyond the approved one"
                         );
                         return self.halt(Code::APPROVAL_DENIED, &reason).await.map(Some);
                     }
-                    Ok(_) => {}
-                    Err(error) => return self.finish(Some(error), vec![], vec![]).await.map(Some),
-                },
+                    self.keep(plan).await?;
+                }
                 Answer::Refused(reason) => {
                     return self.halt(Code::APPROVAL_DENIED, &reason).await.map(Some);
                 }
                 Answer::Open(open) => {
                     if let StepRun::Parked { wake_at, drafts, mut effects } = *open {
+                        let asked = asked(&effects);
                         effects.push(self.moved(RunEvent::Parked, wake_at));
                         self.executor(&Mutex::default()).write(drafts, effects).await?;
+                        self.tell_all(asked).await;
                     }
                     return Ok(Some(Driven::Parked));
                 }
@@ -303,39 +323,84 @@ impl<'a> Drive<'a> {
         Ok(None)
     }
 
-    /// Makes the plan, and writes it where it is not the last one.
-    async fn plan(&mut self, script: &Script) -> Result<Result<Digest, ScriptError>, StoreError> {
-        let words = match plan::pass(&self.executor(&Mutex::default()), script).await {
-            Ok(words) => words,
-            Err(error) => return Ok(Err(error)),
-        };
-        let hash = plan::hash(self.run, &words);
-        if self.log.plans.last() != Some(&hash) {
-            let entry = self.writer.plan(self.env.clock.now(), &hash, &words);
-            self.write(&mut vec![entry], &mut vec![]).await?;
-            self.log.plans.push(hash.clone());
-        }
-        Ok(Ok(hash))
+    async fn plan(&self, script: &Script) -> Result<Plan, Unplanned> {
+        plan::pass(&self.executor(&Mutex::default()), script).await
     }
 
-    async fn ask_for(&self, plan: &Digest) -> Result<Answer, StoreError> {
-        let (n, runbook) = (self.log.plans.len(), &self.run.runbook);
-        let (step, text) = match n {
-            1 => (PLAN_STEP.to_owned(), format!("Carry out runbook {runbook} as planned?")),
-            _ => (
-                format!("{PLAN_STEP}-{n}"),
-                format!(
-                    "The plan is not the approved one any more. Carry out runbook {runbook} as planned now?"
-                ),
-            ),
+    fn planned(&self, plan: &Plan) -> Planned {
+        Planned { hash: plan::hash(self.run, plan), scope: Some(plan.scope.clone()) }
+    }
+
+    /// Writes a plan down.
+    async fn keep(&mut self, plan: Plan) -> Result<(), StoreError> {
+        let planned = self.planned(&plan);
+        let entry = self.writer.plan(self.env.clock.now(), &planned.hash, &plan);
+        self.write(&mut vec![entry], &mut vec![]).await?;
+        self.log.plans.push(planned);
+        Ok(())
+    }
+
+    /// There is no plan: later, or never.
+    async fn unplanned(&self, unplanned: Unplanned) -> Result<Driven, StoreError> {
+        match unplanned {
+            Unplanned::Script(error) => self.finish(Some(error), vec![], vec![]).await,
+            Unplanned::Later => self.later().await,
+        }
+    }
+
+    /// Parks the run until AWS may answer again: nothing was done yet.
+    async fn later(&self) -> Result<Driven, StoreError> {
+        tracing::warn!(case = %self.run.case, run = %self.run.id, "AWS can't be read; the run is tried again");
+        let wake_at = self.env.clock.now().checked_add(attempt::rest(2)).ok();
+        self.end_drive(RunEvent::Parked, wake_at).await?;
+        Ok(Driven::Parked)
+    }
+
+    async fn ask_for(&self, planned: &Planned) -> Result<Answer, StoreError> {
+        let (plans, runbook) = (&self.log.plans, &self.run.runbook);
+        let (step, text) = match plans.split_last() {
+            Some((_, [.., agreed])) => {
+                let more = cut(&agreed.beyond(planned).join("; "));
+                let text = format!(
+                    "Carry out runbook {runbook} as planned now? Beyond what was approved it would do: {more}"
+                );
+                (format!("{PLAN_STEP}-{}", plans.len()), text)
+            }
+            _ => (PLAN_STEP.to_owned(), format!("Carry out runbook {runbook} as planned?")),
         };
-        let (hash, within) = (plan.clone(), approve::APPROVAL_WAIT);
+        let (hash, within) = (planned.hash.clone(), approve::APPROVAL_WAIT);
         let question = Question { step: &step, text: &text, hash, quorum: 1, within };
         approve::ask(&self.executor(&Mutex::default()), &question).await
+    }
+
+    /// Before a run is given up: no intent stays without an outcome.
+    async fn settle_all(&mut self) -> Result<(), StoreError> {
+        let log = log_of(self.env, &self.run.case, &self.run.id).await;
+        self.log = log.unwrap_or_else(|error| {
+            tracing::error!(case = %self.run.case, run = %self.run.id, error = %error, "the run's timeline can't be read");
+            RunLog::default()
+        });
+        let none = Mutex::default();
+        let mut drafts = Vec::new();
+        for step in self.log.steps.iter().filter(|step| step.end.is_none()) {
+            drafts.extend(self.executor(&none).settle_open(&mut step.clone()).await?);
+        }
+        self.write(&mut drafts, &mut vec![]).await
     }
 
     fn moved(&self, event: RunEvent, wake_at: Option<Timestamp>) -> Effect {
         let (run, contained) = (self.run.id.clone(), self.run.contained);
         Effect::Run { run, event, wake_at, contained, summary: None }
     }
+}
+
+/// The questions among the effects.
+fn asked(effects: &[Effect]) -> Vec<String> {
+    let asked = effects.iter().filter_map(|effect| match effect {
+        Effect::OpenApproval(row) => {
+            Some(format!("{}: tourniquet approve {}", row.question, row.id))
+        }
+        _ => None,
+    });
+    asked.collect()
 }
