@@ -4,6 +4,7 @@
 //! permissions of a step. Nothing here talks to AWS, and nothing here is async: the `cloud` module
 //! applies changes, and the executor in `run` decides when.
 
+mod document;
 mod inverse;
 mod permission;
 mod words;
@@ -12,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+pub use document::{carried, policy_text};
 pub use inverse::Inverse;
 pub use permission::{Permission, Statement, document, statements};
 
@@ -36,35 +38,8 @@ pub const TAG_PURPOSE: &str = "tourniquet:purpose";
 pub const TAG_STAGE: &str = "tourniquet:stage";
 /// The tag with the id of what a snapshot was made of: an instance or a snapshot.
 pub const TAG_SOURCE: &str = "tourniquet:source";
-
 /// How the name of each security group of ours starts; EC2 lets nobody change a group's name.
 pub const GROUP_NAME_PREFIX: &str = "tourniquet-";
-
-/// A policy document as a change carries it: one with a number that no entry may hold is kept as the
-/// text that it is, or whoever may write a policy could make its removal unwritable.
-#[must_use]
-pub fn carried(document: Document) -> Document {
-    fn fits(value: &Document) -> bool {
-        match value {
-            Document::Number(n) => {
-                n.as_i64().is_some_and(|n| n.unsigned_abs() <= crate::timeline::INTEGER_MAX)
-            }
-            Document::Array(items) => items.iter().all(fits),
-            Document::Object(map) => map.values().all(fits),
-            _ => true,
-        }
-    }
-    if fits(&document) { document } else { Document::String(document.to_string()) }
-}
-
-/// The text of a document that a change carries.
-#[must_use]
-pub fn policy_text(document: &Document) -> String {
-    match document {
-        Document::String(text) => text.clone(),
-        other => other.to_string(),
-    }
-}
 
 /// One change in one account and Region.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
