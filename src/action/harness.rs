@@ -7,6 +7,7 @@
 mod case;
 mod drive;
 mod edge;
+mod edge_address;
 mod edge_evidence;
 mod edge_group;
 mod edge_origin;

@@ -10,6 +10,7 @@ mod evidence_trail;
 #[cfg(test)]
 mod harness;
 mod isolate_instance;
+mod isolation_report;
 mod look;
 mod made;
 mod params;

@@ -29,6 +29,25 @@ impl Change {
                     after: before,
                 }))
             }
+            Kind::ElasticAddress {
+                interface,
+                instance,
+                allocation,
+                association,
+                public_ip,
+                private_ip,
+                before,
+                after,
+            } => Inverse::Change(swapped(Kind::ElasticAddress {
+                interface,
+                instance,
+                allocation,
+                association,
+                public_ip,
+                private_ip,
+                before: after,
+                after: before,
+            })),
             Kind::CreateGroup { .. } => Inverse::Kept(
                 "the quarantine group may hold other instances, and an unused group does no harm",
             ),

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use super::{Change, Direction, KeyStatus, Kind, Peer, Rule, RuleEffect};
+use super::{AddressUse, Change, Direction, KeyStatus, Kind, Peer, Rule, RuleEffect};
 
 fn list<T: Display>(items: impl IntoIterator<Item = T>) -> String {
     let words: Vec<String> = items.into_iter().map(|item| item.to_string()).collect();
@@ -31,6 +31,15 @@ impl Change {
                 list(before),
                 list(after)
             ),
+            Kind::ElasticAddress { interface, instance, public_ip, private_ip, after, .. } => {
+                let becomes = match after {
+                    AddressUse::Associated => "associated with",
+                    AddressUse::Free => "disassociated from",
+                };
+                format!(
+                    "{interface} of {instance}: Elastic IP {public_ip} is {becomes} {private_ip}"
+                )
+            }
             Kind::CreateGroup { vpc, name, .. } => format!("new security group {name} in {vpc}"),
             Kind::GroupRules { group, direction, effect, rules } => format!(
                 "{group}: {} {} rules: {}",

@@ -6,6 +6,7 @@
 //! that is said to be beyond an emulator is run all the same and must fail, so that no limit
 //! outlives its cause. Nothing here knows an implementation: each calls [`suite`] with its fixture.
 
+mod address;
 mod copying;
 mod disk;
 mod general;
@@ -65,6 +66,9 @@ const CHECKS: &[Check] = checks! {
     network::refuses_an_empty_list_of_groups needs GroupsChecked;
     network::refuses_an_unknown_interface;
     network::shows_a_terminated_instance;
+    address::takes_an_elastic_ip_off_and_gives_it_back;
+    address::leaves_an_address_that_is_in_use_where_it_is;
+    address::refuses_an_address_of_nobody;
     group::creates_a_group_and_finds_it_by_purpose;
     group::refuses_a_name_that_is_taken;
     group::refuses_a_name_that_is_taken_in_another_case needs NamesWithoutCase;

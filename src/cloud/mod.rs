@@ -25,8 +25,8 @@ use async_trait::async_trait;
 
 pub use error::{CloudError, ErrorClass};
 pub use model::{
-    Created, Instance, Interface, Receipt, Role, SecurityGroup, Snapshot, SnapshotState, User,
-    UserKey, copy_description,
+    Address, Created, Instance, Interface, Receipt, Role, SecurityGroup, Snapshot, SnapshotState,
+    User, UserKey, copy_description,
 };
 pub use origin::unlike;
 pub use standing::{Standing, standing};

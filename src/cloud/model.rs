@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::change::{KeyStatus, LoginProfile, Rule, Tags};
 use crate::id::{
-    AccessKeyId, AccountId, GroupId, InstanceId, InterfaceId, RoleName, SnapshotId, UserName,
-    VolumeId, VpcId,
+    AccessKeyId, AccountId, AllocationId, AssociationId, GroupId, InstanceId, InterfaceId,
+    RoleName, SnapshotId, UserName, VolumeId, VpcId,
 };
 
 /// An EC2 instance.
@@ -42,6 +42,22 @@ pub struct Interface {
     pub groups: Vec<GroupId>,
     /// Whether an AWS service owns it, so that its attributes can't be changed by us.
     pub requester_managed: bool,
+    /// The Elastic IP addresses that lead to it. A public address that AWS only lends is none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub addresses: Vec<Address>,
+}
+
+/// An Elastic IP address that leads to an interface.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Address {
+    /// What stays the account's while the address leads nowhere.
+    pub allocation: AllocationId,
+    /// By what EC2 knows that it leads here.
+    pub association: AssociationId,
+    /// The address.
+    pub public_ip: String,
+    /// The interface's address that it leads to.
+    pub private_ip: String,
 }
 
 /// A security group.

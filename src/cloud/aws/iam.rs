@@ -211,6 +211,7 @@ pub(super) async fn apply(client: &Client, change: &Change) -> Result<Receipt> {
             client.delete_login_profile().user_name(user.as_str()).send().await,
         ),
         Kind::InterfaceGroups { .. }
+        | Kind::ElasticAddress { .. }
         | Kind::CreateGroup { .. }
         | Kind::GroupRules { .. }
         | Kind::CreateSnapshots { .. }

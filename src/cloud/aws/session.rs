@@ -134,6 +134,7 @@ impl Session for AwsSession {
                 ec2_apply::copy_snapshot(&clients, change, self.assumer.now()).await
             }
             Kind::InterfaceGroups { .. }
+            | Kind::ElasticAddress { .. }
             | Kind::CreateGroup { .. }
             | Kind::GroupRules { .. }
             | Kind::CreateSnapshots { .. }

@@ -100,6 +100,13 @@ pub fn needs(change: &Change, arn: impl Fn(&str, &str) -> String) -> Vec<Need> {
                 .chain(groups)
                 .collect()
         }
+        Kind::ElasticAddress { interface, allocation, .. } => {
+            let action = change.operation();
+            vec![
+                (action, ec2(at, "elastic-ip", allocation.as_str())),
+                (action, ec2(at, "network-interface", interface.as_str())),
+            ]
+        }
         Kind::CreateGroup { vpc, tags, .. } => {
             let group = ec2(at, "security-group", "*");
             let mut needs = vec![

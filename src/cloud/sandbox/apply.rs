@@ -8,8 +8,8 @@ use super::disk::{self, Caller, LeaveOut};
 use super::identity::{self, Inline};
 use super::refusal::Refused;
 use super::world::{Mutation, World};
-use super::{network, tag};
-use crate::change::{Change, Kind};
+use super::{address, network, tag};
+use crate::change::{AddressUse, Change, Kind};
 use crate::cloud::{Created, Receipt, Scope};
 use crate::id::AccountId;
 
@@ -60,6 +60,12 @@ fn make(
         Kind::InterfaceGroups { interface, after, .. } => {
             network::set_groups(world, at, interface, after)?;
         }
+        Kind::ElasticAddress { interface, allocation, private_ip, after, .. }
+            if *after == AddressUse::Associated =>
+        {
+            address::associate(world, at, interface, allocation, private_ip)?;
+        }
+        Kind::ElasticAddress { association, .. } => address::disassociate(world, at, association)?,
         Kind::CreateGroup { vpc, name, description, tags } => {
             return network::create_group(world, at, vpc, name, description, tags)
                 .map(|id| Some(Created::Group(id)));

@@ -154,6 +154,8 @@ pub struct InterfaceSpec {
     pub groups: Vec<GroupId>,
     /// Whether an AWS service owns it.
     pub requester_managed: bool,
+    /// The Elastic IP addresses that lead to it.
+    pub elastic_ips: Vec<String>,
 }
 
 /// A volume of an instance.

@@ -15,8 +15,8 @@ use super::settle::Settling;
 use crate::change::{Document, KeyStatus, LoginProfile, Tags};
 use crate::cloud::{Instance, SecurityGroup, Snapshot};
 use crate::id::{
-    AccessKeyId, AccountId, CaseId, Digest, FindingId, GroupId, InstanceId, InterfaceId, Place,
-    Region, RoleName, RunId, SnapshotId, UserName, VolumeId, VpcId,
+    AccessKeyId, AccountId, AllocationId, CaseId, Digest, FindingId, GroupId, InstanceId,
+    InterfaceId, Place, Region, RoleName, RunId, SnapshotId, UserName, VolumeId, VpcId,
 };
 
 /// Everything there is.
@@ -123,6 +123,8 @@ pub struct RegionState {
     pub groups: BTreeMap<GroupId, SecurityGroup>,
     /// Instances with their interfaces.
     pub instances: BTreeMap<InstanceId, Machine>,
+    /// Elastic IP addresses of the account, associated or not.
+    pub addresses: BTreeMap<AllocationId, String>,
     /// EBS volumes.
     pub volumes: BTreeMap<VolumeId, Volume>,
     /// Volumes whose snapshots end in error, with AWS's words.

@@ -17,8 +17,11 @@ use crate::cloud::sandbox::{
     EBS_DEFAULT_ALIAS, Key, Machine, RoleState, Sandbox, Scenario, Settling, UserState, Volume,
     Vpc, World,
 };
-use crate::cloud::{Instance, Interface, SecurityGroup};
-use crate::id::{AccountId, GroupId, InstanceId, Place, RoleName, UserName, VolumeId, VpcId};
+use crate::cloud::{Address, Instance, Interface, SecurityGroup};
+use crate::id::{
+    AccountId, AllocationId, GroupId, InstanceId, InterfaceId, Place, RoleName, UserName, VolumeId,
+    VpcId,
+};
 
 struct OnSandbox {
     sandbox: Sandbox,
@@ -82,6 +85,7 @@ impl Fixture for OnSandbox {
                 vpc: vpc.clone(),
                 groups: groups.clone(),
                 requester_managed: false,
+                addresses: Vec::new(),
             })
             .collect();
         let devices: Vec<(String, VolumeId)> =
@@ -119,6 +123,23 @@ impl Fixture for OnSandbox {
                 .insert(id.clone(), Machine { instance, tracked_open: BTreeSet::new() });
         })?;
         Ok(id)
+    }
+
+    async fn elastic_ip(&self, at: &Place, interface: &InterfaceId) -> Outcome {
+        let (allocation, public_ip) = (self.id::<AllocationId>("eipalloc-"), "203.0.113.1");
+        let address = Address {
+            allocation: allocation.clone(),
+            association: self.id("eipassoc-"),
+            public_ip: public_ip.to_owned(),
+            private_ip: "10.0.0.10".to_owned(),
+        };
+        self.edit(|world| {
+            let region = world.region_mut(at).unwrap();
+            region.addresses.insert(allocation, public_ip.to_owned());
+            let all = region.instances.values_mut().flat_map(|m| &mut m.instance.interfaces);
+            all.filter(|found| found.id == *interface)
+                .for_each(|found| found.addresses.push(address.clone()));
+        })
     }
 
     async fn terminate(&self, at: &Place, id: &InstanceId) -> Outcome {
