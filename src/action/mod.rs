@@ -7,6 +7,7 @@
 mod creation;
 mod disable_access_keys;
 mod evidence_trail;
+mod guard_instance;
 #[cfg(test)]
 mod harness;
 mod isolate_instance;

@@ -48,6 +48,29 @@ impl Change {
                 before: after,
                 after: before,
             })),
+            Kind::TerminationProtection { instance, before, after } => {
+                Inverse::Change(swapped(Kind::TerminationProtection {
+                    instance,
+                    before: after,
+                    after: before,
+                }))
+            }
+            Kind::ShutdownBehavior { instance, before, after } => {
+                Inverse::Change(swapped(Kind::ShutdownBehavior {
+                    instance,
+                    before: after,
+                    after: before,
+                }))
+            }
+            Kind::DeleteOnTermination { instance, volume, device, before, after } => {
+                Inverse::Change(swapped(Kind::DeleteOnTermination {
+                    instance,
+                    volume,
+                    device,
+                    before: after,
+                    after: before,
+                }))
+            }
             Kind::CreateGroup { .. } => Inverse::Kept(
                 "the quarantine group may hold other instances, and an unused group does no harm",
             ),

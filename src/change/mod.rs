@@ -8,6 +8,7 @@ mod inverse;
 mod permission;
 mod rule;
 mod taggable;
+mod value;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,6 +19,7 @@ pub use inverse::Inverse;
 pub use permission::Permission;
 pub use rule::{Direction, Peer, Rule, RuleEffect};
 pub use taggable::Taggable;
+pub use value::{AddressUse, KeyStatus, LoginProfile, OnShutdown};
 
 use crate::id::{
     AccessKeyId, AccountId, AllocationId, AssociationId, GroupId, InstanceId, InterfaceId, Place,
@@ -88,6 +90,40 @@ pub enum Kind {
         before: AddressUse,
         /// Afterwards.
         after: AddressUse,
+    },
+    /// Whether the API refuses to terminate an instance (`ec2:ModifyInstanceAttribute`,
+    /// `disableApiTermination`).
+    TerminationProtection {
+        /// The instance.
+        instance: InstanceId,
+        /// As it was looked up.
+        before: bool,
+        /// Afterwards.
+        after: bool,
+    },
+    /// What becomes of an instance that shuts itself down (`ec2:ModifyInstanceAttribute`,
+    /// `instanceInitiatedShutdownBehavior`).
+    ShutdownBehavior {
+        /// The instance.
+        instance: InstanceId,
+        /// As it was looked up.
+        before: OnShutdown,
+        /// Afterwards.
+        after: OnShutdown,
+    },
+    /// Whether a volume goes when its instance goes (`ec2:ModifyInstanceAttribute`,
+    /// `blockDeviceMapping`). Never of an instance store, which has no such attribute.
+    DeleteOnTermination {
+        /// The instance.
+        instance: InstanceId,
+        /// The volume.
+        volume: VolumeId,
+        /// Under which name it is attached: the name by which EC2 takes the attribute.
+        device: String,
+        /// As it was looked up.
+        before: bool,
+        /// Afterwards.
+        after: bool,
     },
     /// A new security group (`ec2:CreateSecurityGroup`), tagged at creation. The world after it
     /// holds one more group with these tags; there is no `before`.
@@ -201,34 +237,6 @@ pub enum Kind {
     },
 }
 
-/// Whether an Elastic IP address leads anywhere.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AddressUse {
-    /// To the interface of the change.
-    Associated,
-    /// To nothing.
-    Free,
-}
-
-/// Whether an access key works.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum KeyStatus {
-    /// Requests signed with it are accepted.
-    Active,
-    /// Requests signed with it are refused.
-    Inactive,
-}
-
-/// What IAM tells of a console password.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LoginProfile {
-    /// When it was created, RFC 3339.
-    pub created: String,
-    /// Whether the user must set a new password at the next sign-in.
-    pub reset_required: bool,
-}
-
 /// Which calls go first when AWS throttles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -249,6 +257,9 @@ impl Change {
             Kind::InterfaceGroups { .. } => "ec2:ModifyNetworkInterfaceAttribute",
             Kind::ElasticAddress { after: AddressUse::Associated, .. } => "ec2:AssociateAddress",
             Kind::ElasticAddress { after: AddressUse::Free, .. } => "ec2:DisassociateAddress",
+            Kind::TerminationProtection { .. }
+            | Kind::ShutdownBehavior { .. }
+            | Kind::DeleteOnTermination { .. } => "ec2:ModifyInstanceAttribute",
             Kind::CreateGroup { .. } => "ec2:CreateSecurityGroup",
             Kind::GroupRules { direction, effect, .. } => match (direction, effect) {
                 (Direction::Ingress, RuleEffect::Authorize) => "ec2:AuthorizeSecurityGroupIngress",
@@ -289,6 +300,15 @@ impl Change {
             Kind::ElasticAddress { interface, allocation, .. } => {
                 format!("network-interface/{interface}/elastic-ip/{allocation}")
             }
+            Kind::TerminationProtection { instance, .. } => {
+                format!("instance/{instance}/termination-protection")
+            }
+            Kind::ShutdownBehavior { instance, .. } => {
+                format!("instance/{instance}/shutdown-behavior")
+            }
+            Kind::DeleteOnTermination { instance, volume, .. } => {
+                format!("instance/{instance}/delete-on-termination/{volume}")
+            }
             Kind::CreateGroup { vpc, name, .. } => format!("security-group/{vpc}/{name}"),
             Kind::GroupRules { group, .. } => format!("security-group/{group}"),
             Kind::CreateSnapshots { instance, .. } => format!("instance/{instance}/snapshots"),
@@ -308,6 +328,9 @@ impl Change {
         match &self.kind {
             Kind::InterfaceGroups { instance, .. }
             | Kind::ElasticAddress { instance, .. }
+            | Kind::TerminationProtection { instance, .. }
+            | Kind::ShutdownBehavior { instance, .. }
+            | Kind::DeleteOnTermination { instance, .. }
             | Kind::CreateSnapshots { instance, .. } => Some(Taggable::Instance(instance.clone())),
             Kind::RolePolicy { role, .. } => Some(Taggable::Role(role.clone())),
             Kind::UserPolicy { user, .. }

@@ -11,6 +11,7 @@ mod copying;
 mod disk;
 mod general;
 mod group;
+mod guard;
 mod identity;
 mod lab;
 mod network;
@@ -66,6 +67,10 @@ const CHECKS: &[Check] = checks! {
     network::refuses_an_empty_list_of_groups needs GroupsChecked;
     network::refuses_an_unknown_interface;
     network::shows_a_terminated_instance;
+    guard::turns_termination_protection_on_and_off;
+    guard::turns_a_shutdown_into_a_stop_and_back;
+    guard::keeps_one_volume_and_lets_it_go_again;
+    guard::finds_no_safeguards_of_the_unknown;
     address::takes_an_elastic_ip_off_and_gives_it_back;
     address::leaves_an_address_that_is_in_use_where_it_is;
     address::refuses_an_address_of_nobody;

@@ -1,10 +1,10 @@
 //! What reads return: the fields that actions look at, and no more.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::change::{KeyStatus, LoginProfile, Rule, Tags};
+use crate::change::{KeyStatus, LoginProfile, OnShutdown, Rule, Tags};
 use crate::id::{
     AccessKeyId, AccountId, AllocationId, AssociationId, GroupId, InstanceId, InterfaceId,
     RoleName, SnapshotId, UserName, VolumeId, VpcId,
@@ -29,6 +29,23 @@ pub struct Instance {
     pub profile_arn: Option<String>,
     /// Its tags.
     pub tags: Tags,
+}
+
+/// What keeps an instance and its disks from being destroyed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Safeguards {
+    /// As [`Instance::state`].
+    pub state: String,
+    /// Whether it is a Spot Instance: AWS may end it at any time, and it can't be protected.
+    pub spot: bool,
+    /// Whether its root volume is in EBS; one in an instance store can't be stopped.
+    pub ebs_root: bool,
+    /// Whether the API refuses to terminate it.
+    pub termination_protection: bool,
+    /// What becomes of it when it shuts itself down.
+    pub on_shutdown: OnShutdown,
+    /// Its EBS volumes by device name, and whether each goes when the instance goes.
+    pub disks: BTreeMap<String, (VolumeId, bool)>,
 }
 
 /// A network interface.

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{Address, Interface, Result, Session, unlike};
+use super::{Address, Interface, Result, Safeguards, Session, unlike};
 use crate::change::{AddressUse, Change, Kind, TAG_STEP, Tags};
-use crate::id::{AllocationId, GroupId};
+use crate::id::{AllocationId, GroupId, InstanceId, Place};
 
 /// How the world compares with a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +40,26 @@ pub async fn standing(session: &dyn Session, change: &Change) -> Result<Standing
             match found.and_then(|i| i.interfaces.into_iter().find(|i| i.id == *interface)) {
                 None => Standing::Gone,
                 Some(now) => address(&now, allocation, private_ip, *before, *after),
+            }
+        }
+        Kind::TerminationProtection { instance, before, after } => {
+            match safeguards(session, at, instance).await? {
+                None => Standing::Gone,
+                Some(now) => compare(&now.termination_protection, before, after),
+            }
+        }
+        Kind::ShutdownBehavior { instance, before, after } => {
+            match safeguards(session, at, instance).await? {
+                None => Standing::Gone,
+                Some(now) => compare(&now.on_shutdown, before, after),
+            }
+        }
+        Kind::DeleteOnTermination { instance, volume, device, before, after } => {
+            let found = safeguards(session, at, instance).await?;
+            // Another volume under that name is not ours to decide about.
+            match found.and_then(|mut now| now.disks.remove(device)) {
+                Some((found, goes)) if found == *volume => compare(&goes, before, after),
+                _ => Standing::Gone,
             }
         }
         Kind::CreateGroup { vpc, name, tags, .. } => {
@@ -117,6 +137,15 @@ pub async fn standing(session: &dyn Session, change: &Change) -> Result<Standing
             }
         },
     })
+}
+
+/// A terminated instance has nothing left to guard.
+async fn safeguards(
+    session: &dyn Session,
+    at: &Place,
+    id: &InstanceId,
+) -> Result<Option<Safeguards>> {
+    Ok(session.safeguards(at, id).await?.filter(|now| now.state != "terminated"))
 }
 
 /// The same address on another private one, or another on the same, is somebody else's doing: to

@@ -39,6 +39,7 @@ const SNAPSHOT: &str = "evidence::snapshot_volumes";
 const REVOKE: &str = "contain::revoke_role_sessions";
 const DISABLE: &str = "contain::disable_access_keys";
 const TAG: &str = "act::tag_resource";
+const GUARD: &str = "act::guard_instance";
 
 macro_rules! case {
     ($name:literal, $action:expr, $params:tt, $forensics:expr, $again:expr, $check:expr) => {
@@ -58,6 +59,10 @@ pub const CASES: &[Case] = &[
     case!("three interfaces in two VPCs", ISOLATE, {"instance": "i-000000000000000a2"}, false, Again::Nothing, isolated),
     case!("stopped", ISOLATE, {"instance": "i-000000000000000a3"}, false, Again::Nothing, isolated),
     case!("on a quarantine group that was tampered with", ISOLATE, {"instance": "i-000000000000000a5"}, false, Again::Nothing, isolated),
+    case!("three disks, stops when it shuts down", GUARD, {"instance": "i-000000000000000a2"}, false, Again::Nothing, guarded),
+    case!("terminates itself, half guarded", GUARD, {"instance": "i-000000000000000a3"}, false, Again::Nothing, guarded),
+    case!("a Spot Instance", GUARD, {"instance": "i-000000000000000a5"}, false, Again::Nothing, guarded),
+    case!("an instance store", GUARD, {"instance": "i-000000000000000a4"}, false, Again::Nothing, guarded),
     case!("three kinds of keys", SNAPSHOT, {"instance": "i-000000000000000a2"}, true, Again::TheSame, preserved),
     case!("a key that refuses the forensics account", SNAPSHOT, {"instance": "i-000000000000000a3"}, true, Again::TheSame, preserved),
     case!("no forensics account", SNAPSHOT, {"instance": "i-000000000000000a2"}, false, Again::TheSame, preserved),
@@ -108,6 +113,21 @@ fn isolated(bench: &Bench, before: &World, output: &Value) {
     assert!(!reach.allowed, "{}", reach.why);
     let notes = output["notes"].to_string();
     assert!(["DNS", "IMDS", "IPv6", "NAT gateway"].iter().all(|word| notes.contains(word)));
+}
+
+fn guarded(bench: &Bench, _: &World, output: &Value) {
+    let id: InstanceId = output["instance"].as_str().unwrap().parse().unwrap();
+    let world = bench.sandbox.snapshot_world();
+    let machine = &world.accounts[&bench.at.account].regions[&bench.at.region].instances[&id];
+    let volumes = &machine.instance.volumes;
+    assert!(volumes.iter().all(|(_, volume)| machine.ending.kept.contains(volume)));
+    assert_eq!(output["volumes"].as_array().unwrap().len(), volumes.len());
+    assert!(machine.ending.protected || machine.ending.spot);
+    assert_eq!(output["termination_protection"], json!(machine.ending.protected));
+    assert!(!machine.ending.terminates_itself);
+    let notes = output["notes"].to_string();
+    assert_eq!(notes.contains("Spot Instance"), machine.ending.spot, "{notes}");
+    assert_eq!(notes.contains("instance store"), volumes.is_empty(), "{notes}");
 }
 
 fn preserved(bench: &Bench, before: &World, output: &Value) {

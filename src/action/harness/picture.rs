@@ -9,11 +9,12 @@ use crate::cloud::sandbox::World;
 pub fn picture(world: &World) -> Value {
     let (mut groups, mut policies, mut keys, mut tags) =
         (json!({}), json!({}), json!({}), json!({}));
-    let mut addresses = json!({});
+    let (mut addresses, mut endings) = (json!({}), json!({}));
     for (id, account) in &world.accounts {
         for region in account.regions.values() {
             for (instance, machine) in &region.instances {
                 tags[format!("instance/{instance}")] = json!(machine.instance.tags);
+                endings[instance.as_str()] = json!(machine.ending);
                 for interface in &machine.instance.interfaces {
                     groups[interface.id.as_str()] = json!(interface.groups);
                     // An association that is made anew has another id.
@@ -50,5 +51,5 @@ pub fn picture(world: &World) -> Value {
             tags[format!("bucket/{bucket}")] = json!(found);
         }
     }
-    json!({"groups": groups, "addresses": addresses, "policies": policies, "keys": keys, "tags": tags})
+    json!({"groups": groups, "addresses": addresses, "endings": endings, "policies": policies, "keys": keys, "tags": tags})
 }

@@ -84,6 +84,9 @@ pub(super) async fn apply(client: &Client, change: &Change) -> Result<Receipt> {
             )
         }
         Kind::CopySnapshot { .. }
+        | Kind::TerminationProtection { .. }
+        | Kind::ShutdownBehavior { .. }
+        | Kind::DeleteOnTermination { .. }
         | Kind::RolePolicy { .. }
         | Kind::UserPolicy { .. }
         | Kind::AccessKey { .. }

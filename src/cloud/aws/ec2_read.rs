@@ -236,7 +236,7 @@ pub(super) fn resource_id(resource: &Taggable) -> &str {
 
 /// `kind.NotFound` and `kind.Malformed` both mean that there is no such resource: our ids are checked
 /// before they are sent, so a malformed one is one that EC2 never gave out.
-fn absent(code: Option<&str>, kind: &str) -> bool {
+pub(super) fn absent(code: Option<&str>, kind: &str) -> bool {
     code.and_then(|code| code.strip_prefix(kind))
         .is_some_and(|rest| matches!(rest, ".NotFound" | ".Malformed" | "Id.Malformed"))
 }

@@ -212,6 +212,9 @@ pub(super) async fn apply(client: &Client, change: &Change) -> Result<Receipt> {
         ),
         Kind::InterfaceGroups { .. }
         | Kind::ElasticAddress { .. }
+        | Kind::TerminationProtection { .. }
+        | Kind::ShutdownBehavior { .. }
+        | Kind::DeleteOnTermination { .. }
         | Kind::CreateGroup { .. }
         | Kind::GroupRules { .. }
         | Kind::CreateSnapshots { .. }

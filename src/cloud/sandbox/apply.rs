@@ -8,7 +8,7 @@ use super::disk::{self, Caller, LeaveOut};
 use super::identity::{self, Inline};
 use super::refusal::Refused;
 use super::world::{Mutation, World};
-use super::{address, network, tag};
+use super::{address, guard, network, tag};
 use crate::change::{AddressUse, Change, Kind};
 use crate::cloud::{Created, Receipt, Scope};
 use crate::id::AccountId;
@@ -66,6 +66,15 @@ fn make(
             address::associate(world, at, interface, allocation, private_ip)?;
         }
         Kind::ElasticAddress { association, .. } => address::disassociate(world, at, association)?,
+        Kind::TerminationProtection { instance, after, .. } => {
+            guard::protect(world, at, instance, *after)?;
+        }
+        Kind::ShutdownBehavior { instance, after, .. } => {
+            guard::on_shutdown(world, at, instance, *after)?;
+        }
+        Kind::DeleteOnTermination { instance, device, after, .. } => {
+            guard::delete_on_termination(world, at, instance, device, *after)?;
+        }
         Kind::CreateGroup { vpc, name, description, tags } => {
             return network::create_group(world, at, vpc, name, description, tags)
                 .map(|id| Some(Created::Group(id)));

@@ -8,10 +8,10 @@ use super::allow::{self, Need};
 use super::apply::{apply, iam_arn, request_id};
 use super::refusal::Refused;
 use super::world::{RegionState, World};
-use super::{EBS_DEFAULT_ALIAS, Sandbox, view};
+use super::{EBS_DEFAULT_ALIAS, Sandbox, guard, view};
 use crate::change::{Change, Document, TAG_PURPOSE, Taggable, Tags};
 use crate::cloud::{
-    Instance, Receipt, Result, Role, Scope, SecurityGroup, Session, Snapshot, User,
+    Instance, Receipt, Result, Role, Safeguards, Scope, SecurityGroup, Session, Snapshot, User,
 };
 use crate::id::{
     AccessKeyId, AccountId, FindingId, GroupId, InstanceId, Place, RoleName, SnapshotId, UserName,
@@ -70,6 +70,14 @@ impl Session for SandboxSession {
             view::any(&["ec2:DescribeInstances", "ec2:DescribeNetworkInterfaces"]),
             |region| region.instances.get(id).map(|machine| machine.instance.clone()),
         )
+    }
+
+    async fn safeguards(&self, at: &Place, id: &InstanceId) -> Result<Option<Safeguards>> {
+        let needs = vec![
+            ("ec2:DescribeInstances", "*".to_owned()),
+            ("ec2:DescribeInstanceAttribute", allow::ec2(at, "instance", id.as_str())),
+        ];
+        self.look(at, needs, |region| region.instances.get(id).map(guard::shown))
     }
 
     async fn groups_for(

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::guard::Ending;
 use super::refusal::Refused;
 use super::settle::Settling;
 use crate::change::{Document, KeyStatus, LoginProfile, Tags};
@@ -152,6 +153,9 @@ pub struct Machine {
     /// Interfaces on which a connection that was tracked still flows although the groups of today
     /// would not let it begin.
     pub tracked_open: BTreeSet<InterfaceId>,
+    /// How it may end.
+    #[serde(default)]
+    pub ending: Ending,
 }
 
 /// An EBS volume.

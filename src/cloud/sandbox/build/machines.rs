@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::super::guard::Ending;
 use super::super::network::default_egress;
 use super::super::scenario::{AccountSpec, InstanceSpec, InterfaceSpec, VolumeSpec};
 use super::super::world::{Machine, RegionState, Volume, derived};
@@ -100,6 +101,12 @@ pub(super) fn add_instance(
     }
     Ok(Machine {
         tracked_open: BTreeSet::new(),
+        ending: Ending {
+            spot: instance.spot,
+            protected: instance.protected,
+            terminates_itself: instance.terminates_itself,
+            kept: BTreeSet::new(),
+        },
         instance: Instance {
             id: instance.id.clone(),
             state: instance.state.clone().unwrap_or_else(|| "running".to_owned()),

@@ -118,9 +118,10 @@ impl Fixture for OnSandbox {
                 profile_arn: None,
                 tags: wish.tags.clone(),
             };
-            region
-                .instances
-                .insert(id.clone(), Machine { instance, tracked_open: BTreeSet::new() });
+            region.instances.insert(
+                id.clone(),
+                Machine { instance, tracked_open: BTreeSet::new(), ending: Default::default() },
+            );
         })?;
         Ok(id)
     }
@@ -251,12 +252,13 @@ async fn the_sandbox_keeps_the_contract() {
 }
 
 /// Checks that only look for what is not there: a cloud that never finds anything passes them.
-const OF_THE_UNKNOWN: [&str; 11] = [
+const OF_THE_UNKNOWN: [&str; 12] = [
     "disk::knows_unknown_snapshots",
     "disk::refuses_snapshots_of_an_unknown_instance",
     "general::finds_no_unknown_finding",
     "group::refuses_a_group_in_an_unknown_vpc",
     "group::refuses_rules_of_an_unknown_group",
+    "guard::finds_no_safeguards_of_the_unknown",
     "identity::refuses_keys_that_are_not_there",
     "identity::refuses_policies_of_an_unknown_role",
     "network::refuses_an_unknown_interface",
