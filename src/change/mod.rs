@@ -46,6 +46,12 @@ pub const TAG_SOURCE: &str = "tourniquet:source";
 /// How the name of each security group of ours starts; EC2 lets nobody change a group's name.
 pub const GROUP_NAME_PREFIX: &str = "tourniquet-";
 
+/// How the name of each security group of ours with this purpose starts.
+#[must_use]
+pub fn group_name_prefix(purpose: &str) -> String {
+    format!("{GROUP_NAME_PREFIX}{purpose}-")
+}
+
 /// One change in one account and Region.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Change {

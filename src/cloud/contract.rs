@@ -75,6 +75,7 @@ const CHECKS: &[Check] = checks! {
     address::leaves_an_address_that_is_in_use_where_it_is;
     address::refuses_an_address_of_nobody;
     group::creates_a_group_and_finds_it_by_purpose;
+    group::finds_a_group_without_its_tag_by_its_name;
     group::refuses_a_name_that_is_taken;
     group::refuses_a_name_that_is_taken_in_another_case needs NamesWithoutCase;
     group::refuses_a_group_in_an_unknown_vpc;

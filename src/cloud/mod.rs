@@ -75,8 +75,8 @@ pub trait Session: Send + Sync {
     /// What keeps an instance and its disks from being destroyed (`ec2:DescribeInstances`,
     /// `ec2:DescribeInstanceAttribute`).
     async fn safeguards(&self, at: &Place, id: &InstanceId) -> Result<Option<Safeguards>>;
-    /// The groups of a VPC that carry the tag [`crate::change::TAG_PURPOSE`] = `purpose`
-    /// (`ec2:DescribeSecurityGroups`).
+    /// The groups of a VPC that carry the tag [`crate::change::TAG_PURPOSE`] = `purpose`, or the name
+    /// that ours have, which nobody can take off them (`ec2:DescribeSecurityGroups`).
     async fn groups_for(
         &self,
         at: &Place,

@@ -9,7 +9,7 @@ use super::apply::{apply, iam_arn, request_id};
 use super::refusal::Refused;
 use super::world::{RegionState, World};
 use super::{EBS_DEFAULT_ALIAS, Sandbox, guard, view};
-use crate::change::{Change, Document, TAG_PURPOSE, Taggable, Tags};
+use crate::change::{Change, Document, TAG_PURPOSE, Taggable, Tags, group_name_prefix};
 use crate::cloud::{
     Instance, Receipt, Result, Role, Safeguards, Scope, SecurityGroup, Session, Snapshot, User,
 };
@@ -87,8 +87,10 @@ impl Session for SandboxSession {
         purpose: &str,
     ) -> Result<Vec<SecurityGroup>> {
         self.look(at, view::any(&["ec2:DescribeSecurityGroups"]), |region| {
+            let prefix = group_name_prefix(purpose);
             let wanted = |group: &&SecurityGroup| {
-                group.vpc == *vpc && group.tags.get(TAG_PURPOSE).is_some_and(|have| have == purpose)
+                let tagged = group.tags.get(TAG_PURPOSE).is_some_and(|have| have == purpose);
+                group.vpc == *vpc && (tagged || group.name.starts_with(&prefix))
             };
             region.groups.values().filter(wanted).cloned().collect()
         })
