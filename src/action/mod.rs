@@ -47,7 +47,8 @@ pub enum Verdict {
     /// The desired state was observed. The value is the step's output for the runbook; for evidence
     /// it holds `evidence`, a list of chain-of-custody records.
     Done(Value),
-    /// Stages of changes; the changes inside one stage are independent of each other.
+    /// Stages of changes; the changes inside one stage are independent of each other. A resource that
+    /// AWS refuses to change is left out of the later stages, which are carried out for the others.
     Change(Vec<Vec<Change>>),
     /// Nothing to do but wait, then look again.
     Wait(Duration, String),

@@ -4,6 +4,7 @@
 //! permissions of a step. Nothing here talks to AWS, and nothing here is async: the `cloud` module
 //! applies changes, and the executor in `run` decides when.
 
+mod document;
 mod inverse;
 mod permission;
 mod rule;
@@ -15,6 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+pub use document::{carried, policy_text};
 pub use inverse::Inverse;
 pub use permission::Permission;
 pub use rule::{Direction, Peer, Rule, RuleEffect};
@@ -42,7 +44,6 @@ pub const TAG_PURPOSE: &str = "tourniquet:purpose";
 pub const TAG_STAGE: &str = "tourniquet:stage";
 /// The tag with the id of what a snapshot was made of: an instance or a snapshot.
 pub const TAG_SOURCE: &str = "tourniquet:source";
-
 /// How the name of each security group of ours starts; EC2 lets nobody change a group's name.
 pub const GROUP_NAME_PREFIX: &str = "tourniquet-";
 

@@ -4,13 +4,13 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::approve;
-use super::attempt::Patience;
+use super::attempt::{Passing, Patience, READ_PATIENCE};
 use super::end::{failed, look_failed, plan_of, succeeded};
 use super::execute::{Executor, StepRun};
 use super::journal::{StepEnd, StepResult};
 use super::replay::StepLog;
 use super::undo;
-use crate::action::{self, Params};
+use crate::action::{self, LookError, Params};
 use crate::change::Urgency;
 use crate::error::Code;
 use crate::notify::Message;
@@ -29,7 +29,7 @@ pub async fn perform(
     let observes = mode == Mode::Observe;
     if let Some(action) = action::find(&step.name) {
         if observes {
-            return Ok(ended(plan_action(executor, action, &step).await));
+            return Ok(plan_action(executor, action, &step).await);
         }
         let name = step.name.clone();
         let key = step.key.clone();
@@ -41,7 +41,7 @@ pub async fn perform(
         });
     }
     if let Some(query) = action::queries().iter().find(|query| query.name() == step.name) {
-        return Ok(ended(read(executor, *query, &step).await));
+        return Ok(read(executor, *query, &step).await);
     }
     match step.name.as_str() {
         "approve" if observes => Ok(ended(planned(
@@ -72,11 +72,19 @@ async fn plan_action(
     executor: &Executor<'_>,
     action: &dyn action::Action,
     step: &StepLog,
-) -> StepEnd {
+) -> StepRun {
     match executor.planned(action, step).await {
-        Ok(verdict) => plan_of(action, &executor.env.settings, step, &verdict),
-        Err(error) => look_failed(step, &error),
+        Ok(verdict) => ended(plan_of(action, &executor.env.settings, step, &verdict)),
+        Err(error) => given_up(executor, step, &error),
     }
+}
+
+/// What can't be read now may be readable later; nothing is done before it is.
+fn given_up(executor: &Executor<'_>, step: &StepLog, error: &LookError) -> StepRun {
+    if error.may_pass() && executor.age(step) < READ_PATIENCE {
+        return executor.rest(1, vec![]);
+    }
+    ended(look_failed(step, error))
 }
 
 fn planned(step: &StepLog, output: Value, words: &str) -> StepEnd {
@@ -103,20 +111,20 @@ fn never_raises(run: StepRun, name: &str, key: &str) -> StepRun {
     }
 }
 
-async fn read(executor: &Executor<'_>, query: &dyn action::Query, step: &StepLog) -> StepEnd {
+async fn read(executor: &Executor<'_>, query: &dyn action::Query, step: &StepLog) -> StepRun {
     let params =
         match Params::check(query.params(), step.args.as_object().cloned().unwrap_or_default()) {
             Ok(params) => params,
-            Err(error) => return look_failed(step, &error),
+            Err(error) => return ended(look_failed(step, &error)),
         };
     let at = executor.place();
     let session = executor.session(step.key.as_str(), query.permissions(&at));
     let mut patience = Patience::default();
     loop {
         match query.read(session.as_ref(), &at, &params).await {
-            Ok(output) => return succeeded(step, output),
+            Ok(output) => return ended(succeeded(step, output)),
             Err(error) if patience.again(executor.env.clock.as_ref(), &error).await => {}
-            Err(error) => return look_failed(step, &error),
+            Err(error) => return given_up(executor, step, &error),
         }
     }
 }

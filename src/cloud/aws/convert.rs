@@ -7,7 +7,7 @@ use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 
 use super::errors::{Effect, unreadable};
-use crate::change::{Document, Peer, Rule, Tags};
+use crate::change::{Document, Peer, Rule, Tags, carried};
 use crate::cloud::{
     Address, CloudError, Interface, Result, SecurityGroup, Snapshot, SnapshotState,
 };
@@ -217,7 +217,8 @@ pub(super) fn document(operation: &str, text: &str) -> Result<Document> {
         percent_decoded(text)
             .ok_or_else(|| wrong("the policy is not percent-encoded text".to_owned()))?
     };
-    serde_json::from_str(&plain).map_err(|e| wrong(format!("the policy is not JSON: {e}")))
+    let parsed = serde_json::from_str(&plain);
+    parsed.map(carried).map_err(|e| wrong(format!("the policy is not JSON: {e}")))
 }
 
 fn percent_decoded(text: &str) -> Option<String> {

@@ -9,7 +9,7 @@ use super::apply::{apply, iam_arn, request_id};
 use super::refusal::Refused;
 use super::world::{RegionState, World};
 use super::{EBS_DEFAULT_ALIAS, Sandbox, guard, view};
-use crate::change::{Change, Document, TAG_PURPOSE, Taggable, Tags, group_name_prefix};
+use crate::change::{Change, Document, TAG_PURPOSE, Taggable, Tags, carried, group_name_prefix};
 use crate::cloud::{
     Instance, Receipt, Result, Role, Safeguards, Scope, SecurityGroup, Session, Snapshot, User,
 };
@@ -191,7 +191,7 @@ impl Session for SandboxSession {
             |world| vec![("iam:GetRolePolicy", iam_arn(world, &at.account, "role", role.as_str()))],
             |world| {
                 let found = world.account(&at.account)?.roles.get(role);
-                Ok(found.and_then(|role| role.policies.get(policy)?.value.clone()))
+                Ok(found.and_then(|role| role.policies.get(policy)?.value.clone()).map(carried))
             },
         )
     }
@@ -235,7 +235,7 @@ impl Session for SandboxSession {
             |world| vec![("iam:GetUserPolicy", iam_arn(world, &at.account, "user", user.as_str()))],
             |world| {
                 let found = world.account(&at.account)?.users.get(user);
-                Ok(found.and_then(|user| user.policies.get(policy)?.value.clone()))
+                Ok(found.and_then(|user| user.policies.get(policy)?.value.clone()).map(carried))
             },
         )
     }

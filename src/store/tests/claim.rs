@@ -204,3 +204,27 @@ async fn an_unknown_run_has_no_lease() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_granted_question_and_a_dead_owner_do_not_wait_for_each_other() {
+    on_bed(async |bed| {
+        bed.store.accept(finding("aaaa")).await.unwrap();
+        let case = case_id("aaaa");
+        ask(bed, "aaaa", on_target("bbbb", "t"), 0).await;
+        let (first, fence) = claimed(bed, "a", 1).await.unwrap();
+        let mut effects = vec![Effect::OpenApproval(question(&case, &fence, 1))];
+        effects.extend(event(&fence, RunEvent::Parked, Some(600)));
+        bed.apply(&case, Some(&fence), effects).await.unwrap();
+        ask(bed, "aaaa", on_target("cccc", "t"), 2).await;
+        assert_eq!(claimed(bed, "a", 3).await.unwrap().0, run_id("cccc"));
+        decide(bed, &case, yes("grace")).await.unwrap();
+        // kill -9, and a new process.
+        bed.reopen().await;
+        assert_eq!(bed.store.recover("new", at(20)).await.unwrap(), 1);
+        let (second, fence) = claimed(bed, "new", 21).await.unwrap();
+        assert_eq!(second, run_id("cccc"), "who was at work goes on");
+        bed.apply(&case, Some(&fence), event(&fence, RunEvent::Succeeded, None)).await.unwrap();
+        assert_eq!(claimed(bed, "new", 22).await.unwrap().0, first);
+    })
+    .await;
+}
