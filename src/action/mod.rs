@@ -7,9 +7,11 @@
 mod creation;
 mod disable_access_keys;
 mod evidence_trail;
+mod guard_instance;
 #[cfg(test)]
 mod harness;
 mod isolate_instance;
+mod isolation_report;
 mod look;
 mod made;
 mod need;

@@ -11,7 +11,7 @@ use crate::id::Place;
 /// A read of [`crate::cloud::Session`], by the method's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Read {
-    /// `instance`.
+    /// `instance` and `safeguards`.
     Instance,
     /// `groups_for` and `groups`.
     Groups,
@@ -41,11 +41,13 @@ impl Read {
     /// Its IAM actions, each with the type of resource it is limited to (IAM service authorization
     /// reference; `ec2:Describe…` mostly takes none).
     fn needs(self) -> &'static [(&'static str, Resource)] {
-        use Resource::{Any, Bucket, Profile, Role, Snapshot, User};
+        use Resource::{Any, Bucket, Instance, Profile, Role, Snapshot, User};
         match self {
-            Self::Instance => {
-                &[("ec2:DescribeInstances", Any), ("ec2:DescribeNetworkInterfaces", Any)]
-            }
+            Self::Instance => &[
+                ("ec2:DescribeInstances", Any),
+                ("ec2:DescribeNetworkInterfaces", Any),
+                ("ec2:DescribeInstanceAttribute", Instance),
+            ],
             Self::Groups => &[("ec2:DescribeSecurityGroups", Any)],
             Self::Snapshots => &[("ec2:DescribeSnapshots", Any)],
             Self::SnapshotSharing => &[("ec2:DescribeSnapshotAttribute", Snapshot)],
@@ -82,6 +84,7 @@ impl Read {
 #[derive(Clone, Copy)]
 enum Resource {
     Any,
+    Instance,
     Snapshot,
     Role,
     Profile,
@@ -94,6 +97,7 @@ impl Resource {
         let Place { account, region } = at;
         match self {
             Self::Any => "*".to_owned(),
+            Self::Instance => format!("arn:aws:ec2:{region}:{account}:instance/*"),
             // A snapshot's ARN has no account.
             Self::Snapshot => format!("arn:aws:ec2:{region}::snapshot/*"),
             Self::Role => format!("arn:aws:iam::{account}:role/*"),

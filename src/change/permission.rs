@@ -75,6 +75,19 @@ impl Change {
                     need(operation, ec2("security-group", group.as_str()));
                 }
             }
+            Kind::ElasticAddress { interface, instance, allocation, .. } => {
+                need(operation, ec2("elastic-ip", allocation.as_str()));
+                need(operation, ec2("network-interface", interface.as_str()));
+                need(operation, ec2("instance", instance.as_str()));
+            }
+            Kind::TerminationProtection { instance, .. }
+            | Kind::ShutdownBehavior { instance, .. } => {
+                need(operation, ec2("instance", instance.as_str()));
+            }
+            Kind::DeleteOnTermination { instance, volume, .. } => {
+                need(operation, ec2("instance", instance.as_str()));
+                need(operation, ec2("volume", volume.as_str()));
+            }
             Kind::CreateGroup { vpc, .. } => {
                 need(operation, ec2("security-group", "*"));
                 need(operation, ec2("vpc", vpc.as_str()));

@@ -211,6 +211,10 @@ pub(super) async fn apply(client: &Client, change: &Change) -> Result<Receipt> {
             client.delete_login_profile().user_name(user.as_str()).send().await,
         ),
         Kind::InterfaceGroups { .. }
+        | Kind::ElasticAddress { .. }
+        | Kind::TerminationProtection { .. }
+        | Kind::ShutdownBehavior { .. }
+        | Kind::DeleteOnTermination { .. }
         | Kind::CreateGroup { .. }
         | Kind::GroupRules { .. }
         | Kind::CreateSnapshots { .. }

@@ -7,7 +7,9 @@ use async_trait::async_trait;
 
 use super::{Calls, Fault, Road, error};
 use crate::change::{Change, Document, Taggable, Tags};
-use crate::cloud::{Instance, Receipt, Result, Role, SecurityGroup, Session, Snapshot, User};
+use crate::cloud::{
+    Instance, Receipt, Result, Role, Safeguards, SecurityGroup, Session, Snapshot, User,
+};
 use crate::id::{
     AccessKeyId, AccountId, FindingId, GroupId, InstanceId, Place, RoleName, SnapshotId, UserName,
     VpcId,
@@ -23,6 +25,11 @@ pub(super) struct FaultySession {
 impl Session for FaultySession {
     async fn instance(&self, at: &Place, id: &InstanceId) -> Result<Option<Instance>> {
         self.road.read("ec2:DescribeInstances", || Ok(None), self.inner.instance(at, id)).await
+    }
+
+    async fn safeguards(&self, at: &Place, id: &InstanceId) -> Result<Option<Safeguards>> {
+        let call = self.inner.safeguards(at, id);
+        self.road.read("ec2:DescribeInstanceAttribute", || Ok(None), call).await
     }
 
     async fn groups_for(
