@@ -72,6 +72,7 @@ impl Action for IsolateInstance {
                     instance: any("i-"),
                     before: vec![any("sg-")],
                     after: vec![any("sg-")],
+                    passing: false,
                 },
                 Kind::ElasticAddress {
                     interface: any("eni-"),
@@ -178,15 +179,16 @@ fn prepare(walls: &BTreeMap<&VpcId, Wall>) -> Option<Verdict> {
     if changes.is_empty() { wait } else { Some(Verdict::Change(vec![changes])) }
 }
 
-/// One interface after the other, each into transition and at once into quarantine: when AWS refuses
-/// one of them, no other is left open to the world. One that is open already comes first.
+/// All interfaces into transition side by side, then all into quarantine; those that stand in
+/// transition already go there at once. One that AWS refuses keeps none of the others back: the
+/// executor leaves it out of the second stage, and puts it back where it was.
 fn swap(
     context: &Context<'_>,
     instance: &InstanceId,
     open: &[&Interface],
     walls: &BTreeMap<&VpcId, Wall>,
 ) -> Vec<Vec<Change>> {
-    let (mut half, mut whole) = (Vec::new(), Vec::new());
+    let (mut first, mut second) = (Vec::new(), Vec::new());
     for interface in open {
         let wall = &walls[&interface.vpc];
         let (Found::Ready { group: quarantine, .. }, Some(Found::Ready { group: transition, .. })) =
@@ -201,17 +203,19 @@ fn swap(
                 instance: instance.clone(),
                 before: before.to_vec(),
                 after: vec![after.clone()],
+                passing: after == transition,
             },
         };
         if wall.transition.as_ref().is_some_and(|found| found.holds(&interface.groups)) {
-            half.push(vec![change(&interface.groups, quarantine)]);
+            first.push(change(&interface.groups, quarantine));
         } else {
-            whole.push(vec![change(&interface.groups, transition)]);
-            whole.push(vec![change(std::slice::from_ref(transition), quarantine)]);
+            first.push(change(&interface.groups, transition));
+            second.push(change(std::slice::from_ref(transition), quarantine));
         }
     }
-    half.append(&mut whole);
-    half
+    let mut stages = vec![first, second];
+    stages.retain(|stage| !stage.is_empty());
+    stages
 }
 
 /// Every Elastic IP address that leads to one of the interfaces, taken off it.

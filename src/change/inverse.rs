@@ -21,12 +21,13 @@ impl Change {
     pub fn inverse(&self) -> Inverse {
         let swapped = |kind: Kind| Change { at: self.at.clone(), kind };
         match self.kind.clone() {
-            Kind::InterfaceGroups { interface, instance, before, after } => {
+            Kind::InterfaceGroups { interface, instance, before, after, passing: _ } => {
                 Inverse::Change(swapped(Kind::InterfaceGroups {
                     interface,
                     instance,
                     before: after,
                     after: before,
+                    passing: false,
                 }))
             }
             Kind::ElasticAddress {
