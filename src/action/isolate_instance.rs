@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use async_trait::async_trait;
 
 use super::isolation_report::{contained, stays_open};
-use super::quarantine_group::{Found, Purpose, find};
+use super::quarantine_group::{Found, Purpose, Wall, find};
 use super::reads::{Read, any, permissions_for, permissions_to};
 use super::{Action, Context, LookError, ParamKind, ParamSpec, Params, Settings, Verdict, gone};
 use crate::change::{
@@ -156,12 +156,6 @@ impl Action for IsolateInstance {
             Verdict::Change(stages)
         }))
     }
-}
-
-/// The groups of one VPC; the transition group only where it is needed.
-pub(super) struct Wall {
-    pub(super) quarantine: Found,
-    transition: Option<Found>,
 }
 
 /// What has to be so before any interface is touched; `None` when all groups are ready.
