@@ -145,6 +145,11 @@ ids! {
         (t.starts_with("AKIA") || t.starts_with("ASIA"))
             && all(t, 20..=20, |b| b.is_ascii_uppercase() || b.is_ascii_digit())
     };
+    /// The id of an SSH public key, a signing certificate or a service-specific credential of an IAM
+    /// user (IAM API: `\w+`, 20-128).
+    CredentialId, "a", "credential id", "16-128 letters, digits and _", |t| {
+        all(t, 16..=128, |b| b.is_ascii_alphanumeric() || b == b'_')
+    };
     /// An Amazon Resource Name.
     Arn, "an", "ARN", "arn:partition:service:region:account:resource", |t| {
         t.len() <= 2048 && t.starts_with("arn:") && t.splitn(6, ':').count() == 6

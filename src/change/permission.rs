@@ -137,6 +137,7 @@ impl Change {
             Kind::RolePolicy { role, .. } => need(operation, iam("role", role.as_str())),
             Kind::UserPolicy { user, .. }
             | Kind::AccessKey { user, .. }
+            | Kind::Credential { user, .. }
             | Kind::DeleteLoginProfile { user, .. } => need(operation, iam("user", user.as_str())),
             Kind::Tags { resource, .. } => need(
                 operation,

@@ -100,6 +100,14 @@ impl Change {
                     after.label()
                 )
             }
+            Kind::Credential { user, credential, id, before, after } => {
+                format!(
+                    "user {user}: {} {id} {} becomes {}",
+                    credential.words(),
+                    before.label(),
+                    after.label()
+                )
+            }
             Kind::DeleteLoginProfile { user, .. } => {
                 format!("user {user}: console password removed")
             }

@@ -251,6 +251,7 @@ pub fn settle_permissions(at: &Place) -> BTreeSet<Permission> {
         Read::Role,
         Read::RolePolicy,
         Read::User,
+        Read::Credentials,
         Read::UserPolicy,
         Read::Tags,
     ];

@@ -118,6 +118,9 @@ fn merge(first: &Change, last: &Change) -> Option<Change> {
         (Kind::AccessKey { user, key, before, .. }, Kind::AccessKey { after, .. }) => {
             Kind::AccessKey { user, key, before, after }
         }
+        (Kind::Credential { user, credential, id, before, .. }, Kind::Credential { after, .. }) => {
+            Kind::Credential { user, credential, id, before, after }
+        }
         _ => return None,
     };
     Some(Change { at: first.at.clone(), kind })

@@ -9,6 +9,7 @@ use super::{Calls, Fault, Road, error};
 use crate::change::{Change, Document, Taggable, Tags};
 use crate::cloud::{
     Instance, Receipt, Result, Role, Safeguards, SecurityGroup, Session, Snapshot, User,
+    UserCredential,
 };
 use crate::id::{
     AccessKeyId, AccountId, FindingId, GroupId, InstanceId, Place, RoleName, SnapshotId, UserName,
@@ -98,6 +99,15 @@ impl Session for FaultySession {
 
     async fn user(&self, at: &Place, name: &UserName) -> Result<Option<User>> {
         self.road.read("iam:GetUser", || Ok(None), self.inner.user(at, name)).await
+    }
+
+    async fn credentials(
+        &self,
+        at: &Place,
+        user: &UserName,
+    ) -> Result<Option<Vec<UserCredential>>> {
+        let call = self.inner.credentials(at, user);
+        self.road.read("iam:ListSSHPublicKeys", || Ok(None), call).await
     }
 
     async fn user_policy(

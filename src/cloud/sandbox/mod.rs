@@ -20,6 +20,7 @@ mod allow;
 mod apply;
 mod attacker;
 mod build;
+mod credential;
 mod disk;
 mod guard;
 mod identity;
@@ -46,8 +47,9 @@ pub use attacker::Attacker;
 #[cfg(test)]
 pub use attacker::Verdict;
 pub use build::EBS_DEFAULT_ALIAS;
-pub use scenario::Scenario;
 #[cfg(test)]
+pub use credential::CredentialState;
+pub use scenario::Scenario;
 pub use settle::Settling;
 pub use world::World;
 #[cfg(test)]

@@ -10,14 +10,15 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::credential::CredentialState;
 pub use super::machine::Machine;
 use super::refusal::Refused;
 use super::settle::Settling;
 use crate::change::{Document, KeyStatus, LoginProfile, Tags};
 use crate::cloud::{SecurityGroup, Snapshot};
 use crate::id::{
-    AccessKeyId, AccountId, AllocationId, CaseId, Digest, FindingId, GroupId, InstanceId,
-    InterfaceId, Place, Region, RoleName, RunId, SnapshotId, UserName, VolumeId, VpcId,
+    AccessKeyId, AccountId, AllocationId, CaseId, CredentialId, Digest, FindingId, GroupId,
+    InstanceId, InterfaceId, Place, Region, RoleName, RunId, SnapshotId, UserName, VolumeId, VpcId,
 };
 
 /// Everything there is.
@@ -213,6 +214,9 @@ pub struct UserState {
     pub unique_id: String,
     /// Its access keys.
     pub keys: BTreeMap<AccessKeyId, Settling<KeyStatus>>,
+    /// What else it signs in or signs with.
+    #[serde(default)]
+    pub credentials: BTreeMap<CredentialId, CredentialState>,
     /// Its console password.
     pub login_profile: Option<LoginProfile>,
     /// Inline policies, as those of a role.
