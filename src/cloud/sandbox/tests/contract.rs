@@ -273,7 +273,7 @@ async fn the_sandbox_keeps_the_contract() {
 }
 
 /// Checks that only look for what is not there: a cloud that never finds anything passes them.
-const OF_THE_UNKNOWN: [&str; 12] = [
+const OF_THE_UNKNOWN: [&str; 13] = [
     "credential::refuses_credentials_that_are_not_there",
     "disk::knows_unknown_snapshots",
     "disk::refuses_snapshots_of_an_unknown_instance",
