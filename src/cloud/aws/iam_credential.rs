@@ -4,7 +4,7 @@ use aws_sdk_iam::Client;
 
 use super::convert::parsed;
 use super::ec2_apply::confirmed;
-use super::errors::{Effect, read, unreadable};
+use super::errors::{Effect, unreadable};
 use super::iam::{if_there, status, status_type};
 use crate::change::{CredentialKind, KeyStatus};
 use crate::cloud::{Receipt, Result, UserCredential};
