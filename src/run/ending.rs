@@ -108,20 +108,33 @@ impl Drive<'_> {
         mut entries: Vec<Draft>,
         mut effects: Vec<Effect>,
     ) -> Result<Driven, StoreError> {
+        let mut summary = summary.to_owned();
+        if event == RunEvent::Failed
+            && !self.env.limits.allowed_accounts.contains(&self.run.account)
+        {
+            // Its role is missing as well, more often than not.
+            summary.push_str(&format!(
+                "; {}: account {} is not on the allow list, so nothing is known of it: look at it \
+                 yourself, and add it",
+                Code::GUARD_ACCOUNT.number,
+                self.run.account
+            ));
+        }
         entries.push(self.writer.ended(
             self.env.clock.now(),
             event.label(),
-            summary,
+            &summary,
             contained,
             open,
             &self.said,
         ));
-        let (run, summary) = (self.run.id.clone(), Some(summary.to_owned()));
-        effects.push(Effect::Run { run, event, wake_at: None, contained, summary });
+        let (run, told) = (self.run.id.clone(), Some(summary.clone()));
+        effects.push(Effect::Run { run, event, wake_at: None, contained, summary: told });
         self.executor(&Mutex::default()).write(entries, effects).await?;
         tracing::info!(case = %self.run.case, run = %self.run.id, runbook = %self.run.runbook, state = event.label(), contained, "a run ended");
-        if matches!(event, RunEvent::Failed | RunEvent::Halted) && self.run.mode != Mode::Observe {
-            let text = format!("{} {}: {}", self.run.runbook, event.label(), open.join("; "));
+        if matches!(event, RunEvent::Failed | RunEvent::Halted) {
+            let what = if open.is_empty() { summary.clone() } else { open.join("; ") };
+            let text = format!("{} {}: {what}", self.run.runbook, event.label());
             self.tell_all(vec![text]).await;
         }
         Ok(Driven::Over)
