@@ -4,6 +4,7 @@ mod approvals;
 mod attacks;
 mod faults;
 mod guards;
+mod hunt;
 mod lifecycle;
 mod undo;
 
