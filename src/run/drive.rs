@@ -22,6 +22,7 @@ use super::script::Script;
 use super::start::{Begun, StartError, log_of, start};
 use crate::action;
 use crate::case::RunEvent;
+use crate::change::Urgency;
 use crate::error::Code;
 use crate::id::Digest;
 use crate::routing::Mode;
@@ -59,8 +60,8 @@ pub async fn drive(
     let writer = Writer::new(run.id.clone());
     let mut drive = Drive { env, run, lease, writer, log: RunLog::default(), said: Vec::new() };
     if run.attempts > ATTEMPTS_MAX {
-        drive.settle_all().await?;
-        return drive.halt(Code::POISONED, &format!("given up after {ATTEMPTS_MAX} starts")).await;
+        let reason = drive.abandon(&format!("given up after {ATTEMPTS_MAX} starts")).await?;
+        return drive.halt(Code::POISONED, &reason).await;
     }
     let (script, mut begun) = match start(env, run, &drive.writer).await {
         Ok(started) => {
@@ -96,6 +97,12 @@ pub(super) struct Drive<'a> {
     pub(super) log: RunLog,
     /// What the script logged after its last step.
     pub(super) said: Vec<String>,
+}
+
+/// Whether a step takes its target before it looks.
+fn takes_turns(name: &str) -> bool {
+    name == super::undo::RESTORE
+        || action::find(name).is_some_and(|action| action.urgency() == Urgency::Containment)
 }
 
 impl<'a> Drive<'a> {
@@ -211,6 +218,9 @@ impl<'a> Drive<'a> {
             stored.output.clone_from(&output);
         }
         entries.push(self.writer.finished(self.env.clock.now(), key, &stored));
+        if self.log.step(key).is_some_and(|step| takes_turns(&step.name)) {
+            effects.push(Effect::Free { step: key.to_string() });
+        }
         end.output = output;
         self.log.tripped |= end.error.as_ref().is_some_and(|error| error.class == "guard");
         if let Some(step) = self.log.steps.iter_mut().find(|step| step.key == *key) {
@@ -271,19 +281,24 @@ impl<'a> Drive<'a> {
         self.executor(&Mutex::default()).write(vec![], vec![effect]).await
     }
 
-    /// Before a run is given up: no intent stays without an outcome.
-    async fn settle_all(&mut self) -> Result<(), StoreError> {
+    /// Before a run is given up: no intent stays without an outcome, and nothing in the open. Returns
+    /// `reason` with what people must know besides.
+    async fn abandon(&mut self, reason: &str) -> Result<String, StoreError> {
         let log = log_of(self.env, &self.run.case, &self.run.id).await;
         self.log = log.unwrap_or_else(|error| {
             tracing::error!(case = %self.run.case, run = %self.run.id, error = %error, "the run's timeline can't be read");
             RunLog::default()
         });
         let none = Mutex::default();
-        let mut drafts = Vec::new();
+        let (mut drafts, mut reason) = (Vec::new(), reason.to_owned());
         for step in self.log.steps.iter().filter(|step| step.end.is_none()) {
-            drafts.extend(self.executor(&none).settle_open(&mut step.clone()).await?);
+            let (executor, mut step) = (self.executor(&none), step.clone());
+            drafts.extend(executor.settle_open(&mut step, false).await?);
+            let retreat = executor.put_back(&mut step, None, &mut drafts).await?;
+            reason = retreat.told(&reason, &BTreeSet::new());
         }
-        self.write(&mut drafts, &mut vec![]).await
+        self.write(&mut drafts, &mut vec![]).await?;
+        Ok(reason)
     }
 
     pub(super) fn moved(&self, event: RunEvent, wake_at: Option<Timestamp>) -> Effect {

@@ -43,6 +43,24 @@ pub fn failed(step: &StepLog, code: Code, class: &str, message: &str) -> StepEnd
     }
 }
 
+/// Why a step is given up.
+pub struct Reason {
+    /// Its number.
+    pub code: Code,
+    /// The class that a script sees.
+    pub class: &'static str,
+    /// For people.
+    pub text: String,
+    /// Resources that were changed and then refused further changes.
+    pub half: BTreeSet<String>,
+}
+
+impl Reason {
+    pub fn new(code: Code, class: &'static str, text: impl Into<String>) -> Self {
+        Self { code, class, text: text.into(), half: BTreeSet::new() }
+    }
+}
+
 /// The end of a step that AWS refused.
 pub fn cloud_failed(step: &StepLog, error: &CloudError) -> StepEnd {
     failed(step, Code::ACTION_FAILED, error.class.label(), &error.to_string())
@@ -50,11 +68,17 @@ pub fn cloud_failed(step: &StepLog, error: &CloudError) -> StepEnd {
 
 /// The end of a step whose look failed.
 pub fn look_failed(step: &StepLog, error: &LookError) -> StepEnd {
+    let Reason { code, class, text, .. } = look_refused(error);
+    failed(step, code, class, &text)
+}
+
+/// Why a step whose look failed is given up.
+pub fn look_refused(error: &LookError) -> Reason {
     match error {
-        LookError::Cloud(error) => cloud_failed(step, error),
-        LookError::Param { .. } => {
-            failed(step, Code::RUNBOOK_PARAMS, "invalid", &error.to_string())
+        LookError::Cloud(error) => {
+            Reason::new(Code::ACTION_FAILED, error.class.label(), error.to_string())
         }
+        LookError::Param { .. } => Reason::new(Code::RUNBOOK_PARAMS, "invalid", error.to_string()),
     }
 }
 

@@ -70,6 +70,12 @@ impl OutcomeResult {
     pub fn happened(self) -> bool {
         matches!(self, Self::Ok | Self::Observed)
     }
+
+    /// Whether the world may have changed, for all that is known.
+    #[must_use]
+    pub fn may_have_happened(self) -> bool {
+        self.happened() || self == Self::Unknown
+    }
 }
 
 /// How a step ended, as the timeline tells it.

@@ -32,6 +32,7 @@ mod plan;
 mod refused;
 mod replay;
 mod request;
+mod retreat;
 mod script;
 mod settle;
 mod stage;

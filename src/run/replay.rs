@@ -2,7 +2,7 @@
 //!
 //! Live code and recovery use the same fold: what is not in the timeline did not happen.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};
@@ -203,6 +203,18 @@ impl StepLog {
         });
         // The intents of one round are written at one time.
         spent.map(|change| change.intended).collect::<BTreeSet<_>>().len()
+    }
+
+    /// How often the thing that was changed most often was changed.
+    #[must_use]
+    pub fn repeats(&self) -> usize {
+        let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+        for change in &self.changes {
+            if change.outcome.as_ref().is_none_or(|outcome| outcome.result.happened()) {
+                *counts.entry(change.change.resource()).or_default() += 1;
+            }
+        }
+        counts.into_values().max().unwrap_or_default()
     }
 
     /// What this step has changed so far, for its next look: confirmed and not yet settled changes.

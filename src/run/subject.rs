@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::PoisonError;
 
-use super::attempt::Patience;
+use super::attempt::{Passing, Patience, READ_PATIENCE};
 use super::execute::Executor;
 use super::guard::{self, Situation};
 use super::replay::StepLog;
@@ -13,6 +13,20 @@ use crate::cloud::CloudError;
 use crate::error::Code;
 use crate::routing::Mode;
 
+/// Why nothing may be changed.
+pub(super) enum Barred {
+    /// A guard says no.
+    Trip(guard::Trip),
+    /// What the guards must know can't be read now.
+    Later,
+}
+
+impl From<guard::Trip> for Barred {
+    fn from(trip: guard::Trip) -> Self {
+        Self::Trip(trip)
+    }
+}
+
 impl Executor<'_> {
     /// The guards, with the target's tags as they are now.
     pub(super) async fn guard(
@@ -20,7 +34,7 @@ impl Executor<'_> {
         step: &StepLog,
         target: &str,
         stages: &[Vec<Change>],
-    ) -> Result<(), guard::Trip> {
+    ) -> Result<(), Barred> {
         let changes: Vec<Change> = stages.concat();
         let tags = self.tagged(step, target, &changes).await?;
         let mut changed = self.changed.lock().unwrap_or_else(PoisonError::into_inner);
@@ -46,7 +60,7 @@ impl Executor<'_> {
         &self,
         step: &StepLog,
         inverse: &Change,
-    ) -> Result<(), guard::Trip> {
+    ) -> Result<(), Barred> {
         let changes = std::slice::from_ref(inverse);
         for (target, tags) in &self.tagged(step, &inverse.resource(), changes).await? {
             let situation = Situation {
@@ -69,7 +83,7 @@ impl Executor<'_> {
         step: &StepLog,
         target: &str,
         changes: &[Change],
-    ) -> Result<Vec<(String, Tags)>, guard::Trip> {
+    ) -> Result<Vec<(String, Tags)>, Barred> {
         // What the changes touch decides, not what the step was called with: a key names its user.
         let mut subjects: BTreeSet<Taggable> = changes.iter().filter_map(Change::subject).collect();
         subjects.extend(match target.split_once('/') {
@@ -82,14 +96,18 @@ impl Executor<'_> {
         for subject in subjects {
             let path = subject.path();
             let found = self.tags_of(step, &subject).await;
-            let found = found.map_err(|error| guard::Trip {
-                code: Code::GUARD_PROTECTED,
-                reason: format!(
-                    "the tags of {path} can't be read, so it may be protected: {}",
-                    error.code
-                ),
-            })?;
-            tags.push((path, found));
+            match found {
+                Ok(found) => tags.push((path, found)),
+                Err(error) if error.may_pass() && self.age(step) < READ_PATIENCE => {
+                    return Err(Barred::Later);
+                }
+                Err(error) => {
+                    let code = error.code;
+                    let reason =
+                        format!("the tags of {path} can't be read, so it may be protected: {code}");
+                    return Err(guard::Trip { code: Code::GUARD_PROTECTED, reason }.into());
+                }
+            }
         }
         if tags.is_empty() {
             tags.push((target.to_owned(), Tags::new()));

@@ -15,7 +15,7 @@ use super::cases::NewCase;
 use super::chain::Chain;
 use super::runs::{Moved, NewRun};
 use super::writer::Turn;
-use super::{Fence, Store, StoreError, blobs, cases, claim, decide, holds, runs};
+use super::{Fence, Store, StoreError, blobs, cases, claim, decide, holds, runs, targets};
 
 /// What to write to one case.
 #[derive(Debug, Clone, PartialEq)]
@@ -85,6 +85,11 @@ pub enum Effect {
         /// The run that held it.
         run: RunId,
     },
+    /// Gives back the targets that a step of the fence's run has taken.
+    Free {
+        /// The step.
+        step: String,
+    },
     /// Closes the case, or opens it again.
     CloseCase {
         /// Which of the two.
@@ -104,7 +109,7 @@ impl Effect {
             | Self::Decide(_)
             | Self::Expire { .. }
             | Self::CloseCase { .. } => true,
-            Self::Blob(_) | Self::Hold { .. } | Self::Unhold { .. } => false,
+            Self::Blob(_) | Self::Hold { .. } | Self::Unhold { .. } | Self::Free { .. } => false,
         }
     }
 }
@@ -205,6 +210,10 @@ impl Scene<'_> {
                 holds::hold(connection, self.chain.case(), &resource, &run, &step).await
             }
             Effect::Unhold { resource, run } => holds::let_go(connection, &resource, &run).await,
+            Effect::Free { step } => match self.fence {
+                Some(fence) => targets::free(connection, &fence.run, &step).await,
+                None => Err(StoreError::conflict("only the owner of a run frees its targets")),
+            },
             Effect::CloseCase { closed } => {
                 let at = self.at.ok_or_else(|| StoreError::conflict("closing needs an entry"))?;
                 cases::close(connection, self.chain.case(), closed.then_some(at)).await

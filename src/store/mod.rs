@@ -27,6 +27,7 @@ mod read;
 mod row;
 mod runs;
 mod serving;
+mod targets;
 #[cfg(test)]
 mod tests;
 mod tokens;

@@ -12,7 +12,7 @@ use crate::timeline::{Actor, Draft, Kind};
 
 use super::chain::Chain;
 use super::row::{Cells, micros, micros_or_none, named};
-use super::{ApprovalState, RunKind, RunRow, StoreError, blobs};
+use super::{ApprovalState, RunKind, RunRow, StoreError, blobs, targets};
 
 /// Who asks for what findings start; no token may have this name.
 pub const SERVICE: &str = "service";
@@ -229,6 +229,7 @@ pub(super) async fn advance(
             .execute(&mut *connection)
             .await?;
         refresh_asks(connection, &moved.run).await?;
+        targets::free_all(connection, &moved.run).await?;
     }
     Ok(())
 }

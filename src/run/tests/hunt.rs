@@ -73,9 +73,8 @@ fn in_the_open(sandbox: &Sandbox) -> bool {
 #[tokio::test]
 async fn h1_twelve_conflicts_do_not_leave_an_interface_in_the_open_group() {
     let n = second_swap().await;
-    let plan = (n..n + 200).fold(Plan::none().counting(Calls::Changes), |plan, n| {
-        plan.at(n, Fault::Gone)
-    });
+    let plan =
+        (n..n + 200).fold(Plan::none().counting(Calls::Changes), |plan, n| plan.at(n, Fault::Gone));
     let (sandbox, clock) = world();
     let (lab, _) = lab_on(&sandbox, clock, plan, ISOLATES).await;
     let before = groups(&sandbox);
@@ -92,9 +91,8 @@ async fn h1b_nothing_is_put_back_after_twelve_conflicts_although_aws_would() {
     let n = second_swap().await;
     // 12 rounds: eni-1's second swap alone from the second round on, eni-2's in the first.
     for more in [22, 23, 24, 25, 26] {
-        let plan = (n..n + more).fold(Plan::none().counting(Calls::Changes), |plan, n| {
-            plan.at(n, Fault::Gone)
-        });
+        let plan = (n..n + more)
+            .fold(Plan::none().counting(Calls::Changes), |plan, n| plan.at(n, Fault::Gone));
         let (sandbox, clock) = world();
         let (lab, _) = lab_on(&sandbox, clock, plan, ISOLATES).await;
         let done = isolate(&lab).await;
@@ -116,16 +114,18 @@ async fn h1c_an_attacker_who_keeps_adding_rules_does_not_leave_it_in_the_open_gr
                     let account = world.account_mut(&ours()).unwrap();
                     let region = account.regions.values_mut().next().unwrap();
                     for group in region.groups.values_mut() {
-                        if group.name.starts_with("tourniquet-quarantine") && group.ingress.is_empty() {
+                        if group.name.starts_with("tourniquet-quarantine")
+                            && group.ingress.is_empty()
+                        {
                             group.ingress.push(crate::change::Rule::everything_ipv4());
                         }
                     }
                 })
                 .unwrap();
         });
-        let plan = (n..n + 200).step_by(2).fold(Plan::none().counting(Calls::Changes), |plan, n| {
-            plan.before(n, event.clone())
-        });
+        let plan = (n..n + 200)
+            .step_by(2)
+            .fold(Plan::none().counting(Calls::Changes), |plan, n| plan.before(n, event.clone()));
         let (lab, _) = lab_on(&sandbox, clock, plan, ISOLATES).await;
         let done = isolate(&lab).await;
         let summary = done.summary.unwrap_or_default();
@@ -160,7 +160,11 @@ async fn h2_no_fault_at_any_call_leaves_an_interface_open_without_a_word() {
             let summary = done.summary.unwrap_or_default();
             if in_the_open(&sandbox) {
                 let named = summary.contains("half way");
-                eprintln!("call {n} {first:?}x{times} then {then:?}x{reads}: {:?} named={named} {summary} {:?}", done.state, groups(&sandbox));
+                eprintln!(
+                    "call {n} {first:?}x{times} then {then:?}x{reads}: {:?} named={named} {summary} {:?}",
+                    done.state,
+                    groups(&sandbox)
+                );
                 if !named {
                     bad.push((n, first, then));
                 }
@@ -298,7 +302,11 @@ async fn h5_an_undo_gives_nothing_back_that_another_run_has_come_to_hold_meanwhi
         });
         let plan = (1..3000).fold(Plan::none(), |plan, n| plan.before(n, event.clone()));
         let (lab, _) = lab_on(&sandbox, clock, plan, ISOLATES).await;
-        let instance = by_hand("compromised-instance", json!({"instance": "i-0a1b2c3d4e5f60718"}), Mode::Contain);
+        let instance = by_hand(
+            "compromised-instance",
+            json!({"instance": "i-0a1b2c3d4e5f60718"}),
+            Mode::Contain,
+        );
         let instance = lab.desk.start(instance).await.unwrap();
         lab.settle().await;
         assert!(run(&lab, &instance.id).await.contained);
@@ -310,7 +318,15 @@ async fn h5_an_undo_gives_nothing_back_that_another_run_has_come_to_hold_meanwhi
         armed.store(0, std::sync::atomic::Ordering::Relaxed);
         let (undo, other) = (run(&lab, &undo.id).await, run(&lab, &other.id).await);
         let isolated = groups(&sandbox).iter().all(|groups| *groups == ["quarantine"]);
-        eprintln!("call {n}: undo {:?} {:?}; other {:?} {} {:?}; {:?}", undo.state, undo.summary, other.state, other.contained, other.summary, groups(&sandbox));
+        eprintln!(
+            "call {n}: undo {:?} {:?}; other {:?} {} {:?}; {:?}",
+            undo.state,
+            undo.summary,
+            other.state,
+            other.contained,
+            other.summary,
+            groups(&sandbox)
+        );
         if other.contained && !isolated {
             bad.push(n);
         }
@@ -344,7 +360,11 @@ async fn h6_what_an_attack_sequence_names_later_is_not_lost() {
     let since: Vec<&str> = entries.iter().rev().take(4).map(|entry| entry.kind.as_str()).collect();
     let row = lab.env.store.case(&case).await.unwrap().unwrap();
     eprintln!("last entries {since:?}, status {:?}", row.status);
-    assert!(runs.len() > 1, "the new instance is neither contained nor asked about nor told: {:?}", row.status);
+    assert!(
+        runs.len() > 1,
+        "the new instance is neither contained nor asked about nor told: {:?}",
+        row.status
+    );
 }
 
 /// A group that looks like ours and has many rules.
@@ -365,7 +385,9 @@ async fn h8_a_planted_group_with_many_rules_stops_no_isolation() {
                     protocol: "tcp".to_owned(),
                     from_port: Some(n),
                     to_port: Some(n),
-                    peer: crate::change::Peer::Ipv6("2001:db8:1111:2222:3333:4444:5555:6666/128".to_owned()),
+                    peer: crate::change::Peer::Ipv6(
+                        "2001:db8:1111:2222:3333:4444:5555:6666/128".to_owned(),
+                    ),
                 })
                 .collect();
             region.groups.insert(group.id.clone(), group);
@@ -380,7 +402,8 @@ async fn h8_a_planted_group_with_many_rules_stops_no_isolation() {
 #[tokio::test]
 async fn h9_a_responder_does_not_get_around_the_runbooks_own_mode() {
     let (lab, sandbox) = lab().await;
-    let wanted = by_hand("suspected-instance", json!({"instance": "i-0a1b2c3d4e5f60718"}), Mode::Contain);
+    let wanted =
+        by_hand("suspected-instance", json!({"instance": "i-0a1b2c3d4e5f60718"}), Mode::Contain);
     let started = lab.desk.start(wanted).await;
     lab.settle().await;
     eprintln!("{:?} {:?}", started.as_ref().map(|run| run.mode), groups(&sandbox));
@@ -418,7 +441,10 @@ async fn h10_a_forgery_that_comes_first_does_not_keep_the_genuine_finding_from_i
         assert_eq!(lab.deliver(mining()).await, case);
         lab.settle().await;
         let runs = lab.env.store.runs_of(&case).await.unwrap();
-        eprintln!("later {later}: {:?}", runs.iter().map(|r| (&r.runbook, &r.state, &r.summary)).collect::<Vec<_>>());
+        eprintln!(
+            "later {later}: {:?}",
+            runs.iter().map(|r| (&r.runbook, &r.state, &r.summary)).collect::<Vec<_>>()
+        );
         lost.extend((!runs.iter().any(|run| run.contained)).then_some(later));
     }
     assert!(lost.is_empty(), "forged with a later time: {lost:?}");
@@ -440,7 +466,11 @@ async fn h11_a_finding_that_comes_while_an_undo_is_under_way_is_answered() {
     lab.settle().await;
     let runs = lab.env.store.runs_of(&case).await.unwrap();
     let status = lab.env.store.case(&case).await.unwrap().unwrap().status;
-    eprintln!("{status:?} {:?} {:?}", groups(&sandbox), runs.iter().map(|r| (r.kind, &r.state, &r.summary)).collect::<Vec<_>>());
+    eprintln!(
+        "{status:?} {:?} {:?}",
+        groups(&sandbox),
+        runs.iter().map(|r| (r.kind, &r.state, &r.summary)).collect::<Vec<_>>()
+    );
     assert!(groups(&sandbox).iter().all(|groups| *groups == ["quarantine"]), "{status:?}");
 }
 
@@ -495,7 +525,10 @@ async fn h13_the_role_that_the_finding_names_is_revoked_although_the_profile_was
     let done = only_run(&lab, &case).await;
     let stolen = "ASIAZ7Q2EXAMPLE00001".parse().unwrap();
     let works = sandbox.attacker().can_call(&ours(), &stolen).allowed;
-    eprintln!("{:?} {} {:?}, stolen credentials work: {works}", done.state, done.contained, done.summary);
+    eprintln!(
+        "{:?} {} {:?}, stolen credentials work: {works}",
+        done.state, done.contained, done.summary
+    );
     assert!(!done.contained || !works);
 }
 
@@ -503,10 +536,12 @@ async fn h13_the_role_that_the_finding_names_is_revoked_although_the_profile_was
 /// meantime the profile has another role.
 #[tokio::test]
 async fn h14_nothing_beyond_the_approved_plan_is_done_when_the_first_look_is_throttled() {
-    let wanted = || by_hand("suspected-instance", json!({"instance": "i-0a1b2c3d4e5f60718"}), Mode::Approve);
+    let wanted =
+        || by_hand("suspected-instance", json!({"instance": "i-0a1b2c3d4e5f60718"}), Mode::Approve);
     let once = {
         let (sandbox, clock) = world();
-        let (lab, faulty) = lab_on(&sandbox, clock, Plan::none().counting(Calls::Reads), ISOLATES).await;
+        let (lab, faulty) =
+            lab_on(&sandbox, clock, Plan::none().counting(Calls::Reads), ISOLATES).await;
         lab.desk.start(wanted()).await.unwrap();
         lab.settle().await;
         faulty.calls()
@@ -517,14 +552,15 @@ async fn h14_nothing_beyond_the_approved_plan_is_done_when_the_first_look_is_thr
         theirs
             .edit(|world| {
                 let account = world.account_mut(&ours()).unwrap();
-                account.profiles.insert("web-server".to_owned(), Some("batch-worker".parse().unwrap()));
+                account
+                    .profiles
+                    .insert("web-server".to_owned(), Some("batch-worker".parse().unwrap()));
             })
             .unwrap();
     });
     let first = 2 * once + 1;
-    let plan = (first..first + 6).fold(Plan::none().counting(Calls::Reads), |plan, n| {
-        plan.at(n, Fault::Throttled)
-    });
+    let plan = (first..first + 6)
+        .fold(Plan::none().counting(Calls::Reads), |plan, n| plan.at(n, Fault::Throttled));
     let plan = plan.before(first + 6, event);
     let (lab, _) = lab_on(&sandbox, clock, plan, ISOLATES).await;
     let started = lab.desk.start(wanted()).await.unwrap();
@@ -542,7 +578,10 @@ async fn h14_nothing_beyond_the_approved_plan_is_done_when_the_first_look_is_thr
         .map(|entry| Value::Object(entry.body.clone()).to_string())
         .collect();
     eprintln!("{:?} {:?}\n{touched:#?}\n{plans:#?}", done.state, done.summary);
-    assert!(!touched.iter().any(|one| one.contains("batch-worker")), "nobody approved batch-worker");
+    assert!(
+        !touched.iter().any(|one| one.contains("batch-worker")),
+        "nobody approved batch-worker"
+    );
 }
 
 /// The process dies again and again while an interface stands in the open group.
@@ -551,9 +590,8 @@ async fn h15_a_run_that_is_given_up_after_many_crashes_leaves_no_interface_open_
     let n = second_swap().await;
     // The swap into quarantine is throttled, so that the run parks half way; then it is claimed and
     // dropped as by a crash, until it is given up.
-    let plan = (n..n + 12).fold(Plan::none().counting(Calls::Changes), |plan, n| {
-        plan.at(n, Fault::Throttled)
-    });
+    let plan = (n..n + 12)
+        .fold(Plan::none().counting(Calls::Changes), |plan, n| plan.at(n, Fault::Throttled));
     let (sandbox, clock) = world();
     let (lab, _) = lab_on(&sandbox, clock, plan, ISOLATES).await;
     let started = lab.desk.start(by_hand("probe", json!({}), Mode::Contain)).await.unwrap();
@@ -599,7 +637,11 @@ async fn h16_a_run_that_acts_in_a_closed_case_is_seen() {
         lab.settle().await;
         let runs = lab.env.store.runs_of(&case).await.unwrap();
         let status = lab.env.store.case(&case).await.unwrap().unwrap().status;
-        eprintln!("{mode}: {status:?} {:?} changes {}", runs.iter().map(|r| (&r.mode, &r.state, r.asks, &r.summary)).collect::<Vec<_>>(), sandbox.snapshot_world().mutations.len());
+        eprintln!(
+            "{mode}: {status:?} {:?} changes {}",
+            runs.iter().map(|r| (&r.mode, &r.state, r.asks, &r.summary)).collect::<Vec<_>>(),
+            sandbox.snapshot_world().mutations.len()
+        );
         let acted = runs.iter().any(|run| run.mode != Mode::Observe);
         hidden.extend((acted && status == crate::case::Status::Closed).then_some(mode));
     }
@@ -611,7 +653,9 @@ async fn h16_a_run_that_acts_in_a_closed_case_is_seen() {
 #[tokio::test]
 async fn h17_a_run_that_only_waits_for_snapshots_does_not_hold_up_an_isolation() {
     let (lab, sandbox) = lab().await;
-    let wanted = || by_hand("compromised-instance", json!({"instance": "i-0a1b2c3d4e5f60718"}), Mode::Contain);
+    let wanted = || {
+        by_hand("compromised-instance", json!({"instance": "i-0a1b2c3d4e5f60718"}), Mode::Contain)
+    };
     let first = lab.desk.start(wanted()).await.unwrap();
     let stopping = std::sync::atomic::AtomicBool::new(false);
     let claimed = lab.env.clock.monotonic();
@@ -619,11 +663,24 @@ async fn h17_a_run_that_only_waits_for_snapshots_does_not_hold_up_an_isolation()
     let lease = crate::run::lease::Lease::new(fence, claimed);
     crate::run::drive::drive(&lab.env, &row, &lease, &stopping).await.unwrap();
     let first = run(&lab, &first.id).await;
-    eprintln!("{:?} wakes {:?}, now {}, {:?}", first.state, first.wake_at, lab.clock.now(), groups(&sandbox));
+    eprintln!(
+        "{:?} wakes {:?}, now {}, {:?}",
+        first.state,
+        first.wake_at,
+        lab.clock.now(),
+        groups(&sandbox)
+    );
     let second = lab.desk.start(wanted()).await.unwrap();
     let claimed = lab.env.store.claim("lab", lab.clock.now()).await.unwrap();
-    eprintln!("claimed {:?}, second is {}", claimed.as_ref().map(|(row, _)| row.id.clone()), second.id);
-    assert!(claimed.is_some_and(|(row, _)| row.id == second.id), "it waits for the snapshots of the first one");
+    eprintln!(
+        "claimed {:?}, second is {}",
+        claimed.as_ref().map(|(row, _)| row.id.clone()),
+        second.id
+    );
+    assert!(
+        claimed.is_some_and(|(row, _)| row.id == second.id),
+        "it waits for the snapshots of the first one"
+    );
 }
 
 /// Somebody in the account deletes the empty quarantine group while an interface is on its way: EC2
@@ -661,9 +718,8 @@ async fn h1d_who_deletes_the_unused_quarantine_group_does_not_open_the_instance_
     for times in [1, 60] {
         let (sandbox, clock) = world();
         *THEIRS.lock().unwrap() = Some(sandbox.clone());
-        let plan = (n..n + times).fold(Plan::none().counting(Calls::Changes), |plan, n| {
-            plan.before(n, event.clone())
-        });
+        let plan = (n..n + times)
+            .fold(Plan::none().counting(Calls::Changes), |plan, n| plan.before(n, event.clone()));
         let (lab, _) = lab_on(&sandbox, clock, plan, ISOLATES).await;
         let began = lab.clock.now();
         let done = isolate(&lab).await;
@@ -672,11 +728,17 @@ async fn h1d_who_deletes_the_unused_quarantine_group_does_not_open_the_instance_
         let open: Vec<String> = entries
             .iter()
             .filter(|entry| entry.kind == "change.intent")
-            .filter(|entry| Value::Object(entry.body.clone()).to_string().contains("eni-0aaaaaaaaaaaaaaa1"))
+            .filter(|entry| {
+                Value::Object(entry.body.clone()).to_string().contains("eni-0aaaaaaaaaaaaaaa1")
+            })
             .map(|entry| entry.at.to_string())
             .collect();
         let summary = done.summary.unwrap_or_default();
-        eprintln!("deleted before {times} changes: {:?} {summary}; took {took}; {:?}; intents of eni-1 {open:?}", done.state, groups(&sandbox));
+        eprintln!(
+            "deleted before {times} changes: {:?} {summary}; took {took}; {:?}; intents of eni-1 {open:?}",
+            done.state,
+            groups(&sandbox)
+        );
         if took.as_secs() > 60 || in_the_open(&sandbox) {
             bad.push(times);
         }
@@ -723,7 +785,15 @@ async fn h5b_an_attack_sequence_that_is_approved_while_an_undo_works_is_not_undo
         let other = only_run(&lab, &case).await;
         let isolated = groups(&sandbox).iter().all(|groups| *groups == ["quarantine"]);
         let status = lab.env.store.case(&case).await.unwrap().unwrap().status;
-        eprintln!("call {n}: undo {:?} {:?}; sequence {:?} {} {:?} case {status:?}; {:?}", undo.state, undo.summary, other.state, other.contained, other.summary, groups(&sandbox));
+        eprintln!(
+            "call {n}: undo {:?} {:?}; sequence {:?} {} {:?} case {status:?}; {:?}",
+            undo.state,
+            undo.summary,
+            other.state,
+            other.contained,
+            other.summary,
+            groups(&sandbox)
+        );
         if other.contained && !isolated {
             bad.push(n);
         }
@@ -755,7 +825,12 @@ async fn h18_a_quarter_of_a_minute_without_aws_ends_no_isolation() {
         let done = isolate(&lab).await;
         if !done.contained {
             let took = lab.clock.now().duration_since(began);
-            eprintln!("call {n}: {:?} after {took}: {:?} {:?}", done.state, done.summary, groups(&sandbox));
+            eprintln!(
+                "call {n}: {:?} after {took}: {:?} {:?}",
+                done.state,
+                done.summary,
+                groups(&sandbox)
+            );
             bad.push(n);
         }
     }
@@ -869,7 +944,8 @@ async fn h22_eight_seconds_of_throttling_at_any_call_end_no_isolation() {
     // The same for an undo.
     let mut undos = Vec::new();
     for n in 1..=12 {
-        let plan = (calls + n..calls + n + 6).fold(Plan::none(), |plan, n| plan.at(n, Fault::Throttled));
+        let plan =
+            (calls + n..calls + n + 6).fold(Plan::none(), |plan, n| plan.at(n, Fault::Throttled));
         let (sandbox, clock) = world();
         let (lab, _) = lab_on(&sandbox, clock, plan, ISOLATES).await;
         let done = isolate(&lab).await;
@@ -899,7 +975,8 @@ async fn h23_a_parameter_that_guardduty_tells_otherwise_is_not_acted_on() {
     let (lab, sandbox) = lab_with(settings).await;
     said(&sandbox, &genuine["detail"]);
     let mut forged = genuine.clone();
-    forged["detail"]["resource"]["instanceDetails"]["iamInstanceProfile"]["id"] = json!("batch-worker");
+    forged["detail"]["resource"]["instanceDetails"]["iamInstanceProfile"]["id"] =
+        json!("batch-worker");
     let case = lab.deliver(&forged.to_string()).await;
     lab.settle().await;
     let done = only_run(&lab, &case).await;

@@ -1,0 +1,72 @@
+//! Which step works on which AWS resource now, so that two never look at and change it at a time.
+//!
+//! A hold outlives its run and says what an undo must not give back; a target is taken before the
+//! first look and given back with the step's end.
+
+use sqlx::AnyConnection;
+
+use crate::id::{CaseId, RunId};
+
+use super::writer::Turn;
+use super::{Fence, Store, StoreError, claim};
+
+impl Store {
+    /// Takes `resource` for a step of the fence's run, and says whether it is the step's now: `false`
+    /// while a step of another run, or another step of this one, works on it. Taking it again is no
+    /// error.
+    ///
+    /// # Errors
+    /// [`StoreError::LostLease`] when the fence's lease is another's; [`StoreError::Unavailable`]
+    /// when the database can't be written.
+    pub async fn take_target(
+        &self,
+        fence: Fence,
+        case: CaseId,
+        resource: String,
+        step: String,
+    ) -> Result<bool, StoreError> {
+        self.write(Turn::Next, move |connection| {
+            Box::pin(async move {
+                claim::hold(connection, &fence, &case).await?;
+                let taken = sqlx::query(
+                    "INSERT INTO targets (resource, run, step) VALUES ($1, $2, $3) \
+                     ON CONFLICT (resource) DO UPDATE SET step = excluded.step \
+                     WHERE targets.run = excluded.run AND targets.step = excluded.step",
+                )
+                .bind(resource)
+                .bind(fence.run.as_str())
+                .bind(step)
+                .execute(connection)
+                .await?;
+                Ok(taken.rows_affected() > 0)
+            })
+        })
+        .await
+    }
+}
+
+/// Gives back what a step has taken.
+pub(super) async fn free(
+    connection: &mut AnyConnection,
+    run: &RunId,
+    step: &str,
+) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM targets WHERE run = $1 AND step = $2")
+        .bind(run.as_str())
+        .bind(step)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Gives back what a run that is over has taken.
+pub(super) async fn free_all(
+    connection: &mut AnyConnection,
+    run: &RunId,
+) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM targets WHERE run = $1")
+        .bind(run.as_str())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
