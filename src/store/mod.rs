@@ -8,6 +8,7 @@
 
 mod accept;
 mod approvals;
+mod batch;
 mod blobs;
 mod cases;
 mod chain;
@@ -27,9 +28,11 @@ mod read;
 mod row;
 mod runs;
 mod serving;
+mod standing;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod transaction;
 mod writer;
 
 pub use accept::Acceptance;
