@@ -182,6 +182,9 @@ codes! {
     SESSION_POLICY = "E0511", "the session policy of a step is too long",
         "STS takes 2,048 characters. The step needs more, even with its resources widened to their kinds; it was not started, because no step runs without its session policy.",
         "Give the step fewer targets, for example several calls in place of one. Every shipped action fits: report it where only these were called.";
+    UNCONFIRMED = "E0512", "GuardDuty does not confirm the finding",
+        "GuardDuty does not know the finding, or tells it otherwise; whoever has an intake token can forge one. Nothing was done.",
+        "Look for the finding in GuardDuty. If it is genuine, start the runbook by hand; a genuine delivery that comes later starts its own run.";
 }
 
 #[cfg(test)]

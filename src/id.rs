@@ -202,11 +202,14 @@ impl Digest {
     /// The digest whose 32 bytes these are.
     #[must_use]
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
-        use fmt::Write as _;
-        Self(bytes.iter().fold(String::with_capacity(64), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        }))
+        const DIGITS: [char; 16] =
+            ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
+        let mut text = String::with_capacity(64);
+        for byte in bytes {
+            text.push(DIGITS[usize::from(byte >> 4)]);
+            text.push(DIGITS[usize::from(byte & 15)]);
+        }
+        Self(text)
     }
 
     /// 64 zeros: the `prev` of a timeline's first entry.

@@ -1,6 +1,7 @@
 //! Everything that a person, or an edge for a person, may ask of runs. All checks are here, so that
 //! API and CLI can't differ.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -235,6 +236,7 @@ impl Desk {
             target: of.target.clone(),
             requested_by: by,
             document: None,
+            named: BTreeSet::new(),
         };
         let id = new.id.clone();
         let entries = vec![new.requested(self.env.clock.now())];

@@ -1,5 +1,7 @@
 //! A run that a person asks for: its parts, checked before anything is written.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 
 use super::Env;
@@ -111,6 +113,7 @@ pub async fn check(env: &Env, request: StartRun) -> Result<Checked, DeskError> {
         target,
         requested_by: request.by,
         document: None,
+        named: BTreeSet::new(),
     };
     Ok(Checked { case, account, region, resource, new })
 }

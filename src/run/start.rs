@@ -259,14 +259,14 @@ async fn confirm(env: &Env, run: &RunRow, facts: &Value) -> Result<String, Start
     })?;
     let Some(theirs) = found else {
         return Err(halt(
-            Code::ACTION_REFUSED,
+            Code::UNCONFIRMED,
             "GuardDuty does not know this finding: it may be forged",
         ));
     };
     match difference(ours, &theirs) {
         None => Ok("confirmed by GuardDuty".to_owned()),
         Some(reason) => {
-            Err(halt(Code::ACTION_REFUSED, &format!("GuardDuty tells it otherwise: {reason}")))
+            Err(halt(Code::UNCONFIRMED, &format!("GuardDuty tells it otherwise: {reason}")))
         }
     }
 }

@@ -15,7 +15,9 @@ use super::cases::NewCase;
 use super::chain::Chain;
 use super::runs::{Moved, NewRun};
 use super::writer::Turn;
-use super::{Fence, Store, StoreError, blobs, cases, claim, decide, holds, runs, targets};
+use super::{
+    Fence, Store, StoreError, blobs, cases, claim, decide, holds, runs, standing, targets,
+};
 
 /// What to write to one case.
 #[derive(Debug, Clone, PartialEq)]
@@ -134,7 +136,7 @@ async fn perform(connection: &mut AnyConnection, commit: Commit) -> Result<Head,
     let mut chain = match (&fence, effects.iter().find_map(opened)) {
         (Some(_), Some(_)) => return Err(StoreError::conflict("a run opens no case")),
         (Some(fence), None) => claim::hold(connection, fence, &case).await?,
-        (None, Some(new)) => cases::open(connection, &case, new, 0).await?,
+        (None, Some(new)) => cases::open(connection, &case, new).await?,
         (None, None) => Chain::of(connection, &case).await?,
     };
     let settles = effects.iter().any(Effect::may_change_status);
@@ -146,7 +148,7 @@ async fn perform(connection: &mut AnyConnection, commit: Commit) -> Result<Head,
         scene.carry_out(connection, effect).await?;
     }
     if settles {
-        cases::settle(connection, &mut chain, at).await?;
+        standing::settle(connection, &mut chain, at).await?;
     }
     chain.save(connection).await
 }

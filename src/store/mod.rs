@@ -8,6 +8,7 @@
 
 mod accept;
 mod approvals;
+mod batch;
 mod blobs;
 mod cases;
 mod chain;
@@ -27,10 +28,12 @@ mod read;
 mod row;
 mod runs;
 mod serving;
+mod standing;
 mod targets;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod transaction;
 mod writer;
 
 pub use accept::Acceptance;

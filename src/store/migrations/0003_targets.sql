@@ -6,3 +6,7 @@ CREATE TABLE targets (
     step TEXT NOT NULL
 );
 CREATE INDEX targets_run ON targets (run);
+
+-- What an attack sequence named when its run was asked for, as a sorted JSON array: a sequence grows,
+-- and what a later version names besides is not answered by that run.
+ALTER TABLE runs ADD COLUMN named TEXT;
