@@ -40,7 +40,9 @@ impl Drive<'_> {
         effects: Vec<Effect>,
     ) -> Result<Driven, StoreError> {
         let open = self.open();
-        let contained = self.contained() && open.is_empty();
+        // A runbook that says itself what it could not do has not contained it all.
+        let says_no = error.as_ref().is_some_and(|error| error.step.is_none());
+        let contained = self.contained() && open.is_empty() && !says_no;
         let needs_person = self.log.tripped
             || self.log.steps.iter().filter_map(|step| step.end.as_ref()?.error.as_ref()).any(
                 |error| {

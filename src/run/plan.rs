@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 
+use super::end::cut;
 use super::execute::{Executor, StepRun};
 use super::journal::{Plan, StepEnd};
 use super::perform::perform;
@@ -53,6 +54,11 @@ pub async fn pass(executor: &Executor<'_>, script: &Script) -> Result<Plan, Unpl
                 }
             }
             Advance::Done(_) => return Ok(plan),
+            // What it does before it says so itself is done all the same, and a person decides.
+            Advance::Failed(error) if error.step.is_none() && !plan.scope.is_empty() => {
+                plan.changes.push(format!("then the runbook fails: {}", cut(&error.message)));
+                return Ok(plan);
+            }
             Advance::Failed(error) => return Err(Unplanned::Script(error)),
             Advance::Waiting => return Err(broken("a step has no plan")),
             Advance::Diverged { key, .. } => {

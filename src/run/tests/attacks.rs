@@ -330,3 +330,31 @@ async fn a_no_is_not_overridden_by_the_next_version() {
     assert_eq!(sandbox.snapshot_world().mutations.len(), 0);
     lab.finish().await;
 }
+
+/// GuardDuty takes minutes: before the finding arrives, the attacker takes the profile off.
+#[tokio::test]
+async fn the_role_that_the_finding_names_is_revoked_although_the_profile_was_taken_off() {
+    for deleted in [false, true] {
+        let (lab, sandbox) = lab().await;
+        sandbox
+            .edit(|world| {
+                let account = world.account_mut(&ours()).unwrap();
+                if deleted {
+                    account.profiles.clear();
+                }
+                let region = account.regions.values_mut().next().unwrap();
+                region.instances.values_mut().next().unwrap().instance.profile_arn = None;
+            })
+            .unwrap();
+        let case = lab.deliver(mining()).await;
+        lab.settle().await;
+        let done = only_run(&lab, &case).await;
+        let stolen = "ASIAZ7Q2EXAMPLE00001".parse().unwrap();
+        assert_eq!(sandbox.attacker().can_call(&ours(), &stolen).allowed, deleted);
+        assert_eq!(done.contained, !deleted, "{:?}", done.summary);
+        let summary = done.summary.unwrap();
+        assert_eq!(summary.contains("instance-profile/web-server"), deleted, "{summary}");
+        assert!(groups(&sandbox).iter().all(|groups| *groups == ["quarantine"]));
+        lab.finish().await;
+    }
+}

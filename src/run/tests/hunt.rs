@@ -478,27 +478,6 @@ async fn h12_a_stale_look_after_a_lost_answer_does_not_lose_the_original_groups(
     assert!(bad.is_empty(), "{bad:?}");
 }
 
-/// Before the finding arrives (GuardDuty takes minutes), the attacker takes the profile off the
-/// instance, or puts another one on: the credentials in their hands are those of the finding's role.
-#[tokio::test]
-async fn h13_the_role_that_the_finding_names_is_revoked_although_the_profile_was_taken_off() {
-    let (lab, sandbox) = lab().await;
-    sandbox
-        .edit(|world| {
-            let account = world.account_mut(&ours()).unwrap();
-            let region = account.regions.values_mut().next().unwrap();
-            region.instances.values_mut().next().unwrap().instance.profile_arn = None;
-        })
-        .unwrap();
-    let case = lab.deliver(mining()).await;
-    lab.settle().await;
-    let done = only_run(&lab, &case).await;
-    let stolen = "ASIAZ7Q2EXAMPLE00001".parse().unwrap();
-    let works = sandbox.attacker().can_call(&ours(), &stolen).allowed;
-    eprintln!("{:?} {} {:?}, stolen credentials work: {works}", done.state, done.contained, done.summary);
-    assert!(!done.contained || !works);
-}
-
 /// Mode approve: the plan names one role; AWS throttles the first real look after the yes, and in the
 /// meantime the profile has another role.
 #[tokio::test]
