@@ -15,7 +15,7 @@ use super::attempt::{self, Passing, Patience, WAIT_MAX};
 use super::end::{failed, look_failed, succeeded};
 use super::journal::{OutcomeResult, StepEnd, Writer};
 use super::lease::Lease;
-use super::replay::StepLog;
+use super::replay::{Planned, StepLog};
 use crate::action::{Action, Context, LookError, Params, Verdict};
 use crate::change::{Permission, Urgency};
 use crate::cloud::{ErrorClass, Scope, Session};
@@ -63,6 +63,8 @@ pub struct Executor<'a> {
     /// Targets that this run has changed, shared by its branches: one takes its place before its
     /// first change.
     pub changed: &'a Mutex<BTreeSet<String>>,
+    /// The plan that a person has approved; `None`: the mode asks for none.
+    pub agreed: Option<&'a Planned>,
 }
 
 impl Executor<'_> {
@@ -166,6 +168,11 @@ impl Executor<'_> {
                 }
                 Ok(Verdict::Change(stages)) => stages,
             };
+            if step.changes.is_empty()
+                && let Some(unagreed) = self.unagreed(&step, &stages).await?
+            {
+                return Ok(unagreed);
+            }
             if step.changes.is_empty()
                 && let Err(trip) = self.guard(&step, &target, &stages).await
             {

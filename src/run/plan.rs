@@ -79,11 +79,16 @@ fn add(plan: &mut Plan, step: &StepLog, end: &StepEnd) {
     }
     // What has nothing left to do is not done; what fails may do something once it does not.
     if action::find(&step.name).is_some() && (end.error.is_some() || !end.planned.is_empty()) {
-        plan.scope.insert(format!("{} {}", step.name, step.args));
+        plan.scope.insert(call(step));
     }
     let touched = end.output.as_ref().and_then(|output| output.get("touches")?.as_array());
     let touched = touched.into_iter().flatten().filter_map(Value::as_str);
     plan.scope.extend(touched.map(str::to_owned));
+}
+
+/// A step's call, as a plan's scope names it.
+pub fn call(step: &StepLog) -> String {
+    format!("{} {}", step.name, step.args)
 }
 
 fn broken(message: &str) -> Unplanned {

@@ -478,52 +478,6 @@ async fn h12_a_stale_look_after_a_lost_answer_does_not_lose_the_original_groups(
     assert!(bad.is_empty(), "{bad:?}");
 }
 
-/// Mode approve: the plan names one role; AWS throttles the first real look after the yes, and in the
-/// meantime the profile has another role.
-#[tokio::test]
-async fn h14_nothing_beyond_the_approved_plan_is_done_when_the_first_look_is_throttled() {
-    let wanted = || by_hand("suspected-instance", json!({"instance": "i-0a1b2c3d4e5f60718"}), Mode::Approve);
-    let once = {
-        let (sandbox, clock) = world();
-        let (lab, faulty) = lab_on(&sandbox, clock, Plan::none().counting(Calls::Reads), ISOLATES).await;
-        lab.desk.start(wanted()).await.unwrap();
-        lab.settle().await;
-        faulty.calls()
-    };
-    let (sandbox, clock) = world();
-    let theirs = sandbox.clone();
-    let event: Event = Arc::new(move || {
-        theirs
-            .edit(|world| {
-                let account = world.account_mut(&ours()).unwrap();
-                account.profiles.insert("web-server".to_owned(), Some("batch-worker".parse().unwrap()));
-            })
-            .unwrap();
-    });
-    let first = 2 * once + 1;
-    let plan = (first..first + 6).fold(Plan::none().counting(Calls::Reads), |plan, n| {
-        plan.at(n, Fault::Throttled)
-    });
-    let plan = plan.before(first + 6, event);
-    let (lab, _) = lab_on(&sandbox, clock, plan, ISOLATES).await;
-    let started = lab.desk.start(wanted()).await.unwrap();
-    lab.settle().await;
-    decide(&lab, "grace", true).await.unwrap();
-    lab.settle().await;
-    let done = run(&lab, &started.id).await;
-    let touched: BTreeSet<String> =
-        sandbox.snapshot_world().mutations.iter().map(|made| made.resource.clone()).collect();
-    let plans: Vec<String> = lab
-        .entries(&done.case)
-        .await
-        .iter()
-        .filter(|entry| entry.kind == "plan.made")
-        .map(|entry| Value::Object(entry.body.clone()).to_string())
-        .collect();
-    eprintln!("{:?} {:?}\n{touched:#?}\n{plans:#?}", done.state, done.summary);
-    assert!(!touched.iter().any(|one| one.contains("batch-worker")), "nobody approved batch-worker");
-}
-
 /// The process dies again and again while an interface stands in the open group.
 #[tokio::test]
 async fn h15_a_run_that_is_given_up_after_many_crashes_leaves_no_interface_open_without_a_word() {
