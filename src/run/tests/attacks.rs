@@ -358,3 +358,35 @@ async fn the_role_that_the_finding_names_is_revoked_although_the_profile_was_tak
         lab.finish().await;
     }
 }
+
+/// A runbook of one's own takes a parameter from a place that no shipped one looks at.
+#[tokio::test]
+async fn a_parameter_that_guardduty_tells_otherwise_is_not_acted_on() {
+    let mut genuine: Value = serde_json::from_str(mining()).unwrap();
+    let role = "resource.instanceDetails.iamInstanceProfile.id";
+    genuine["detail"]["resource"]["instanceDetails"]["iamInstanceProfile"]["id"] =
+        json!("web-server");
+    let source = format!(
+        "//! Revokes.\nconst RUNBOOK = #{{ on: [\"{}\"], mode: \"contain\", params: #{{ role: \
+         #{{ type: \"role-name\", from: \"{role}\" }} }} }};\n\
+         fn run(case, p) {{ contain::revoke_role_sessions(p.role); }}",
+        genuine["detail"]["type"].as_str().unwrap()
+    );
+    for (named, changes) in [("batch-worker", 0), ("web-server", 1)] {
+        let library = library_with("own", &source);
+        let settings = LabSettings { library, confirm_findings: true, ..settings() };
+        let (lab, sandbox) = lab_with(settings).await;
+        said(&sandbox, genuine["detail"]["id"].as_str().unwrap(), genuine["detail"].clone());
+        let mut told = genuine.clone();
+        told["detail"]["resource"]["instanceDetails"]["iamInstanceProfile"]["id"] = json!(named);
+        let case = lab.deliver(&told.to_string()).await;
+        lab.settle().await;
+        let done = only_run(&lab, &case).await;
+        assert_eq!(sandbox.snapshot_world().mutations.len(), changes, "{:?}", done.summary);
+        if changes == 0 {
+            let summary = done.summary.unwrap();
+            assert!(summary.contains(&format!("{role} differs")), "{summary}");
+        }
+        lab.finish().await;
+    }
+}

@@ -816,27 +816,3 @@ async fn h22_eight_seconds_of_throttling_at_any_call_end_no_isolation() {
     }
     assert!(bad.is_empty() && undos.is_empty(), "{bad:?} {undos:?}");
 }
-
-/// A runbook of one's own takes a parameter from a place that the confirmation does not compare.
-#[tokio::test]
-async fn h23_a_parameter_that_guardduty_tells_otherwise_is_not_acted_on() {
-    let genuine: Value = serde_json::from_str(mining()).unwrap();
-    let source = format!(
-        "//! Revokes.\nconst RUNBOOK = #{{ on: [\"{}\"], mode: \"contain\", params: #{{ role: \
-         #{{ type: \"role-name\", from: \"resource.instanceDetails.iamInstanceProfile.id\" }} }} }};\n\
-         fn run(case, p) {{ contain::revoke_role_sessions(p.role); }}",
-        genuine["detail"]["type"].as_str().unwrap()
-    );
-    let library = library_with("own", &source);
-    let settings = LabSettings { library, confirm_findings: true, ..settings() };
-    let (lab, sandbox) = lab_with(settings).await;
-    said(&sandbox, &genuine["detail"]);
-    let mut forged = genuine.clone();
-    forged["detail"]["resource"]["instanceDetails"]["iamInstanceProfile"]["id"] = json!("batch-worker");
-    let case = lab.deliver(&forged.to_string()).await;
-    lab.settle().await;
-    let done = only_run(&lab, &case).await;
-    eprintln!("{} {:?} {:?}", done.runbook, done.state, done.summary);
-    let made = sandbox.snapshot_world().mutations;
-    assert!(made.is_empty(), "{:?}", made.iter().map(|made| &made.resource).collect::<Vec<_>>());
-}
