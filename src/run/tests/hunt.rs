@@ -376,17 +376,6 @@ async fn h8_a_planted_group_with_many_rules_stops_no_isolation() {
     assert!(done.contained);
 }
 
-/// A runbook that says `approve`, started by hand by a responder as `contain`.
-#[tokio::test]
-async fn h9_a_responder_does_not_get_around_the_runbooks_own_mode() {
-    let (lab, sandbox) = lab().await;
-    let wanted = by_hand("suspected-instance", json!({"instance": "i-0a1b2c3d4e5f60718"}), Mode::Contain);
-    let started = lab.desk.start(wanted).await;
-    lab.settle().await;
-    eprintln!("{:?} {:?}", started.as_ref().map(|run| run.mode), groups(&sandbox));
-    assert_eq!(sandbox.snapshot_world().mutations.len(), 0, "nobody was asked");
-}
-
 /// GuardDuty's own copy of a finding.
 fn said(sandbox: &Sandbox, detail: &Value) {
     sandbox
