@@ -138,6 +138,9 @@ codes! {
     RUNBOOK_WEAK = "E0308", "the runbook works, but not as well as it could",
         "A warning: telling people or tagging comes before containment, or the summary is missing. The runbook is loaded.",
         "Follow the hint in the message; `tourniquet runbook check` shows all of them.";
+    RUNBOOK_MODE = "E0309", "the runbook allows less than was asked for",
+        "A start by hand may be stricter than the runbook's header and the account, never freer, whoever asks. Nothing was started.",
+        "Ask for the mode that the message names or a stricter one; when the runbook should act freely, its author changes `mode` in its header.";
 
     CHAIN_BROKEN = "E0401", "the timeline does not verify",
         "An entry was changed, removed or moved after it was written.",

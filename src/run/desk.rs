@@ -125,6 +125,7 @@ impl Desk {
             lease: &lease,
             writer: &writer,
             changed: &changed,
+            agreed: None,
         };
         let plan =
             super::plan::pass(&executor, &script).await.map_err(|unplanned| match unplanned {

@@ -115,6 +115,7 @@ impl<'a> Drive<'a> {
         let (env, run, lease) = (self.env, self.run, self.lease);
         let writer = self.writer.clone();
         let changed = Mutex::new(self.changed());
+        let agreed = self.log.plans.last().cloned();
         let mut inflight = FuturesUnordered::new();
         let mut busy: BTreeSet<StepKey> = BTreeSet::new();
         let mut parked: BTreeMap<StepKey, Option<Timestamp>> = BTreeMap::new();
@@ -165,10 +166,11 @@ impl<'a> Drive<'a> {
                         continue;
                     }
                     let (step, writer) = (step.clone(), writer.clone());
-                    let changed = &changed;
+                    let (changed, agreed) = (&changed, agreed.as_ref());
                     inflight.push(async move {
                         let key = step.key.clone();
-                        let executor = Executor { env, run, lease, writer: &writer, changed };
+                        let executor =
+                            Executor { env, run, lease, writer: &writer, changed, agreed };
                         (key, perform(&executor, step, run.mode).await)
                     });
                 }
@@ -253,7 +255,8 @@ impl<'a> Drive<'a> {
     }
 
     pub(super) fn executor<'b>(&'b self, changed: &'b Mutex<BTreeSet<String>>) -> Executor<'b> {
-        Executor { env: self.env, run: self.run, lease: self.lease, writer: &self.writer, changed }
+        let (env, run, lease, writer) = (self.env, self.run, self.lease, &self.writer);
+        Executor { env, run, lease, writer, changed, agreed: self.log.plans.last() }
     }
 
     async fn park(

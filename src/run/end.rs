@@ -104,26 +104,26 @@ pub fn plan_of(
         Verdict::Wait(_, reason) => vec![format!("{}: would wait: {reason}", step.name)],
         Verdict::Done(_) => vec![],
     };
+    let touches = match verdict {
+        Verdict::Change(stages) => touches(stages),
+        _ => BTreeSet::new(),
+    };
     StepEnd {
         name: step.name.clone(),
         result: StepResult::Planned,
-        output: Some(json!({"planned": planned.len(), "touches": touches(verdict)})),
+        output: Some(json!({"planned": planned.len(), "touches": touches})),
         output_blob: None,
         error: None,
         planned,
     }
 }
 
-/// The instances, roles and users that the changes touch.
-fn touches(verdict: &Verdict) -> BTreeSet<String> {
-    match verdict {
-        Verdict::Change(stages) => stages
-            .iter()
-            .flatten()
-            .filter_map(|change| Some(format!("{} in {}", change.subject()?.path(), change.at)))
-            .collect(),
-        _ => BTreeSet::new(),
-    }
+/// The instances, roles and users that the changes touch, as a plan's scope names them.
+pub fn touches(stages: &[Vec<Change>]) -> BTreeSet<String> {
+    let changes = stages.iter().flatten();
+    changes
+        .filter_map(|change| Some(format!("{} in {}", change.subject()?.path(), change.at)))
+        .collect()
 }
 
 /// A message of at most [`MESSAGE_MAX`] characters.

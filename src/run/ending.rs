@@ -40,7 +40,9 @@ impl Drive<'_> {
         effects: Vec<Effect>,
     ) -> Result<Driven, StoreError> {
         let open = self.open();
-        let contained = self.contained() && open.is_empty();
+        // A runbook that says itself what it could not do has not contained it all.
+        let says_no = error.as_ref().is_some_and(|error| error.step.is_none());
+        let contained = self.contained() && open.is_empty() && !says_no;
         let needs_person = self.log.tripped
             || self.log.steps.iter().filter_map(|step| step.end.as_ref()?.error.as_ref()).any(
                 |error| {
@@ -79,7 +81,7 @@ impl Drive<'_> {
         }
         let mut effects = effects;
         if self.run.kind == RunKind::Undo
-            && event == RunEvent::Succeeded
+            && (event == RunEvent::Succeeded || self.only_drifted())
             && let Some(of) =
                 self.run.params.get("of").and_then(Value::as_str).and_then(|of| of.parse().ok())
         {
@@ -92,7 +94,7 @@ impl Drive<'_> {
                     .filter(|hold| !kept.contains(&hold.resource))
                     .map(|hold| Effect::Unhold { resource: hold.resource, run: hold.run }),
             );
-            if self.gave_back() {
+            if event == RunEvent::Succeeded && self.gave_back() {
                 effects.push(Effect::Released { run: of });
             }
         }
@@ -189,6 +191,13 @@ impl Drive<'_> {
             kept |= output.get("revivable").is_some();
         }
         !kept
+    }
+
+    /// Whether nothing of an undo is left but what somebody else has changed since: it is not ours
+    /// any more, and must not hold up the undo of an earlier run for ever.
+    fn only_drifted(&self) -> bool {
+        let mut errors = self.log.steps.iter().filter_map(|step| step.end.as_ref()?.error.as_ref());
+        errors.all(|error| error.code == Code::UNDO_DRIFT.number)
     }
 
     /// The held resources of what an undo left in place on purpose.

@@ -15,7 +15,7 @@ use super::attempt::{self, Passing, Patience, WAIT_MAX};
 use super::end::{Reason, failed, look_refused, succeeded};
 use super::journal::{OutcomeResult, StepEnd, Writer};
 use super::lease::Lease;
-use super::replay::{ChangeLog, StepLog};
+use super::replay::{ChangeLog, Planned, StepLog};
 use super::subject::Barred;
 use crate::action::{Action, Context, LookError, Params, Verdict};
 use crate::change::{Change, Permission, Urgency};
@@ -69,6 +69,8 @@ pub struct Executor<'a> {
     /// Targets that this run has changed, shared by its branches: one takes its place before its
     /// first change.
     pub changed: &'a Mutex<BTreeSet<String>>,
+    /// The plan that a person has approved; `None`: the mode asks for none.
+    pub agreed: Option<&'a Planned>,
 }
 
 impl Executor<'_> {
@@ -197,6 +199,15 @@ impl Executor<'_> {
             }
             if news {
                 continue;
+            }
+            if step.changes.is_empty()
+                && let Some(mut unagreed) = self.unagreed(&step, &stages).await?
+            {
+                // A question may be open for hours: nobody waits for the target meanwhile.
+                if let StepRun::Parked { effects, .. } = &mut unagreed {
+                    effects.push(Effect::Free { step: step.key.to_string() });
+                }
+                return Ok(unagreed);
             }
             if step.changes.is_empty() {
                 match self.guard(&step, &target, &stages).await {

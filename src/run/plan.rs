@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 
+use super::end::cut;
 use super::execute::{Executor, StepRun};
 use super::journal::{Plan, StepEnd};
 use super::perform::perform;
@@ -53,6 +54,11 @@ pub async fn pass(executor: &Executor<'_>, script: &Script) -> Result<Plan, Unpl
                 }
             }
             Advance::Done(_) => return Ok(plan),
+            // What it does before it says so itself is done all the same, and a person decides.
+            Advance::Failed(error) if error.step.is_none() && !plan.scope.is_empty() => {
+                plan.changes.push(format!("then the runbook fails: {}", cut(&error.message)));
+                return Ok(plan);
+            }
             Advance::Failed(error) => return Err(Unplanned::Script(error)),
             Advance::Waiting => return Err(broken("a step has no plan")),
             Advance::Diverged { key, .. } => {
@@ -73,11 +79,16 @@ fn add(plan: &mut Plan, step: &StepLog, end: &StepEnd) {
     }
     // What has nothing left to do is not done; what fails may do something once it does not.
     if action::find(&step.name).is_some() && (end.error.is_some() || !end.planned.is_empty()) {
-        plan.scope.insert(format!("{} {}", step.name, step.args));
+        plan.scope.insert(call(step));
     }
     let touched = end.output.as_ref().and_then(|output| output.get("touches")?.as_array());
     let touched = touched.into_iter().flatten().filter_map(Value::as_str);
     plan.scope.extend(touched.map(str::to_owned));
+}
+
+/// A step's call, as a plan's scope names it.
+pub fn call(step: &StepLog) -> String {
+    format!("{} {}", step.name, step.args)
 }
 
 fn broken(message: &str) -> Unplanned {

@@ -97,6 +97,13 @@ pub async fn check(env: &Env, request: StartRun) -> Result<Checked, DeskError> {
             format!("account {account} allows mode {} at most", most.label()),
         ));
     }
+    let most = runbook.header.mode;
+    if request.mode > most {
+        return Err(DeskError::new(
+            Code::RUNBOOK_MODE,
+            format!("runbook {} allows mode {} at most", runbook.name, most.label()),
+        ));
+    }
     let resource = runbook.header.target(&params);
     let target = (request.mode != Mode::Observe).then(|| target(&account, resource.as_deref()));
     let new = NewRun {

@@ -85,7 +85,9 @@ fn status(code: Code) -> StatusCode {
         Code::BODY_TOO_LARGE => StatusCode::PAYLOAD_TOO_LARGE,
         Code::NOT_STORED | Code::UNAVAILABLE => StatusCode::SERVICE_UNAVAILABLE,
         Code::UNAUTHENTICATED => StatusCode::UNAUTHORIZED,
-        Code::FORBIDDEN | Code::GUARD_ACCOUNT | Code::GUARD_PROTECTED => StatusCode::FORBIDDEN,
+        Code::FORBIDDEN | Code::RUNBOOK_MODE | Code::GUARD_ACCOUNT | Code::GUARD_PROTECTED => {
+            StatusCode::FORBIDDEN
+        }
         Code::NOT_FOUND | Code::RUNBOOK_UNKNOWN => StatusCode::NOT_FOUND,
         Code::CONFLICT | Code::LEASE_LOST => StatusCode::CONFLICT,
         Code::RATE_LIMITED => StatusCode::TOO_MANY_REQUESTS,

@@ -93,6 +93,9 @@ async fn a_query_that_lacks_any_one_action_is_denied_and_names_it() {
     for query in queries() {
         let rows = match query.name() {
             "look::instance" => vec![json!({"instance": "i-000000000000000a1"})],
+            "look::profile" => {
+                vec![json!({"profile": "arn:aws:iam::111122223333:instance-profile/web"})]
+            }
             "look::role" => vec![json!({"role": "web"})],
             "look::user" => vec![json!({"user": "deploy"}), json!({"key": "AKIAAAAAAAAAAAAAAAA3"})],
             other => panic!("{other} is not in the table"),

@@ -330,3 +330,63 @@ async fn a_no_is_not_overridden_by_the_next_version() {
     assert_eq!(sandbox.snapshot_world().mutations.len(), 0);
     lab.finish().await;
 }
+
+/// GuardDuty takes minutes: before the finding arrives, the attacker takes the profile off.
+#[tokio::test]
+async fn the_role_that_the_finding_names_is_revoked_although_the_profile_was_taken_off() {
+    for deleted in [false, true] {
+        let (lab, sandbox) = lab().await;
+        sandbox
+            .edit(|world| {
+                let account = world.account_mut(&ours()).unwrap();
+                if deleted {
+                    account.profiles.clear();
+                }
+                let region = account.regions.values_mut().next().unwrap();
+                region.instances.values_mut().next().unwrap().instance.profile_arn = None;
+            })
+            .unwrap();
+        let case = lab.deliver(mining()).await;
+        lab.settle().await;
+        let done = only_run(&lab, &case).await;
+        let stolen = "ASIAZ7Q2EXAMPLE00001".parse().unwrap();
+        assert_eq!(sandbox.attacker().can_call(&ours(), &stolen).allowed, deleted);
+        assert_eq!(done.contained, !deleted, "{:?}", done.summary);
+        let summary = done.summary.unwrap();
+        assert_eq!(summary.contains("instance-profile/web-server"), deleted, "{summary}");
+        assert!(groups(&sandbox).iter().all(|groups| *groups == ["quarantine"]));
+        lab.finish().await;
+    }
+}
+
+/// A runbook of one's own takes a parameter from a place that no shipped one looks at.
+#[tokio::test]
+async fn a_parameter_that_guardduty_tells_otherwise_is_not_acted_on() {
+    let mut genuine: Value = serde_json::from_str(mining()).unwrap();
+    let role = "resource.instanceDetails.iamInstanceProfile.id";
+    genuine["detail"]["resource"]["instanceDetails"]["iamInstanceProfile"]["id"] =
+        json!("web-server");
+    let source = format!(
+        "//! Revokes.\nconst RUNBOOK = #{{ on: [\"{}\"], mode: \"contain\", params: #{{ role: \
+         #{{ type: \"role-name\", from: \"{role}\" }} }} }};\n\
+         fn run(case, p) {{ contain::revoke_role_sessions(p.role); }}",
+        genuine["detail"]["type"].as_str().unwrap()
+    );
+    for (named, changes) in [("batch-worker", 0), ("web-server", 1)] {
+        let library = library_with("own", &source);
+        let settings = LabSettings { library, confirm_findings: true, ..settings() };
+        let (lab, sandbox) = lab_with(settings).await;
+        said(&sandbox, genuine["detail"]["id"].as_str().unwrap(), genuine["detail"].clone());
+        let mut told = genuine.clone();
+        told["detail"]["resource"]["instanceDetails"]["iamInstanceProfile"]["id"] = json!(named);
+        let case = lab.deliver(&told.to_string()).await;
+        lab.settle().await;
+        let done = only_run(&lab, &case).await;
+        assert_eq!(sandbox.snapshot_world().mutations.len(), changes, "{:?}", done.summary);
+        if changes == 0 {
+            let summary = done.summary.unwrap();
+            assert!(summary.contains(&format!("{role} differs")), "{summary}");
+        }
+        lab.finish().await;
+    }
+}

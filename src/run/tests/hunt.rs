@@ -398,18 +398,6 @@ async fn h8_a_planted_group_with_many_rules_stops_no_isolation() {
     assert!(done.contained);
 }
 
-/// A runbook that says `approve`, started by hand by a responder as `contain`.
-#[tokio::test]
-async fn h9_a_responder_does_not_get_around_the_runbooks_own_mode() {
-    let (lab, sandbox) = lab().await;
-    let wanted =
-        by_hand("suspected-instance", json!({"instance": "i-0a1b2c3d4e5f60718"}), Mode::Contain);
-    let started = lab.desk.start(wanted).await;
-    lab.settle().await;
-    eprintln!("{:?} {:?}", started.as_ref().map(|run| run.mode), groups(&sandbox));
-    assert_eq!(sandbox.snapshot_world().mutations.len(), 0, "nobody was asked");
-}
-
 /// GuardDuty's own copy of a finding.
 fn said(sandbox: &Sandbox, detail: &Value) {
     sandbox
@@ -506,82 +494,6 @@ async fn h12_a_stale_look_after_a_lost_answer_does_not_lose_the_original_groups(
         }
     }
     assert!(bad.is_empty(), "{bad:?}");
-}
-
-/// Before the finding arrives (GuardDuty takes minutes), the attacker takes the profile off the
-/// instance, or puts another one on: the credentials in their hands are those of the finding's role.
-#[tokio::test]
-async fn h13_the_role_that_the_finding_names_is_revoked_although_the_profile_was_taken_off() {
-    let (lab, sandbox) = lab().await;
-    sandbox
-        .edit(|world| {
-            let account = world.account_mut(&ours()).unwrap();
-            let region = account.regions.values_mut().next().unwrap();
-            region.instances.values_mut().next().unwrap().instance.profile_arn = None;
-        })
-        .unwrap();
-    let case = lab.deliver(mining()).await;
-    lab.settle().await;
-    let done = only_run(&lab, &case).await;
-    let stolen = "ASIAZ7Q2EXAMPLE00001".parse().unwrap();
-    let works = sandbox.attacker().can_call(&ours(), &stolen).allowed;
-    eprintln!(
-        "{:?} {} {:?}, stolen credentials work: {works}",
-        done.state, done.contained, done.summary
-    );
-    assert!(!done.contained || !works);
-}
-
-/// Mode approve: the plan names one role; AWS throttles the first real look after the yes, and in the
-/// meantime the profile has another role.
-#[tokio::test]
-async fn h14_nothing_beyond_the_approved_plan_is_done_when_the_first_look_is_throttled() {
-    let wanted =
-        || by_hand("suspected-instance", json!({"instance": "i-0a1b2c3d4e5f60718"}), Mode::Approve);
-    let once = {
-        let (sandbox, clock) = world();
-        let (lab, faulty) =
-            lab_on(&sandbox, clock, Plan::none().counting(Calls::Reads), ISOLATES).await;
-        lab.desk.start(wanted()).await.unwrap();
-        lab.settle().await;
-        faulty.calls()
-    };
-    let (sandbox, clock) = world();
-    let theirs = sandbox.clone();
-    let event: Event = Arc::new(move || {
-        theirs
-            .edit(|world| {
-                let account = world.account_mut(&ours()).unwrap();
-                account
-                    .profiles
-                    .insert("web-server".to_owned(), Some("batch-worker".parse().unwrap()));
-            })
-            .unwrap();
-    });
-    let first = 2 * once + 1;
-    let plan = (first..first + 6)
-        .fold(Plan::none().counting(Calls::Reads), |plan, n| plan.at(n, Fault::Throttled));
-    let plan = plan.before(first + 6, event);
-    let (lab, _) = lab_on(&sandbox, clock, plan, ISOLATES).await;
-    let started = lab.desk.start(wanted()).await.unwrap();
-    lab.settle().await;
-    decide(&lab, "grace", true).await.unwrap();
-    lab.settle().await;
-    let done = run(&lab, &started.id).await;
-    let touched: BTreeSet<String> =
-        sandbox.snapshot_world().mutations.iter().map(|made| made.resource.clone()).collect();
-    let plans: Vec<String> = lab
-        .entries(&done.case)
-        .await
-        .iter()
-        .filter(|entry| entry.kind == "plan.made")
-        .map(|entry| Value::Object(entry.body.clone()).to_string())
-        .collect();
-    eprintln!("{:?} {:?}\n{touched:#?}\n{plans:#?}", done.state, done.summary);
-    assert!(
-        !touched.iter().any(|one| one.contains("batch-worker")),
-        "nobody approved batch-worker"
-    );
 }
 
 /// The process dies again and again while an interface stands in the open group.
@@ -837,90 +749,6 @@ async fn h18_a_quarter_of_a_minute_without_aws_ends_no_isolation() {
     assert!(bad.is_empty(), "{bad:?}");
 }
 
-/// Two containments; somebody has given the interface other groups on purpose since.
-#[tokio::test]
-async fn h19_a_hold_does_not_block_for_ever() {
-    let (sandbox, clock) = world();
-    let (lab, _) = lab_on(&sandbox, clock, Plan::none(), ISOLATES).await;
-    let first = isolate(&lab).await;
-    let put = |group: &str| {
-        let group = group.parse().unwrap();
-        sandbox
-            .edit(|world| {
-                let account = world.account_mut(&ours()).unwrap();
-                let region = account.regions.values_mut().next().unwrap();
-                let machine = region.instances.values_mut().next().unwrap();
-                machine.instance.interfaces[0].groups = vec![group];
-            })
-            .unwrap();
-    };
-    put("sg-0ddddddddddddddd2");
-    let second = isolate(&lab).await;
-    assert!(first.contained && second.contained);
-    // By hand, and for good: to its first group.
-    put("sg-0ddddddddddddddd1");
-    for _ in 0..3 {
-        let undo = lab.desk.undo(&second.id, "ada".to_owned(), false).await.unwrap();
-        lab.settle().await;
-        let undo = run(&lab, &undo.id).await;
-        eprintln!("{:?} {:?}", undo.state, undo.summary);
-    }
-    lab.desk.close_case(&second.case, "ada".to_owned(), "repaired by hand").await.unwrap();
-    let again = lab.desk.undo(&first.id, "ada".to_owned(), false).await;
-    eprintln!("{:?} {:?}", again.as_ref().map(|_| ()), groups(&sandbox));
-    assert!(again.is_ok(), "eni-2 stays in quarantine for ever");
-}
-
-/// Two runs about one instance cross each other; nobody else touches anything, nothing fails. Then a
-/// person wants the instance back.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn h20_what_two_crossing_runs_contained_can_be_taken_back() {
-    let n = {
-        let (sandbox, clock) = world();
-        let (lab, _) = lab_on(&sandbox, clock, Plan::none(), ISOLATES_ANY).await;
-        lab.deliver(&sequence().to_string()).await;
-        lab.settle().await;
-        decide(&lab, "grace", true).await.unwrap();
-        lab.settle().await;
-        let world = sandbox.snapshot_world();
-        let swaps = (1..)
-            .zip(&world.mutations)
-            .filter(|(_, made)| made.resource.contains("eni-0aaaaaaaaaaaaaaa1"));
-        swaps.map(|(n, _)| n).nth(1).unwrap()
-    };
-    let (sandbox, clock) = world();
-    let before = groups(&sandbox);
-    let slot: Slot = Slot::default();
-    let there = slot.clone();
-    let event: Event = Arc::new(move || nested(&there));
-    let plan = Plan::none().counting(Calls::Changes).before(n, event);
-    let (lab, _) = lab_on(&sandbox, clock, plan, ISOLATES_ANY).await;
-    let case = lab.deliver(&sequence().to_string()).await;
-    lab.settle().await;
-    decide(&lab, "grace", true).await.unwrap();
-    let first = only_run(&lab, &case).await;
-    let second = by_hand("probe", json!({"instance": "i-0a1b2c3d4e5f60718"}), Mode::Contain);
-    let second = lab.desk.start(second).await.unwrap();
-    *slot.lock().unwrap() = Some((lab.env.clone(), lab.clock.clone()));
-    lab.settle().await;
-    let (first, second) = (run(&lab, &first.id).await, run(&lab, &second.id).await);
-    eprintln!("{:?} {:?}", first.summary, second.summary);
-    let mut words = Vec::new();
-    for _ in 0..2 {
-        for of in [&second, &first] {
-            match lab.desk.undo(&of.id, "ada".to_owned(), false).await {
-                Err(refused) => words.push(refused.detail),
-                Ok(undo) => {
-                    lab.settle().await;
-                    words.push(format!("{:?}", run(&lab, &undo.id).await.summary));
-                }
-            }
-        }
-    }
-    eprintln!("{words:#?} {:?}", groups(&sandbox));
-    assert_eq!(groups(&sandbox), before);
-}
-
 /// README: "A throttled step rests and tries again for somewhat more than half an hour".
 #[tokio::test]
 async fn h22_eight_seconds_of_throttling_at_any_call_end_no_isolation() {
@@ -958,29 +786,4 @@ async fn h22_eight_seconds_of_throttling_at_any_call_end_no_isolation() {
         }
     }
     assert!(bad.is_empty() && undos.is_empty(), "{bad:?} {undos:?}");
-}
-
-/// A runbook of one's own takes a parameter from a place that the confirmation does not compare.
-#[tokio::test]
-async fn h23_a_parameter_that_guardduty_tells_otherwise_is_not_acted_on() {
-    let genuine: Value = serde_json::from_str(mining()).unwrap();
-    let source = format!(
-        "//! Revokes.\nconst RUNBOOK = #{{ on: [\"{}\"], mode: \"contain\", params: #{{ role: \
-         #{{ type: \"role-name\", from: \"resource.instanceDetails.iamInstanceProfile.id\" }} }} }};\n\
-         fn run(case, p) {{ contain::revoke_role_sessions(p.role); }}",
-        genuine["detail"]["type"].as_str().unwrap()
-    );
-    let library = library_with("own", &source);
-    let settings = LabSettings { library, confirm_findings: true, ..settings() };
-    let (lab, sandbox) = lab_with(settings).await;
-    said(&sandbox, &genuine["detail"]);
-    let mut forged = genuine.clone();
-    forged["detail"]["resource"]["instanceDetails"]["iamInstanceProfile"]["id"] =
-        json!("batch-worker");
-    let case = lab.deliver(&forged.to_string()).await;
-    lab.settle().await;
-    let done = only_run(&lab, &case).await;
-    eprintln!("{} {:?} {:?}", done.runbook, done.state, done.summary);
-    let made = sandbox.snapshot_world().mutations;
-    assert!(made.is_empty(), "{:?}", made.iter().map(|made| &made.resource).collect::<Vec<_>>());
 }

@@ -2,6 +2,7 @@
 
 mod approvals;
 mod attacks;
+mod crossing;
 mod faults;
 mod guards;
 mod hunt;
