@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::Common;
 use super::answer::{id, items, shown, text, time};
 use super::case::chain::Chain;
-use super::case::show::{APPROVAL_HEADER, approval_row};
+use super::case::show::{APPROVAL_COLUMNS, approval_row};
 use super::client::Client;
 use super::error::CliError;
 use super::sanitise::{VALUE_MAX, sanitise};
@@ -71,8 +71,7 @@ async fn list(client: &Client, screen: &mut Screen) -> Result<u8, CliError> {
         screen.line("nothing waits for an approval")?;
     } else {
         let rows = approvals.iter().map(approval_row).collect();
-        // A question is there to be read: its end can be the target.
-        let table = screen.style.whole(&APPROVAL_HEADER, rows);
+        let table = screen.style.table(&APPROVAL_COLUMNS, rows);
         screen.line(&table)?;
         screen.note("see what it stands for: tourniquet approve APPROVAL");
     }
@@ -276,8 +275,8 @@ mod tests {
         let (mut human, out, _) = screen(false);
         assert_eq!(list(&service.client(), &mut human).await, Ok(0));
         insta::assert_snapshot!(out.text(), @r"
-        approval  case       question                 for  until
-        apr-0003  case-0001  Isolate i-1? (2 people)  ada  2026-01-03 22:00:00Z
+        approval  case       question                 asked by  until
+        apr-0003  case-0001  Isolate i-1? (2 people)  ada       2026-01-03 22:00:00Z
         ");
         let (mut program, out, _) = screen(true);
         assert_eq!(list(&service.client(), &mut program).await, Ok(0));

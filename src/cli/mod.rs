@@ -30,6 +30,7 @@ mod error;
 mod explain;
 mod finding;
 mod input;
+mod grid;
 mod run;
 mod runbook;
 mod sanitise;
@@ -43,6 +44,7 @@ mod undo;
 mod wait;
 
 use std::path::PathBuf;
+mod wrap;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};

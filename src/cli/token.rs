@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::answer::clock_time;
 use super::database::Database;
 use super::error::CliError;
+use super::grid::Column;
 use super::sanitise::{VALUE_MAX, sanitise};
 use super::screen::Screen;
 use super::table::{Tone, tone_of};
@@ -203,13 +204,21 @@ fn find<'t>(
     }
 }
 
+const COLUMNS: [Column; 6] = [
+    Column::whole("token"),
+    Column::whole("name"),
+    Column::whole("role"),
+    Column::whole("state"),
+    Column::whole("created").spare(1),
+    Column::whole("expires"),
+];
+
 fn list(screen: &mut Screen, tokens: &[TokenRow], now: Timestamp) -> Result<(), CliError> {
     if tokens.is_empty() {
         screen.line("no tokens")?;
     } else {
-        let header = ["token", "name", "role", "state", "created", "expires"];
         let rows = tokens.iter().map(|token| row(token, now)).collect();
-        let table = screen.style.table(&header, rows);
+        let table = screen.style.table(&COLUMNS, rows);
         screen.line(&table)?;
     }
     let values = tokens.iter().map(|token| {

@@ -6,12 +6,24 @@ use crate::case::Status;
 use crate::cli::answer::{items, severity, shown, text, time};
 use crate::cli::client::Client;
 use crate::cli::error::CliError;
+use crate::cli::grid::Column;
 use crate::cli::screen::Screen;
 use crate::cli::table::{Tone, tone_of};
 use crate::id::AccountId;
 
 /// Cases in one answer: the service gives at most 200.
 const PAGE: u32 = 200;
+
+/// What is copied or decided by comes first; the rest makes room.
+const COLUMNS: [Column; 7] = [
+    Column::whole("case"),
+    Column::whole("status"),
+    Column::whole("sev"),
+    Column::whole("account"),
+    Column::cut("type").spare(1),
+    Column::cut("resource").spare(2),
+    Column::whole("last finding").spare(3),
+];
 
 /// A status that exists.
 pub(super) fn status(label: &str) -> Result<String, String> {
@@ -53,8 +65,7 @@ pub(super) async fn list(
         screen.line("no cases")?;
     } else {
         let rows = cases.iter().map(row).collect();
-        let header = ["case", "status", "sev", "account", "type", "resource", "last finding"];
-        let table = screen.style.table(&header, rows);
+        let table = screen.style.table(&COLUMNS, rows);
         screen.line(&table)?;
         if cursor.is_some() {
             screen.note(&format!("there are more than {limit}; --limit shows more"));

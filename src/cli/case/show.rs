@@ -10,6 +10,7 @@ use crate::cli::client::Client;
 use crate::cli::draw::{self, Leftover};
 use crate::cli::error::CliError;
 use crate::cli::sanitise::{VALUE_MAX, sanitise};
+use crate::cli::grid::Column;
 use crate::cli::screen::Screen;
 use crate::cli::table::{Tone, tone_of};
 use crate::id::CaseId;
@@ -28,16 +29,15 @@ pub(super) async fn show(
     facts(screen, &row)?;
     if !runs.is_empty() {
         screen.line("")?;
-        let header = ["run", "runbook", "mode", "state", "for", "result"];
         let rows = runs.iter().map(|run| run_row(run, &left)).collect();
-        let table = screen.style.table(&header, rows);
+        let table = screen.style.table(&RUN_COLUMNS, rows);
         screen.line(&table)?;
     }
     by_hand(screen, &left)?;
     if !approvals.is_empty() {
         screen.line("")?;
         let table =
-            screen.style.whole(&APPROVAL_HEADER, approvals.iter().map(approval_row).collect());
+            screen.style.table(&APPROVAL_COLUMNS, approvals.iter().map(approval_row).collect());
         screen.line(&table)?;
     }
     let report = chain.verify(case);
@@ -117,6 +117,15 @@ fn by_hand(screen: &mut Screen, left: &BTreeMap<String, Leftover>) -> Result<(),
     Ok(())
 }
 
+const RUN_COLUMNS: [Column; 6] = [
+    Column::whole("run"),
+    Column::whole("runbook"),
+    Column::whole("mode").spare(1),
+    Column::whole("state"),
+    Column::whole("asked by"),
+    Column::words("result"),
+];
+
 fn run_row(run: &Value, left: &BTreeMap<String, Leftover>) -> Vec<(Tone, String)> {
     let runbook = match text(run, "kind") {
         "undo" => format!("undo of {}", shown(run, "runbook")),
@@ -145,7 +154,14 @@ fn run_row(run: &Value, left: &BTreeMap<String, Leftover>) -> Vec<(Tone, String)
 }
 
 /// The columns of [`approval_row`].
-pub const APPROVAL_HEADER: [&str; 5] = ["approval", "case", "question", "for", "until"];
+pub const APPROVAL_COLUMNS: [Column; 5] = [
+    Column::whole("approval"),
+    Column::whole("case"),
+    // A question is there to be read: its end can be the target.
+    Column::words("question"),
+    Column::whole("asked by"),
+    Column::whole("until"),
+];
 
 /// An open question as a row.
 #[must_use]

@@ -48,11 +48,11 @@ async fn a_case_is_shown_with_its_runs_questions_and_timeline() {
     findings   2
     timeline   4 entries, head h
 
-    run       runbook  mode     state   for      result
-    run-0002  observe  observe  parked  service  -
+    run       runbook  mode     state   asked by  result
+    run-0002  observe  observe  parked  service   -
 
-    approval  case       question  for      until
-    apr-0003  case-0001  Isolate?  service  2026-01-03 22:00:00Z
+    approval  case       question  asked by  until
+    apr-0003  case-0001  Isolate?  service   2026-01-03 22:00:00Z
 
     +0.0s   ada        " note 0 “ünïcode”
     +0.0s              " note 1 “ünïcode”

@@ -38,9 +38,9 @@ async fn what_remains_by_hand_stands_beside_taken_back() {
     let text = out.text();
     let from = text.find("run       runbook").unwrap();
     insta::assert_snapshot!(text[from..], @r"
-    run       runbook                    mode     state      for  result
-    run-0002  leaked-access-key          contain  succeeded  ada  contained and verified
-    run-0005  undo of leaked-access-key  contain  succeeded  ada  taken back, but 1 thing must be done by hand
+    run       runbook                    mode     state      asked by  result
+    run-0002  leaked-access-key          contain  succeeded  ada       contained and verified
+    run-0005  undo of leaked-access-key  contain  succeeded  ada       taken back, but 1 thing must be done by hand
 
     to be done by hand, because run-0005 could not give it back:
       user ci: console password removed: create a new one
