@@ -18,6 +18,7 @@
 mod answer;
 mod approve;
 mod begun;
+mod came_to;
 mod case;
 mod client;
 mod cloud;
