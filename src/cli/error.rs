@@ -126,21 +126,6 @@ impl From<StoreError> for CliError {
     }
 }
 
-/// Tells that a command line was not understood, or shows the help that it asks for; gives the exit
-/// code. For programs that is one JSON value, too.
-#[must_use]
-pub fn misunderstood(error: &clap::Error) -> u8 {
-    let json = std::env::args_os().any(|word| word == "--json");
-    if json && error.use_stderr() {
-        let words = error.to_string();
-        let told = words.trim_start_matches("error: ").split("\n\n").next();
-        return CliError::usage(told.unwrap_or_default()).report(true);
-    }
-    // Where nobody reads any more the exit code still says it.
-    drop(error.print());
-    if error.use_stderr() { USAGE } else { 0 }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

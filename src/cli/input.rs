@@ -44,8 +44,10 @@ impl Params {
 }
 
 fn param(given: &str) -> Result<(String, Value), String> {
-    let (name, value) =
-        given.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or("expected NAME=VALUE")?;
+    let (name, value) = given
+        .split_once('=')
+        .filter(|(name, _)| !name.is_empty())
+        .ok_or_else(|| format!("expected NAME=VALUE, not {given:?}"))?;
     // Numbers and words stay text: an account id must not become a number.
     let value = match serde_json::from_str::<Value>(value) {
         Ok(parsed @ (Value::Object(_) | Value::Array(_))) => parsed,

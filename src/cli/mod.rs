@@ -31,6 +31,8 @@ mod error;
 mod explain;
 mod finding;
 mod input;
+mod input;
+mod misunderstood;
 mod grid;
 mod run;
 mod runbook;
@@ -123,7 +125,7 @@ pub fn main() -> ExitCode {
     crate::fault::arm();
     let Cli { common, command } = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return ExitCode::from(error::misunderstood(&error)),
+        Err(error) => return ExitCode::from(misunderstood::misunderstood(&error)),
     };
     let json = common.json;
     let runtime = tokio::runtime::Builder::new_multi_thread()
