@@ -162,6 +162,11 @@ async fn decide(
     reason: &str,
 ) -> Result<u8, CliError> {
     let (asked, _) = question(client, screen, id).await?;
+        // The service's words: the same person may not count twice.
+        Code::CONFLICT if error.detail.contains("decided already") => error.with_remedy(format!(
+            "Your decision stands and counts once; another person decides next, with a token of their own. \
+             `tourniquet approve {id}` shows how many have agreed."
+        )),
     let body =
         json!({"decision": decision.label(), "reason": reason, "hash": text(&asked, "hash")});
     let answer = client.post(&["v1", "approvals", id.as_str()], &body).await;

@@ -105,7 +105,14 @@ impl fmt::Display for CliError {
 
 impl From<ConfigError> for CliError {
     fn from(error: ConfigError) -> Self {
-        Self::new(Code::CONFIG, error.to_string())
+        let told = Self::new(Code::CONFIG, error.to_string());
+        match error {
+            ConfigError::Unreadable { .. } => told.with_remedy(
+                "Check the path given with --config or TOURNIQUET_CONFIG, and that you may read the file; without \
+                 both, tourniquet.toml in the working directory is read, where there is one.",
+            ),
+            _ => told,
+        }
     }
 }
 

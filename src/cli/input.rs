@@ -86,7 +86,11 @@ pub fn length(text: &str) -> Result<Duration, String> {
 /// # Errors
 /// When it can't be read, or is larger than any that makes sense.
 pub fn file(path: &Path) -> Result<Vec<u8>, CliError> {
-    let refuse = |why: String| CliError::usage(format!("{}: {why}", path.display()));
+    let refuse = |why: String| {
+        CliError::usage(format!("{}: {why}", path.display())).with_remedy(
+            "Check the path and that you may read the file; `-` stands for standard input.",
+        )
+    };
     let source: Box<dyn Read> = if path == Path::new("-") {
         Box::new(std::io::stdin().lock())
     } else {

@@ -123,7 +123,7 @@ async fn carry_out(
                 created_at: now,
                 expires_at,
             };
-            store.create_token(token.clone()).await.map_err(taken)?;
+            store.create_token(token.clone()).await.map_err(|error| taken(error, &token.name))?;
             screen.line(secret.reveal())?;
             if !screen.json {
                 let (id, name) = (&token.id, &token.name);
@@ -154,15 +154,15 @@ async fn carry_out(
 }
 
 /// Why a token was not created, and what to do: its name may be taken.
-fn taken(error: StoreError) -> CliError {
-    let conflict = matches!(error, StoreError::Conflict(_));
-    let error = CliError::from(error);
-    if conflict {
-        error.with_remedy(
-            "Choose another name with --name; `tourniquet token list` shows those in use.",
-        )
-    } else {
-        error
+fn taken(error: StoreError, name: &str) -> CliError {
+    match error {
+        StoreError::Conflict(_) => {
+            CliError::new(Code::CONFLICT, format!("a token is named {name} already")).with_remedy(
+                "Choose another name with --name, or revoke that token first: `tourniquet token list` shows those \
+                 in use, and `tourniquet token revoke NAME` ends one.",
+            )
+        }
+        error => error.into(),
     }
 }
 
