@@ -9,7 +9,6 @@ use super::case::chain::Chain;
 use super::case::show::{APPROVAL_COLUMNS, approval_row};
 use super::client::Client;
 use super::error::CliError;
-use super::sanitise::{VALUE_MAX, sanitise};
 use super::screen::Screen;
 use super::table::{Tone, tone_of};
 use crate::error::Code;
@@ -111,14 +110,11 @@ async fn question(
         ("hash", Tone::Dim, shown(&asked, "hash")),
         ("state", tone_of(text(&asked, "state")), progress(&asked)),
     ] {
-        let (name, value) =
-            (screen.paint(Tone::Dim, &format!("{name:<9}")), screen.paint(tone, &value));
-        screen.line(&format!("{name} {value}"))?;
+        screen.fact(name, tone, &value)?;
     }
     for (n, change) in plan.iter().enumerate() {
         let name = if n == 0 { "plan" } else { "" };
-        let name = screen.paint(Tone::Dim, &format!("{name:<9}"));
-        screen.line(&format!("{name} {}", sanitise(change, VALUE_MAX)))?;
+        screen.fact(name, Tone::Plain, change)?;
     }
     Ok((asked, plan))
 }
@@ -162,15 +158,15 @@ async fn decide(
     reason: &str,
 ) -> Result<u8, CliError> {
     let (asked, _) = question(client, screen, id).await?;
+    let body =
+        json!({"decision": decision.label(), "reason": reason, "hash": text(&asked, "hash")});
+    let answer = client.post(&["v1", "approvals", id.as_str()], &body).await;
+    let row: Value = answer.map_err(|error: CliError| match error.code {
         // The service's words: the same person may not count twice.
         Code::CONFLICT if error.detail.contains("decided already") => error.with_remedy(format!(
             "Your decision stands and counts once; another person decides next, with a token of their own. \
              `tourniquet approve {id}` shows how many have agreed."
         )),
-    let body =
-        json!({"decision": decision.label(), "reason": reason, "hash": text(&asked, "hash")});
-    let answer = client.post(&["v1", "approvals", id.as_str()], &body).await;
-    let row: Value = answer.map_err(|error: CliError| match error.code {
         Code::CONFLICT => error.with_remedy(format!(
             "Read the sentence above; `tourniquet approve {id}` shows the question as it stands. A run that you \
              asked for yourself is decided by another person, with an approver's token."
@@ -244,14 +240,14 @@ mod tests {
             texts.push(out.text());
         }
         insta::assert_snapshot!(texts[0], @r"
-        question  Isolate i-1?
-        case      case-0001
-        run       run-0002, asked for by ada
-        until     2026-01-03 22:00:00Z
-        hash      abababababababababababababababababababababababababababababababab
-        state     pending (0 of 2 have agreed)
-        plan      i-1: security groups sg-1 become sg-2
-                  role web: deny all
+        question   Isolate i-1?
+        case       case-0001
+        run        run-0002, asked for by ada
+        until      2026-01-03 22:00:00Z
+        hash       abababababababababababababababababababababababababababababababab
+        state      pending (0 of 2 have agreed)
+        plan       i-1: security groups sg-1 become sg-2
+                   role web: deny all
         apr-0003 is pending (1 of 2 have agreed)
         ");
         assert!(texts[1].ends_with("apr-0003 is denied\n"));

@@ -30,10 +30,9 @@ mod draw;
 mod error;
 mod explain;
 mod finding;
-mod input;
+mod grid;
 mod input;
 mod misunderstood;
-mod grid;
 mod run;
 mod runbook;
 mod sanitise;
@@ -45,9 +44,9 @@ mod tests;
 mod token;
 mod undo;
 mod wait;
+mod wrap;
 
 use std::path::PathBuf;
-mod wrap;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};

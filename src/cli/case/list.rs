@@ -75,14 +75,42 @@ pub(super) async fn list(
     Ok(0)
 }
 
+/// The finding's type; of a case that a person opened, the runbook, which its title begins with.
+fn kind(case: &Value) -> String {
+    let kind = shown(case, "finding_type");
+    match text(case, "title").strip_suffix(" started by hand") {
+        Some(runbook) if kind == "manual" => format!("manual: {runbook}"),
+        _ => kind,
+    }
+}
+
 fn row(case: &Value) -> Vec<(Tone, String)> {
     vec![
         (Tone::Plain, shown(case, "id")),
         (tone_of(text(case, "status")), shown(case, "status")),
         (Tone::Plain, severity(case)),
         (Tone::Plain, shown(case, "account")),
-        (Tone::Plain, shown(case, "finding_type")),
+        (Tone::Plain, kind(case)),
         (Tone::Plain, shown(case, "resource")),
         (Tone::Dim, time(case, "last_finding_at")),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_case_that_a_person_opened_names_its_runbook() {
+        let by_hand = "observe started by hand";
+        for (kind_given, title, expected) in [
+            ("manual", by_hand, "manual: observe"),
+            ("manual", "renamed", "manual"),
+            ("Recon:EC2/Portscan", by_hand, "Recon:EC2/Portscan"),
+        ] {
+            assert_eq!(kind(&json!({"finding_type": kind_given, "title": title})), expected);
+        }
+    }
 }

@@ -10,8 +10,8 @@ use crate::cli::came_to;
 use crate::cli::client::Client;
 use crate::cli::draw::{self, Undone};
 use crate::cli::error::CliError;
-use crate::cli::sanitise::{VALUE_MAX, sanitise};
 use crate::cli::grid::Column;
+use crate::cli::sanitise::{VALUE_MAX, sanitise};
 use crate::cli::screen::Screen;
 use crate::cli::table::{Tone, tone_of};
 use crate::id::CaseId;
@@ -106,9 +106,7 @@ fn facts(screen: &mut Screen, case: &Value) -> Result<(), CliError> {
         format!("{} entries, head {}", shown(case, "length"), shown(case, "head")),
     ));
     for (name, tone, value) in lines {
-        let (name, value) =
-            (screen.paint(Tone::Dim, &format!("{name:<10}")), screen.paint(tone, &value));
-        screen.line(&format!("{name} {value}"))?;
+        screen.fact(name, tone, &value)?;
     }
     Ok(())
 }

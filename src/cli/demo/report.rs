@@ -250,5 +250,6 @@ pub fn how_to_look(stage: &Stage, serves: bool) -> String {
              TOURNIQUET_TOKEN={approver} tourniquet approve APPROVAL --reason WHY\n"
         );
     }
-    "\nTo look around in it: `tourniquet demo --serve`. To see one case as JSON: `tourniquet demo --json`.".to_owned()
+    "\nTo look around in it: `tourniquet demo --serve`. To have this result as JSON: `tourniquet demo --json`."
+        .to_owned()
 }
