@@ -118,7 +118,7 @@ codes! {
         "The script has a syntax error or uses something that runbooks may not use.",
         "Go to the line and column in the message; `tourniquet runbook check` shows all of them.";
     RUNBOOK_HEADER = "E0302", "the runbook's header is not valid",
-        "const RUNBOOK must be a map of literals with the keys that the README lists.",
+        "const RUNBOOK must be a map of literals with the keys that docs/runbooks.md lists.",
         "Compare it with one of the shipped runbooks.";
     RUNBOOK_UNKNOWN = "E0303", "there is no such runbook",
         "No file of this name is in the runbook folder.",
