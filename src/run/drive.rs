@@ -22,6 +22,7 @@ use super::script::Script;
 use super::start::{Begun, StartError, log_of, start};
 use crate::action;
 use crate::case::RunEvent;
+use crate::change::Urgency;
 use crate::error::Code;
 use crate::id::Digest;
 use crate::routing::Mode;
@@ -259,10 +260,23 @@ impl<'a> Drive<'a> {
             (RunEvent::Released, None, Driven::Released)
         } else {
             let wake_at = parked.values().filter_map(|wake_at| *wake_at).min();
-            (RunEvent::Parked, wake_at, Driven::Parked)
+            let event = match self.preserves() {
+                true => RunEvent::Preserving,
+                false => RunEvent::Parked,
+            };
+            (event, wake_at, Driven::Parked)
         };
         self.end_drive(event, wake_at).await?;
         Ok(driven)
+    }
+
+    /// Whether nothing is waited for but evidence.
+    fn preserves(&self) -> bool {
+        let evidence = |step: &StepLog| {
+            action::find(&step.name).is_some_and(|action| action.urgency() == Urgency::Evidence)
+        };
+        let open: Vec<_> = self.log.steps.iter().filter(|step| step.end.is_none()).collect();
+        !open.is_empty() && open.into_iter().all(evidence)
     }
 
     pub(super) async fn end_drive(

@@ -11,6 +11,7 @@ use super::{StoreError, dialect};
 const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "ground", include_str!("migrations/0001_ground.sql")),
     (2, "order", include_str!("migrations/0002_order.sql")),
+    (3, "preserves", include_str!("migrations/0003_preserves.sql")),
 ];
 
 /// Brings the database up to this program's schema.

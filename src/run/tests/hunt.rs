@@ -528,26 +528,6 @@ async fn h16_a_run_that_acts_in_a_closed_case_is_seen() {
     assert!(hidden.is_empty(), "closed, and a run acted or asks: {hidden:?}");
 }
 
-/// A run waits for snapshots (72 h at most). The attacker opens the instance again, and a responder
-/// wants it isolated now.
-#[tokio::test]
-async fn h17_a_run_that_only_waits_for_snapshots_does_not_hold_up_an_isolation() {
-    let (lab, sandbox) = lab().await;
-    let wanted = || by_hand("compromised-instance", json!({"instance": "i-0a1b2c3d4e5f60718"}), Mode::Contain);
-    let first = lab.desk.start(wanted()).await.unwrap();
-    let stopping = std::sync::atomic::AtomicBool::new(false);
-    let claimed = lab.env.clock.monotonic();
-    let (row, fence) = lab.env.store.claim("lab", lab.clock.now()).await.unwrap().unwrap();
-    let lease = crate::run::lease::Lease::new(fence, claimed);
-    crate::run::drive::drive(&lab.env, &row, &lease, &stopping).await.unwrap();
-    let first = run(&lab, &first.id).await;
-    eprintln!("{:?} wakes {:?}, now {}, {:?}", first.state, first.wake_at, lab.clock.now(), groups(&sandbox));
-    let second = lab.desk.start(wanted()).await.unwrap();
-    let claimed = lab.env.store.claim("lab", lab.clock.now()).await.unwrap();
-    eprintln!("claimed {:?}, second is {}", claimed.as_ref().map(|(row, _)| row.id.clone()), second.id);
-    assert!(claimed.is_some_and(|(row, _)| row.id == second.id), "it waits for the snapshots of the first one");
-}
-
 /// Somebody in the account deletes the empty quarantine group while an interface is on its way: EC2
 /// lets them, because nothing uses it yet.
 #[tokio::test]
