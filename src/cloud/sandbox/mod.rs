@@ -50,6 +50,7 @@ pub use build::EBS_DEFAULT_ALIAS;
 #[cfg(test)]
 pub use credential::CredentialState;
 pub use scenario::Scenario;
+#[cfg(test)]
 pub use settle::Settling;
 pub use world::World;
 #[cfg(test)]
