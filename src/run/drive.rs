@@ -269,10 +269,23 @@ impl<'a> Drive<'a> {
             (RunEvent::Released, None, Driven::Released)
         } else {
             let wake_at = parked.values().filter_map(|wake_at| *wake_at).min();
-            (RunEvent::Parked, wake_at, Driven::Parked)
+            let event = match self.preserves() {
+                true => RunEvent::Preserving,
+                false => RunEvent::Parked,
+            };
+            (event, wake_at, Driven::Parked)
         };
         self.end_drive(event, wake_at).await?;
         Ok(driven)
+    }
+
+    /// Whether nothing is waited for but evidence.
+    fn preserves(&self) -> bool {
+        let evidence = |step: &StepLog| {
+            action::find(&step.name).is_some_and(|action| action.urgency() == Urgency::Evidence)
+        };
+        let open: Vec<_> = self.log.steps.iter().filter(|step| step.end.is_none()).collect();
+        !open.is_empty() && open.into_iter().all(evidence)
     }
 
     pub(super) async fn end_drive(

@@ -12,6 +12,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "ground", include_str!("migrations/0001_ground.sql")),
     (2, "order", include_str!("migrations/0002_order.sql")),
     (3, "targets", include_str!("migrations/0003_targets.sql")),
+    (4, "preserves", include_str!("migrations/0004_preserves.sql")),
 ];
 
 /// Brings the database up to this program's schema.

@@ -189,7 +189,7 @@ pub(super) async fn advance(
          ELSE COALESCE($4, wake_at) END, \
          contained = CASE WHEN $5 = 1 THEN 1 ELSE contained END, \
          summary = COALESCE($6, summary), lease_owner = NULL, lease_until = NULL, \
-         attempts = CASE WHEN $7 = 1 THEN 0 ELSE attempts END WHERE id = $1",
+         attempts = CASE WHEN $7 = 1 THEN 0 ELSE attempts END, preserves = $8 WHERE id = $1",
     )
     .bind(moved.run.as_str())
     .bind(state.label())
@@ -198,6 +198,7 @@ pub(super) async fn advance(
     .bind(i64::from(moved.contained))
     .bind(moved.summary)
     .bind(i64::from(state == RunState::Parked))
+    .bind(i64::from(moved.event == RunEvent::Preserving))
     .execute(&mut *connection)
     .await?;
     if state.is_over() {

@@ -5,8 +5,12 @@ mod attacks;
 mod crossing;
 mod faults;
 mod guards;
-mod hunt;
+mod later;
 mod lifecycle;
+mod open_group;
+mod siege;
+mod silence;
+mod turns;
 mod undo;
 
 use std::sync::Arc;

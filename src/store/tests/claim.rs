@@ -227,3 +227,27 @@ async fn a_granted_question_and_a_dead_owner_do_not_wait_for_each_other() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_run_that_waits_for_nothing_but_evidence_blocks_nobody() {
+    on_bed(async |bed| {
+        bed.store.accept(finding("aaaa")).await.unwrap();
+        let case = case_id("aaaa");
+        ask(bed, "aaaa", on_target("bbbb", "t"), 0).await;
+        let (first, fence) = claimed(bed, "a", 1).await.unwrap();
+        let preserving = event(&fence, RunEvent::Preserving, Some(10));
+        bed.apply(&case, Some(&fence), preserving).await.unwrap();
+        ask(bed, "aaaa", on_target("cccc", "t"), 2).await;
+        let (second, second_fence) = claimed(bed, "a", 3).await.unwrap();
+        assert_eq!(second, run_id("cccc"));
+        assert_eq!(claimed(bed, "a", 11).await, None, "two runs on one target");
+        let parked = event(&second_fence, RunEvent::Parked, Some(60));
+        bed.apply(&case, Some(&second_fence), parked).await.unwrap();
+        let (again, fence) = claimed(bed, "a", 12).await.unwrap();
+        assert_eq!(again, first, "neither waits for the other for ever");
+        // What waits for more than evidence holds others up again.
+        bed.apply(&case, Some(&fence), event(&fence, RunEvent::Parked, Some(90))).await.unwrap();
+        assert_eq!(claimed(bed, "a", 61).await, None);
+    })
+    .await;
+}

@@ -205,7 +205,7 @@ impl Fixture for OnSandbox {
         kind: CredentialKind,
     ) -> Outcome<CredentialId> {
         let id: CredentialId = format!("CRED{:016}", self.n()).parse().unwrap();
-        let service = (kind == CredentialKind::ServiceSpecific).then(|| "bedrock.amazonaws.com");
+        let service = (kind == CredentialKind::ServiceSpecific).then_some("bedrock.amazonaws.com");
         let made = CredentialState {
             kind,
             service: service.map(str::to_owned),
