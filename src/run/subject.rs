@@ -5,27 +5,13 @@ use std::sync::PoisonError;
 
 use super::attempt::{Passing, Patience, READ_PATIENCE};
 use super::execute::Executor;
-use super::guard::{self, Situation};
+use super::guard::{self, Barred, Situation};
 use super::replay::StepLog;
 use crate::action::{Read, permissions_for};
 use crate::change::{Change, Taggable, Tags};
 use crate::cloud::CloudError;
 use crate::error::Code;
 use crate::routing::Mode;
-
-/// Why nothing may be changed.
-pub(super) enum Barred {
-    /// A guard says no.
-    Trip(guard::Trip),
-    /// What the guards must know can't be read now.
-    Later,
-}
-
-impl From<guard::Trip> for Barred {
-    fn from(trip: guard::Trip) -> Self {
-        Self::Trip(trip)
-    }
-}
 
 impl Executor<'_> {
     /// The guards, with the target's tags as they are now.

@@ -7,10 +7,10 @@ use sqlx::any::AnyRow;
 
 use crate::case::Status;
 use crate::id::{AccountId, CaseId, Digest, Region};
-use crate::timeline::{Actor, Draft, Head, Kind};
+use crate::timeline::{Actor, Draft, Kind};
 
 use super::batch::Batch;
-use super::chain::Chain;
+use super::chain::{Chain, head_from_row};
 use super::row::{Cells, micros, micros_or_none};
 use super::{CaseRow, StoreError};
 
@@ -223,9 +223,4 @@ pub(super) fn from_row(row: &AnyRow) -> Result<CaseRow, StoreError> {
         length: head.length,
         head: head.hash,
     })
-}
-
-/// A head.
-pub(super) fn head_from_row(row: &AnyRow) -> Result<Head, StoreError> {
-    Ok(Head { length: row.number("length")?, hash: row.parsed("hash")? })
 }

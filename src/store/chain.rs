@@ -9,9 +9,9 @@ use sqlx::any::AnyRow;
 use crate::id::{CaseId, Digest};
 use crate::timeline::{Draft, Head};
 
+use super::StoreError;
 use super::batch::Batch;
-use super::row::integer;
-use super::{StoreError, cases};
+use super::row::{Cells, integer};
 
 /// The end of one case's timeline, for as long as a transaction lasts.
 pub(super) struct Chain {
@@ -48,7 +48,7 @@ impl Chain {
 
     /// The chain of `case`, whose head is in a row.
     pub(super) fn from_row(row: &AnyRow, case: &CaseId) -> Result<Self, StoreError> {
-        Ok(Self::at(case, cases::head_from_row(row)?))
+        Ok(Self::at(case, head_from_row(row)?))
     }
 
     /// The chain of `case` that ends in `head`, which was read in this transaction.
@@ -150,4 +150,9 @@ fn recorded(entries: &[Appended]) -> StoreError {
     });
     let words = of_steps.collect::<Vec<_>>().join(", or ");
     StoreError::Conflict(format!("this is already recorded: {words}"))
+}
+
+/// A head.
+pub(super) fn head_from_row(row: &AnyRow) -> Result<Head, StoreError> {
+    Ok(Head { length: row.number("length")?, hash: row.parsed("hash")? })
 }

@@ -15,7 +15,7 @@ use crate::id::{CaseId, RunId};
 use super::chain::Chain;
 use super::row::{Cells, integer, micros};
 use super::writer::Turn;
-use super::{RunRow, Store, StoreError, runs};
+use super::{RunRow, Store, StoreError, runs, targets};
 
 /// How long a claim or renewal holds. An owner renews at a third of it; a dead owner's run goes on
 /// after it.
@@ -133,6 +133,29 @@ impl Store {
                 .execute(connection)
                 .await?;
                 Ok(ended.rows_affected())
+            })
+        })
+        .await
+    }
+
+    /// Takes `resource` for a step of the fence's run, and says whether it is the step's now: `false`
+    /// while a step of another run, or another step of this one, works on it. Taking it again is no
+    /// error.
+    ///
+    /// # Errors
+    /// [`StoreError::LostLease`] when the fence's lease is another's; [`StoreError::Unavailable`]
+    /// when the database can't be written.
+    pub async fn take_target(
+        &self,
+        fence: Fence,
+        case: CaseId,
+        resource: String,
+        step: String,
+    ) -> Result<bool, StoreError> {
+        self.write(Turn::Next, move |connection| {
+            Box::pin(async move {
+                hold(connection, &fence, &case).await?;
+                targets::take(connection, &fence.run, &resource, &step).await
             })
         })
         .await

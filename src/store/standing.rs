@@ -16,8 +16,7 @@ use crate::routing::Mode;
 use crate::timeline::{Actor, Draft, Head, Kind};
 
 use super::batch::Batch;
-use super::cases::head_from_row;
-use super::chain::Chain;
+use super::chain::{Chain, head_from_row};
 use super::row::{Cells, micros};
 use super::runs::NewRun;
 use super::{RunKind, StoreError};

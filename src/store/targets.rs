@@ -5,44 +5,28 @@
 
 use sqlx::AnyConnection;
 
-use crate::id::{CaseId, RunId};
+use crate::id::RunId;
 
-use super::writer::Turn;
-use super::{Fence, Store, StoreError, claim};
+use super::StoreError;
 
-impl Store {
-    /// Takes `resource` for a step of the fence's run, and says whether it is the step's now: `false`
-    /// while a step of another run, or another step of this one, works on it. Taking it again is no
-    /// error.
-    ///
-    /// # Errors
-    /// [`StoreError::LostLease`] when the fence's lease is another's; [`StoreError::Unavailable`]
-    /// when the database can't be written.
-    pub async fn take_target(
-        &self,
-        fence: Fence,
-        case: CaseId,
-        resource: String,
-        step: String,
-    ) -> Result<bool, StoreError> {
-        self.write(Turn::Next, move |connection| {
-            Box::pin(async move {
-                claim::hold(connection, &fence, &case).await?;
-                let taken = sqlx::query(
-                    "INSERT INTO targets (resource, run, step) VALUES ($1, $2, $3) \
-                     ON CONFLICT (resource) DO UPDATE SET step = excluded.step \
-                     WHERE targets.run = excluded.run AND targets.step = excluded.step",
-                )
-                .bind(resource)
-                .bind(fence.run.as_str())
-                .bind(step)
-                .execute(connection)
-                .await?;
-                Ok(taken.rows_affected() > 0)
-            })
-        })
-        .await
-    }
+/// Takes `resource` for a step; `false` while another step works on it.
+pub(super) async fn take(
+    connection: &mut AnyConnection,
+    run: &RunId,
+    resource: &str,
+    step: &str,
+) -> Result<bool, StoreError> {
+    let taken = sqlx::query(
+        "INSERT INTO targets (resource, run, step) VALUES ($1, $2, $3) \
+         ON CONFLICT (resource) DO UPDATE SET step = excluded.step \
+         WHERE targets.run = excluded.run AND targets.step = excluded.step",
+    )
+    .bind(resource)
+    .bind(run.as_str())
+    .bind(step)
+    .execute(connection)
+    .await?;
+    Ok(taken.rows_affected() > 0)
 }
 
 /// Gives back what a step has taken.

@@ -2,30 +2,16 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
-
 use super::refusal::Refused;
-use super::settle::Settling;
 use super::world::World;
 use crate::change::{CredentialKind, KeyStatus};
 use crate::cloud::UserCredential;
 use crate::id::{AccountId, CredentialId, Place, UserName};
+use jiff::Timestamp;
 
 /// The calls that list them.
 pub const LISTS: [&str; 3] =
     ["iam:ListSSHPublicKeys", "iam:ListSigningCertificates", "iam:ListServiceSpecificCredentials"];
-
-/// One of them.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct CredentialState {
-    /// What it is.
-    pub kind: CredentialKind,
-    /// The service that takes it, where it is one service's only.
-    pub service: Option<String>,
-    /// Whether it works.
-    pub status: Settling<KeyStatus>,
-}
 
 /// What the three lists show; `None` where there is no such user.
 #[must_use]

@@ -47,14 +47,14 @@ pub use attacker::Attacker;
 #[cfg(test)]
 pub use attacker::Verdict;
 pub use build::EBS_DEFAULT_ALIAS;
-#[cfg(test)]
-pub use credential::CredentialState;
 pub use scenario::Scenario;
 #[cfg(test)]
 pub use settle::Settling;
 pub use world::World;
 #[cfg(test)]
-pub use world::{Key, Machine, RegionState, RoleState, SnapshotRecord, UserState, Volume, Vpc};
+pub use world::{
+    CredentialState, Key, Machine, RegionState, RoleState, SnapshotRecord, UserState, Volume, Vpc,
+};
 
 use super::{Cloud, Scope, Session};
 use crate::clock::Clock;

@@ -10,11 +10,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::credential::CredentialState;
 pub use super::machine::Machine;
 use super::refusal::Refused;
 use super::settle::Settling;
-use crate::change::{Document, KeyStatus, LoginProfile, Tags};
+use crate::change::{CredentialKind, Document, KeyStatus, LoginProfile, Tags};
 use crate::cloud::{SecurityGroup, Snapshot};
 use crate::id::{
     AccessKeyId, AccountId, AllocationId, CaseId, CredentialId, Digest, FindingId, GroupId,
@@ -223,6 +222,17 @@ pub struct UserState {
     pub policies: BTreeMap<String, Settling<Option<Document>>>,
     /// Its tags.
     pub tags: Tags,
+}
+
+/// An SSH key, a certificate or a service-specific credential.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CredentialState {
+    /// What it is.
+    pub kind: CredentialKind,
+    /// The service that takes it, where it is one service's only.
+    pub service: Option<String>,
+    /// Whether it works.
+    pub status: Settling<KeyStatus>,
 }
 
 /// Temporary credentials.

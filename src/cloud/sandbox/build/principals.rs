@@ -6,11 +6,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::super::credential::CredentialState;
 use super::super::policy;
 use super::super::scenario::{AccountSpec, UserSpec};
 use super::super::settle::Settling;
-use super::super::world::{Account, Issued, Principal, RoleState, UserState, unique_id};
+use super::super::world::{
+    Account, CredentialState, Issued, Principal, RoleState, UserState, unique_id,
+};
 use super::words;
 use crate::change::{CredentialKind, Document, KeyStatus, LoginProfile};
 use crate::id::{AccessKeyId, CredentialId, RoleName};
