@@ -115,12 +115,13 @@ impl Drive<'_> {
             && !self.env.limits.allowed_accounts.contains(&self.run.account)
         {
             // Its role is missing as well, more often than not.
-            summary.push_str(&format!(
-                "; {}: account {} is not on the allow list, so nothing is known of it: look at it \
-                 yourself, and add it",
+            // It comes first, because the rest may be cut.
+            summary = format!(
+                "{}: account {} is not on the allow list, so nothing is known of it: look at it \
+                 yourself, and add it; {summary}",
                 Code::GUARD_ACCOUNT.number,
                 self.run.account
-            ));
+            );
         }
         entries.push(self.writer.ended(
             self.env.clock.now(),

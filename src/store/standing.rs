@@ -222,6 +222,12 @@ pub(super) fn had_any(runs: &[CaseRun], wanted: &NewRun) -> bool {
     })
 }
 
+/// Whether each run that [`had_any`] speaks of was taken back.
+pub(super) fn all_released(runs: &[CaseRun], wanted: &NewRun) -> bool {
+    let acted = |known: &&CaseRun| known.of_runbook(wanted) && known.facts.acts && !known.refuted;
+    runs.iter().filter(acted).all(|known| known.facts.released)
+}
+
 /// Whether all that the case was told so far is what GuardDuty did not confirm.
 pub(super) fn refuted(runs: &[CaseRun]) -> bool {
     runs.iter().any(|known| known.refuted)

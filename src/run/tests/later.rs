@@ -99,3 +99,30 @@ async fn nothing_acts_in_a_case_that_stays_closed() {
     }
     assert!(hidden.is_empty(), "closed, and a run acted or asks: {hidden:?}");
 }
+
+/// GuardDuty repeats a finding under its id: the attack goes on after somebody lifted the containment.
+#[tokio::test]
+async fn what_goes_on_after_an_undo_is_asked_about_once() {
+    let (lab, sandbox) = lab().await;
+    let case = lab.deliver(mining()).await;
+    lab.settle().await;
+    let done = only_run(&lab, &case).await;
+    lab.desk.undo(&done.id, "ada".to_owned(), false).await.unwrap();
+    lab.settle().await;
+    let status = async || lab.env.store.case(&case).await.unwrap().unwrap().status;
+    assert_eq!(status().await, crate::case::Status::Released);
+    for hour in ["12", "18"] {
+        let mut again: Value = serde_json::from_str(mining()).unwrap();
+        again["detail"]["updatedAt"] = json!(format!("2026-03-14T{hour}:25:00.000Z"));
+        again["detail"]["service"]["count"] = json!(40);
+        assert_eq!(lab.deliver(&again.to_string()).await, case);
+        lab.settle().await;
+        // The containment, its undo, and one question however often it is repeated.
+        assert_eq!(lab.env.store.runs_of(&case).await.unwrap().len(), 3);
+        assert_eq!(status().await, crate::case::Status::Waiting);
+    }
+    decide(&lab, "grace", true).await.unwrap();
+    lab.settle().await;
+    assert_eq!(status().await, crate::case::Status::Contained);
+    assert!(groups(&sandbox).iter().all(|groups| *groups == ["quarantine"]));
+}

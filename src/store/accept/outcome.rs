@@ -18,6 +18,9 @@ use super::{Acceptance, Accepted, Delivery};
 /// Why a decision has no run of its own.
 const ONE_RUN: &str = "no further run: this case has one of this runbook on this target";
 
+/// Why a run that was taken back is asked about again.
+const AGAIN: &str = "at most approve: it goes on after the containment was taken back";
+
 /// What is to be written for a delivery.
 pub(super) struct Outcome<'a> {
     pub(super) delivery: &'a Delivery,
@@ -122,7 +125,7 @@ fn start(
     runs: &mut Vec<CaseRun>,
 ) -> Result<Option<NewRun>, StoreError> {
     let incoming = &delivery.incoming;
-    let mut wanted = incoming.run.as_ref();
+    let (mut wanted, mut most) = (incoming.run.as_ref(), Mode::Contain);
     let mut decided =
         Draft::new(incoming.now, Actor::Service, Kind::RoutingDecided, incoming.reasons.clone());
     decided.body.insert("disposition".to_owned(), json!(disposition.label()));
@@ -137,6 +140,13 @@ fn start(
         (Disposition::Updated(_) | Disposition::Reopened(_) | Disposition::Stale(_), wanted) => {
             match wanted {
                 Some(run) if run.mode != Mode::Observe && !standing::had_any(runs, run) => {}
+                // It goes on after the containment was lifted: a person decides again.
+                Some(run) if run.mode != Mode::Observe && standing::all_released(runs, run) => {
+                    most = Mode::Approve;
+                    if let Some(Value::Array(reasons)) = decided.body.get_mut("reasons") {
+                        reasons.push(json!(AGAIN));
+                    }
+                }
                 _ => return Ok(None),
             }
         }
@@ -147,7 +157,8 @@ fn start(
     if let Some(source) = &delivery.source {
         runs::pinned(wanted, source)?;
     }
-    let run = NewRun { document: Some(delivery.document.0.clone()), ..wanted.clone() };
+    let (document, mode) = (Some(delivery.document.0.clone()), wanted.mode.min(most));
+    let run = NewRun { document, mode, ..wanted.clone() };
     chain.append(&run.requested(incoming.now))?;
     runs.push(CaseRun::queued(&run));
     Ok(Some(run))
