@@ -19,6 +19,8 @@ pub(super) struct Stored {
     pub(super) seen: u64,
     /// The newest case with its correlation key.
     pub(super) open: Option<OpenCase>,
+    /// The correlation key of the case that it is in, which another finding may have opened.
+    pub(super) key: Option<String>,
 }
 
 fn account_key(incoming: &Acceptance) -> &str {
@@ -49,7 +51,7 @@ pub(super) async fn stored(
         "WITH w (n, account, region, finding, content, correlation) AS (VALUES",
         wanted.iter().enumerate(),
         ") SELECT w.n, f.case_id, f.updated_at, f.count, f.archived, f.content, f.seen, \
-         c.closed, c.closed_at, v.content AS same, \
+         c.closed, c.closed_at, c.correlation AS case_key, v.content AS same, \
          o.id AS open_id, o.last_finding_at AS open_last, o.closed AS open_closed \
          FROM w LEFT JOIN findings f \
          ON f.account = w.account AND f.region = w.region AND f.finding = w.finding \
@@ -82,7 +84,7 @@ fn stored_from_row(row: &sqlx::any::AnyRow) -> Result<Stored, StoreError> {
         }),
     };
     let Some(case) = row.parsed_or_none("case_id")? else {
-        return Ok(Stored { known: None, seen: 0, open });
+        return Ok(Stored { known: None, seen: 0, open, key: None });
     };
     let newest = Version {
         updated_at: row.time_or_none("updated_at")?,
@@ -94,7 +96,8 @@ fn stored_from_row(row: &sqlx::any::AnyRow) -> Result<Stored, StoreError> {
         if row.flag("closed")? { Closed::At(row.time_or_none("closed_at")?) } else { Closed::No };
     let same_content = row.text_or_none("same")?.is_some();
     let known = Some(Known { case, closed, newest, same_content });
-    Ok(Stored { known, seen: row.number("seen")?, open })
+    let key = row.text_or_none("case_key")?;
+    Ok(Stored { known, seen: row.number("seen")?, open, key })
 }
 
 /// A finding that was not known.

@@ -94,8 +94,14 @@ async fn accept_wave(
 /// look at none that one before them writes to.
 fn decide(wave: &[Delivery], stored: Vec<Stored>) -> Vec<Decided<'_>> {
     let mut touched = BTreeSet::new();
+    // Which case a key finds depends on which of its cases got a finding last.
+    let mut moved = BTreeSet::new();
     let mut decided = Vec::with_capacity(wave.len());
-    for (delivery, Stored { known, seen, open }) in wave.iter().zip(stored) {
+    for (delivery, Stored { known, seen, open, key }) in wave.iter().zip(stored) {
+        if moved.contains(&delivery.correlation) {
+            break;
+        }
+        moved.extend(key);
         let incoming = &delivery.incoming;
         let disposition = dispose(known.as_ref(), open.as_ref(), &incoming.version, incoming.now);
         let case = match &disposition {
