@@ -246,16 +246,8 @@ fn disassociations(
     interfaces: &[&Interface],
 ) -> Vec<Change> {
     let all = interfaces.iter().flat_map(|interface| {
-        interface.addresses.iter().map(move |address| Kind::ElasticAddress {
-            interface: interface.id.clone(),
-            instance: instance.clone(),
-            allocation: address.allocation.clone(),
-            association: address.association.clone(),
-            public_ip: address.public_ip.clone(),
-            private_ip: address.private_ip.clone(),
-            before: AddressUse::Associated,
-            after: AddressUse::Free,
-        })
+        let off = (AddressUse::Associated, AddressUse::Free);
+        interface.addresses.iter().map(move |one| one.switched(&interface.id, instance, off))
     });
     all.map(|kind| Change { at: context.at.clone(), kind }).collect()
 }

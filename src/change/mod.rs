@@ -18,6 +18,8 @@ use serde::{Deserialize, Serialize};
 
 pub use document::{carried, policy_text};
 pub use inverse::Inverse;
+#[cfg(test)]
+pub use permission::lines;
 pub use permission::{Permission, Statement, document, statements};
 pub use rule::{Direction, Peer, Rule, RuleEffect};
 pub use taggable::Taggable;

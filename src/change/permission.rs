@@ -12,6 +12,8 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+#[cfg(test)]
+pub use document::lines;
 pub use document::{Statement, document, statements};
 
 use super::{Change, Kind, Taggable};

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::change::{CredentialKind, KeyStatus, LoginProfile, OnShutdown, Rule, Tags};
+use crate::change::{
+    AddressUse, CredentialKind, KeyStatus, Kind, LoginProfile, OnShutdown, Rule, Tags,
+};
 use crate::id::{
     AccessKeyId, AccountId, AllocationId, AssociationId, CredentialId, GroupId, InstanceId,
     InterfaceId, RoleName, SnapshotId, UserName, VolumeId, VpcId,
@@ -181,6 +183,28 @@ pub struct UserKey {
     pub id: AccessKeyId,
     /// Whether it works.
     pub status: KeyStatus,
+}
+
+impl Address {
+    /// The change of where it leads, from one use to the other.
+    #[must_use]
+    pub fn switched(
+        &self,
+        interface: &InterfaceId,
+        instance: &InstanceId,
+        (before, after): (AddressUse, AddressUse),
+    ) -> Kind {
+        Kind::ElasticAddress {
+            interface: interface.clone(),
+            instance: instance.clone(),
+            allocation: self.allocation.clone(),
+            association: self.association.clone(),
+            public_ip: self.public_ip.clone(),
+            private_ip: self.private_ip.clone(),
+            before,
+            after,
+        }
+    }
 }
 
 /// A credential of a user that is neither access key nor password.

@@ -114,8 +114,7 @@ impl Drive<'_> {
         if event == RunEvent::Failed
             && !self.env.limits.allowed_accounts.contains(&self.run.account)
         {
-            // Its role is missing as well, more often than not.
-            // It comes first, because the rest may be cut.
+            // Its role is missing as well, more often than not. First, because the rest may be cut.
             summary = format!(
                 "{}: account {} is not on the allow list, so nothing is known of it: look at it \
                  yourself, and add it; {summary}",

@@ -194,7 +194,8 @@ impl Executor<'_> {
                     if !self.take(&step, &path).await? {
                         return Ok(self.queue(pending));
                     }
-                    (news, _) = (true, taken.insert(path));
+                    taken.insert(path);
+                    news = true;
                 }
             }
             if news {

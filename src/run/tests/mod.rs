@@ -2,7 +2,6 @@
 
 mod approvals;
 mod attacks;
-mod crossing;
 mod faults;
 mod guards;
 mod later;

@@ -7,22 +7,20 @@ use serde_json::json;
 
 use super::siege::*;
 use super::*;
+use crate::change::{Peer, Rule, TAG_PURPOSE};
 use crate::clock::Clock as _;
-use crate::cloud::faulty::{Calls, Fault, Plan};
+use crate::cloud::faulty::{Fault, Plan};
+use crate::cloud::sandbox::RegionState;
 
 #[tokio::test]
 async fn conflicts_without_end_leave_no_interface_in_the_open_group() {
     let n = second_swap().await;
-    let plan =
-        (n..n + 200).fold(Plan::none().counting(Calls::Changes), |plan, n| plan.at(n, Fault::Gone));
-    let (sandbox, clock) = world();
-    let (lab, _) = lab_on(&sandbox, clock, plan, ISOLATES).await;
+    let plan = (n..n + 200).fold(changes(), |plan, n| plan.at(n, Fault::Gone));
+    let (lab, sandbox, _) = faulty_lab(plan, ISOLATES).await;
     let done = isolate(&lab).await;
     let summary = done.summary.unwrap_or_default();
     assert!(!in_the_open(&sandbox) || summary.contains("half way"), "{summary}");
 }
-
-static THEIRS: std::sync::Mutex<Option<Sandbox>> = std::sync::Mutex::new(None);
 
 /// As h1, but the conflicts end before the step is given up for good: nothing keeps AWS from taking
 /// the interface back.
@@ -31,10 +29,8 @@ async fn what_stands_in_the_open_is_put_back_as_soon_as_aws_lets_us() {
     let n = second_swap().await;
     // 12 rounds: eni-1's second swap alone from the second round on, eni-2's in the first.
     for more in [22, 23, 24, 25, 26] {
-        let plan = (n..n + more)
-            .fold(Plan::none().counting(Calls::Changes), |plan, n| plan.at(n, Fault::Gone));
-        let (sandbox, clock) = world();
-        let (lab, _) = lab_on(&sandbox, clock, plan, ISOLATES).await;
+        let plan = (n..n + more).fold(changes(), |plan, n| plan.at(n, Fault::Gone));
+        let (lab, sandbox, _) = faulty_lab(plan, ISOLATES).await;
         let done = isolate(&lab).await;
         assert!(!in_the_open(&sandbox), "{:?}", done.summary);
     }
@@ -46,25 +42,14 @@ async fn who_keeps_adding_rules_keeps_no_interface_in_the_open_group() {
     for offset in 0..4 {
         let n = second_swap().await + offset;
         let (sandbox, clock) = world();
-        let theirs = sandbox.clone();
-        let event: Event = Arc::new(move || {
-            theirs
-                .edit(|world| {
-                    let account = world.account_mut(&ours()).unwrap();
-                    let region = account.regions.values_mut().next().unwrap();
-                    for group in region.groups.values_mut() {
-                        if group.name.starts_with("tourniquet-quarantine")
-                            && group.ingress.is_empty()
-                        {
-                            group.ingress.push(crate::change::Rule::everything_ipv4());
-                        }
-                    }
-                })
-                .unwrap();
+        let event = meddling(&sandbox, |region| {
+            for group in region.groups.values_mut() {
+                if group.name.starts_with("tourniquet-quarantine") && group.ingress.is_empty() {
+                    group.ingress.push(Rule::everything_ipv4());
+                }
+            }
         });
-        let plan = (n..n + 200)
-            .step_by(2)
-            .fold(Plan::none().counting(Calls::Changes), |plan, n| plan.before(n, event.clone()));
+        let plan = (n..n + 200).step_by(2).fold(changes(), |plan, n| plan.before(n, event.clone()));
         let (lab, _) = lab_on(&sandbox, clock, plan, ISOLATES).await;
         let done = isolate(&lab).await;
         let summary = done.summary.unwrap_or_default();
@@ -75,12 +60,7 @@ async fn who_keeps_adding_rules_keeps_no_interface_in_the_open_group() {
 /// Every call in turn: an answer is lost or throttled, and then reads fail for a while.
 #[tokio::test]
 async fn no_fault_at_any_call_leaves_an_interface_open_without_a_word() {
-    let calls = {
-        let (sandbox, clock) = world();
-        let (lab, faulty) = lab_on(&sandbox, clock, Plan::none(), ISOLATES).await;
-        isolate(&lab).await;
-        faulty.calls()
-    };
+    let calls = calls().await;
     let mut bad = Vec::new();
     for n in 1..=calls {
         for (first, times, then, reads) in [
@@ -92,15 +72,11 @@ async fn no_fault_at_any_call_leaves_an_interface_open_without_a_word() {
         ] {
             let plan = (n..n + times).fold(Plan::none(), |plan, n| plan.at(n, first));
             let plan = (n + times..n + times + reads).fold(plan, |plan, n| plan.at(n, then));
-            let (sandbox, clock) = world();
-            let (lab, _) = lab_on(&sandbox, clock, plan, ISOLATES).await;
+            let (lab, sandbox, _) = faulty_lab(plan, ISOLATES).await;
             let done = isolate(&lab).await;
             let summary = done.summary.unwrap_or_default();
-            if in_the_open(&sandbox) {
-                let named = summary.contains("half way");
-                if !named {
-                    bad.push((n, first, then));
-                }
+            if in_the_open(&sandbox) && !summary.contains("half way") {
+                bad.push((n, first, then));
             }
         }
     }
@@ -112,27 +88,16 @@ async fn no_fault_at_any_call_leaves_an_interface_open_without_a_word() {
 async fn putting_back_never_opens_what_somebody_else_has_isolated() {
     let n = second_swap().await;
     let (sandbox, clock) = world();
-    let theirs = sandbox.clone();
-    let event: Event = Arc::new(move || {
-        theirs
-            .edit(|world| {
-                let account = world.account_mut(&ours()).unwrap();
-                let region = account.regions.values_mut().next().unwrap();
-                let quarantine = region
-                    .groups
-                    .values()
-                    .find(|group| group.name.starts_with("tourniquet-quarantine"))
-                    .unwrap()
-                    .id
-                    .clone();
-                let machine = region.instances.values_mut().next().unwrap();
-                for interface in &mut machine.instance.interfaces {
-                    interface.groups = vec![quarantine.clone()];
-                }
-            })
-            .unwrap();
+    let event = meddling(&sandbox, |region| {
+        let mut groups = region.groups.values();
+        let quarantine = groups.find(|group| group.name.starts_with("tourniquet-quarantine"));
+        let quarantine = quarantine.unwrap().id.clone();
+        let machine = region.instances.values_mut().next().unwrap();
+        for interface in &mut machine.instance.interfaces {
+            interface.groups = vec![quarantine.clone()];
+        }
     });
-    let plan = Plan::none().counting(Calls::Changes).at(n, Fault::Denied).before(n, event);
+    let plan = changes().at(n, Fault::Denied).before(n, event);
     let (lab, _) = lab_on(&sandbox, clock, plan, ISOLATES).await;
     isolate(&lab).await;
     assert_eq!(groups(&sandbox), [["quarantine"], ["quarantine"]]);
@@ -143,27 +108,21 @@ async fn putting_back_never_opens_what_somebody_else_has_isolated() {
 async fn a_planted_group_with_many_rules_stops_no_isolation() {
     let (sandbox, clock) = world();
     let (lab, _) = lab_on(&sandbox, clock, Plan::none(), ISOLATES).await;
-    sandbox
-        .edit(|world| {
-            let account = world.account_mut(&ours()).unwrap();
-            let region = account.regions.values_mut().next().unwrap();
-            let mut group = region.groups.values().next().unwrap().clone();
-            group.id = "sg-0eeeeeeeeeeeeeee1".parse().unwrap();
-            group.name = "tourniquet-quarantine-x".to_owned();
-            group.tags = [(crate::change::TAG_PURPOSE.to_owned(), "quarantine".to_owned())].into();
-            group.ingress = (0..1000)
-                .map(|n| crate::change::Rule {
-                    protocol: "tcp".to_owned(),
-                    from_port: Some(n),
-                    to_port: Some(n),
-                    peer: crate::change::Peer::Ipv6(
-                        "2001:db8:1111:2222:3333:4444:5555:6666/128".to_owned(),
-                    ),
-                })
-                .collect();
-            region.groups.insert(group.id.clone(), group);
-        })
-        .unwrap();
+    meddle(&sandbox, |region| {
+        let mut group = region.groups.values().next().unwrap().clone();
+        group.id = "sg-0eeeeeeeeeeeeeee1".parse().unwrap();
+        group.name = "tourniquet-quarantine-x".to_owned();
+        group.tags = [(TAG_PURPOSE.to_owned(), "quarantine".to_owned())].into();
+        let peer = Peer::Ipv6("2001:db8:1111:2222:3333:4444:5555:6666/128".to_owned());
+        let rule = |port| Rule {
+            protocol: "tcp".to_owned(),
+            from_port: Some(port),
+            to_port: Some(port),
+            peer: peer.clone(),
+        };
+        group.ingress = (0..1000).map(rule).collect();
+        region.groups.insert(group.id.clone(), group);
+    });
     let done = isolate(&lab).await;
     assert!(done.contained);
 }
@@ -174,8 +133,7 @@ async fn a_run_that_is_given_up_after_many_crashes_leaves_no_interface_open() {
     let n = second_swap().await;
     // The swap into quarantine is throttled, so that the run parks half way; then it is claimed and
     // dropped as by a crash, until it is given up.
-    let plan = (n..n + 12)
-        .fold(Plan::none().counting(Calls::Changes), |plan, n| plan.at(n, Fault::Throttled));
+    let plan = (n..n + 12).fold(changes(), |plan, n| plan.at(n, Fault::Throttled));
     let (sandbox, clock) = world();
     let (lab, _) = lab_on(&sandbox, clock, plan, ISOLATES).await;
     let started = lab.desk.start(by_hand("probe", json!({}), Mode::Contain)).await.unwrap();
@@ -201,39 +159,27 @@ async fn a_run_that_is_given_up_after_many_crashes_leaves_no_interface_open() {
 /// lets them, because nothing uses it yet.
 #[tokio::test]
 async fn who_deletes_the_unused_quarantine_group_does_not_open_the_instance() {
-    let event: Event = Arc::new(move || {
-        let theirs = THEIRS.lock().unwrap().clone().unwrap();
-        theirs
-            .edit(|world| {
-                let account = world.account_mut(&ours()).unwrap();
-                let region = account.regions.values_mut().next().unwrap();
-                let groups = region.groups.values();
-                let named = |part: &str| -> BTreeSet<_> {
-                    let named = groups.clone().filter(|group| group.name.starts_with(part));
-                    named.map(|group| group.id.clone()).collect()
-                };
-                let (quarantine, transition) =
-                    (named("tourniquet-quarantine"), named("tourniquet-transition"));
-                let used: BTreeSet<_> = region
-                    .instances
-                    .values()
-                    .flat_map(|machine| &machine.instance.interfaces)
-                    .flat_map(|interface| interface.groups.clone())
-                    .collect();
-                if !used.is_disjoint(&transition) {
-                    region.groups.retain(|id, _| !quarantine.contains(id) || used.contains(id));
-                }
-            })
-            .unwrap();
-    });
+    let delete = |region: &mut RegionState| {
+        let named = |part: &str| -> BTreeSet<_> {
+            let named = region.groups.values().filter(|group| group.name.starts_with(part));
+            named.map(|group| group.id.clone()).collect()
+        };
+        let (quarantine, transition) =
+            (named("tourniquet-quarantine"), named("tourniquet-transition"));
+        let machines = region.instances.values();
+        let interfaces = machines.flat_map(|machine| &machine.instance.interfaces);
+        let used: BTreeSet<_> = interfaces.flat_map(|one| one.groups.clone()).collect();
+        if !used.is_disjoint(&transition) {
+            region.groups.retain(|id, _| !quarantine.contains(id) || used.contains(id));
+        }
+    };
     let n = second_swap().await;
     let mut bad = Vec::new();
     // Once, and for as long as the attacker cares to.
     for times in [1, 60] {
         let (sandbox, clock) = world();
-        *THEIRS.lock().unwrap() = Some(sandbox.clone());
-        let plan = (n..n + times)
-            .fold(Plan::none().counting(Calls::Changes), |plan, n| plan.before(n, event.clone()));
+        let event = meddling(&sandbox, delete);
+        let plan = (n..n + times).fold(changes(), |plan, n| plan.before(n, event.clone()));
         let (lab, _) = lab_on(&sandbox, clock, plan, ISOLATES).await;
         let began = lab.clock.now();
         isolate(&lab).await;

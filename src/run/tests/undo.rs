@@ -1,5 +1,6 @@
 //! Taking back: everything as it was, drift left alone, stolen credentials not revived unasked.
 
+use super::siege::groups;
 use super::*;
 use crate::case::{RunState, Status};
 use crate::change::TAG_PURPOSE;
@@ -18,19 +19,6 @@ async fn contained() -> (Lab, Sandbox, RunRow) {
     let run = only_run(&lab, &case).await;
     assert!(run.contained, "{:?}", run.summary);
     (lab, sandbox, run)
-}
-
-fn groups(sandbox: &Sandbox) -> Vec<Vec<String>> {
-    let world = sandbox.snapshot_world();
-    let account = &world.accounts[&"111122223333".parse().unwrap()];
-    let region = account.regions.values().next().unwrap();
-    let machine = region.instances.values().next().unwrap();
-    machine
-        .instance
-        .interfaces
-        .iter()
-        .map(|nic| nic.groups.iter().map(ToString::to_string).collect())
-        .collect()
 }
 
 #[tokio::test]
