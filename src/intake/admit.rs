@@ -101,6 +101,7 @@ fn new_run(intake: &Intake, finding: &Finding, decision: &mut Decision) -> Optio
     let chosen = decision.runbook.clone()?;
     let mut runbook = find(intake, &chosen, decision)?;
     let mut mode = decision.mode;
+    let mut unanswered = decision.unanswered.clone();
     let params = match runbook.header.check_params(runbook.header.params_from(&finding.document)) {
         Ok(params) => params,
         Err((name, reason)) => {
@@ -110,6 +111,7 @@ fn new_run(intake: &Intake, finding: &Finding, decision: &mut Decision) -> Optio
                 runbook.name
             ));
             mode = Mode::Observe;
+            unanswered = Some(format!("parameter {name} of {}: {reason}", runbook.name));
             let fallback = intake.policy.fallback.clone()?;
             runbook = find(intake, &fallback, decision)?;
             let given = runbook.header.params_from(&finding.document);
@@ -136,6 +138,7 @@ fn new_run(intake: &Intake, finding: &Finding, decision: &mut Decision) -> Optio
         requested_by: "service".to_owned(),
         document: None,
         named: finding.named(),
+        unanswered,
     })
 }
 

@@ -12,8 +12,9 @@ use super::end::{self, cut, failed};
 use super::execute::{Executor, StepRun};
 use super::journal::{PLAN_STEP, Plan};
 use super::plan::{self, Unplanned};
-use super::replay::{Planned, StepLog};
+use super::replay::Planned;
 use super::script::Script;
+use super::step::StepLog;
 use crate::case::RunEvent;
 use crate::change::Change;
 use crate::error::Code;
@@ -60,6 +61,11 @@ impl Executor<'_> {
         Ok(match approve::ask(self, &question).await? {
             Answer::Granted(_) => None,
             Answer::Open(open) => Some(*open),
+            Answer::Withdrawn => {
+                let reason = "it goes beyond the approved plan, and the question was withdrawn";
+                let end = failed(step, Code::APPROVAL_DENIED, "denied", reason);
+                Some(StepRun::Ended { end, drafts: vec![], effects: vec![] })
+            }
             Answer::Refused(reason) => {
                 let reason = format!("it goes beyond the approved plan, and {reason}");
                 let end = failed(step, Code::APPROVAL_DENIED, "denied", &reason);
@@ -106,9 +112,19 @@ impl Drive<'_> {
                 Answer::Refused(reason) => {
                     return self.halt(Code::APPROVAL_DENIED, &reason).await.map(Some);
                 }
+                Answer::Withdrawn => {
+                    let by = self.asks_for_more(true).await?;
+                    return self.superseded(by.as_ref()).await.map(Some);
+                }
                 Answer::Open(open) => {
+                    if let Some(by) = self.asks_for_more(false).await? {
+                        return self.superseded(Some(&by)).await.map(Some);
+                    }
                     if let StepRun::Parked { wake_at, drafts, mut effects } = *open {
                         let asked = asked(&effects);
+                        if !asked.is_empty() {
+                            effects.extend(self.withdrawals().await?);
+                        }
                         effects.push(self.moved(RunEvent::Parked, wake_at));
                         self.executor(&Mutex::default()).write(drafts, effects).await?;
                         self.tell_all(asked).await;

@@ -238,6 +238,7 @@ impl Desk {
             requested_by: by,
             document: None,
             named: BTreeSet::new(),
+            unanswered: None,
         };
         let id = new.id.clone();
         let entries = vec![new.requested(self.env.clock.now())];

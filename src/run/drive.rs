@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::stream::{FuturesUnordered, StreamExt};
 use jiff::Timestamp;
+use serde_json::Value;
 
 use super::Env;
 use super::approve::asked;
@@ -17,9 +18,10 @@ use super::execute::{Executor, StepRun};
 use super::journal::{StepEnd, Writer};
 use super::lease::Lease;
 use super::perform::perform;
-use super::replay::{RunLog, StepLog};
+use super::replay::RunLog;
 use super::script::Script;
 use super::start::{Begun, StartError, log_of, start};
+use super::step::StepLog;
 use crate::action;
 use crate::case::RunEvent;
 use crate::change::Urgency;
@@ -58,7 +60,8 @@ pub async fn drive(
     stopping: &AtomicBool,
 ) -> Result<Driven, StoreError> {
     let writer = Writer::new(run.id.clone());
-    let mut drive = Drive { env, run, lease, writer, log: RunLog::default(), said: Vec::new() };
+    let (log, said, kept) = (RunLog::default(), Vec::new(), Vec::new());
+    let mut drive = Drive { env, run, lease, writer, log, said, kept, returned: Value::Null };
     if run.attempts > ATTEMPTS_MAX {
         let reason = drive.abandon(&format!("given up after {ATTEMPTS_MAX} starts")).await?;
         return drive.halt(Code::POISONED, &reason).await;
@@ -97,12 +100,10 @@ pub(super) struct Drive<'a> {
     pub(super) log: RunLog,
     /// What the script logged after its last step.
     pub(super) said: Vec<String>,
-}
-
-/// Whether a step takes its target before it looks.
-fn takes_turns(name: &str) -> bool {
-    name == super::undo::RESTORE
-        || action::find(name).is_some_and(|action| action.urgency() == Urgency::Containment)
+    /// What branches failed with by themselves, where the script kept the errors as values.
+    pub(super) kept: Vec<String>,
+    /// What the script returned.
+    pub(super) returned: Value,
 }
 
 impl<'a> Drive<'a> {
@@ -128,29 +129,25 @@ impl<'a> Drive<'a> {
                     Advance::Steps(wanted) => {
                         let now = env.clock.now();
                         for want in wanted {
-                            let (key, name) = (want.key, want.name);
-                            entries.push(
-                                self.writer.requested(now, &key, &name, &want.args, &want.log),
-                            );
-                            let (args, requested, changes, end) = (want.args, now, vec![], None);
-                            self.log.steps.push(StepLog {
-                                key,
-                                name,
-                                args,
-                                requested,
-                                changes,
-                                end,
-                            });
+                            let (key, name, args) = (want.key, want.name, want.args);
+                            entries.push(self.writer.requested(now, &key, &name, &args, &want.log));
+                            let step = StepLog::asked(key, name, args, now);
+                            effects.extend(self.take(&step));
+                            self.log.steps.push(step);
                         }
-                        self.write(&mut entries, &mut effects).await?;
+                        let taken = self.write(&mut entries, &mut effects).await?;
+                        for step in self.log.steps.iter_mut().filter(|step| step.end.is_none()) {
+                            step.taken |= taken.contains(step.key.as_str());
+                        }
                     }
                     Advance::Waiting => {}
-                    Advance::Done(_) => {
-                        self.said = evaluated.log;
+                    Advance::Done(value) => {
+                        (self.said, self.kept) = (evaluated.log, evaluated.kept);
+                        self.returned = value;
                         return self.finish(None, entries, effects).await;
                     }
                     Advance::Failed(error) => {
-                        self.said = evaluated.log;
+                        (self.said, self.kept) = (evaluated.log, evaluated.kept);
                         return self.finish(Some(error), entries, effects).await;
                     }
                     Advance::Diverged { key, recorded, requested } => {
@@ -220,7 +217,8 @@ impl<'a> Drive<'a> {
             stored.output.clone_from(&output);
         }
         entries.push(self.writer.finished(self.env.clock.now(), key, &stored));
-        if self.log.step(key).is_some_and(|step| takes_turns(&step.name)) {
+        let takes = |step: &StepLog| step.contains() || step.name == super::undo::RESTORE;
+        if self.log.step(key).is_some_and(takes) {
             effects.push(Effect::Free { step: key.to_string() });
         }
         end.output = output;
@@ -233,25 +231,30 @@ impl<'a> Drive<'a> {
     /// Targets that this run has contained or preserved so far.
     fn changed(&self) -> BTreeSet<String> {
         let acted = self.log.steps.iter().filter(|step| !step.changes.is_empty());
-        acted
-            .filter_map(|step| {
-                let action = action::find(&step.name)?;
-                let args = step.args.as_object().cloned().unwrap_or_default();
-                action.target(&action::Params::check(action.params(), args).ok()?).ok()
-            })
-            .collect()
+        acted.filter_map(StepLog::target).collect()
     }
 
+    /// Takes a containment step's target in the transaction that asks for the step. A run that only
+    /// observes is in nobody's way.
+    fn take(&self, step: &StepLog) -> Option<Effect> {
+        if self.run.mode == Mode::Observe || !step.contains() {
+            return None;
+        }
+        let resource = self.run.resource(&step.target()?);
+        Some(Effect::Take { step: step.key.to_string(), resource })
+    }
+
+    /// Writes and empties both; returns the steps that took their target.
     pub(super) async fn write(
         &self,
         entries: &mut Vec<Draft>,
         effects: &mut Vec<Effect>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<BTreeSet<String>, StoreError> {
         if entries.is_empty() && effects.is_empty() {
-            return Ok(());
+            return Ok(BTreeSet::new());
         }
         let (entries, effects) = (std::mem::take(entries), std::mem::take(effects));
-        self.executor(&Mutex::default()).write(entries, effects).await
+        Ok(self.executor(&Mutex::default()).write(entries, effects).await?.taken)
     }
 
     pub(super) fn executor<'b>(&'b self, changed: &'b Mutex<BTreeSet<String>>) -> Executor<'b> {
@@ -294,7 +297,7 @@ impl<'a> Drive<'a> {
         wake_at: Option<Timestamp>,
     ) -> Result<(), StoreError> {
         let effect = self.moved(event, wake_at);
-        self.executor(&Mutex::default()).write(vec![], vec![effect]).await
+        self.executor(&Mutex::default()).write(vec![], vec![effect]).await.map(drop)
     }
 
     /// Before a run is given up: no intent stays without an outcome, and nothing in the open. Returns
@@ -319,6 +322,6 @@ impl<'a> Drive<'a> {
 
     pub(super) fn moved(&self, event: RunEvent, wake_at: Option<Timestamp>) -> Effect {
         let (run, contained) = (self.run.id.clone(), self.run.contained);
-        Effect::Run { run, event, wake_at, contained, summary: None }
+        Effect::Run { run, event, wake_at, contained, summary: None, code: None }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::journal::{StepEnd, StepResult};
-use super::replay::StepLog;
+use super::step::StepLog;
 use crate::action::{Action, LookError, Settings, Verdict};
 use crate::change::Change;
 use crate::cloud::CloudError;

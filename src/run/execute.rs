@@ -16,13 +16,14 @@ use super::end::{Reason, failed, look_refused, succeeded};
 use super::guard::Barred;
 use super::journal::{OutcomeResult, StepEnd, Writer};
 use super::lease::Lease;
-use super::replay::{ChangeLog, Planned, StepLog};
+use super::replay::Planned;
+use super::step::{ChangeLog, StepLog};
 use crate::action::{Action, Context, LookError, Params, Verdict};
 use crate::change::{Change, Permission, Urgency};
 use crate::cloud::{ErrorClass, Scope, Session};
 use crate::error::Code;
 use crate::id::Place;
-use crate::store::{Commit, Effect, RunRow, StoreError};
+use crate::store::{Commit, Effect, RunRow, StoreError, Written};
 use crate::timeline::Draft;
 
 /// Rounds of look and change in one step. The longest plain action needs five; more means that
@@ -129,7 +130,7 @@ impl Executor<'_> {
         let contains = action.urgency() == Urgency::Containment;
         let hold = contains.then(|| self.hold(&step, &target));
         // Before the first look: what it finds must still be so when the step ends on it.
-        if contains && !self.take(&step, &target).await? {
+        if contains && !step.taken && !self.take(&step, &target).await? {
             return Ok(self.queue(vec![]));
         }
         let mut taken = BTreeSet::from([target.clone()]);
@@ -260,7 +261,7 @@ impl Executor<'_> {
     /// Takes the resource for the step; `false`: another step works on it.
     pub(super) async fn take(&self, step: &StepLog, target: &str) -> Result<bool, StoreError> {
         let (fence, case) = (self.lease.fence.clone(), self.run.case.clone());
-        let resource = format!("{}/{target}", self.run.account);
+        let resource = self.run.resource(target);
         self.env.store.take_target(fence, case, resource, step.key.to_string()).await
     }
 
@@ -331,7 +332,7 @@ impl Executor<'_> {
 
     pub(super) fn hold(&self, step: &StepLog, target: &str) -> Effect {
         Effect::Hold {
-            resource: format!("{}/{target}", self.run.account),
+            resource: self.run.resource(target),
             run: self.run.id.clone(),
             step: step.key.to_string(),
         }
@@ -349,12 +350,13 @@ impl Executor<'_> {
     ///
     /// # Errors
     /// When they are not durable.
-    pub async fn write(&self, entries: Vec<Draft>, effects: Vec<Effect>) -> Result<(), StoreError> {
+    pub async fn write(
+        &self,
+        entries: Vec<Draft>,
+        effects: Vec<Effect>,
+    ) -> Result<Written, StoreError> {
         let fence = Some(self.lease.fence.clone());
-        self.env
-            .store
-            .commit(Commit { case: self.run.case.clone(), fence, entries, effects })
-            .await
-            .map(drop)
+        let case = self.run.case.clone();
+        self.env.store.commit(Commit { case, fence, entries, effects }).await
     }
 }

@@ -30,6 +30,7 @@ mod lease;
 mod perform;
 mod plan;
 mod refused;
+mod remains;
 mod replay;
 mod request;
 mod retreat;
@@ -37,7 +38,9 @@ mod script;
 mod settle;
 mod stage;
 mod start;
+mod step;
 mod subject;
+mod supersede;
 #[cfg(test)]
 mod tests;
 mod undo;

@@ -7,8 +7,9 @@ use super::end::cut;
 use super::execute::{Executor, StepRun};
 use super::journal::{Plan, StepEnd};
 use super::perform::perform;
-use super::replay::{RunLog, StepLog};
+use super::replay::RunLog;
 use super::script::Script;
+use super::step::StepLog;
 use crate::action;
 use crate::id::Digest;
 use crate::routing::Mode;
@@ -40,8 +41,7 @@ pub async fn pass(executor: &Executor<'_>, script: &Script) -> Result<Plan, Unpl
                 for want in wanted {
                     let requested = executor.env.clock.now();
                     let (key, name, args) = (want.key, want.name, want.args);
-                    let mut step =
-                        StepLog { key, name, args, requested, changes: vec![], end: None };
+                    let mut step = StepLog::asked(key, name, args, requested);
                     match perform(executor, step.clone(), Mode::Observe).await {
                         Ok(StepRun::Ended { end, .. }) => {
                             add(&mut plan, &step, &end);

@@ -121,6 +121,7 @@ pub async fn check(env: &Env, request: StartRun) -> Result<Checked, DeskError> {
         requested_by: request.by,
         document: None,
         named: BTreeSet::new(),
+        unanswered: None,
     };
     Ok(Checked { case, account, region, resource, new })
 }
@@ -154,6 +155,8 @@ pub fn row(new: &NewRun, case: CaseId, now: jiff::Timestamp) -> RunRow {
         released: false,
         attempts: 1,
         summary: None,
+        code: None,
         document: None,
+        named: new.named.clone(),
     }
 }

@@ -6,7 +6,7 @@ use std::sync::PoisonError;
 use super::attempt::{Passing, Patience, READ_PATIENCE};
 use super::execute::Executor;
 use super::guard::{self, Barred, Situation};
-use super::replay::StepLog;
+use super::step::StepLog;
 use crate::action::{Read, permissions_for};
 use crate::change::{Change, Taggable, Tags};
 use crate::cloud::CloudError;

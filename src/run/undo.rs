@@ -14,8 +14,9 @@ use super::end::{cloud_failed, failed, succeeded};
 use super::execute::{Executor, StepRun};
 use super::guard::Barred;
 use super::journal::{Outcome, OutcomeResult};
-use super::replay::{ChangeLog, RunLog, StepLog};
+use super::replay::RunLog;
 use super::settle::{is_for_later, settle};
+use super::step::{ChangeLog, StepLog};
 use crate::change::{Change, GROUP_NAME_PREFIX, Inverse, Kind, TAG_PURPOSE};
 use crate::cloud::{CloudError, ErrorClass, SecurityGroup, Standing, standing};
 use crate::error::Code;
@@ -130,7 +131,7 @@ async fn came_to_hold(
     let Some(of) = of.and_then(|of| of.parse::<RunId>().ok()) else {
         return Ok(None);
     };
-    let resource = format!("{}/{resource}", executor.run.account);
+    let resource = executor.run.resource(resource);
     let later = executor.env.store.held_later(&of).await?;
     Ok(later.iter().find(|other| other.resource == resource).map(words_of))
 }

@@ -40,7 +40,7 @@ pub use accept::Acceptance;
 pub use approvals::{ApprovalRow, ApprovalState, Decide};
 pub use cases::NewCase;
 pub use claim::{Fence, LEASE};
-pub use commit::{Commit, Effect};
+pub use commit::{Commit, Effect, Written};
 pub use error::StoreError;
 pub use model::{
     CaseFilter, CaseRow, HoldRow, Page, QuarantineRow, RunKind, RunRow, StoredEntry, TokenRow,

@@ -53,6 +53,8 @@ pub struct NewRun {
     /// The resources and actors that an attack sequence names, whose params do not tell them; empty
     /// for every other finding.
     pub named: BTreeSet<String>,
+    /// Why a genuine finding is only looked at: people must hear of it.
+    pub unanswered: Option<String>,
 }
 
 impl NewRun {
@@ -63,7 +65,7 @@ impl NewRun {
             SERVICE => Actor::Service,
             person => Actor::Person(person.to_owned()),
         };
-        let body = json!({
+        let mut body = json!({
             "run": self.id,
             "runbook": self.runbook,
             "hash": named(&self.hash),
@@ -76,6 +78,9 @@ impl NewRun {
             "kind": self.kind.label(),
             "host_api": self.host_api,
         });
+        if let Some(why) = &self.unanswered {
+            body["unanswered"] = json!(why);
+        }
         Draft::new(at, actor, Kind::RunRequested, body)
     }
 }
@@ -169,6 +174,7 @@ pub(super) struct Moved {
     pub(super) wake_at: Option<Timestamp>,
     pub(super) contained: bool,
     pub(super) summary: Option<String>,
+    pub(super) code: Option<String>,
 }
 
 /// Moves a run whose fence was checked in this transaction: it is running.
@@ -189,7 +195,8 @@ pub(super) async fn advance(
          ELSE COALESCE($4, wake_at) END, \
          contained = CASE WHEN $5 = 1 THEN 1 ELSE contained END, \
          summary = COALESCE($6, summary), lease_owner = NULL, lease_until = NULL, \
-         attempts = CASE WHEN $7 = 1 THEN 0 ELSE attempts END, preserves = $8 WHERE id = $1",
+         attempts = CASE WHEN $7 = 1 THEN 0 ELSE attempts END, preserves = $8, code = $9 \
+         WHERE id = $1",
     )
     .bind(moved.run.as_str())
     .bind(state.label())
@@ -199,6 +206,7 @@ pub(super) async fn advance(
     .bind(moved.summary)
     .bind(i64::from(state == RunState::Parked))
     .bind(i64::from(moved.event == RunEvent::Preserving))
+    .bind(moved.code)
     .execute(&mut *connection)
     .await?;
     if state.is_over() {
@@ -259,6 +267,15 @@ pub(super) async fn wake(
     Ok(())
 }
 
+/// What a run is about, by name.
+pub(super) fn names(row: &AnyRow) -> Result<BTreeSet<String>, StoreError> {
+    match row.text_or_none("named")? {
+        Some(text) => serde_json::from_str(&text)
+            .map_err(|_| StoreError::Corrupt("what a run was about is no list".to_owned())),
+        None => Ok(BTreeSet::new()),
+    }
+}
+
 /// A run row.
 pub(super) fn from_row(row: &AnyRow) -> Result<RunRow, StoreError> {
     Ok(RunRow {
@@ -282,6 +299,8 @@ pub(super) fn from_row(row: &AnyRow) -> Result<RunRow, StoreError> {
         released: row.flag("released")?,
         attempts: row.number("attempts")?,
         summary: row.text_or_none("summary")?,
+        code: row.text_or_none("code")?,
         document: row.parsed_or_none("document")?,
+        named: names(row)?,
     })
 }

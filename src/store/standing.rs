@@ -19,7 +19,7 @@ use super::batch::Batch;
 use super::chain::{Chain, head_from_row};
 use super::row::{Cells, micros};
 use super::runs::NewRun;
-use super::{RunKind, StoreError};
+use super::{RunKind, StoreError, runs};
 
 /// A case that is there, as its next writer must know it.
 pub(super) struct Standing {
@@ -40,7 +40,7 @@ pub(super) async fn of_cases<'a>(
         cases,
         ") SELECT c.id, c.status, c.closed, h.length, h.hash, r.runbook, r.kind, r.target, \
          r.params, r.state, r.mode, r.contained, r.asks, r.released, r.id AS run, r.undoes, \
-         r.summary, r.named FROM w JOIN cases c ON c.id = w.id JOIN heads h ON h.case_id = c.id \
+         r.code, r.named FROM w JOIN cases c ON c.id = w.id JOIN heads h ON h.case_id = c.id \
          LEFT JOIN runs r ON r.case_id = c.id",
         |row, case| {
             row.bind(case.as_str());
@@ -138,15 +138,8 @@ impl CaseRun {
             id: row.text("run")?,
             undoes: row.text_or_none("undoes")?,
             refuted: facts.state == RunState::Halted
-                && row
-                    .text_or_none("summary")?
-                    .is_some_and(|summary| summary.starts_with(Code::UNCONFIRMED.number)),
-            named: match row.text_or_none("named")? {
-                Some(text) => serde_json::from_str(&text).map_err(|_| {
-                    StoreError::Corrupt("what a run was about is no list".to_owned())
-                })?,
-                None => BTreeSet::new(),
-            },
+                && row.text_or_none("code")?.as_deref() == Some(Code::UNCONFIRMED.number),
+            named: runs::names(row)?,
         }))
     }
 

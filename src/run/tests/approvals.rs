@@ -44,6 +44,20 @@ async fn a_denied_plan_halts_the_run_and_changes_nothing() {
 }
 
 #[tokio::test]
+async fn who_asked_may_take_the_question_back() {
+    let (lab, sandbox) = lab().await;
+    let request =
+        by_hand("stolen-role-credentials", json!({"role": "batch-worker"}), Mode::Approve);
+    let started = lab.desk.start(request).await.unwrap();
+    lab.settle().await;
+    decide(&lab, "ada", false).await.unwrap();
+    lab.settle().await;
+    assert_eq!(run(&lab, &started.id).await.state, RunState::Halted);
+    assert_eq!(sandbox.snapshot_world().mutations.len(), 0);
+    lab.finish().await;
+}
+
+#[tokio::test]
 async fn what_goes_beyond_what_was_approved_is_asked_again() {
     let (lab, sandbox) = lab().await;
     let params = json!({"instance": "i-0a1b2c3d4e5f60718"});

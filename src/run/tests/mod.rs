@@ -4,6 +4,7 @@ mod approvals;
 mod attacks;
 mod faults;
 mod guards;
+mod honest;
 mod later;
 mod lifecycle;
 mod open_group;

@@ -212,5 +212,6 @@ pub fn run(name: &str) -> NewRun {
         requested_by: "service".into(),
         document: None,
         named: BTreeSet::new(),
+        unanswered: None,
     }
 }

@@ -17,6 +17,7 @@ pub fn event(fence: &Fence, event: RunEvent, wake_at: Option<i64>) -> Vec<Effect
         wake_at: wake_at.map(at),
         contained: false,
         summary: None,
+        code: None,
     }]
 }
 
@@ -93,6 +94,39 @@ async fn runs_on_one_target_go_one_after_the_other() {
             .unwrap();
         assert_eq!(claimed(bed, "a", 21).await.unwrap().0, run_id("eeee"));
         assert_eq!(claimed(bed, "a", 21).await, None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_target_is_one_steps_until_it_is_given_back() {
+    on_bed(async |bed| {
+        bed.store.accept(finding("aaaa")).await.unwrap();
+        let case = case_id("aaaa");
+        ask(bed, "aaaa", on_target("bbbb", "t"), 0).await;
+        ask(bed, "aaaa", on_target("cccc", "u"), 0).await;
+        let (_, first) = claimed(bed, "a", 1).await.unwrap();
+        let (_, second) = claimed(bed, "a", 1).await.unwrap();
+        let take = |step: &str| Effect::Take { step: step.into(), resource: "r".into() };
+        let commit = async |fence: &Fence, effects: Vec<Effect>| {
+            let (case, fence) = (case.clone(), Some(fence.clone()));
+            bed.store.commit(Commit { case, fence, entries: vec![], effects }).await.unwrap().taken
+        };
+        assert_eq!(commit(&first, vec![take("1")]).await, ["1".to_owned()].into());
+        assert_eq!(commit(&first, vec![take("1")]).await, ["1".to_owned()].into(), "again");
+        // Neither another step nor another run, whichever way it asks; the commit itself stands.
+        assert_eq!(commit(&first, vec![take("2")]).await, [].into());
+        assert_eq!(commit(&second, vec![take("1")]).await, [].into());
+        let by_itself = async |fence: &Fence| {
+            let (fence, case) = (fence.clone(), case.clone());
+            bed.store.take_target(fence, case, "r".into(), "1".into()).await.unwrap()
+        };
+        assert!(by_itself(&first).await);
+        assert!(!by_itself(&second).await);
+        commit(&first, vec![Effect::Free { step: "1".into() }]).await;
+        assert!(by_itself(&second).await);
+        // Nobody takes without a run.
+        assert!(bed.apply(&case, None, vec![take("1")]).await.is_err());
     })
     .await;
 }
