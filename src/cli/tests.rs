@@ -177,6 +177,32 @@ async fn a_build_that_contains_nothing_real_says_so_when_it_is_checked() {
 }
 
 #[tokio::test]
+async fn a_configuration_file_that_is_named_must_be_there_for_every_command() {
+    for words in [
+        &["case", "list"][..],
+        &["case", "verify", "--file", "-"],
+        &["run", "observe"],
+        &["approve"],
+        &["undo", "run-0001"],
+        &["runbook", "list", "--url", "http://127.0.0.1:1"],
+        &["runbook", "plan", "observe"],
+        &["finding", "send", "-"],
+        &["deploy", "roles", "--format", "terraform"],
+        &["token", "list"],
+        &["config", "check"],
+        &["explain"],
+        &["serve"],
+        &["demo"],
+    ] {
+        let (ended, out, _) = said(&[&["--config", "/nope/t.toml"], words].concat()).await;
+        let error = ended.unwrap_err();
+        assert_eq!((error.code, out.as_str()), (Code::CONFIG, ""), "{words:?}");
+        assert!(error.detail.contains("/nope/t.toml"), "{error}");
+        assert!(error.remedy().contains("--config or TOURNIQUET_CONFIG"), "{}", error.remedy());
+    }
+}
+
+#[tokio::test]
 async fn without_a_service_the_failure_says_so() {
     let harness = Harness::new().await;
     let url = harness.url();
