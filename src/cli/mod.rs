@@ -33,6 +33,7 @@ mod finding;
 mod grid;
 mod input;
 mod misunderstood;
+mod plan;
 mod run;
 mod runbook;
 mod sanitise;

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::stream::{FuturesUnordered, StreamExt};
 use jiff::Timestamp;
+use serde_json::Value;
 
 use super::Env;
 use super::approve::asked;
@@ -58,7 +59,8 @@ pub async fn drive(
     stopping: &AtomicBool,
 ) -> Result<Driven, StoreError> {
     let writer = Writer::new(run.id.clone());
-    let mut drive = Drive { env, run, lease, writer, log: RunLog::default(), said: Vec::new() };
+    let (said, returned) = (Vec::new(), Value::Null);
+    let mut drive = Drive { env, run, lease, writer, log: RunLog::default(), said, returned };
     if run.attempts > ATTEMPTS_MAX {
         let reason = drive.abandon(&format!("given up after {ATTEMPTS_MAX} starts")).await?;
         return drive.halt(Code::POISONED, &reason).await;
@@ -97,6 +99,8 @@ pub(super) struct Drive<'a> {
     pub(super) log: RunLog,
     /// What the script logged after its last step.
     pub(super) said: Vec<String>,
+    /// What the script returned; null: nothing, or it has not come to its end.
+    pub(super) returned: Value,
 }
 
 /// Whether a step takes its target before it looks.
@@ -145,8 +149,11 @@ impl<'a> Drive<'a> {
                         self.write(&mut entries, &mut effects).await?;
                     }
                     Advance::Waiting => {}
-                    Advance::Done(_) => {
+                    Advance::Done(value) => {
                         self.said = evaluated.log;
+                        if run.kind == RunKind::Runbook {
+                            self.returned = value;
+                        }
                         return self.finish(None, entries, effects).await;
                     }
                     Advance::Failed(error) => {

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::drive::{Drive, Driven};
 use super::end::cut;
-use super::journal::{Plan, StepEnd, StepResult};
+use super::journal::{Plan, StepEnd, StepResult, with_result};
 use super::plan;
 use super::replay::StepLog;
 use crate::action;
@@ -60,22 +60,16 @@ impl Drive<'_> {
                 (RunEvent::Succeeded, "observed; nothing was changed".to_owned())
             }
             None if self.run.kind == RunKind::Undo => {
-                let words = if self.gave_back() { "taken back" } else { "nothing was taken back" };
-                (RunEvent::Succeeded, words.to_owned())
+                (RunEvent::Succeeded, self.taken_back().to_owned())
             }
             None if contained => (RunEvent::Succeeded, "contained and verified".to_owned()),
             None => (RunEvent::Succeeded, "done".to_owned()),
         };
         let mut entries = entries;
         if self.run.mode == Mode::Observe {
-            let planned: Vec<String> = self
-                .log
-                .steps
-                .iter()
-                .filter_map(|step| step.end.as_ref())
-                .flat_map(|end| end.planned.clone())
-                .collect();
-            let plan = Plan { changes: planned, ..Plan::default() };
+            let ended = self.log.steps.iter().filter_map(|step| Some((step, step.end.as_ref()?)));
+            let lines = ended.flat_map(|(step, end)| plan::lines(step, end)).collect();
+            let plan = Plan { lines, ..Plan::default() };
             let hash = plan::hash(self.run, &plan);
             entries.push(self.writer.plan(self.env.clock.now(), &hash, &plan));
         }
@@ -122,14 +116,18 @@ impl Drive<'_> {
                 self.run.account
             );
         }
-        entries.push(self.writer.ended(
+        let ended = self.writer.ended(
             self.env.clock.now(),
             event.label(),
             &summary,
             contained,
             open,
             &self.said,
-        ));
+        );
+        entries.push(match &self.returned {
+            Value::Null => ended,
+            returned => with_result(ended, returned),
+        });
         let (run, told) = (self.run.id.clone(), Some(summary.clone()));
         effects.push(Effect::Run { run, event, wake_at: None, contained, summary: told });
         self.executor(&Mutex::default()).write(entries, effects).await?;
@@ -180,17 +178,21 @@ impl Drive<'_> {
         }
     }
 
-    /// Whether an undo gave anything back, or found that nothing is left to give back.
-    fn gave_back(&self) -> bool {
-        let outputs = self.log.steps.iter().filter_map(|step| step.end.as_ref()?.output.as_ref());
-        let mut kept = false;
-        for output in outputs {
-            if output.get("restored").is_some() || output.get("gone").is_some() {
-                return true;
-            }
-            kept |= output.get("revivable").is_some();
+    /// What an undo that succeeded came to: where nothing was ever changed, nothing is taken back.
+    fn taken_back(&self) -> &'static str {
+        match self.log.steps.is_empty() {
+            _ if self.gave_back() => "taken back",
+            true => "nothing to take back",
+            false => "nothing was taken back",
         }
-        !kept
+    }
+
+    /// Whether an undo gave anything back. Where it did not, containment stands as it stood: the run is
+    /// not released, and its case does not say so.
+    fn gave_back(&self) -> bool {
+        let mut outputs =
+            self.log.steps.iter().filter_map(|step| step.end.as_ref()?.output.as_ref());
+        outputs.any(|output| output.get("restored").is_some() || output.get("gone").is_some())
     }
 
     /// Whether nothing of an undo is left but what somebody else has changed since: it is not ours

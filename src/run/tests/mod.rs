@@ -7,6 +7,7 @@ mod guards;
 mod later;
 mod lifecycle;
 mod open_group;
+mod plans;
 mod siege;
 mod silence;
 mod turns;
