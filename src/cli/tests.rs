@@ -106,6 +106,9 @@ async fn a_person_can_do_everything_from_a_terminal() {
     verifies(&harness, case, &export).await;
     let close = ["case", "close", case, "--reason", "done"];
     assert_eq!(code(&harness, &close).await, Ok(0));
+    let again = command(&harness, &close).await.unwrap_err();
+    assert_eq!((again.code, again.exit_code()), (Code::CONFLICT, 1), "{again}");
+    assert!(again.remedy().contains("case note"), "{}", again.remedy());
     harness.service.stop().await;
 }
 
@@ -245,6 +248,8 @@ fn a_decision_needs_a_reason_and_a_verification_needs_something_to_verify() {
         (&["case", "verify", "--file", "-"], true),
         (&["case", "verify", "case-0001", "--file", "-"], false),
         (&["case", "list", "--status", "open", "--status", "attention"], true),
+        (&["case", "list", "--status", "attention,waiting,open"], true),
+        (&["case", "list", "--status", "attention,lost"], false),
         (&["case", "list", "--status", "lost"], false),
         (&["case", "list", "--limit", "0"], false),
         (&["case", "show", "../../etc"], false),
