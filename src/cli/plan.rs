@@ -20,30 +20,32 @@ pub struct Plan {
     counts: Option<BTreeMap<Does, u64>>,
 }
 
-#[derive(Deserialize)]
-struct Line {
-    does: Does,
-    words: String,
-}
-
 impl Plan {
     /// Reads a plan; nothing of it where there is none.
     #[must_use]
     pub fn of(body: &Map<String, Value>) -> Self {
-        let read = |key: &str| body.get(key).cloned().unwrap_or_default();
-        let lines = match serde_json::from_value::<Vec<Line>>(read("lines")) {
-            Ok(lines) => lines.into_iter().map(|line| (Some(line.does), line.words)).collect(),
-            Err(_) => {
-                let does = body.get("does").and_then(Value::as_array).cloned().unwrap_or_default();
-                let does = does.into_iter().map(|does| serde_json::from_value(does).ok());
-                let words = body.get("changes").and_then(Value::as_array);
-                let words = words.into_iter().flatten().filter_map(Value::as_str);
+        let list = |key: &str| body.get(key).and_then(Value::as_array).map(Vec::as_slice);
+        let words = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let lines = match list("lines") {
+            Some(lines) => {
+                lines.iter().map(|line| (about(&line["does"]), words(&line["words"]))).collect()
+            }
+            None => {
+                let does = list("does").unwrap_or_default().iter().map(about);
                 let does = does.chain(std::iter::repeat(None));
-                does.zip(words).map(|(does, words)| (does, words.to_owned())).collect()
+                does.zip(list("changes").unwrap_or_default())
+                    .map(|(does, line)| (does, words(line)))
+                    .collect()
             }
         };
         let more = body.get("more").and_then(Value::as_u64).unwrap_or(0);
-        Self { lines, more, counts: serde_json::from_value(read("counts")).ok() }
+        let counts = body.get("counts").and_then(Value::as_object).map(|counts| {
+            let count = |(does, n): (&String, &Value)| {
+                Some((about(&Value::from(does.as_str()))?, n.as_u64()?))
+            };
+            counts.iter().filter_map(count).collect()
+        });
+        Self { lines, more, counts }
     }
 
     /// How many changes, and beside them what is refused, fails or is so already.
@@ -82,6 +84,11 @@ impl Plan {
     }
 }
 
+/// What a line is about; one that only a later version knows is no change.
+fn about(label: &Value) -> Option<Does> {
+    Some(Does::deserialize(label).unwrap_or(Does::Later))
+}
+
 /// The mark before a line, and its colour: an arrow stands before changes alone.
 #[must_use]
 pub fn mark(does: Option<Does>, unicode: bool) -> (char, Tone) {
@@ -113,11 +120,14 @@ mod tests {
         let many = json!({"changes": ["a becomes b"], "does": ["change"],
             "counts": {"change": 200, "fail": 2}, "more": 199});
         let earlier = json!({"changes": ["a becomes b", "x: would be refused: no"]});
+        let later = json!({"lines": [{"does": "muse", "words": "thinks"}],
+            "counts": {"change": 1, "muse": 7}});
         for (body, head, first) in [
             (entry, "1 change would be made; 1 refused; 1 already so", Some(Does::Change)),
             (answer, "nothing would be changed; 1 refused", Some(Does::Refused)),
             (many, "200 changes would be made; 2 would fail", Some(Does::Change)),
             (earlier, "2 things would be done", None),
+            (later, "1 change would be made", Some(Does::Later)),
         ] {
             let plan = Plan::of(body.as_object().unwrap());
             assert_eq!((plan.head().as_str(), plan.lines[0].0), (head, first), "{body}");
