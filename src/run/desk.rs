@@ -139,7 +139,9 @@ impl Desk {
             "hash": super::plan::hash(&run, &plan),
             "account": run.account,
             "region": run.region,
-            "changes": plan.changes,
+            "changes": plan.changes(),
+            "lines": plan.lines,
+            "counts": super::line::counts(&plan.lines),
         }))
     }
 
@@ -251,7 +253,7 @@ impl Desk {
     /// A person closes a case.
     ///
     /// # Errors
-    /// When a run is under way or the case does not exist.
+    /// When it is closed already, a run is under way, or the case does not exist.
     pub async fn close_case(
         &self,
         case: &CaseId,

@@ -102,7 +102,7 @@ pub(super) struct Drive<'a> {
     pub(super) said: Vec<String>,
     /// What branches failed with by themselves, where the script kept the errors as values.
     pub(super) kept: Vec<String>,
-    /// What the script returned.
+    /// What the script returned; null: nothing, or it has not come to its end.
     pub(super) returned: Value,
 }
 
@@ -143,7 +143,9 @@ impl<'a> Drive<'a> {
                     Advance::Waiting => {}
                     Advance::Done(value) => {
                         (self.said, self.kept) = (evaluated.log, evaluated.kept);
-                        self.returned = value;
+                        if run.kind == RunKind::Runbook {
+                            self.returned = value;
+                        }
                         return self.finish(None, entries, effects).await;
                     }
                     Advance::Failed(error) => {

@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use super::drive::{Drive, Driven};
 use super::end::cut;
-use super::journal::{Ended, Plan};
+use super::ended::Ended;
+use super::journal::Plan;
 use super::plan;
 use crate::case::RunEvent;
 use crate::error::Code;
@@ -84,22 +85,16 @@ impl Drive<'_> {
                 (RunEvent::Succeeded, words)
             }
             None if self.run.kind == RunKind::Undo => {
-                let words = if self.gave_back() { "taken back" } else { "nothing was taken back" };
-                (RunEvent::Succeeded, words.to_owned())
+                (RunEvent::Succeeded, self.taken_back().to_owned())
             }
             None if contained => (RunEvent::Succeeded, "contained and verified".to_owned()),
             None => (RunEvent::Succeeded, "done".to_owned()),
         };
         let mut entries = entries;
         if self.run.mode == Mode::Observe {
-            let planned: Vec<String> = self
-                .log
-                .steps
-                .iter()
-                .filter_map(|step| step.end.as_ref())
-                .flat_map(|end| end.planned.clone())
-                .collect();
-            let plan = Plan { changes: planned, ..Plan::default() };
+            let ended = self.log.steps.iter().filter_map(|step| Some((step, step.end.as_ref()?)));
+            let lines = ended.flat_map(|(step, end)| plan::lines(step, end)).collect();
+            let plan = Plan { lines, ..Plan::default() };
             let hash = plan::hash(self.run, &plan);
             entries.push(self.writer.plan(self.env.clock.now(), &hash, &plan));
         }
@@ -145,14 +140,13 @@ impl Drive<'_> {
             );
             code = Some(number.to_owned());
         }
-        let returns = self.run.kind == RunKind::Runbook && !self.returned.is_null();
         let ended = Ended {
             state: event.label(),
             summary: &summary,
             code: code.as_deref(),
             contained,
             open: &open,
-            returned: returns.then(|| cut(&self.returned.to_string())),
+            returned: &self.returned,
             log: &self.said,
         };
         entries.push(self.writer.ended(self.env.clock.now(), &ended));
@@ -216,6 +210,15 @@ impl Drive<'_> {
                 error.message,
                 place.trim_start_matches(" at ")
             ),
+        }
+    }
+
+    /// What an undo that succeeded came to: where nothing was ever changed, nothing is taken back.
+    fn taken_back(&self) -> &'static str {
+        match self.log.steps.is_empty() {
+            _ if self.gave_back() => "taken back",
+            true => "nothing to take back",
+            false => "nothing was taken back",
         }
     }
 }

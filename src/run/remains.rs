@@ -10,17 +10,12 @@ use crate::change::{Change, Urgency};
 use crate::error::Code;
 
 impl Drive<'_> {
-    /// Whether an undo gave anything back, or found that nothing is left to give back.
+    /// Whether an undo gave anything back. Where it did not, containment stands as it stood: the run is
+    /// not released, and its case does not say so.
     pub(super) fn gave_back(&self) -> bool {
-        let outputs = self.log.steps.iter().filter_map(|step| step.end.as_ref()?.output.as_ref());
-        let mut kept = false;
-        for output in outputs {
-            if output.get("restored").is_some() || output.get("gone").is_some() {
-                return true;
-            }
-            kept |= output.get("revivable").is_some();
-        }
-        !kept
+        let mut outputs =
+            self.log.steps.iter().filter_map(|step| step.end.as_ref()?.output.as_ref());
+        outputs.any(|output| output.get("restored").is_some() || output.get("gone").is_some())
     }
 
     /// Whether nothing of an undo is left but what somebody else has changed since: it is not ours

@@ -188,19 +188,27 @@ pub(super) fn count<'a>(batch: &mut Batch, counted: impl IntoIterator<Item = Cou
     );
 }
 
-/// Marks the case as closed by a person at a time, or as open again.
+/// Marks the case as closed by a person at a time, or as open again. What is so already is refused, and
+/// with it the entry that would say that it was done.
 pub(super) async fn close(
     connection: &mut AnyConnection,
     case: &CaseId,
     closed: Option<Timestamp>,
 ) -> Result<(), StoreError> {
-    sqlx::query("UPDATE cases SET closed = $2, closed_at = COALESCE($3, closed_at) WHERE id = $1")
-        .bind(case.as_str())
-        .bind(i64::from(closed.is_some()))
-        .bind(micros_or_none(closed))
-        .execute(connection)
-        .await?;
-    Ok(())
+    let done = sqlx::query(
+        "UPDATE cases SET closed = $2, closed_at = COALESCE($3, closed_at) \
+         WHERE id = $1 AND closed <> $2",
+    )
+    .bind(case.as_str())
+    .bind(i64::from(closed.is_some()))
+    .bind(micros_or_none(closed))
+    .execute(connection)
+    .await?;
+    match (done.rows_affected(), closed) {
+        (0, Some(_)) => Err(StoreError::conflict("the case is closed already")),
+        (0, None) => Err(StoreError::conflict("the case is not closed")),
+        _ => Ok(()),
+    }
 }
 
 /// A case row with its head.
@@ -219,7 +227,8 @@ pub(super) fn from_row(row: &AnyRow) -> Result<CaseRow, StoreError> {
         opened_at: row.time("opened_at")?,
         last_finding_at: row.time("last_finding_at")?,
         contained_at: row.time_or_none("contained_at")?,
-        findings: row.number("findings")?,
+        findings: row.number("distinct_findings")?,
+        deliveries: row.number("findings")?,
         length: head.length,
         head: head.hash,
     })

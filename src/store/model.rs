@@ -39,8 +39,10 @@ pub struct CaseRow {
     pub last_finding_at: Timestamp,
     /// When its first containment was verified.
     pub contained_at: Option<Timestamp>,
-    /// Finding versions received, duplicates included.
+    /// Findings in it, each counted once.
     pub findings: u64,
+    /// How often they were delivered: every version, and every duplicate.
+    pub deliveries: u64,
     /// Entries in its timeline.
     pub length: u64,
     /// The hash of the last entry.

@@ -20,6 +20,7 @@ macro_rules! select_case {
         concat!(
             "SELECT c.id, c.status, c.title, c.finding_type, c.severity, c.account, c.region, ",
             "c.resource, c.correlation, c.opened_at, c.last_finding_at, c.contained_at, c.findings, ",
+            "(SELECT COUNT(*) FROM findings f WHERE f.case_id = c.id) AS distinct_findings, ",
             "h.length, h.hash FROM cases c JOIN heads h ON h.case_id = c.id ",
             $rest
         )

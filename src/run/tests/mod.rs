@@ -8,6 +8,7 @@ mod honest;
 mod later;
 mod lifecycle;
 mod open_group;
+mod plans;
 mod siege;
 mod silence;
 mod turns;

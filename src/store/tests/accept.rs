@@ -78,7 +78,7 @@ async fn versions_update_the_case_and_never_start_a_second_run() {
                 (seen, None, &case_id("aaaa"))
             );
             let case = bed.store.case(&case_id("aaaa")).await.unwrap().unwrap();
-            assert_eq!((case.findings, case.last_finding_at), (seen, at(last_minute * 60)));
+            assert_eq!((case.deliveries, case.last_finding_at), (seen, at(last_minute * 60)));
         }
         let case = bed.store.case(&case_id("aaaa")).await.unwrap().unwrap();
         assert_eq!(case.severity, Some(90), "severity only rises");
@@ -216,7 +216,7 @@ async fn a_hundred_deliveries_at_once_are_one_case_and_one_run() {
         assert_eq!(accepted.iter().map(|accepted| accepted.seen).max(), Some(100));
         assert_eq!(bed.store.cases(Default::default(), None, 10).await.unwrap().items.len(), 1);
         assert_eq!(bed.store.runs_open().await.unwrap().len(), 1);
-        assert_eq!(bed.store.case(&case).await.unwrap().unwrap().findings, 100);
+        assert_eq!(bed.store.case(&case).await.unwrap().unwrap().deliveries, 100);
     })
     .await;
 }

@@ -65,7 +65,7 @@ async fn the_same_finding_twice_in_a_group_is_one_case_and_one_run() {
         assert_eq!((&again.case, &again.run, again.seen), (&case_id("aaaa"), &None, 2));
         assert_eq!(bed.store.case(&case_id("bbbb")).await.unwrap(), None);
         assert_eq!(bed.store.runs_open().await.unwrap().len(), 1);
-        assert_eq!(bed.store.case(&case_id("aaaa")).await.unwrap().unwrap().findings, 2);
+        assert_eq!(bed.store.case(&case_id("aaaa")).await.unwrap().unwrap().deliveries, 2);
     })
     .await;
 }
@@ -79,7 +79,7 @@ async fn a_finding_and_its_versions_in_a_group_keep_their_order() {
         let seen: Vec<u64> = answers.iter().map(|answer| answer.as_ref().unwrap().seen).collect();
         assert_eq!(seen, [1, 2, 3, 4, 5]);
         let case = bed.store.case(&case_id("aaaa")).await.unwrap().unwrap();
-        assert_eq!((case.findings, case.last_finding_at), (5, at(600)));
+        assert_eq!((case.deliveries, case.last_finding_at), (5, at(600)));
         let document = bed.store.finding_document(&case.id).await.unwrap().unwrap();
         assert_eq!(document["version"], 10);
     })
