@@ -17,7 +17,7 @@ use super::advance::advance;
 use super::engine::build_engine_with;
 use super::limits::STACK_BYTES;
 use super::*;
-use crate::action::{LookError, ParamKind, ParamSpec, Params, Query, queries, registry};
+use crate::action::{LookError, ParamKind, ParamSpec, Params, Query, Shape, queries, registry};
 use crate::change::Permission;
 use crate::cloud::Session;
 use crate::id::Place;
@@ -43,6 +43,9 @@ impl Query for NamedQuery {
     }
     fn params(&self) -> &'static [ParamSpec] {
         self.1
+    }
+    fn output(&self) -> Shape {
+        Shape::Any
     }
     fn permissions(&self, _at: &Place) -> std::collections::BTreeSet<Permission> {
         std::collections::BTreeSet::new()
