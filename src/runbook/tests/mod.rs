@@ -2,6 +2,8 @@
 
 mod hostile;
 mod linting;
+mod misspelt;
+mod misspelt_options;
 mod policy;
 mod replay;
 mod shipped;
@@ -77,9 +79,27 @@ pub(super) static ENGINE: LazyLock<Arc<Engine>> = LazyLock::new(|| {
     Arc::new(build_engine_with(registry(), &all))
 });
 
-/// A whole script around the body of `run`.
+/// The parameters of [`script`], none of them required.
+const NAMES: [&str; 13] =
+    ["c", "i", "instance", "list", "n", "q", "resource", "role", "t", "tags", "text", "user", "x"];
+
+/// A whole script around the body of `run`, which begins in line 4.
 pub(super) fn script(body: &str) -> String {
-    format!("//! A test.\nconst RUNBOOK = #{{ on: [\"*\"] }};\nfn run(case, p) {{\n{body}\n}}\n")
+    let params = NAMES.map(|name| format!("{name}: #{{ type: \"text\", required: false }}"));
+    format!(
+        "//! A test.\nconst RUNBOOK = #{{ on: [\"*\"], params: #{{ {} }} }};\nfn run(case, p) {{\n{body}\n}}\n",
+        params.join(", ")
+    )
+}
+
+/// Lints a script. Each line `line:column: level number: message (help)`, of which `wanted` has
+/// parts, with ` … ` between them.
+pub(super) fn lints(source: &str, wanted: &[&str]) {
+    let found: Vec<String> = lint(&ENGINE, source).iter().map(ToString::to_string).collect();
+    assert_eq!(found.len(), wanted.len(), "{found:#?}\n{source}");
+    for (found, wanted) in found.iter().zip(wanted) {
+        assert!(wanted.split(" … ").all(|part| found.contains(part)), "{found}\nwanted: {wanted}");
+    }
 }
 
 pub(super) fn compiled(source: &str) -> Runbook {
