@@ -11,9 +11,9 @@ use crate::runbook::literals::did_you_mean;
 use crate::runbook::step::CASE;
 
 /// What an action gives in a run that only plans, in place of its output.
-pub(super) const PLANNED: &[&str] = &["planned", "touches"];
+pub(in crate::runbook) const PLANNED: &[&str] = &["planned", "touches"];
 /// What an action gives that may fail without failing the run, and did.
-pub(super) const SPARED: &[&str] = &["failed", "code"];
+pub(in crate::runbook) const SPARED: &[&str] = &["failed", "code"];
 
 /// What is known of a value.
 #[derive(Clone)]

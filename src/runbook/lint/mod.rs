@@ -14,6 +14,9 @@ mod outline;
 
 use rhai::{AST, Engine, Position};
 
+#[cfg(test)]
+pub(super) use known::{PLANNED, SPARED};
+
 use super::calls::calls;
 use super::diagnostic::{Diagnostic, DiagnosticLevel};
 use super::header::{self, Header};

@@ -8,6 +8,7 @@ mod policy;
 mod replay;
 mod shipped;
 mod traps;
+mod truth;
 
 use std::sync::{Arc, LazyLock, mpsc};
 
