@@ -184,9 +184,16 @@ fn a_folder_loads_whole_or_not_at_all() {
 
     write("c.rhai", &script("nope("));
     write("d.rhai", "fn run(case) { }");
-    write("Bad Name.rhai", &script("1"));
+    write("Bad Name.rhai", &script("case.idd"));
     let text = Library::load(dir.path()).unwrap_err().to_string();
-    for part in ["c.rhai:5:1: error E0301", "d.rhai:", "E0302", "Bad Name.rhai:", "runbook name"] {
+    for part in [
+        "c.rhai:5:1: error E0301",
+        "d.rhai:",
+        "E0302",
+        "Bad Name.rhai: error E0004: ",
+        "runbook name",
+        "Bad Name.rhai:4:6: error E0301",
+    ] {
         assert!(text.contains(part), "{part}: {text}");
     }
 }
