@@ -38,7 +38,6 @@ fn parameters() {
         ("[1].map(|x| p.instnace)", &[slip]),
         ("parallel([|| contain::isolate_instance(p.instnace), || p.tag])", &[slip, "`tag`"]),
         ("let f = || { let g = || p.instnace; g }; f", &[slip]),
-        // One closure in two places is one slip.
         ("[|| p.instnace, || p.instnace]", &[slip, slip]),
         // What is there.
         ("p.instance.len(); p.tags?.anything; p.tags.any.thing[0]; p.instance.x", &[]),

@@ -65,3 +65,23 @@ async fn an_action_that_is_planned_or_spared_gives_the_fields_that_lint_knows() 
     let absent = "act::guard_instance(\"i-0a1b2c3d4e5f60000\")";
     assert_eq!(keys(absent, Mode::Contain).await, set(SPARED.iter().copied()));
 }
+
+#[test]
+fn the_reference_names_every_field_that_lint_knows() {
+    let reference = include_str!("../../../docs/runbooks.md");
+    let row = |start: &str| {
+        let found = reference.lines().find(|line| line.starts_with(start));
+        found.unwrap_or_else(|| panic!("no row {start}"))
+    };
+    for query in queries() {
+        let row = row(&format!("| `{}(", query.name()));
+        for name in query.output().names() {
+            assert!(row.contains(&format!("`{name}`")), "{}: {name}", query.name());
+        }
+    }
+    let (_, fields) = reference.split_once("| Field | Meaning |").unwrap();
+    let (fields, _) = fields.split_once("\n\n").unwrap();
+    for name in CASE.names() {
+        assert!(fields.contains(&format!("`{name}`")), "case: {name}");
+    }
+}
