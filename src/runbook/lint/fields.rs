@@ -232,7 +232,7 @@ impl<'a> Reader<'a> {
             Err(wrong) => {
                 // One closure may be read more than once.
                 if !self.found.contains(&wrong) {
-                    self.found.push(wrong);
+                    self.found.push(*wrong);
                 }
                 Known::Any
             }

@@ -61,14 +61,14 @@ impl<'a> Known<'a> {
     ///
     /// # Errors
     /// When it certainly has no field of this name.
-    pub(super) fn field(self, name: &str, at: Position) -> Result<Self, Diagnostic> {
+    pub(super) fn field(self, name: &str, at: Position) -> Result<Self, Box<Diagnostic>> {
         match self {
             Self::Any => Ok(Self::Any),
             Self::Params(declared) if declared.iter().any(|param| param == name) => Ok(Self::Any),
             Self::Params(declared) => {
                 let help = help(name, declared.iter().map(String::as_str))
                     .unwrap_or_else(|| "declare it under `params`".to_owned());
-                Err(error(format!("the header has no parameter `{name}`"), at, Some(help)))
+                Err(error(format!("the header has no parameter `{name}`"), at, Some(help)).into())
             }
             Self::Shaped(shaped) => match shaped.shape.field(name) {
                 Some(shape) => {
@@ -78,7 +78,7 @@ impl<'a> Known<'a> {
                 None if shaped.more.contains(&name) => Ok(Self::Any),
                 None => {
                     let message = format!("{} no `{}{name}`", shaped.of, shaped.path);
-                    Err(error(message, at, help(name, shaped.shape.names())))
+                    Err(error(message, at, help(name, shaped.shape.names())).into())
                 }
             },
         }
