@@ -5,7 +5,9 @@ use std::any::TypeId;
 use rhai::{Dynamic, Engine, EvalAltResult, NativeCallContext};
 use serde_json::{Value, json};
 
+use super::parallel::{self, on_error};
 use super::{HostFunction, HostKind, halt, step};
+use crate::action::Shape;
 use crate::runbook::context;
 use crate::runbook::limits::{
     APPROVAL_WAIT_DEFAULT_SECONDS, MESSAGE_CHARS_MAX, QUORUM_MAX, WAIT_MAX_SECONDS,
@@ -14,33 +16,40 @@ use crate::runbook::value::{describe, kind};
 
 /// Characters of a notification channel's name.
 const CHANNEL_CHARS_MAX: usize = 64;
+/// The options of `approve`.
+const APPROVE_OPTIONS: &[&str] = &["quorum", "within"];
 
 /// For lint and the reference page.
 pub(super) fn functions() -> Vec<HostFunction> {
-    let control = |name, summary, arity| HostFunction {
+    let control = |name, summary, arity, options| HostFunction {
         name,
         summary,
         kind: HostKind::Control,
         params: &[],
         arity,
+        options,
+        output: Shape::Any,
     };
     vec![
         control(
             "approve",
             "Asks a person, and fails when the answer is no or does not come: approve(question, #{quorum: 2, within: \"30m\"}).",
             (1, 2),
+            APPROVE_OPTIONS,
         ),
-        control("sleep", "Waits: sleep(\"30m\"), or a number of seconds.", (1, 1)),
-        control("notify", "Tells a channel: notify(channel, message).", (2, 2)),
+        control("sleep", "Waits: sleep(\"30m\"), or a number of seconds.", (1, 1), &[]),
+        control("notify", "Tells a channel: notify(channel, message).", (2, 2), &[]),
         control(
             "parallel",
             "Runs closures side by side and waits for all: parallel([|| …, || …], #{keep_errors: true}).",
             (1, 2),
+            parallel::OPTIONS,
         ),
         control(
             "log",
             "Writes a line into the timeline, with the next step or the end of the run.",
             (1, 1),
+            &[],
         ),
     ]
 }
@@ -84,7 +93,7 @@ pub(in crate::runbook) fn unfit(name: &str, args: &[Option<Dynamic>]) -> Option<
             Some(Some(literal)) if !literal.is_array() => {
                 Some(format!("expected a list of closures, not a {}", kind(literal)))
             }
-            _ => None,
+            _ => args.get(1)?.as_ref().and_then(|options| on_error(options).err()),
         },
         _ => None,
     }
@@ -147,7 +156,8 @@ fn question(args: &[Dynamic]) -> Result<Value, String> {
                 }
                 "within" => within = seconds(value, "within")?,
                 other => {
-                    return Err(format!("options: {other} is unknown; known are quorum, within"));
+                    let known = APPROVE_OPTIONS.join(", ");
+                    return Err(format!("options: {other} is unknown; known are {known}"));
                 }
             }
         }

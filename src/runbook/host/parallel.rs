@@ -12,6 +12,9 @@ use crate::error::Code;
 use crate::runbook::context;
 use crate::runbook::value::{describe, detached, kind};
 
+/// Its options.
+pub(super) const OPTIONS: &[&str] = &["keep_errors"];
+
 pub(super) fn register(engine: &mut Engine) {
     each(engine, "parallel", 1, |context, args| parallel(context, &args[0], OnError::Raise));
     each(engine, "parallel", 2, |context, args| match on_error(&args[1]) {
@@ -20,20 +23,23 @@ pub(super) fn register(engine: &mut Engine) {
     });
 }
 
+/// What becomes of a branch's error.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum OnError {
+pub(super) enum OnError {
     /// After every branch, raise the first error.
     Raise,
     /// Leave errors in the list of results.
     Keep,
 }
 
-fn on_error(options: &Dynamic) -> Result<OnError, String> {
+/// Reads the options.
+pub(super) fn on_error(options: &Dynamic) -> Result<OnError, String> {
     let map = options
         .as_map_ref()
         .map_err(|_| format!("options: expected a map, not a {}", kind(options)))?;
-    if let Some(unknown) = map.keys().find(|name| name.as_str() != "keep_errors") {
-        return Err(format!("options: {unknown} is unknown; known is keep_errors"));
+    if let Some(unknown) = map.keys().find(|name| !OPTIONS.contains(&name.as_str())) {
+        let known = OPTIONS.join(", ");
+        return Err(format!("options: {unknown} is unknown; known is {known}"));
     }
     match map.get("keep_errors").map(Dynamic::as_bool) {
         None | Some(Ok(false)) => Ok(OnError::Raise),
