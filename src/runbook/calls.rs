@@ -20,6 +20,8 @@ pub(super) struct Call {
     /// How the text of each argument begins, where the source says it: `instance/` for
     /// `` `instance/${p.instance}` ``.
     pub(super) starts: Vec<Option<String>>,
+    /// Where the first argument is a list in the source: its elements that are calls, by name.
+    pub(super) elements: Vec<(String, Position)>,
 }
 
 /// A map as it stands in the source.
@@ -57,16 +59,30 @@ fn push(found: &mut Vec<Call>, call: &FnCallExpr, at: Position, method: bool) {
     if internal || at.is_none() {
         return;
     }
-    let name = if call.namespace.is_empty() {
-        call.name.to_string()
-    } else {
-        format!("{}::{}", call.namespace, call.name)
-    };
+    let name = full_name(call);
     let args =
         call.args.iter().map(|arg| (arg.get_literal_value(None), arg.start_position())).collect();
     let maps = call.args.iter().map(map).collect();
     let starts = call.args.iter().map(start).collect();
-    found.push(Call { name, method, at, args, maps, starts });
+    let elements = call.args.first().map(elements).unwrap_or_default();
+    found.push(Call { name, method, at, args, maps, starts, elements });
+}
+
+fn full_name(call: &FnCallExpr) -> String {
+    if call.namespace.is_empty() {
+        call.name.to_string()
+    } else {
+        format!("{}::{}", call.namespace, call.name)
+    }
+}
+
+fn elements(arg: &Expr) -> Vec<(String, Position)> {
+    let Expr::Array(items, _) = arg else { return Vec::new() };
+    let calls = items.iter().filter_map(|item| match item {
+        Expr::FnCall(call, at) => Some((full_name(call), *at)),
+        _ => None,
+    });
+    calls.collect()
 }
 
 fn map(arg: &Expr) -> Option<MapLiteral> {

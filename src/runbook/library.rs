@@ -13,7 +13,7 @@ use super::diagnostic::{Diagnostic, DiagnosticLevel};
 use super::engine::build_engine;
 use super::folder::{self, ScriptFile};
 use super::header::Header;
-use super::lint::{check, lint};
+use super::lint::{Checked, check, check_pinned, lint};
 #[cfg(test)]
 use crate::action::{Action, find};
 use crate::error::Code;
@@ -65,15 +65,26 @@ pub fn compile(
     name: RunbookName,
     source: &str,
 ) -> Result<Runbook, Vec<Diagnostic>> {
-    let checked = check(engine, source)?;
-    Ok(Runbook {
-        name,
-        hash: Digest::of(source.as_bytes()),
-        source: source.to_owned(),
-        header: checked.header,
-        warnings: checked.warnings,
-        ast: checked.ast,
-    })
+    Ok(runbook(name, source, check(engine, source)?))
+}
+
+/// Compiles the source that a run is pinned to, which was checked when the run was started: a rule
+/// that lint has learnt since must not stop a run that is under way.
+///
+/// # Errors
+/// What keeps this version of the engine from running it.
+pub fn compile_pinned(
+    engine: &Engine,
+    name: RunbookName,
+    source: &str,
+) -> Result<Runbook, Vec<Diagnostic>> {
+    Ok(runbook(name, source, check_pinned(engine, source)?))
+}
+
+fn runbook(name: RunbookName, source: &str, checked: Checked) -> Runbook {
+    let Checked { ast, header, warnings } = checked;
+    let hash = Digest::of(source.as_bytes());
+    Runbook { name, hash, source: source.to_owned(), header, warnings, ast }
 }
 
 /// All that is wrong with a file that is to be a runbook: its name and its script.

@@ -31,7 +31,7 @@ pub use diagnostic::{Diagnostic, DiagnosticLevel};
 pub use engine::build_engine;
 pub use header::Header;
 pub use key::StepKey;
-pub use library::{CheckedFile, Library, LoadError, Runbook, check_file, compile};
+pub use library::{CheckedFile, Library, LoadError, Runbook, check_file, compile, compile_pinned};
 pub use lint::lint;
 pub use policy::{ANY_ACCOUNT, Policies, Terms, policies};
 pub use pool::Evaluator;

@@ -32,6 +32,15 @@ pub(super) fn arguments(call: &Call, api: &Api, source: &str) -> Vec<Diagnostic>
         return vec![wrong];
     }
     let (index, mut all) = options(call, function, source);
+    if call.name == "parallel" {
+        // Its result would stand in the list, once it has run all by itself.
+        let at_once = call.elements.iter().filter(|(name, _)| api.find(name).is_some());
+        all.extend(at_once.map(|(name, at)| {
+            let message =
+                format!("`parallel`: `{name}(…)` is called at once, not beside the others");
+            error(message, *at, Some(format!("write `|| {name}(…)`")))
+        }));
+    }
     match function.kind {
         HostKind::Control => {
             let values: Vec<_> = (0..call.args.len())

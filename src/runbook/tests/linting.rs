@@ -136,6 +136,31 @@ fn shapes() {
 }
 
 #[test]
+fn what_is_called_instead_of_given_to_parallel_is_found() {
+    check(
+        &script("parallel([contain::isolate_instance(p.instance), || sleep(\"1s\")]);"),
+        &["`parallel`: `contain::isolate_instance(…)` is called at once"],
+    );
+    check(&script("parallel([|| contain::isolate_instance(p.instance)]);"), &[]);
+    // A function of the script may give a closure.
+    let own = script("parallel([later(p.instance)]);")
+        + "\nfn later(i) { || contain::isolate_instance(i) }";
+    check(&own, &[]);
+}
+
+#[test]
+fn a_run_under_way_is_stopped_by_nothing_that_lint_has_learnt_since() {
+    let name = || "test".parse().unwrap();
+    let misspelt = script("let i = look::instance(p.instanc); i?.stat");
+    assert!(compile(&ENGINE, name(), &misspelt).is_err());
+    let pinned = compile_pinned(&ENGINE, name(), &misspelt).unwrap();
+    assert_eq!(pinned.hash, crate::id::Digest::of(misspelt.as_bytes()));
+    for broken in ["log(".to_owned(), script("1") + "\nfn notify(a, b) { }"] {
+        assert!(compile_pinned(&ENGINE, name(), &broken).is_err(), "{broken}");
+    }
+}
+
+#[test]
 fn a_header_says_what_routing_needs() {
     let runbook = compiled(
         "//! First line\n//! goes on.\n//!\n//! More.\nconst RUNBOOK = #{ on: [\"A:B/*\"], role: \"ACTOR\", resource: \"Instance\", user: \"IAMUser\", severity: 4.7, mode: \"contain\",
