@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::journal::{StepEnd, StepResult};
-use super::line::{self, Does, Line};
+use super::line::{self, Line};
+use super::outcome::Does;
+use super::outcome::{StepEnd, StepResult};
 use super::step::StepLog;
 use crate::action::{Action, LookError, Settings, Verdict};
 use crate::change::Change;

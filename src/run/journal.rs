@@ -5,15 +5,14 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::ended::Ended;
-use super::line::{Does, Line, counts};
+use super::line::{Line, counts};
+use super::outcome::{Does, Outcome, StepEnd};
 use crate::change::Change;
-use crate::cloud::{CloudError, Receipt};
 use crate::id::{ApprovalId, Digest, RunId};
-use crate::runbook::{StepFailure, StepKey};
+use crate::runbook::StepKey;
 use crate::timeline::{Actor, Draft, Kind};
 
 /// The step key under which a run's plan is approved.
@@ -45,89 +44,6 @@ const PLAN_LINES_MAX: usize = 150;
 /// Bytes of a plan's lines in its entry, as JSON: most have some 300, and an entry's 65,535 hold the
 /// scope, too.
 const PLAN_BYTES_MAX: usize = 45_000;
-
-/// `change.outcome`, without run and step.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Outcome {
-    /// What became of it.
-    pub result: OutcomeResult,
-    /// AWS's answer.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub receipt: Option<Receipt>,
-    /// AWS's refusal.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub error: Option<CloudError>,
-    /// Calls made.
-    pub attempts: u32,
-    /// From the first call to the last answer, in milliseconds.
-    pub millis: u64,
-}
-
-/// What became of a change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OutcomeResult {
-    /// AWS confirmed it.
-    Ok,
-    /// A look after a lost answer showed that it happened.
-    Observed,
-    /// A look after a lost answer showed that it did not happen.
-    NotHappened,
-    /// AWS refused it.
-    Failed,
-    /// Neither: a person must look.
-    Unknown,
-}
-
-impl OutcomeResult {
-    /// Whether the world has changed.
-    #[must_use]
-    pub fn happened(self) -> bool {
-        matches!(self, Self::Ok | Self::Observed)
-    }
-
-    /// Whether the world may have changed, for all that is known.
-    #[must_use]
-    pub fn may_have_happened(self) -> bool {
-        self.happened() || self == Self::Unknown
-    }
-}
-
-/// How a step ended, as the timeline tells it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StepResult {
-    /// It did what it should, and a look verified it.
-    Ok,
-    /// It looked and changed nothing: the mode is `observe`.
-    Planned,
-    /// It failed.
-    Failed,
-}
-
-/// `step.finished`, without run and step.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct StepEnd {
-    /// The step's name.
-    pub name: String,
-    /// How it ended.
-    pub result: StepResult,
-    /// What the script sees.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub output: Option<Value>,
-    /// What the script sees, where it is too large for an entry: a blob.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub output_blob: Option<Digest>,
-    /// What is raised in the script.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub error: Option<StepFailure>,
-    /// What was planned, in words, for mode `observe`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub planned: Vec<String>,
-    /// What each line of `planned` is about; an earlier version did not say.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub does: Vec<Does>,
-}
 
 /// Writes the entries of one run.
 #[derive(Debug, Clone)]

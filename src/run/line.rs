@@ -4,37 +4,14 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
 
+use super::outcome::Does;
 use super::step::StepLog;
 
 /// Characters of what a script says in a line: enough to know it again; the step's own entry has all.
 const SAID_MAX: usize = 160;
-
-/// What a line of a plan is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Does {
-    /// A change, in its words.
-    Change,
-    /// More would follow, and what it is can be told only once something new exists.
-    Later,
-    /// Nothing: everything is as the step wants it.
-    Already,
-    /// Nothing: the action can't or may not.
-    Refused,
-    /// The step would wait for something first.
-    Wait,
-    /// The step, or the runbook, would fail.
-    Fail,
-    /// A message.
-    Say,
-    /// A question to a person.
-    Ask,
-    /// A sleep.
-    Sleep,
-}
 
 /// A line of a plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

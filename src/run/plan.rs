@@ -5,8 +5,10 @@ use serde_json::{Value, json};
 
 use super::end::cut;
 use super::execute::{Executor, StepRun};
-use super::journal::{Plan, StepEnd};
-use super::line::{self, Does, Line};
+use super::journal::Plan;
+use super::line::{self, Line};
+use super::outcome::Does;
+use super::outcome::StepEnd;
 use super::perform::perform;
 use super::replay::RunLog;
 use super::script::Script;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::drive::Drive;
-use super::journal::{StepEnd, StepResult};
+use super::outcome::{StepEnd, StepResult};
 use super::step::StepLog;
 use crate::action;
 use crate::change::{Change, Urgency};

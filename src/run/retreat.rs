@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::attempt::backoff;
 use super::end::{Reason, failed};
 use super::execute::{Executor, StepRun};
-use super::journal::OutcomeResult;
+use super::outcome::OutcomeResult;
 use super::settle::settle;
 use super::stage::settle_permissions;
 use super::step::{ChangeLog, StepLog};

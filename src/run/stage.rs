@@ -8,7 +8,7 @@ use futures::future::join_all;
 
 use super::attempt::{ATTEMPTS_MAX, backoff, may_pass};
 use super::execute::Executor;
-use super::journal::{Outcome, OutcomeResult};
+use super::outcome::{Outcome, OutcomeResult};
 use super::settle::{is_for_later, millis, settle};
 use super::step::{ChangeLog, StepLog};
 use crate::action::{Read, permissions_for};

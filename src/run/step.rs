@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::journal::{Outcome, StepEnd};
+use super::outcome::{Outcome, StepEnd};
 use crate::action::{self, Applied, Params};
 use crate::change::{Change, Urgency};
 use crate::cloud::ErrorClass;

@@ -13,7 +13,7 @@ use super::attempt::{Passing, READ_PATIENCE, ROUNDS_MAX, may_pass};
 use super::end::{cloud_failed, failed, succeeded};
 use super::execute::{Executor, StepRun};
 use super::guard::Barred;
-use super::journal::{Outcome, OutcomeResult};
+use super::outcome::{Outcome, OutcomeResult};
 use super::replay::RunLog;
 use super::settle::{is_for_later, settle};
 use super::step::{ChangeLog, StepLog};

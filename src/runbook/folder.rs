@@ -4,8 +4,35 @@
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
-use super::library::LoadError;
+use thiserror::Error;
+
+use super::diagnostic::Diagnostic;
 use super::limits::{FILES_MAX, SOURCE_BYTES_MAX};
+
+/// A file and what is wrong with it.
+pub type CheckedFile = (String, Vec<Diagnostic>);
+
+/// The runbooks could not be loaded: nothing of them is used.
+#[derive(Debug, Error)]
+pub enum LoadError {
+    /// The folder or a file can't be read.
+    #[error("{path}: {reason}")]
+    Read {
+        /// What was to be read.
+        path: String,
+        /// Why it can't be.
+        reason: String,
+    },
+    /// Scripts have errors; every line names file, line and column.
+    #[error("{}", lines(.0))]
+    Scripts(Vec<CheckedFile>),
+}
+
+fn lines(files: &[CheckedFile]) -> String {
+    let lines: Vec<String> =
+        files.iter().flat_map(|(file, all)| all.iter().map(move |one| one.in_file(file))).collect();
+    lines.join("\n")
+}
 
 /// A file of a folder.
 pub(super) struct ScriptFile {

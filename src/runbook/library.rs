@@ -5,13 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rhai::{AST, Engine};
-use thiserror::Error;
 
 #[cfg(test)]
 use super::calls::calls;
 use super::diagnostic::{Diagnostic, DiagnosticLevel};
 use super::engine::build_engine;
-use super::folder::{self, ScriptFile};
+use super::folder::{self, CheckedFile, LoadError, ScriptFile};
 use super::header::Header;
 use super::lint::{Checked, check, check_pinned, lint};
 #[cfg(test)]
@@ -96,9 +95,6 @@ pub fn check_file(engine: &Engine, path: &Path, source: &str) -> Vec<Diagnostic>
     all
 }
 
-/// A file and what is wrong with it.
-pub type CheckedFile = (String, Vec<Diagnostic>);
-
 impl Runbook {
     /// When it applies. A fallback without types fits everything.
     #[must_use]
@@ -129,28 +125,6 @@ impl Runbook {
         used.dedup_by_key(|action| action.name());
         used
     }
-}
-
-/// The runbooks could not be loaded: nothing of them is used.
-#[derive(Debug, Error)]
-pub enum LoadError {
-    /// The folder or a file can't be read.
-    #[error("{path}: {reason}")]
-    Read {
-        /// What was to be read.
-        path: String,
-        /// Why it can't be.
-        reason: String,
-    },
-    /// Scripts have errors; every line names file, line and column.
-    #[error("{}", lines(.0))]
-    Scripts(Vec<CheckedFile>),
-}
-
-fn lines(files: &[CheckedFile]) -> String {
-    let lines: Vec<String> =
-        files.iter().flat_map(|(file, all)| all.iter().map(move |one| one.in_file(file))).collect();
-    lines.join("\n")
 }
 
 /// All runbooks, in the order of their names.

@@ -29,9 +29,12 @@ pub use advance::{Advance, Evaluated, HOST_API, ScriptError};
 pub use bench::Replay;
 pub use diagnostic::{Diagnostic, DiagnosticLevel};
 pub use engine::build_engine;
+pub use folder::{CheckedFile, LoadError};
 pub use header::Header;
 pub use key::StepKey;
-pub use library::{CheckedFile, Library, LoadError, Runbook, check_file, compile, compile_pinned};
+#[cfg(test)]
+pub use library::compile;
+pub use library::{Library, Runbook, check_file, compile_pinned};
 pub use lint::lint;
 pub use policy::{ANY_ACCOUNT, Policies, Terms, policies};
 pub use pool::Evaluator;

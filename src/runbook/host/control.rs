@@ -1,11 +1,10 @@
 //! The host functions that touch no AWS: ask a person, wait, tell, note.
 
-use std::any::TypeId;
-
-use rhai::{Dynamic, Engine, EvalAltResult, NativeCallContext};
+use rhai::{Dynamic, Engine};
 use serde_json::{Value, json};
 
 use super::parallel::{self, on_error};
+use super::untyped::each;
 use super::{HostFunction, HostKind, halt, step};
 use crate::action::Shape;
 use crate::runbook::context;
@@ -97,23 +96,6 @@ pub(in crate::runbook) fn unfit(name: &str, args: &[Option<Dynamic>]) -> Option<
         },
         _ => None,
     }
-}
-
-/// Registers a function of `arity` arguments of any type.
-pub(super) fn each(
-    engine: &mut Engine,
-    name: &'static str,
-    arity: usize,
-    act: impl Fn(&NativeCallContext<'_>, &[Dynamic]) -> Result<Dynamic, Box<EvalAltResult>>
-    + Send
-    + Sync
-    + 'static,
-) {
-    engine.register_raw_fn(name, vec![TypeId::of::<Dynamic>(); arity], move |context, args| {
-        // Copies: the first argument is a reference to the script's own variable.
-        let args: Vec<Dynamic> = args.iter().map(|arg| arg.flatten_clone()).collect();
-        act(&context, &args)
-    });
 }
 
 fn text(value: &Dynamic, what: &str, max: usize) -> Result<String, String> {

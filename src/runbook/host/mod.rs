@@ -4,6 +4,7 @@
 mod bind;
 mod control;
 mod parallel;
+mod untyped;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -6,7 +6,7 @@
 
 use rhai::{Array, Dynamic, Engine, EvalAltResult, FnPtr, Map, NativeCallContext};
 
-use super::control::each;
+use super::untyped::each;
 use super::{error_map, halt, raise};
 use crate::error::Code;
 use crate::runbook::context;
