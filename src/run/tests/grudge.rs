@@ -474,3 +474,202 @@ async fn a_run_that_sleeps_holds_up_no_containment() {
     assert!(waited < 600, "contained after {waited} s");
     lab.finish().await;
 }
+
+// ---- a script that ends while a containment is under way ----
+
+/// Whether each change in the timeline has an outcome.
+fn open_intents(entries: &[Entry]) -> usize {
+    count(entries, "change.intent").saturating_sub(count(entries, "change.outcome"))
+}
+
+/// A branch runs into a limit while its sibling isolates the instance.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_limit_in_one_branch_leaves_no_sibling_in_the_open() {
+    let mut bad = Vec::new();
+    for looks in 1..40 {
+        let source = format!(
+            "//! Probe.\nconst RUNBOOK = #{{ on: [\"Never:X/*\"], mode: \"contain\" }};\n\
+            fn run(case, p) {{\n\
+            parallel([|| contain::isolate_instance(\"i-0a1b2c3d4e5f60718\"), || {{\n\
+            for n in 0..{looks} {{ look::role(\"web-server\"); }}\n\
+            let n = 0; while true {{ n += 1; }} }}]); }}"
+        );
+        let (lab, sandbox, _) = faulty_lab(Plan::none(), &source).await;
+        let before = groups(&sandbox);
+        let done = isolate(&lab).await;
+        let case = done.case.clone();
+        let entries = lab.entries(&case).await;
+        let after = groups(&sandbox);
+        let told = done.summary.clone().unwrap_or_default();
+        let silent = after != before && !told.contains("isolate_instance") && !told.contains("half way");
+        if in_the_open(&sandbox) || open_intents(&entries) > 0 || silent {
+            bad.push((looks, after, open_intents(&entries), told));
+        }
+        lab.finish().await;
+    }
+    assert!(bad.is_empty(), "{bad:#?}");
+}
+
+/// The same while AWS throttles the second swap: the step rests half way, in the open group.
+#[tokio::test]
+async fn a_limit_in_one_branch_leaves_no_resting_sibling_in_the_open() {
+    let n = second_swap().await;
+    // More than one round of attempts.
+    let plan = (n..n + 40).fold(changes(), |plan, n| plan.at(n, Fault::Throttled));
+    let source = "//! Probe.\nconst RUNBOOK = #{ on: [\"Never:X/*\"], mode: \"contain\" };\n\
+        fn run(case, p) {\n\
+        parallel([|| contain::isolate_instance(\"i-0a1b2c3d4e5f60718\"), || {\n\
+        sleep(\"5s\"); let n = 0; while true { n += 1; } }]); }";
+    let (lab, sandbox, _) = faulty_lab(plan, source).await;
+    let done = isolate(&lab).await;
+    let entries = lab.entries(&done.case).await;
+    assert!(!in_the_open(&sandbox), "{:?} {done:?}", groups(&sandbox));
+    assert_eq!(open_intents(&entries), 0);
+    lab.finish().await;
+}
+
+/// A runbook's own error, raised with a field `step`, is no step's.
+#[tokio::test]
+async fn a_runbook_that_says_no_has_not_contained() {
+    let source = "//! Probe.\nconst RUNBOOK = #{ on: [\"Never:X/*\"], mode: \"contain\" };\n\
+        fn run(case, p) { contain::revoke_role_sessions(\"web-server\");\n\
+        throw #{ step: \"1\", message: \"the other role is not known\" }; }";
+    let (lab, _, _) = faulty_lab(Plan::none(), source).await;
+    let done = isolate(&lab).await;
+    assert!(!done.contained, "{done:?}");
+    lab.finish().await;
+}
+
+// ---- clocks ----
+
+/// Our clock is some minutes behind AWS's; a session was issued a minute before the revocation.
+#[tokio::test]
+async fn sessions_are_revoked_also_where_our_clock_is_late() {
+    let ahead = clock();
+    ahead.advance(std::time::Duration::from_secs(240));
+    let sandbox = Sandbox::from_scenario(SCENARIO, Arc::new(ahead.clone())).unwrap();
+    let stolen = "ASIAZ7Q2EXAMPLE00001".parse().unwrap();
+    let now = crate::clock::Clock::now(&ahead);
+    sandbox
+        .edit(|world| {
+            let account = world.account_mut(&ours()).unwrap();
+            let issued = account.sessions.get_mut(&stolen).unwrap();
+            issued.issued_at = now.checked_sub(std::time::Duration::from_secs(60)).unwrap();
+        })
+        .unwrap();
+    assert!(sandbox.attacker().can_call(&ours(), &stolen).allowed);
+    let lab = Lab::new(Arc::new(sandbox.clone()), clock(), settings()).await;
+    let role = json!({"role": "web-server"});
+    let started =
+        lab.desk.start(by_hand("stolen-role-credentials", role, Mode::Contain)).await.unwrap();
+    lab.settle().await;
+    ahead.advance(std::time::Duration::from_secs(600));
+    let done = run(&lab, &started.id).await;
+    let works = sandbox.attacker().can_call(&ours(), &stolen).allowed;
+    assert!(!(done.contained && works), "contained and verified, and the stolen session works");
+    lab.finish().await;
+}
+
+// ---- a closed case that goes on ----
+
+/// GuardDuty sees more of a case that was closed as contained.
+#[tokio::test]
+async fn a_case_that_is_opened_again_comes_before_a_person() {
+    let (lab, _) = lab().await;
+    let case = lab.deliver(mining()).await;
+    lab.settle().await;
+    lab.desk.close_case(&case, "ada".to_owned(), "done").await.unwrap();
+    let before = lab.told().len();
+    let on = later(&miner(), "2026-03-15T23:45:12.000Z", 99);
+    assert_eq!(lab.deliver(&on.to_string()).await, case);
+    lab.settle().await;
+    let needs = matches!(status(&lab, &case).await, Status::Attention | Status::Waiting);
+    assert!(needs || lab.told().len() > before, "{:?}", status(&lab, &case).await);
+    lab.finish().await;
+}
+
+/// A person says yes to a question whose run gives way to a later one before it goes on.
+#[tokio::test]
+async fn a_question_that_goes_with_its_run_stands_in_the_timeline() {
+    let source = "//! Probe.\nconst RUNBOOK = #{ on: [\"Never:X/*\"], mode: \"contain\" };\n\
+        fn run(case, p) {\n\
+        parallel([|| approve(\"And the other?\", #{ within: \"1d\" }), || {\n\
+        sleep(\"5s\"); let n = 0; while true { n += 1; } }]); }";
+    let (lab, _, _) = faulty_lab(Plan::none(), source).await;
+    lab.desk.start(by_hand("probe", json!({}), Mode::Contain)).await.unwrap();
+    // What waits for a person is not waited for by `settle`: the sleep ends first here.
+    let case = lab.cases().await.remove(0);
+    for _ in 0..4 {
+        lab.settle().await;
+        lab.clock.advance(std::time::Duration::from_secs(10));
+    }
+    let done = only_run(&lab, &case).await;
+    assert!(done.state.is_over(), "{done:?}");
+    let entries = lab.entries(&case).await;
+    let told = count(&entries, "approval.decided");
+    assert_eq!((count(&entries, "approval.requested"), told), (1, 1));
+    lab.finish().await;
+}
+
+// ---- holds ----
+
+/// An undo is stopped, because another run has come to hold the instance; somebody asks again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_undo_that_was_stopped_for_another_run_is_stopped_again() {
+    let mut bad = Vec::new();
+    for n in 1..14 {
+        let interlude = Interlude::default();
+        let (lab, sandbox, _) = faulty_lab(interlude.at_call(n), ISOLATES).await;
+        let params = json!({"instance": "i-0a1b2c3d4e5f60718"});
+        let first = by_hand("compromised-instance", params, Mode::Contain);
+        let first = lab.desk.start(first).await.unwrap();
+        lab.settle().await;
+        lab.desk.undo(&first.id, "ada".to_owned(), false).await.unwrap();
+        let other = lab.desk.start(by_hand("probe", json!({}), Mode::Contain)).await.unwrap();
+        interlude.arm(&lab, None);
+        lab.settle().await;
+        assert!(run(&lab, &other.id).await.contained);
+        if groups(&sandbox).iter().any(|groups| *groups != ["quarantine"]) {
+            continue;
+        }
+        let again = lab.desk.undo(&first.id, "ada".to_owned(), false).await;
+        lab.settle().await;
+        let isolated = groups(&sandbox).iter().all(|groups| *groups == ["quarantine"]);
+        let other = run(&lab, &other.id).await;
+        if !isolated && other.contained && !other.released {
+            let words = match again {
+                Ok(undo) => format!("{:?}", run(&lab, &undo.id).await.summary),
+                Err(refused) => refused.detail,
+            };
+            bad.push((n, status(&lab, &other.case).await, words));
+        }
+    }
+    assert!(bad.is_empty(), "the other run is said to contain what is free: {bad:#?}");
+}
+
+/// Two cases about one instance. The later one only finds it isolated, and revokes a role besides. It
+/// is undone: its revocation is kept, so that it is not released; then the earlier one is undone, too.
+#[tokio::test]
+async fn no_case_is_contained_after_its_instance_was_set_free() {
+    let source = "//! Probe.\nconst RUNBOOK = #{ on: [\"Never:X/*\"], mode: \"contain\" };\n\
+        fn run(case, p) { contain::isolate_instance(\"i-0a1b2c3d4e5f60718\");\n\
+        contain::revoke_role_sessions(\"batch-worker\"); }";
+    let (lab, sandbox, _) = faulty_lab(Plan::none(), source).await;
+    let params = json!({"instance": "i-0a1b2c3d4e5f60718"});
+    let first = by_hand("compromised-instance", params, Mode::Contain);
+    let first = lab.desk.start(first).await.unwrap();
+    lab.settle().await;
+    let second = isolate(&lab).await;
+    assert!(second.contained && first.case != second.case);
+    lab.desk.undo(&first.id, "ada".to_owned(), false).await.unwrap_err();
+    let mut words = Vec::new();
+    for of in [&second.id, &first.id] {
+        let undo = lab.desk.undo(of, "ada".to_owned(), false).await.unwrap();
+        lab.settle().await;
+        words.push(run(&lab, &undo.id).await.summary);
+    }
+    let free = groups(&sandbox).iter().all(|groups| *groups != ["quarantine"]);
+    assert!(free, "{words:?}");
+    assert_ne!(status(&lab, &second.case).await, Status::Contained, "{words:?}");
+    lab.finish().await;
+}
