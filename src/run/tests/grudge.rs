@@ -673,3 +673,37 @@ async fn no_case_is_contained_after_its_instance_was_set_free() {
     assert_ne!(status(&lab, &second.case).await, Status::Contained, "{words:?}");
     lab.finish().await;
 }
+
+// ---- entries ----
+
+/// What a run leaves to people is too much for one entry: what it did is written down all the same.
+#[tokio::test]
+async fn a_long_list_of_what_remains_loses_no_outcome() {
+    let source = "//! Probe.\nconst RUNBOOK = #{ on: [\"Never:X/*\"], mode: \"contain\" };\n\
+        fn run(case, p) {\n\
+        let long = \"\"; for n in 0..100 { long += \"0123456789\"; }\n\
+        let branches = [];\n\
+        for n in 0..80 { branches.push(|| throw `${n} ${long}`); }\n\
+        parallel(branches, #{ keep_errors: true });\n\
+        contain::revoke_role_sessions(\"web-server\"); }";
+    let (lab, _, _) = faulty_lab(Plan::none(), source).await;
+    let done = isolate(&lab).await;
+    let entries = lab.entries(&done.case).await;
+    let (asked, ended) = (count(&entries, "step.requested"), count(&entries, "step.finished"));
+    assert_eq!((open_intents(&entries), asked), (0, ended), "{:?} {:?}", done.code, done.summary);
+    lab.finish().await;
+}
+
+/// A run that never contained anything is not "released" by an undo of it.
+#[tokio::test]
+async fn an_undo_of_a_run_that_did_nothing_hides_no_failure() {
+    let (lab, _) = lab_with(LabSettings { confirm_findings: true, ..settings() }).await;
+    let case = lab.deliver(mining()).await;
+    lab.settle().await;
+    assert_eq!(status(&lab, &case).await, Status::Attention);
+    let done = only_run(&lab, &case).await;
+    lab.desk.undo(&done.id, "ada".to_owned(), false).await.ok();
+    lab.settle().await;
+    assert_eq!(status(&lab, &case).await, Status::Attention, "{:#?}", runs(&lab, &case).await);
+    lab.finish().await;
+}
