@@ -707,3 +707,63 @@ async fn an_undo_of_a_run_that_did_nothing_hides_no_failure() {
     assert_eq!(status(&lab, &case).await, Status::Attention, "{:#?}", runs(&lab, &case).await);
     lab.finish().await;
 }
+
+/// What routing went by is confirmed: a finding that GuardDuty calls harmless is not acted on because
+/// the payload calls it severe, nor a sample because the payload does not say so.
+#[tokio::test]
+async fn what_routing_went_by_is_confirmed() {
+    let mut bad = Vec::new();
+    for (path, theirs) in [
+        ("/detail/severity", json!(2.0)),
+        ("/detail/service/additionalInfo", json!({"sample": true})),
+    ] {
+        let (lab, sandbox) = lab_with(confirming()).await;
+        let mut genuine = miner();
+        *genuine.pointer_mut(path).unwrap() = theirs;
+        said(&sandbox, &genuine["detail"]);
+        lab.deliver(mining()).await;
+        lab.settle().await;
+        if !sandbox.snapshot_world().mutations.is_empty() {
+            bad.push(path);
+        }
+        lab.finish().await;
+    }
+    assert!(bad.is_empty(), "acted on although GuardDuty says otherwise: {bad:?}");
+}
+
+/// Two people decide on a crown jewel, whichever finding names it.
+#[tokio::test]
+async fn one_person_does_not_cut_off_a_crown_jewel() {
+    let (lab, sandbox) = lab().await;
+    meddle(&sandbox, |region| {
+        for machine in region.instances.values_mut() {
+            machine.instance.tags.insert("criticality".to_owned(), "crown-jewel".to_owned());
+        }
+    });
+    lab.deliver(&sequence().to_string()).await;
+    lab.settle().await;
+    decide(&lab, "grace", true).await.unwrap();
+    lab.settle().await;
+    assert!(groups(&sandbox).iter().all(|groups| *groups != ["quarantine"]));
+    lab.finish().await;
+}
+
+/// A containment can be lifted while its disks are still being copied, which may take three days.
+#[tokio::test]
+async fn a_wrong_isolation_can_be_lifted_while_evidence_is_awaited() {
+    use std::sync::atomic::AtomicBool;
+    let (lab, sandbox) = lab().await;
+    let case = lab.deliver(mining()).await;
+    let stopping = AtomicBool::new(false);
+    let now = crate::clock::Clock::now(&lab.clock);
+    let (taken, fence) = lab.env.store.claim("lab", now).await.unwrap().unwrap();
+    let lease = crate::run::lease::Lease::new(fence, crate::clock::Clock::monotonic(&lab.clock));
+    crate::run::drive::drive(&lab.env, &taken, &lease, &stopping).await.unwrap();
+    let waits = only_run(&lab, &case).await;
+    assert!(groups(&sandbox).iter().all(|groups| *groups == ["quarantine"]));
+    if !waits.state.is_over() {
+        let undone = lab.desk.undo(&waits.id, "ada".to_owned(), false).await;
+        assert!(undone.is_ok(), "{:?}", undone.map_err(|refused| refused.detail));
+    }
+    lab.finish().await;
+}
