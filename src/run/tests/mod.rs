@@ -3,6 +3,7 @@
 mod approvals;
 mod attacks;
 mod faults;
+mod grudge;
 mod guards;
 mod honest;
 mod later;
