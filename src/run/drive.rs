@@ -21,7 +21,7 @@ use super::outcome::StepEnd;
 use super::perform::perform;
 use super::replay::RunLog;
 use super::script::Script;
-use super::start::{Begun, StartError, log_of, start};
+use super::start::{Begun, StartError, start};
 use super::step::StepLog;
 use crate::action;
 use crate::case::RunEvent;
@@ -29,7 +29,7 @@ use crate::change::Urgency;
 use crate::error::Code;
 use crate::id::Digest;
 use crate::routing::Mode;
-use crate::runbook::{Advance, StepKey};
+use crate::runbook::{Advance, ScriptError, StepKey};
 use crate::store::{Effect, RunKind, RunRow, StoreError};
 use crate::timeline::Draft;
 
@@ -64,8 +64,8 @@ pub async fn drive(
     let (log, said, kept) = (RunLog::default(), Vec::new(), Vec::new());
     let mut drive = Drive { env, run, lease, writer, log, said, kept, returned: Value::Null };
     if run.attempts > ATTEMPTS_MAX {
-        let reason = drive.abandon(&format!("given up after {ATTEMPTS_MAX} starts")).await?;
-        return drive.halt(Code::POISONED, &reason).await;
+        let reason = format!("given up after {ATTEMPTS_MAX} starts");
+        return drive.abandon(Code::POISONED, &reason).await;
     }
     let (script, mut begun) = match start(env, run, &drive.writer).await {
         Ok(started) => {
@@ -74,19 +74,13 @@ pub async fn drive(
         }
         Err(StartError::Store(error)) => return Err(error),
         Err(StartError::Later) => return drive.later().await,
-        Err(StartError::Halt { code, reason }) => return drive.halt(code, &reason).await,
+        Err(StartError::Halt { code, reason }) => return drive.abandon(code, &reason).await,
     };
-    if run.mode == Mode::Approve && run.kind == RunKind::Runbook {
-        drive.write(&mut begun.0, &mut begun.1).await?;
-        if let Some(end) = drive.approve_plan(&script).await? {
-            return Ok(end);
-        }
-    }
-    match drive.steps(&script, begun, stopping).await {
+    match drive.go_on(&script, &mut begun, stopping).await {
         // It would be the same at the next start.
         Err(StoreError::Seal(error)) => {
             let reason = format!("what happened can't be written down: {error}");
-            drive.halt(Code::STORE_CORRUPT, &reason).await
+            drive.abandon(Code::STORE_CORRUPT, &reason).await
         }
         other => other,
     }
@@ -107,7 +101,30 @@ pub(super) struct Drive<'a> {
     pub(super) returned: Value,
 }
 
+/// What the script said last.
+enum Last {
+    /// It is through, or failed.
+    Finish(Option<ScriptError>),
+    /// It asks for something else than it did before.
+    Halt(String),
+}
+
 impl<'a> Drive<'a> {
+    async fn go_on(
+        &mut self,
+        script: &Script,
+        begun: &mut Begun,
+        stopping: &AtomicBool,
+    ) -> Result<Driven, StoreError> {
+        if self.run.mode == Mode::Approve && self.run.kind == RunKind::Runbook {
+            self.write(&mut begun.0, &mut begun.1).await?;
+            if let Some(end) = self.approve_plan(script).await? {
+                return Ok(end);
+            }
+        }
+        self.steps(script, std::mem::take(begun), stopping).await
+    }
+
     async fn steps(
         &mut self,
         script: &Script,
@@ -121,7 +138,7 @@ impl<'a> Drive<'a> {
         let mut inflight = FuturesUnordered::new();
         let mut busy: BTreeSet<StepKey> = BTreeSet::new();
         let mut parked: BTreeMap<StepKey, Option<Timestamp>> = BTreeMap::new();
-        loop {
+        let last = loop {
             lease.hold(&env.store, env.clock.as_ref()).await?;
             let stop = stopping.load(Ordering::Relaxed);
             if !stop {
@@ -147,18 +164,16 @@ impl<'a> Drive<'a> {
                         if run.kind == RunKind::Runbook {
                             self.returned = value;
                         }
-                        return self.finish(None, entries, effects).await;
+                        break Last::Finish(None);
                     }
                     Advance::Failed(error) => {
                         (self.said, self.kept) = (evaluated.log, evaluated.kept);
-                        return self.finish(Some(error), entries, effects).await;
+                        break Last::Finish(Some(error));
                     }
                     Advance::Diverged { key, recorded, requested } => {
-                        self.write(&mut entries, &mut effects).await?;
-                        let reason = format!(
+                        break Last::Halt(format!(
                             "step {key} was {recorded}, and now the script asks for {requested}"
-                        );
-                        return self.halt(Code::DIVERGED, &reason).await;
+                        ));
                     }
                 }
                 for step in self.log.steps.iter().filter(|step| step.end.is_none()) {
@@ -176,6 +191,10 @@ impl<'a> Drive<'a> {
                 }
             }
             let Some((key, result)) = inflight.next().await else {
+                if stop {
+                    self.write(&mut entries, &mut effects).await?;
+                    entries = self.leave_nothing_open().await?;
+                }
                 self.write(&mut entries, &mut effects).await?;
                 return self.park(&parked, stop).await;
             };
@@ -195,11 +214,34 @@ impl<'a> Drive<'a> {
                     parked.insert(key, wake_at);
                 }
             }
+        };
+        // A step that is dropped in the middle would leave calls without an outcome.
+        while let Some((key, result)) = inflight.next().await {
+            match result? {
+                StepRun::Ended { end, drafts, effects: more } => {
+                    entries.extend(drafts);
+                    effects.extend(more);
+                    self.ended(&key, end, &mut entries, &mut effects);
+                }
+                StepRun::Parked { drafts, .. } => entries.extend(drafts),
+            }
+        }
+        drop(inflight);
+        match last {
+            Last::Finish(error) => {
+                let code = error.as_ref().map_or(Code::SCRIPT_FAILED, |error| error.code);
+                self.break_off(code, &mut entries, &mut effects).await?;
+                self.finish(error, entries, effects).await
+            }
+            Last::Halt(reason) => {
+                self.write(&mut entries, &mut effects).await?;
+                self.abandon(Code::DIVERGED, &reason).await
+            }
         }
     }
 
     /// Notes a step's end, in memory and among the entries to write.
-    fn ended(
+    pub(super) fn ended(
         &mut self,
         key: &StepKey,
         mut end: StepEnd,
@@ -285,13 +327,14 @@ impl<'a> Drive<'a> {
         Ok(driven)
     }
 
-    /// Whether nothing is waited for but evidence.
+    /// Whether nothing is waited for but evidence, or a time that the script chose.
     fn preserves(&self) -> bool {
-        let evidence = |step: &StepLog| {
-            action::find(&step.name).is_some_and(|action| action.urgency() == Urgency::Evidence)
+        let idle = |step: &StepLog| {
+            let evidence = |action: &dyn action::Action| action.urgency() == Urgency::Evidence;
+            step.name == "sleep" || action::find(&step.name).is_some_and(evidence)
         };
         let open: Vec<_> = self.log.steps.iter().filter(|step| step.end.is_none()).collect();
-        !open.is_empty() && open.into_iter().all(evidence)
+        !open.is_empty() && open.into_iter().all(idle)
     }
 
     pub(super) async fn end_drive(
@@ -301,26 +344,6 @@ impl<'a> Drive<'a> {
     ) -> Result<(), StoreError> {
         let effect = self.moved(event, wake_at);
         self.executor(&Mutex::default()).write(vec![], vec![effect]).await.map(drop)
-    }
-
-    /// Before a run is given up: no intent stays without an outcome, and nothing in the open. Returns
-    /// `reason` with what people must know besides.
-    async fn abandon(&mut self, reason: &str) -> Result<String, StoreError> {
-        let log = log_of(self.env, &self.run.case, &self.run.id).await;
-        self.log = log.unwrap_or_else(|error| {
-            tracing::error!(case = %self.run.case, run = %self.run.id, error = %error, "the run's timeline can't be read");
-            RunLog::default()
-        });
-        let none = Mutex::default();
-        let (mut drafts, mut reason) = (Vec::new(), reason.to_owned());
-        for step in self.log.steps.iter().filter(|step| step.end.is_none()) {
-            let (executor, mut step) = (self.executor(&none), step.clone());
-            drafts.extend(executor.settle_open(&mut step, false).await?);
-            let retreat = executor.put_back(&mut step, None, &mut drafts).await?;
-            reason = retreat.told(&reason, &BTreeSet::new());
-        }
-        self.write(&mut drafts, &mut vec![]).await?;
-        Ok(reason)
     }
 
     pub(super) fn moved(&self, event: RunEvent, wake_at: Option<Timestamp>) -> Effect {

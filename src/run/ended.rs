@@ -4,6 +4,10 @@ use serde_json::{Value, json};
 
 use crate::timeline::INTEGER_MAX;
 
+/// Bytes of what remains, and of what was logged, in the last entry, as JSON. Summary and result are at
+/// most 2,000 characters each, of six bytes where they are hostile: all four fit into 65,535.
+const LINES_BYTES_MAX: usize = 16 * 1024;
+
 /// Characters of what a script returned, as JSON, in the run's last entry.
 const RESULT_MAX: usize = 2_000;
 
@@ -35,7 +39,7 @@ impl Ended<'_> {
             "state": self.state,
             "summary": self.summary,
             "contained": self.contained,
-            "open": self.open,
+            "open": fit(self.open),
         });
         if let Some(code) = self.code {
             body["code"] = json!(code);
@@ -44,10 +48,24 @@ impl Ended<'_> {
             body["result"] = told(self.returned);
         }
         if !self.log.is_empty() {
-            body["log"] = json!(self.log);
+            body["log"] = json!(fit(self.log));
         }
         body
     }
+}
+
+/// As many lines as fit into an entry; the last tells how many more there are.
+fn fit(lines: &[String]) -> Vec<String> {
+    let mut left = LINES_BYTES_MAX;
+    let fits = |line: &&String| {
+        let bytes = json!(line).to_string().len();
+        left.checked_sub(bytes).map(|rest| left = rest).is_some()
+    };
+    let mut shown: Vec<String> = lines.iter().take_while(fits).cloned().collect();
+    if shown.len() < lines.len() {
+        shown.push(format!("and {} more", lines.len() - shown.len()));
+    }
+    shown
 }
 
 /// What a script returned, as an entry can hold it: what would crowd it or can't be sealed becomes
@@ -95,6 +113,28 @@ mod tests {
         let result = entry.body.get("result").cloned().unwrap_or_default();
         entry.seal(&"case-0001".parse().unwrap(), &mut Head::empty()).unwrap();
         result
+    }
+
+    #[test]
+    fn the_last_entry_holds_whatever_a_run_leaves() {
+        let hostile = "\u{1}".repeat(2_000);
+        let lines = vec![hostile.clone(); 100];
+        let returned = json!(hostile.clone());
+        let ended = Ended {
+            state: "halted",
+            summary: &hostile,
+            code: Some("E0504"),
+            contained: false,
+            open: &lines,
+            returned: &returned,
+            log: &lines,
+        };
+        let entry =
+            Draft::new(Timestamp::UNIX_EPOCH, Actor::Service, Kind::RunFinished, ended.body());
+        let open = entry.body["open"].as_array().unwrap();
+        assert_eq!(open.last().unwrap(), &format!("and {} more", 100 - (open.len() - 1)));
+        entry.seal(&"case-0001".parse().unwrap(), &mut Head::empty()).unwrap();
+        assert_eq!(fit(&["a".to_owned(), "b".to_owned()]), ["a", "b"]);
     }
 
     #[test]

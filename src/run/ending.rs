@@ -10,12 +10,13 @@ use super::end::cut;
 use super::ended::Ended;
 use super::journal::Plan;
 use super::plan;
+use super::step::StepLog;
 use crate::case::RunEvent;
 use crate::error::Code;
 use crate::id::RunId;
 use crate::notify::Message;
 use crate::routing::Mode;
-use crate::runbook::ScriptError;
+use crate::runbook::{ScriptError, StepFailure};
 use crate::store::{Effect, RunKind, StoreError};
 use crate::timeline::Draft;
 
@@ -34,8 +35,9 @@ struct End {
 impl Drive<'_> {
     /// Stops for a person.
     pub(super) async fn halt(&self, code: Code, reason: &str) -> Result<Driven, StoreError> {
-        let summary = format!("{}: {}", code.number, cut(reason));
-        let open = vec![format!("{}: {reason}", code.number)];
+        let mut open = vec![format!("{}: {}", code.number, cut(reason))];
+        open.extend(self.remains().into_iter().map(|(_, words)| words));
+        let summary = cut(&open.join("; "));
         let (event, code) = (RunEvent::Halted, Some(code.number.to_owned()));
         let end = End { event, summary, code, contained: self.contained(), open };
         self.over(end, vec![], vec![]).await
@@ -64,7 +66,7 @@ impl Drive<'_> {
             None => remains.first().map(|(code, _)| code.clone()),
         };
         // A runbook that says itself what it could not do has not contained it all.
-        let says_no = error.as_ref().is_some_and(|error| error.step.is_none());
+        let says_no = error.as_ref().is_some_and(|error| self.raised(error).is_none());
         let contained = self.contained() && open.is_empty() && !says_no;
         let needs_person = self.log.tripped
             || self.log.steps.iter().filter_map(|step| step.end.as_ref()?.error.as_ref()).any(
@@ -183,9 +185,15 @@ impl Drive<'_> {
 
     /// The number of what the script failed with: its step's own, where a step raised it.
     fn code_of(&self, error: &ScriptError) -> String {
-        let step = error.step.as_ref().and_then(|key| self.log.step(key));
-        let raised = step.and_then(|step| step.end.as_ref()?.error.as_ref());
-        raised.map_or_else(|| error.code.number.to_owned(), |raised| raised.code.clone())
+        let raised = self.raised(error);
+        raised.map_or_else(|| error.code.number.to_owned(), |(_, raised)| raised.code.clone())
+    }
+
+    /// The step whose failure the script failed with. What the script throws may name any step: only
+    /// the record tells.
+    fn raised(&self, error: &ScriptError) -> Option<(&StepLog, &StepFailure)> {
+        let step = self.log.step(error.step.as_ref()?)?;
+        Some((step, step.end.as_ref()?.error.as_ref()?))
     }
 
     /// The script's error in words. Where a step raised it, the step's own number says more than
@@ -195,8 +203,7 @@ impl Drive<'_> {
             (Some(line), Some(column)) => format!(" at line {line}, column {column}"),
             _ => String::new(),
         };
-        let step = error.step.as_ref().and_then(|key| self.log.step(key));
-        match step.and_then(|step| Some((step, step.end.as_ref()?.error.as_ref()?))) {
+        match self.raised(error) {
             Some((step, raised)) => {
                 format!(
                     "{}: {}: {} (step {}{place})",

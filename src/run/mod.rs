@@ -14,6 +14,7 @@
 //!                                                  execute: look → guard → intent → call → outcome → look
 //! ```
 
+mod abandon;
 mod agree;
 mod approve;
 mod attempt;
@@ -47,6 +48,7 @@ mod supersede;
 #[cfg(test)]
 mod tests;
 mod undo;
+mod unsettled;
 
 pub use desk::Desk;
 #[cfg(test)]

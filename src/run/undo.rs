@@ -210,7 +210,7 @@ pub async fn restore(executor: &Executor<'_>, mut step: StepLog) -> Result<StepR
     if let Some(text) = came_to_hold(executor, &resource).await? {
         return ended(failed(&step, Code::UNDO_DRIFT, "conflict", &text), vec![]);
     }
-    let mut permissions = super::stage::settle_permissions(&done.at);
+    let mut permissions = super::unsettled::settle_permissions(&done.at);
     permissions.extend(inverse.permissions());
     let session = executor.session(step.key.as_str(), permissions);
     let clock = executor.env.clock.as_ref();

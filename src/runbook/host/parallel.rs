@@ -130,13 +130,16 @@ fn parallel(
     }
 }
 
-/// What a branch itself failed with; `None` where a step of it did, which the timeline shows.
+/// What a branch itself failed with; `None` where a step of it did, which the timeline shows. What
+/// the branch throws may look like a step's failure: only the record tells.
 fn own(error: &EvalAltResult) -> Option<String> {
     match error.unwrap_inner() {
         EvalAltResult::ErrorRuntime(value, _) => {
-            let by_step =
-                value.as_map_ref().is_ok_and(|map| map.get("step").is_some_and(|s| !s.is_unit()));
-            (!by_step).then(|| describe(value))
+            let step = value.as_map_ref().ok().and_then(|map| {
+                map.get("step").and_then(|step| step.clone().into_string().ok()?.parse().ok())
+            });
+            let failed = |key| context::with(|run| run.has_failed(&key)).unwrap_or(false);
+            (!step.is_some_and(failed)).then(|| describe(value))
         }
         other => Some(other.to_string()),
     }
