@@ -16,7 +16,7 @@ use crate::id::RunId;
 use crate::notify::Message;
 use crate::routing::Mode;
 use crate::runbook::ScriptError;
-use crate::store::{Effect, RunKind, StoreError};
+use crate::store::{Effect, HoldRow, RunKind, StoreError};
 use crate::timeline::Draft;
 
 /// The channel of the people on call.
@@ -74,7 +74,7 @@ impl Drive<'_> {
                         .any(|c| c.number == error.code)
                 },
             );
-        let (event, summary) = match &error {
+        let (event, mut summary) = match &error {
             Some(error) if needs_person => (RunEvent::Halted, self.script_words(error)),
             Some(error) => (RunEvent::Failed, self.script_words(error)),
             None if !open.is_empty() && needs_person => (RunEvent::Halted, open.join("; ")),
@@ -106,16 +106,18 @@ impl Drive<'_> {
         {
             // What stays in place on purpose is held on, until it is taken back, too.
             let kept = self.kept_holds();
-            let holds = self.env.store.holds_of(&of).await?;
-            effects.extend(
-                holds
-                    .into_iter()
-                    .filter(|hold| !kept.contains(&hold.resource))
-                    .map(|hold| Effect::Unhold { resource: hold.resource, run: hold.run }),
-            );
-            if event == RunEvent::Succeeded && self.gave_back() {
+            let mut holds = self.env.store.holds_of(&of).await?;
+            holds.retain(|hold| !kept.contains(&hold.resource));
+            // A run that does not hold what it contained stands for nothing: an earlier one may be
+            // taken back from now on, and its case must not go on saying that it is contained.
+            if !holds.is_empty() || (event == RunEvent::Succeeded && self.gave_back()) {
                 effects.push(Effect::Released { run: of });
             }
+            if event == RunEvent::Succeeded && !holds.is_empty() && !self.gave_back() {
+                summary = "nothing was given back, and what was contained is let go of".to_owned();
+            }
+            let let_go = |HoldRow { resource, run, .. }| Effect::Unhold { resource, run };
+            effects.extend(holds.into_iter().map(let_go));
         }
         let end = End { event, summary: cut(&summary), code, contained, open };
         self.over(end, entries, effects).await

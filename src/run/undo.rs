@@ -208,7 +208,7 @@ pub async fn restore(executor: &Executor<'_>, mut step: StepLog) -> Result<StepR
         return Ok(executor.queue(vec![]));
     }
     if let Some(text) = came_to_hold(executor, &resource).await? {
-        return ended(failed(&step, Code::UNDO_DRIFT, "conflict", &text), vec![]);
+        return ended(failed(&step, Code::HELD_ELSEWHERE, "conflict", &text), vec![]);
     }
     let mut permissions = super::stage::settle_permissions(&done.at);
     permissions.extend(inverse.permissions());
