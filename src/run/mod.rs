@@ -17,6 +17,7 @@
 mod agree;
 mod approve;
 mod attempt;
+mod confirm;
 mod desk;
 mod drive;
 mod driver;
