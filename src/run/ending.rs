@@ -65,7 +65,8 @@ impl Drive<'_> {
         };
         // A runbook that says itself what it could not do has not contained it all.
         let says_no = error.as_ref().is_some_and(|error| error.step.is_none());
-        let contained = self.contained() && open.is_empty() && !says_no;
+        let taken_back = self.contained() && self.env.store.taken_back(&self.run.id).await?;
+        let contained = self.contained() && open.is_empty() && !says_no && !taken_back;
         let needs_person = self.log.tripped
             || self.log.steps.iter().filter_map(|step| step.end.as_ref()?.error.as_ref()).any(
                 |error| {
@@ -88,6 +89,9 @@ impl Drive<'_> {
                 (RunEvent::Succeeded, self.taken_back().to_owned())
             }
             None if contained => (RunEvent::Succeeded, "contained and verified".to_owned()),
+            None if taken_back => {
+                (RunEvent::Succeeded, "done; it was taken back meanwhile".to_owned())
+            }
             None => (RunEvent::Succeeded, "done".to_owned()),
         };
         let mut entries = entries;

@@ -27,6 +27,7 @@ mod ending;
 mod env;
 mod execute;
 mod guard;
+mod held;
 mod journal;
 mod lease;
 mod line;

@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use super::Env;
 use super::confirm::{Unconfirmed, confirm};
+use super::held::held_later;
 use super::journal::Writer;
 use super::replay::{RunLog, Unfit};
 use super::script::Script;
@@ -114,23 +115,7 @@ pub async fn start(env: &Env, run: &RunRow, writer: &Writer) -> Result<Started, 
     let mut begun = Begun::default();
     let mut log = log_of(env, &run.case, &run.id).await?;
     if run.kind == RunKind::Undo {
-        let of: RunId = serde_json::from_value(run.params.get("of").cloned().unwrap_or_default())
-            .map_err(|error| {
-            halt(Code::STORE_CORRUPT, &format!("the undo names no run: {error}"))
-        })?;
-        let original = log_of(env, &run.case, &of).await?;
-        let row = env.store.run(&of).await?.ok_or(StoreError::NotFound)?;
-        if row.released && !undo::revives(run) && log.facts.is_none() {
-            return Err(halt(Code::CONFLICT, "the run was taken back before"));
-        }
-        let script = Script::Undo(undo::restores(&original, undo::revives(run), row.released));
-        if log.facts.is_none() {
-            if let Some(reason) = undo::held_later(env, &of, undo::revives(run)).await? {
-                return Err(halt(Code::CONFLICT, &reason));
-            }
-            begun = pin(env, writer, &mut log, &run.params, "not needed: an undo");
-        }
-        return Ok(Started { log, script, begun });
+        return start_undo(env, run, writer, log).await;
     }
     if run.host_api != HOST_API {
         let reason =
@@ -160,6 +145,50 @@ pub async fn start(env: &Env, run: &RunRow, writer: &Writer) -> Result<Started, 
     let params = run.params.as_object().cloned().unwrap_or_else(Map::new);
     let facts = Arc::new(Facts { case: facts, params, mode: run.mode });
     Ok(Started { log, script: Script::Runbook(runbook, facts), begun })
+}
+
+/// Picks an undo up. What it takes back is pinned, too, as far as the timeline went when it began: its
+/// run may go on with its evidence meanwhile, and that is not taken from under it.
+async fn start_undo(
+    env: &Env,
+    run: &RunRow,
+    writer: &Writer,
+    mut log: RunLog,
+) -> Result<Started, StartError> {
+    let revive = undo::revives(run);
+    let of: RunId = serde_json::from_value(run.params.get("of").cloned().unwrap_or_default())
+        .map_err(|error| halt(Code::STORE_CORRUPT, &format!("the undo names no run: {error}")))?;
+    let row = env.store.run(&of).await?.ok_or(StoreError::NotFound)?;
+    let mut entries = entries(env, &run.case).await?;
+    let mut begun = Begun::default();
+    let pinned = match &log.facts {
+        Some(digest) => json_blob(env, digest).await?,
+        None => {
+            if row.released && !revive {
+                return Err(halt(Code::CONFLICT, "the run was taken back before"));
+            }
+            // It has gone on since it was asked for; from now on it takes up nothing more.
+            if !undo::may_begin(&row) {
+                return Err(StartError::Later);
+            }
+            if let Some(reason) = held_later(env, &of, revive).await? {
+                return Err(halt(Code::CONFLICT, &reason));
+            }
+            let (until, preserving) = (entries.len(), !row.state.is_over());
+            let pinned =
+                json!({"of": of, "revive": revive, "until": until, "preserving": preserving});
+            begun = pin(env, writer, &mut log, &pinned, "not needed: an undo");
+            pinned
+        }
+    };
+    let until = pinned["until"].as_u64().and_then(|until| usize::try_from(until).ok());
+    entries.truncate(until.unwrap_or(usize::MAX));
+    let mut original = RunLog::fold(&of, &entries)?;
+    if pinned["preserving"] == true {
+        original.steps.retain(|step| !step.preserves());
+    }
+    let script = Script::Undo(undo::restores(&original, revive, row.released));
+    Ok(Started { log, script, begun })
 }
 
 fn halt(code: Code, reason: &str) -> StartError {
