@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 
 use super::Env;
 use super::execute::Executor;
+use super::held::held_later;
 use super::journal::Writer;
 use super::lease::Lease;
 use super::plan::Unplanned;
@@ -189,7 +190,7 @@ impl Desk {
     /// out.
     ///
     /// # Errors
-    /// When the run is not over, was taken back before, or is an undo itself.
+    /// When the run is not over (nor waits for evidence only), was taken back before, or is an undo itself.
     pub async fn undo(&self, run: &RunId, by: String, revive: bool) -> Result<RunRow, DeskError> {
         let of = self.run(run).await?;
         let refuse = |detail: &str| Err(DeskError::new(Code::CONFLICT, detail));
@@ -199,7 +200,7 @@ impl Desk {
         if of.mode == Mode::Observe {
             return refuse("the run only observed; there is nothing to take back");
         }
-        if !of.state.is_over() {
+        if !undo::may_begin(&of) {
             return refuse("the run is not over yet");
         }
         if self.env.limits.mode(&of.account) == Mode::Observe {
@@ -222,7 +223,7 @@ impl Desk {
         if others.iter().any(|other| undoes(other, &of) && !other.state.is_over()) {
             return refuse("an undo of this run is under way");
         }
-        if let Some(reason) = undo::held_later(&self.env, &of.id, revive).await? {
+        if let Some(reason) = held_later(&self.env, &of.id, revive).await? {
             return refuse(&reason);
         }
         let new = NewRun {
@@ -266,9 +267,6 @@ impl Desk {
                 Code::BAD_REQUEST,
                 "`reason` is needed: the timeline says why",
             ));
-        }
-        if self.env.store.runs_of(case).await?.iter().any(|run| !run.state.is_over()) {
-            return Err(DeskError::new(Code::CONFLICT, "a run of this case is not over yet"));
         }
         let entries = vec![note(self.env.clock.now(), &by, &format!("closed: {reason}"))];
         let effects = vec![Effect::CloseCase { closed: true }];

@@ -17,7 +17,7 @@ use crate::id::RunId;
 use crate::notify::Message;
 use crate::routing::Mode;
 use crate::runbook::{ScriptError, StepFailure};
-use crate::store::{Effect, RunKind, StoreError};
+use crate::store::{Effect, HoldRow, RunKind, StoreError};
 use crate::timeline::Draft;
 
 /// The channel of the people on call.
@@ -67,7 +67,8 @@ impl Drive<'_> {
         };
         // A runbook that says itself what it could not do has not contained it all.
         let says_no = error.as_ref().is_some_and(|error| self.raised(error).is_none());
-        let contained = self.contained() && open.is_empty() && !says_no;
+        let taken_back = self.contained() && self.env.store.taken_back(&self.run.id).await?;
+        let contained = self.contained() && open.is_empty() && !says_no && !taken_back;
         let needs_person = self.log.tripped
             || self.log.steps.iter().filter_map(|step| step.end.as_ref()?.error.as_ref()).any(
                 |error| {
@@ -76,7 +77,7 @@ impl Drive<'_> {
                         .any(|c| c.number == error.code)
                 },
             );
-        let (event, summary) = match &error {
+        let (event, mut summary) = match &error {
             Some(error) if needs_person => (RunEvent::Halted, self.script_words(error)),
             Some(error) => (RunEvent::Failed, self.script_words(error)),
             None if !open.is_empty() && needs_person => (RunEvent::Halted, open.join("; ")),
@@ -90,6 +91,9 @@ impl Drive<'_> {
                 (RunEvent::Succeeded, self.taken_back().to_owned())
             }
             None if contained => (RunEvent::Succeeded, "contained and verified".to_owned()),
+            None if taken_back => {
+                (RunEvent::Succeeded, "done; it was taken back meanwhile".to_owned())
+            }
             None => (RunEvent::Succeeded, "done".to_owned()),
         };
         let mut entries = entries;
@@ -108,16 +112,18 @@ impl Drive<'_> {
         {
             // What stays in place on purpose is held on, until it is taken back, too.
             let kept = self.kept_holds();
-            let holds = self.env.store.holds_of(&of).await?;
-            effects.extend(
-                holds
-                    .into_iter()
-                    .filter(|hold| !kept.contains(&hold.resource))
-                    .map(|hold| Effect::Unhold { resource: hold.resource, run: hold.run }),
-            );
-            if event == RunEvent::Succeeded && self.gave_back() {
+            let mut holds = self.env.store.holds_of(&of).await?;
+            holds.retain(|hold| !kept.contains(&hold.resource));
+            // A run that does not hold what it contained stands for nothing: an earlier one may be
+            // taken back from now on, and its case must not go on saying that it is contained.
+            if !holds.is_empty() || (event == RunEvent::Succeeded && self.gave_back()) {
                 effects.push(Effect::Released { run: of });
             }
+            if event == RunEvent::Succeeded && !holds.is_empty() && !self.gave_back() {
+                summary = "nothing was given back, and what was contained is let go of".to_owned();
+            }
+            let let_go = |HoldRow { resource, run, .. }| Effect::Unhold { resource, run };
+            effects.extend(holds.into_iter().map(let_go));
         }
         let end = End { event, summary: cut(&summary), code, contained, open };
         self.over(end, entries, effects).await

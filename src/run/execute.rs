@@ -136,6 +136,11 @@ impl Executor<'_> {
         }
         let mut taken = BTreeSet::from([target.clone()]);
         let mut pending = self.settle_open(&mut step, true).await?;
+        let known = step.changes.iter().all(|log| log.outcome.is_some());
+        if known && !step.preserves() && self.env.store.taken_back(&self.run.id).await? {
+            let reason = Reason::new(Code::ACTION_REFUSED, "refused", "the run was taken back");
+            return self.give_up(step, reason, hold.as_ref(), pending).await;
+        }
         let mut rounds = 0;
         loop {
             let unknown = |log: &ChangeLog| {

@@ -135,11 +135,13 @@ fn sleep(executor: &Executor<'_>, step: &StepLog) -> StepRun {
 async fn notify(executor: &Executor<'_>, step: &StepLog) -> StepEnd {
     let text =
         |name: &str| step.args.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let message = Message {
-        case: executor.run.case.clone(),
-        run: Some(executor.run.id.clone()),
-        text: text("message"),
-    };
+    let mut said = text("message");
+    // The run goes on with its evidence; that something is isolated is not so any more.
+    if executor.env.store.taken_back(&executor.run.id).await.unwrap_or_default() {
+        said.push_str(" (Meanwhile the run was taken back.)");
+    }
+    let message =
+        Message { case: executor.run.case.clone(), run: Some(executor.run.id.clone()), text: said };
     match executor.env.notifier.send(&text("channel"), &message).await {
         Ok(delivery) => succeeded(step, json!({"sent": true, "how": delivery.label()})),
         Err(error) => {

@@ -20,7 +20,8 @@ impl Drive<'_> {
     }
 
     /// Whether nothing of an undo is left but what somebody else has changed since: it is not ours
-    /// any more, and must not hold up the undo of an earlier run for ever.
+    /// any more, and must not hold up the undo of an earlier run for ever. What another run holds is
+    /// not that: whoever asks again must be stopped again.
     pub(super) fn only_drifted(&self) -> bool {
         let mut errors = self.log.steps.iter().filter_map(|step| step.end.as_ref()?.error.as_ref());
         errors.all(|error| error.code == Code::UNDO_DRIFT.number)

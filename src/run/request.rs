@@ -153,6 +153,7 @@ pub fn row(new: &NewRun, case: CaseId, now: jiff::Timestamp) -> RunRow {
         contained: false,
         asks: false,
         released: false,
+        preserves: false,
         attempts: 1,
         summary: None,
         code: None,

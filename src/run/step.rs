@@ -64,6 +64,12 @@ impl StepLog {
         action::find(&self.name).is_some_and(|action| action.urgency() == Urgency::Containment)
     }
 
+    /// Whether it keeps evidence.
+    #[must_use]
+    pub fn preserves(&self) -> bool {
+        action::find(&self.name).is_some_and(|action| action.urgency() == Urgency::Evidence)
+    }
+
     /// Rounds of attempts that AWS throttled or failed until they were spent.
     #[must_use]
     pub fn spent_rounds(&self) -> usize {

@@ -189,7 +189,8 @@ pub(super) fn count<'a>(batch: &mut Batch, counted: impl IntoIterator<Item = Cou
 }
 
 /// Marks the case as closed by a person at a time, or as open again. What is so already is refused, and
-/// with it the entry that would say that it was done.
+/// with it the entry that would say that it was done; so is closing a case over a run that is not over,
+/// which is asked here, because a finding may have begun one since the person looked.
 pub(super) async fn close(
     connection: &mut AnyConnection,
     case: &CaseId,
@@ -202,13 +203,34 @@ pub(super) async fn close(
     .bind(case.as_str())
     .bind(i64::from(closed.is_some()))
     .bind(micros_or_none(closed))
-    .execute(connection)
+    .execute(&mut *connection)
     .await?;
     match (done.rows_affected(), closed) {
-        (0, Some(_)) => Err(StoreError::conflict("the case is closed already")),
-        (0, None) => Err(StoreError::conflict("the case is not closed")),
-        _ => Ok(()),
+        (0, Some(_)) => return Err(StoreError::conflict("the case is closed already")),
+        (0, None) => return Err(StoreError::conflict("the case is not closed")),
+        (_, None) => return Ok(()),
+        (_, Some(_)) => {}
     }
+    let open = sqlx::query(
+        "SELECT id FROM runs WHERE case_id = $1 AND state IN ('queued', 'running', 'parked') LIMIT 1",
+    );
+    match open.bind(case.as_str()).fetch_optional(connection).await? {
+        Some(_) => Err(StoreError::conflict("a run of this case is not over yet")),
+        None => Ok(()),
+    }
+}
+
+/// Opens the case again if a person had closed it: nothing acts in a closed case, where nobody would
+/// see it. The change of status that follows is the entry.
+pub(super) async fn reopen(
+    connection: &mut AnyConnection,
+    case: &CaseId,
+) -> Result<(), StoreError> {
+    sqlx::query("UPDATE cases SET closed = 0 WHERE id = $1 AND closed <> 0")
+        .bind(case.as_str())
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 /// A case row with its head.

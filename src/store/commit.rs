@@ -10,6 +10,7 @@ use sqlx::AnyConnection;
 
 use crate::case::RunEvent;
 use crate::id::{ApprovalId, CaseId, RunId};
+use crate::routing::Mode;
 use crate::timeline::{Draft, Head, Kind};
 
 use super::approvals::{self, ApprovalRow, Decide};
@@ -41,7 +42,8 @@ pub enum Effect {
     Blob(Vec<u8>),
     /// Opens the case by hand; `case.opened` is written by the store, as the first entry.
     OpenCase(NewCase),
-    /// Starts a run. `run.requested` is appended where the entries don't bring it.
+    /// Starts a run. `run.requested` is appended where the entries don't bring it. One that acts opens
+    /// a closed case again.
     CreateRun(NewRun),
     /// Moves the run that the fence is for.
     Run {
@@ -112,7 +114,7 @@ pub enum Effect {
         /// The step.
         step: String,
     },
-    /// Closes the case, or opens it again.
+    /// Closes the case, unless a run of it is not over, or opens it again.
     CloseCase {
         /// Which of the two.
         closed: bool,
@@ -284,6 +286,9 @@ impl Scene<'_> {
             .any(|draft| draft.kind == Kind::RunRequested && draft.run() == Some(run.id.as_str()));
         if !brought {
             self.chain.append(&run.requested(at))?;
+        }
+        if run.mode != Mode::Observe {
+            cases::reopen(connection, self.chain.case()).await?;
         }
         runs::create(connection, self.chain, run, at).await
     }

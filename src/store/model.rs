@@ -98,6 +98,8 @@ pub struct RunRow {
     pub asks: bool,
     /// Whether an undo took it back.
     pub released: bool,
+    /// Parked: whether it waits for nothing but evidence.
+    pub preserves: bool,
     /// How often it was claimed: a run that keeps dying is stopped.
     pub attempts: u32,
     /// Its result or error, in words, once it ended.

@@ -297,6 +297,7 @@ pub(super) fn from_row(row: &AnyRow) -> Result<RunRow, StoreError> {
         contained: row.flag("contained")?,
         asks: row.flag("asks")?,
         released: row.flag("released")?,
+        preserves: row.flag("preserves")?,
         attempts: row.number("attempts")?,
         summary: row.text_or_none("summary")?,
         code: row.text_or_none("code")?,

@@ -2,6 +2,7 @@
 
 mod approvals;
 mod attacks;
+mod early;
 mod faults;
 mod grudge;
 mod guards;
