@@ -29,6 +29,7 @@ mod guard;
 mod journal;
 mod lease;
 mod line;
+mod needless;
 mod outcome;
 mod perform;
 mod plan;
