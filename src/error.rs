@@ -188,6 +188,9 @@ codes! {
     UNCONFIRMED = "E0512", "GuardDuty does not confirm the finding",
         "GuardDuty does not know the finding, or tells it otherwise; whoever has an intake token can forge one. Nothing was done.",
         "Look for the finding in GuardDuty. If it is genuine, start the runbook by hand; a genuine delivery that comes later starts its own run.";
+    SUPERSEDED = "E0513", "another run answers it",
+        "The run did nothing: before it began, another run of the case had come to ask for, or to do, all that it was for. It stands for nothing.",
+        "Nothing: look at the run that its summary names.";
     HELD_ELSEWHERE = "E0514", "another run holds what is to be given back",
         "A later run has contained the same resource, and perhaps only because it found it contained. It was left as it is, and both runs hold on.",
         "Take back the run that the message names first, then ask for this undo again.";

@@ -1,5 +1,5 @@
 //! How a finding version meets what is already known: pure, so that the store can decide inside its
-//! transaction.
+//! transaction. Whether it gets a run is `further`'s.
 
 use std::time::Duration;
 
@@ -65,8 +65,7 @@ pub enum Disposition {
     New,
     /// Another finding on the same resource: it joins this case.
     Joined(CaseId),
-    /// A newer version of a known finding: state moves on. It starts a run only if it asks for one
-    /// that the case never had.
+    /// A newer version of a known finding: state moves on.
     Updated(CaseId),
     /// As `Updated`, in a case that a person had closed before GuardDuty saw this: it goes on, so the
     /// case is opened again, and a person sees it.

@@ -50,6 +50,12 @@ impl Desk {
         self.hint.notify_one();
     }
 
+    /// Whether GuardDuty is asked about a finding before anything acts on it.
+    #[must_use]
+    pub fn confirms(&self) -> bool {
+        self.env.limits.confirm_findings
+    }
+
     /// Starts a runbook by hand.
     ///
     /// # Errors
@@ -242,6 +248,7 @@ impl Desk {
             document: None,
             named: BTreeSet::new(),
             unanswered: None,
+            confirmed: true,
         };
         let id = new.id.clone();
         let entries = vec![new.requested(self.env.clock.now())];

@@ -74,6 +74,9 @@ pub async fn drive(
         }
         Err(StartError::Store(error)) => return Err(error),
         Err(StartError::Later) => return drive.later().await,
+        Err(StartError::Needless { by }) => {
+            return drive.needless(format!("not needed: {by} answers it")).await;
+        }
         Err(StartError::Halt { code, reason }) => return drive.abandon(code, &reason).await,
     };
     match drive.go_on(&script, &mut begun, stopping).await {

@@ -46,9 +46,14 @@ impl Drive<'_> {
     /// The end of a run that never began, because another one asks for all of it.
     pub(super) async fn superseded(&self, by: Option<&RunId>) -> Result<Driven, StoreError> {
         let by = by.map_or_else(|| "another run".to_owned(), RunId::to_string);
-        let summary = format!("not needed: {by} asks for all of it, and more");
+        self.needless(format!("not needed: {by} asks for all of it, and more")).await
+    }
+
+    /// The end of a run that never began, and stands for nothing.
+    pub(super) async fn needless(&self, summary: String) -> Result<Driven, StoreError> {
         let (event, open) = (RunEvent::Succeeded, vec![]);
-        let end = End { event, summary, code: None, contained: false, open };
+        let code = Some(Code::SUPERSEDED.number.to_owned());
+        let end = End { event, summary, code, contained: false, open };
         self.over(end, vec![], vec![]).await
     }
 
@@ -165,9 +170,11 @@ impl Drive<'_> {
         let what = match event {
             RunEvent::Failed | RunEvent::Halted if !open.is_empty() => Some(open.join("; ")),
             RunEvent::Failed | RunEvent::Halted => Some(summary),
-            // A genuine finding that nothing acts on waits for whoever reads this.
-            _ if self.log.unanswered.is_some() => Some(summary),
-            _ => None,
+            // Whoever reads this may be waited for.
+            _ => self.log.unanswered.as_ref().map(|why| match summary.contains(why.as_str()) {
+                true => summary.clone(),
+                false => format!("{summary}: {why}"),
+            }),
         };
         if let Some(what) = what {
             let text = format!("{} {}: {what}", self.run.runbook, event.label());

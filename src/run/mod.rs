@@ -32,6 +32,7 @@ mod held;
 mod journal;
 mod lease;
 mod line;
+mod needless;
 mod outcome;
 mod perform;
 mod plan;

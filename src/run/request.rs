@@ -122,6 +122,7 @@ pub async fn check(env: &Env, request: StartRun) -> Result<Checked, DeskError> {
         document: None,
         named: BTreeSet::new(),
         unanswered: None,
+        confirmed: true,
     };
     Ok(Checked { case, account, region, resource, new })
 }

@@ -9,6 +9,7 @@ use super::Env;
 use super::confirm::{Unconfirmed, confirm};
 use super::held::held_later;
 use super::journal::Writer;
+use super::needless::answered_by;
 use super::replay::{RunLog, Unfit};
 use super::script::Script;
 use super::undo;
@@ -43,6 +44,12 @@ pub enum StartError {
     /// GuardDuty can't be asked now.
     #[error("GuardDuty can't be asked now")]
     Later,
+    /// Another run has come to answer what it was asked for.
+    #[error("{by} answers it")]
+    Needless {
+        /// The other run.
+        by: RunId,
+    },
     /// A person is needed.
     #[error("{code}: {reason}")]
     Halt {
@@ -136,6 +143,9 @@ pub async fn start(env: &Env, run: &RunRow, writer: &Writer) -> Result<Started, 
     let facts = match &log.facts {
         Some(digest) => json_blob(env, digest).await?,
         None => {
+            if let Some(by) = answered_by(env, run).await? {
+                return Err(StartError::Needless { by });
+            }
             let facts = facts(env, run).await?;
             let confirmed = confirm(env, run, &runbook.header, &facts["finding"]).await?;
             begun = pin(env, writer, &mut log, &facts, &confirmed);
@@ -209,7 +219,7 @@ fn pin(env: &Env, writer: &Writer, log: &mut RunLog, facts: &Value, confirmed: &
     let digest = Digest::of(&bytes);
     let entries = vec![writer.started(env.clock.now(), &digest, confirmed)];
     log.facts = Some(digest);
-    (entries, vec![Effect::Blob(bytes)])
+    (entries, vec![Effect::Blob(bytes), Effect::Confirm])
 }
 
 /// What the script sees of its case.

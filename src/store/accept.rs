@@ -47,6 +47,8 @@ pub struct Acceptance {
     pub finding_id: FindingId,
     /// Which version it is.
     pub version: Version,
+    /// When GuardDuty saw last what it tells of, where it says so.
+    pub seen_at: Option<Timestamp>,
     /// The normalised document.
     pub document: Value,
     /// Its title: hostile text.

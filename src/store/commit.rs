@@ -60,6 +60,8 @@ pub enum Effect {
         /// The number of the error that it ends with.
         code: Option<String>,
     },
+    /// The fence's run has pinned its facts: it answers for other findings from now on.
+    Confirm,
     /// Marks a run of this case as taken back by an undo.
     Released {
         /// The run.
@@ -144,6 +146,7 @@ impl Effect {
             | Self::Withdraw { .. }
             | Self::CloseCase { .. } => true,
             Self::Blob(_)
+            | Self::Confirm
             | Self::Hold { .. }
             | Self::Unhold { .. }
             | Self::Take { .. }
@@ -234,9 +237,10 @@ impl Scene<'_> {
                 if self.fence.is_none_or(|fence| fence.run != run) {
                     return Err(StoreError::conflict("only the owner of a run moves it"));
                 }
-                let moved = Moved { run, event, wake_at, contained, summary, code };
+                let moved = Moved { at: self.at, run, event, wake_at, contained, summary, code };
                 runs::advance(connection, moved).await
             }
+            Effect::Confirm => runs::confirm(connection, &self.owner()?.run).await,
             Effect::Released { run } => runs::release(connection, self.chain, &run).await,
             Effect::OpenApproval(row) => {
                 approvals::insert(connection, self.chain.case(), row).await

@@ -56,7 +56,7 @@ async fn a_forgery_that_comes_first_does_not_keep_the_genuine_finding_from_its_r
 
 /// A new finding about an instance whose undo is queued.
 #[tokio::test]
-async fn a_finding_that_comes_while_an_undo_is_under_way_is_answered() {
+async fn a_finding_that_comes_while_an_undo_is_under_way_is_asked_about() {
     let (lab, sandbox) = lab().await;
     let case = lab.deliver(mining()).await;
     lab.settle().await;
@@ -69,7 +69,11 @@ async fn a_finding_that_comes_while_an_undo_is_under_way_is_answered() {
     assert_eq!(lab.deliver(&second.to_string()).await, case);
     lab.settle().await;
     let status = lab.env.store.case(&case).await.unwrap().unwrap().status;
-    assert!(groups(&sandbox).iter().all(|groups| *groups == ["quarantine"]), "{status:?}");
+    assert_eq!(status, crate::case::Status::Waiting);
+    assert!(groups(&sandbox).iter().all(|groups| *groups != ["quarantine"]), "nobody has agreed");
+    decide(&lab, "grace", true).await.unwrap();
+    lab.settle().await;
+    assert!(groups(&sandbox).iter().all(|groups| *groups == ["quarantine"]));
 }
 
 /// A late version, of a time before a person closed the case, asks for a run.

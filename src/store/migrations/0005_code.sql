@@ -1,3 +1,12 @@
 -- The number of the error that a run ended with; null where it ended well or is not over.
 ALTER TABLE runs ADD COLUMN code TEXT;
 UPDATE runs SET code = 'E0512' WHERE state = 'halted' AND summary LIKE 'E0512:%';
+UPDATE runs SET code = 'E0513' WHERE state = 'succeeded' AND summary LIKE 'not needed: %';
+
+-- Whether what a run was asked for is genuine as far as anybody can tell: until then it answers for no
+-- other finding. Before this was written, a run answered for others from its start.
+ALTER TABLE runs ADD COLUMN confirmed BIGINT NOT NULL DEFAULT 1;
+
+-- When it ended; null where it is not over, or ended before this was written. It answers for nothing
+-- that was seen later.
+ALTER TABLE runs ADD COLUMN ended_at BIGINT;

@@ -91,10 +91,10 @@ async fn a_finding_joins_the_case_that_one_before_it_in_the_group_opened() {
     on_bed(async |bed| {
         let mut joining = finding("bbbb").with_run("bbbb");
         joining.correlation = finding("aaaa").correlation;
-        joining.run.as_mut().unwrap().target = Some("aaaa".into());
+        joining.run.as_mut().unwrap().params = json!({"instance": "aaaa"});
         let answers = together(&bed.store, [finding("aaaa").with_run("aaaa"), joining]).await;
         assert_eq!(labels(&answers), ["new", "joined"]);
-        assert_eq!(answers[1].as_ref().unwrap().run, None, "the case has one on this target");
+        assert_eq!(answers[1].as_ref().unwrap().run, None, "the case has one for this instance");
         assert_eq!(bed.store.runs_of(&case_id("aaaa")).await.unwrap().len(), 1);
     })
     .await;

@@ -134,3 +134,21 @@ async fn sessions_are_revoked_also_where_our_clock_is_late() {
     assert!(!(done.contained && works), "contained and verified, and the stolen session works");
     lab.finish().await;
 }
+
+/// The sequence names another role's profile for the instance that it named before.
+#[tokio::test]
+async fn an_attack_sequence_that_names_another_role_is_asked_about() {
+    let (lab, _) = lab().await;
+    let case = lab.deliver(&sequence().to_string()).await;
+    lab.settle().await;
+    decide(&lab, "grace", true).await.unwrap();
+    lab.settle().await;
+    let mut other = later(&sequence(), "2026-03-14T11:45:12.000Z", 2);
+    let resource = "/detail/service/detection/sequence/resources/0";
+    *other.pointer_mut(&format!("{resource}/data/ec2Instance/IamInstanceProfile/arn")).unwrap() =
+        json!("arn:aws:iam::111122223333:instance-profile/batch-worker");
+    assert_eq!(lab.deliver(&other.to_string()).await, case);
+    lab.settle().await;
+    assert_eq!(pending(&lab).await, 1, "{:#?}", runs(&lab, &case).await);
+    lab.finish().await;
+}
