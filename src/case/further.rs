@@ -111,30 +111,39 @@ pub fn further(disposition: &Disposition, wanted: &Wanted<'_>, earlier: &[Earlie
         _ if wanted.mode == Mode::Observe => Further::Nothing,
         // Anybody may forge a later version; where nothing ever acted, an earlier one asks for less.
         Disposition::Stale(_) if !earlier.iter().any(Earlier::acts) => Further::Nothing,
-        Disposition::Updated(_) | Disposition::Stale(_) => {
-            let had = || {
-                let free = |run: &&&Earlier| run.mode >= wanted.mode || run.answered;
-                like.iter().filter(|run| run.acts()).filter(free)
-            };
-            let mut stands = had().filter(|run| run.stands()).peekable();
-            if had().next().is_none() {
-                run(None)
-            } else if had().any(|run| run.denied()) {
-                // A no stands, whatever the finding's next version says.
-                Further::Nothing
-            } else if stands.peek().is_some() {
-                if stands.any(|run| run.answers(wanted)) {
-                    Further::Nothing
-                } else {
-                    run(Some(SINCE))
-                }
-            } else if had().any(|run| run.taken_back) {
-                run(None)
-            } else {
-                // It failed or was halted: a person looks at it already.
-                Further::Nothing
-            }
-        }
+        Disposition::Updated(_) | Disposition::Stale(_) => match version(wanted, &like) {
+            Asks::New => run(None),
+            Asks::Since => run(Some(SINCE)),
+            Asks::Had => Further::Nothing,
+        },
+    }
+}
+
+/// What a version of a finding asks for.
+enum Asks {
+    /// What the case never had, or what was taken back.
+    New,
+    /// What it had, of what was seen later.
+    Since,
+    /// What it had: a version of the finding is no reason to do it again.
+    Had,
+}
+
+/// Compares what a version asks for with the runs that were about it.
+fn version(wanted: &Wanted<'_>, like: &[&Earlier]) -> Asks {
+    let free = |run: &&Earlier| run.mode >= wanted.mode || run.answered;
+    let had: Vec<&Earlier> = like.iter().copied().filter(|run| run.acts()).filter(free).collect();
+    let standing = || had.iter().filter(|run| run.stands());
+    // A no stands, whatever the next version says.
+    if had.iter().any(|run| run.denied()) || standing().any(|run| run.answers(wanted)) {
+        Asks::Had
+    } else if standing().next().is_some() {
+        Asks::Since
+    } else if had.is_empty() || had.iter().any(|run| run.taken_back) {
+        Asks::New
+    } else {
+        // It failed or was halted: a person looks at it already.
+        Asks::Had
     }
 }
 

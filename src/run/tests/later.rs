@@ -130,3 +130,31 @@ async fn what_goes_on_after_an_undo_is_asked_about_once() {
     assert_eq!(status().await, crate::case::Status::Contained);
     assert!(groups(&sandbox).iter().all(|groups| *groups == ["quarantine"]));
 }
+
+/// Two genuine findings about one instance come before anybody has asked GuardDuty about either.
+#[tokio::test]
+async fn of_two_findings_at_once_one_run_acts_and_the_other_was_not_needed() {
+    let (lab, sandbox) = lab_with(LabSettings { confirm_findings: true, ..settings() }).await;
+    let first: Value = serde_json::from_str(mining()).unwrap();
+    let mut second = first.clone();
+    second["detail"]["id"] = json!("0123456789abcdef0123456789abcdef");
+    said(&sandbox, &first["detail"]);
+    said(&sandbox, &second["detail"]);
+    let case = lab.deliver(&first.to_string()).await;
+    assert_eq!(lab.deliver(&second.to_string()).await, case);
+    lab.settle().await;
+    let runs = lab.env.store.runs_of(&case).await.unwrap();
+    let (acted, other): (Vec<_>, Vec<_>) = runs.iter().partition(|run| run.contained);
+    let ([acted], [other]) = (acted.as_slice(), other.as_slice()) else { panic!("{runs:#?}") };
+    let summary = format!("not needed: {} answers it", acted.id);
+    assert_eq!((other.summary.as_deref(), other.code.as_deref()), (Some(&*summary), Some("E0513")));
+    let status = lab.env.store.case(&case).await.unwrap().unwrap().status;
+    assert_eq!(status, crate::case::Status::Contained);
+    assert!(lab.told().iter().all(|text| !text.contains("not needed")), "{:?}", lab.told());
+    // What stands now, stands for a third one.
+    let mut third = first.clone();
+    third["detail"]["id"] = json!("0123456789abcdef0123456789abcde0");
+    assert_eq!(lab.deliver(&third.to_string()).await, case);
+    assert_eq!(lab.env.store.runs_of(&case).await.unwrap().len(), 2);
+    lab.finish().await;
+}
