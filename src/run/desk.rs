@@ -127,6 +127,7 @@ impl Desk {
             writer: &writer,
             changed: &changed,
             agreed: None,
+            taken_back: false,
         };
         let plan =
             super::plan::pass(&executor, &script).await.map_err(|unplanned| match unplanned {
