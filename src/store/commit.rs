@@ -234,8 +234,11 @@ impl Scene<'_> {
                 if self.fence.is_none_or(|fence| fence.run != run) {
                     return Err(StoreError::conflict("only the owner of a run moves it"));
                 }
-                let moved = Moved { run, event, wake_at, contained, summary, code };
-                runs::advance(connection, moved).await
+                let moved = Moved { run: run.clone(), event, wake_at, contained, summary, code };
+                if runs::advance(connection, moved).await?.is_over() {
+                    decide::drop_all(connection, self.chain, &run, self.at).await?;
+                }
+                Ok(())
             }
             Effect::Released { run } => runs::release(connection, self.chain, &run).await,
             Effect::OpenApproval(row) => {
