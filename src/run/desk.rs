@@ -133,6 +133,7 @@ impl Desk {
             writer: &writer,
             changed: &changed,
             agreed: None,
+            taken_back: false,
         };
         let plan =
             super::plan::pass(&executor, &script).await.map_err(|unplanned| match unplanned {

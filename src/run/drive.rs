@@ -62,7 +62,11 @@ pub async fn drive(
 ) -> Result<Driven, StoreError> {
     let writer = Writer::new(run.id.clone());
     let (log, said, kept) = (RunLog::default(), Vec::new(), Vec::new());
-    let mut drive = Drive { env, run, lease, writer, log, said, kept, returned: Value::Null };
+    // Asked once: an undo that is asked for meanwhile begins when this drive has ended, and takes back
+    // what it did.
+    let taken_back = env.store.taken_back(&run.id).await?;
+    let returned = Value::Null;
+    let mut drive = Drive { env, run, lease, writer, log, taken_back, said, kept, returned };
     if run.attempts > ATTEMPTS_MAX {
         let reason = format!("given up after {ATTEMPTS_MAX} starts");
         return drive.abandon(Code::POISONED, &reason).await;
@@ -96,6 +100,8 @@ pub(super) struct Drive<'a> {
     pub(super) lease: &'a Lease,
     pub(super) writer: Writer,
     pub(super) log: RunLog,
+    /// Whether an undo of the run was asked for before it was claimed.
+    pub(super) taken_back: bool,
     /// What the script logged after its last step.
     pub(super) said: Vec<String>,
     /// What branches failed with by themselves, where the script kept the errors as values.
@@ -134,7 +140,7 @@ impl<'a> Drive<'a> {
         (mut entries, mut effects): Begun,
         stopping: &AtomicBool,
     ) -> Result<Driven, StoreError> {
-        let (env, run, lease) = (self.env, self.run, self.lease);
+        let (env, run, lease, taken_back) = (self.env, self.run, self.lease, self.taken_back);
         let writer = self.writer.clone();
         let changed = Mutex::new(self.changed());
         let agreed = self.log.plans.last().cloned();
@@ -187,8 +193,9 @@ impl<'a> Drive<'a> {
                     let (changed, agreed) = (&changed, agreed.as_ref());
                     inflight.push(async move {
                         let key = step.key.clone();
+                        let writer = &writer;
                         let executor =
-                            Executor { env, run, lease, writer: &writer, changed, agreed };
+                            Executor { env, run, lease, writer, changed, agreed, taken_back };
                         (key, perform(&executor, step, run.mode).await)
                     });
                 }
@@ -307,7 +314,8 @@ impl<'a> Drive<'a> {
 
     pub(super) fn executor<'b>(&'b self, changed: &'b Mutex<BTreeSet<String>>) -> Executor<'b> {
         let (env, run, lease, writer) = (self.env, self.run, self.lease, &self.writer);
-        Executor { env, run, lease, writer, changed, agreed: self.log.plans.last() }
+        let (agreed, taken_back) = (self.log.plans.last(), self.taken_back);
+        Executor { env, run, lease, writer, changed, agreed, taken_back }
     }
 
     async fn park(

@@ -73,6 +73,9 @@ pub struct Executor<'a> {
     pub changed: &'a Mutex<BTreeSet<String>>,
     /// The plan that a person has approved; `None`: the mode asks for none.
     pub agreed: Option<&'a Planned>,
+    /// Whether an undo of the run was asked for before it was gone on with: but for its evidence it
+    /// begins nothing any more. What is asked for meanwhile begins when this drive has ended.
+    pub taken_back: bool,
 }
 
 impl Executor<'_> {
@@ -137,7 +140,7 @@ impl Executor<'_> {
         let mut taken = BTreeSet::from([target.clone()]);
         let mut pending = self.settle_open(&mut step, true).await?;
         let known = step.changes.iter().all(|log| log.outcome.is_some());
-        if known && !step.preserves() && self.env.store.taken_back(&self.run.id).await? {
+        if known && !step.preserves() && self.taken_back {
             let reason = Reason::new(Code::ACTION_REFUSED, "refused", "the run was taken back");
             return self.give_up(step, reason, hold.as_ref(), pending).await;
         }

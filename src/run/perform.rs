@@ -137,7 +137,7 @@ async fn notify(executor: &Executor<'_>, step: &StepLog) -> StepEnd {
         |name: &str| step.args.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let mut said = text("message");
     // The run goes on with its evidence; that something is isolated is not so any more.
-    if executor.env.store.taken_back(&executor.run.id).await.unwrap_or_default() {
+    if executor.taken_back {
         said.push_str(" (Meanwhile the run was taken back.)");
     }
     let message =

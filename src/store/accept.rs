@@ -90,7 +90,12 @@ impl Store {
         &self,
         acceptance: impl Into<Arc<Acceptance>>,
     ) -> Result<Accepted, StoreError> {
-        self.writer().deliver(Delivery::new(acceptance.into())).await
+        let accepted = self.writer().deliver(Delivery::new(acceptance.into())).await;
+        self.note_failure(&accepted);
+        if accepted.is_ok() {
+            self.took_what_was_written();
+        }
+        accepted
     }
 }
 

@@ -237,8 +237,19 @@ impl Scene<'_> {
                 if self.fence.is_none_or(|fence| fence.run != run) {
                     return Err(StoreError::conflict("only the owner of a run moves it"));
                 }
-                let moved = Moved { at: self.at, run, event, wake_at, contained, summary, code };
-                runs::advance(connection, moved).await
+                let moved = Moved {
+                    at: self.at,
+                    run: run.clone(),
+                    event,
+                    wake_at,
+                    contained,
+                    summary,
+                    code,
+                };
+                if runs::advance(connection, moved).await?.is_over() {
+                    decide::drop_all(connection, self.chain, &run, self.at).await?;
+                }
+                Ok(())
             }
             Effect::Confirm => runs::confirm(connection, &self.owner()?.run).await,
             Effect::Released { run } => runs::release(connection, self.chain, &run).await,

@@ -15,7 +15,7 @@ use crate::timeline::{Actor, Draft, Kind};
 use super::batch::Batch;
 use super::chain::Chain;
 use super::row::{Cells, micros, micros_or_none, named};
-use super::{ApprovalState, RunKind, RunRow, StoreError, blobs, targets};
+use super::{RunKind, RunRow, StoreError, blobs, targets};
 
 /// Who asks for what findings start; no token may have this name.
 pub const SERVICE: &str = "service";
@@ -182,11 +182,11 @@ pub(super) struct Moved {
     pub(super) code: Option<String>,
 }
 
-/// Moves a run whose fence was checked in this transaction: it is running.
+/// Moves a run whose fence was checked in this transaction: it is running. Returns where it is then.
 pub(super) async fn advance(
     connection: &mut AnyConnection,
     moved: Moved,
-) -> Result<(), StoreError> {
+) -> Result<RunState, StoreError> {
     if moved.event == RunEvent::Claimed {
         return Err(StoreError::conflict("a run is taken by a claim only"));
     }
@@ -216,17 +216,9 @@ pub(super) async fn advance(
     .execute(&mut *connection)
     .await?;
     if state.is_over() {
-        // Nobody waits for their answers any more.
-        sqlx::query("UPDATE approvals SET state = $2 WHERE run = $1 AND state = $3")
-            .bind(moved.run.as_str())
-            .bind(ApprovalState::Expired.label())
-            .bind(ApprovalState::Pending.label())
-            .execute(&mut *connection)
-            .await?;
-        refresh_asks(connection, &moved.run).await?;
         targets::free_all(connection, &moved.run).await?;
     }
-    Ok(())
+    Ok(state)
 }
 
 /// A run's facts are pinned: what it was asked for counts from now on.

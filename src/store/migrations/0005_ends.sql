@@ -10,3 +10,6 @@ ALTER TABLE runs ADD COLUMN confirmed BIGINT NOT NULL DEFAULT 1;
 -- When it ended; null where it is not over, or ended before this was written. It answers for nothing
 -- that was seen later.
 ALTER TABLE runs ADD COLUMN ended_at BIGINT;
+
+-- What is written to find out whether the disk has room again; its one row means nothing.
+CREATE TABLE probes (padding TEXT NOT NULL);
