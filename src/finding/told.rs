@@ -9,6 +9,7 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::document::normalise;
@@ -79,6 +80,13 @@ impl Told {
         if tenths(delivered) > tenths(theirs) {
             return Some("the severity is lower".to_owned());
         }
+        // What was seen after a containment is contained again: nobody may invent that.
+        let seen = |document| -> Option<Timestamp> {
+            at(document, "/service/eventLastSeen")?.as_str()?.parse().ok()
+        };
+        if seen(theirs).is_some_and(|theirs| seen(delivered) > Some(theirs)) {
+            return Some("it was last seen earlier".to_owned());
+        }
         let lists = ITEMS.iter().map(|(list, parts)| {
             let path = format!("/service/detection/sequence/{list}");
             let known = items(delivered, &path, parts).is_subset(&items(theirs, &path, parts));
@@ -115,6 +123,16 @@ mod tests {
 
     fn difference(ours: &Value, theirs: &Value) -> Option<String> {
         Told::new(theirs.clone()).difference(ours)
+    }
+
+    #[test]
+    fn nobody_invents_that_it_goes_on() {
+        let at = |time: &str| json!({"service": {"eventLastSeen": time}});
+        let (early, late) = (at("2026-03-14T09:24:47.000Z"), at("2026-03-14T10:24:47Z"));
+        assert_eq!(difference(&early, &late), None);
+        assert_eq!(difference(&late, &late), None);
+        assert_eq!(difference(&late, &early).unwrap(), "it was last seen earlier");
+        assert_eq!(difference(&late, &json!({"service": {}})), None, "GuardDuty does not say");
     }
 
     fn sequence(resources: Value, actors: Value) -> Value {
