@@ -1,0 +1,206 @@
+//! What a second hostile reader tried on the mends.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use serde_json::json;
+
+use super::*;
+use crate::clock::Clock as _;
+use crate::run::drive::{Driven, drive};
+use crate::id::GroupId;
+use crate::run::lease::Lease;
+
+/// One drive of the oldest run that can go on.
+async fn once(lab: &Lab) -> Option<Driven> {
+    let stopping = AtomicBool::new(false);
+    let (taken, fence) = lab.env.store.claim("lab", lab.clock.now()).await.unwrap()?;
+    let lease = Lease::new(fence, lab.clock.monotonic());
+    Some(drive(&lab.env, &taken, &lease, &stopping).await.unwrap())
+}
+
+fn isolated(sandbox: &Sandbox) -> bool {
+    groups(sandbox).iter().all(|groups| *groups == ["quarantine"])
+}
+
+fn seen_at(event: &Value, at: &str) -> Value {
+    let mut event = event.clone();
+    event["detail"]["service"]["eventLastSeen"] = json!(at);
+    event
+}
+
+/// Whoever has the intake token forges a later version that asks for nothing much, before EventBridge
+/// delivers the genuine one.
+#[tokio::test]
+async fn a_forged_quiet_version_that_comes_first_swallows_no_genuine_one() {
+    let mut lost = Vec::new();
+    for kind in ["severity", "target", "archived", "sample", "type"] {
+        let (lab, sandbox) = lab_with(confirming()).await;
+        said(&sandbox, &miner()["detail"]);
+        let mut forged = later(&miner(), "2099-01-01T00:00:00.000Z", 1);
+        let detail = &mut forged["detail"];
+        match kind {
+            "severity" => detail["severity"] = json!(1.0),
+            "target" => detail["service"]["resourceRole"] = json!("TARGET"),
+            "archived" => detail["service"]["archived"] = json!(true),
+            "sample" => detail["service"]["additionalInfo"] = json!({"sample": true}),
+            _ => detail["type"] = json!("Never:EC2/Heard"),
+        }
+        let case = lab.deliver(&forged.to_string()).await;
+        lab.settle().await;
+        assert_eq!(lab.deliver(mining()).await, case);
+        lab.settle().await;
+        if !isolated(&sandbox) {
+            lost.push((kind, status(&lab, &case).await, runs(&lab, &case).await, lab.told()));
+        }
+        lab.finish().await;
+    }
+    assert!(lost.is_empty(), "{lost:#?}");
+}
+
+/// While disks are copied, the attacker frees the instance; GuardDuty sees it go on.
+#[tokio::test]
+async fn what_goes_on_while_evidence_is_awaited_is_contained_again() {
+    let mut lost = Vec::new();
+    for joined in [false, true] {
+        let (lab, sandbox) = lab().await;
+        let before = groups_of(&sandbox);
+        let case = lab.deliver(mining()).await;
+        once(&lab).await.unwrap();
+        let first = only_run(&lab, &case).await;
+        assert!(isolated(&sandbox) && !first.state.is_over() && first.preserves);
+        set_groups(&sandbox, &before);
+        let now = lab.clock.now();
+        let seen = now.checked_add(std::time::Duration::from_secs(5)).unwrap().to_string();
+        let event = if joined { another(1) } else { miner() };
+        let event = later(&seen_at(&event, &seen), &seen, 9);
+        assert_eq!(lab.deliver(&event.to_string()).await, case);
+        lab.settle().await;
+        let status = status(&lab, &case).await;
+        if !isolated(&sandbox) && status == Status::Contained {
+            lost.push((joined, runs(&lab, &case).await, lab.told()));
+        }
+        lab.finish().await;
+    }
+    assert!(lost.is_empty(), "{lost:#?}");
+}
+
+/// The same, and GuardDuty tells of it when the disks are kept: it was seen after the isolation.
+#[tokio::test]
+async fn what_went_on_after_the_isolation_is_contained_again_once_evidence_is_kept() {
+    let (lab, sandbox) = lab().await;
+    let before = groups_of(&sandbox);
+    let case = lab.deliver(mining()).await;
+    once(&lab).await.unwrap();
+    assert!(isolated(&sandbox));
+    set_groups(&sandbox, &before);
+    let seen = lab.clock.now().to_string();
+    lab.clock.advance(std::time::Duration::from_secs(60));
+    lab.settle().await;
+    assert!(only_run(&lab, &case).await.state.is_over());
+    let event = later(&seen_at(&another(1), &seen), &lab.clock.now().to_string(), 9);
+    assert_eq!(lab.deliver(&event.to_string()).await, case);
+    lab.settle().await;
+    let status = status(&lab, &case).await;
+    let told = runs(&lab, &case).await;
+    assert!(isolated(&sandbox) || status != Status::Contained, "{status:?} {told:#?}");
+    lab.finish().await;
+}
+
+fn groups_of(sandbox: &Sandbox) -> Vec<Vec<GroupId>> {
+    let world = sandbox.snapshot_world();
+    let region = world.accounts[&ours()].regions.values().next().unwrap();
+    let machine = region.instances.values().next().unwrap();
+    machine.instance.interfaces.iter().map(|interface| interface.groups.clone()).collect()
+}
+
+fn set_groups(sandbox: &Sandbox, to: &[Vec<GroupId>]) {
+    let to = to.to_vec();
+    meddle(sandbox, |region| {
+        let machine = region.instances.values_mut().next().unwrap();
+        for (interface, groups) in machine.instance.interfaces.iter_mut().zip(&to) {
+            interface.groups = groups.clone();
+        }
+    });
+}
+
+/// The process is stopped while a run rests half way: nobody drives it at that moment.
+#[tokio::test]
+async fn a_stop_during_a_rest_leaves_no_instance_in_the_open() {
+    let n = second_swap().await;
+    let plan = (n..n + 40).fold(changes(), |plan, n| plan.at(n, Fault::Throttled));
+    let (lab, sandbox, _) = faulty_lab(plan, ISOLATES).await;
+    lab.desk.start(by_hand("probe", json!({}), Mode::Contain)).await.unwrap();
+    let driven = once(&lab).await.unwrap();
+    // The process stops now: only drives under way put anything back.
+    let runs = lab.env.store.runs_open().await.unwrap();
+    assert!(!in_the_open(&sandbox), "{driven:?} {:?} {runs:#?}", groups(&sandbox));
+    lab.finish().await;
+}
+
+/// The process is killed when both swaps are made, and its successor is refused a few reads.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_settled_after_a_kill_can_be_taken_back() {
+    // Numbers of all calls: when does the successor begin?
+    let (mut bad, mut tried) = (Vec::new(), 0);
+    let all = calls().await;
+    for kill in 1..=all {
+        for reads in [4_u64, 8] {
+            let armed = std::sync::Arc::new(AtomicU64::new(0));
+            let count = std::sync::Arc::clone(&armed);
+            let event: Event = std::sync::Arc::new(move || {
+                assert!(count.fetch_add(1, Ordering::Relaxed) > 0, "killed");
+            });
+            let plan = Plan::none().before(kill, event);
+            let plan = (kill + 1..=kill + reads).fold(plan, |plan, n| plan.at(n, Fault::Denied));
+            let (lab, sandbox, _) = faulty_lab(plan, ISOLATES).await;
+            let before = groups_of(&sandbox);
+            let started =
+                lab.desk.start(by_hand("probe", json!({}), Mode::Contain)).await.unwrap();
+            let stopping = AtomicBool::new(false);
+            let (taken, fence) = lab.env.store.claim("lab", lab.clock.now()).await.unwrap().unwrap();
+            let lease = Lease::new(fence, lab.clock.monotonic());
+            let env = lab.env.clone();
+            let work = tokio::spawn(async move {
+                Box::pin(drive(&env, &taken, &lease, &stopping)).await.map(drop)
+            });
+            if work.await.is_ok() {
+                continue;
+            }
+            tried += 1;
+            lab.clock.advance(std::time::Duration::from_secs(31));
+            lab.settle().await;
+            let done = run(&lab, &started.id).await;
+            if in_the_open(&sandbox) {
+                bad.push((kill, reads, "open", done.summary.clone(), None));
+            }
+            let undo = lab.desk.undo(&started.id, "ada".to_owned(), false).await.unwrap();
+            lab.settle().await;
+            let undo = run(&lab, &undo.id).await;
+            if groups_of(&sandbox) != before && undo.state == RunState::Succeeded {
+                bad.push((kill, reads, "kept", done.summary, undo.summary));
+            }
+            lab.finish().await;
+        }
+    }
+    assert!(tried > 0);
+    assert!(bad.is_empty(), "{tried} {bad:#?}");
+}
+
+/// An undo that is stopped by a guard, while evidence is awaited, takes nothing from the run.
+#[tokio::test]
+async fn an_undo_that_was_stopped_keeps_no_run_from_containing() {
+    let source = "//! Probe.\nconst RUNBOOK = #{ on: [\"Never:X/*\"], mode: \"contain\" };\n\
+        fn run(case, p) { contain::isolate_instance(\"i-0a1b2c3d4e5f60718\");\n\
+        evidence::snapshot_volumes(\"i-0a1b2c3d4e5f60718\"); }";
+    let (lab, sandbox, _) = faulty_lab(Plan::none(), source).await;
+    let started = lab.desk.start(by_hand("probe", json!({}), Mode::Contain)).await.unwrap();
+    once(&lab).await.unwrap();
+    assert!(run(&lab, &started.id).await.preserves);
+    protect(&sandbox);
+    let undo = lab.desk.undo(&started.id, "ada".to_owned(), false).await.unwrap();
+    lab.settle().await;
+    let (done, undo) = (run(&lab, &started.id).await, run(&lab, &undo.id).await);
+    assert!(isolated(&sandbox) && undo.state != RunState::Succeeded);
+    assert!(done.contained, "{:?} {:?}", done.summary, undo.summary);
+    lab.finish().await;
+}
