@@ -7,7 +7,7 @@ use serde_json::json;
 use super::*;
 use crate::clock::Clock as _;
 use crate::run::drive::{Driven, drive};
-use crate::id::GroupId;
+use crate::id::{AccountId, GroupId};
 use crate::run::lease::Lease;
 
 /// One drive of the oldest run that can go on.
@@ -176,7 +176,7 @@ async fn what_is_settled_after_a_kill_can_be_taken_back() {
             let undo = lab.desk.undo(&started.id, "ada".to_owned(), false).await.unwrap();
             lab.settle().await;
             let undo = run(&lab, &undo.id).await;
-            if groups_of(&sandbox) != before && undo.state == RunState::Succeeded {
+            if groups_of(&sandbox) != before {
                 bad.push((kill, reads, "kept", done.summary, undo.summary));
             }
             lab.finish().await;
@@ -202,5 +202,185 @@ async fn an_undo_that_was_stopped_keeps_no_run_from_containing() {
     let (done, undo) = (run(&lab, &started.id).await, run(&lab, &undo.id).await);
     assert!(isolated(&sandbox) && undo.state != RunState::Succeeded);
     assert!(done.contained, "{:?} {:?}", done.summary, undo.summary);
+    lab.finish().await;
+}
+
+/// Somebody asks for the same undo twice at once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_undo_that_is_asked_for_twice_at_once_is_one() {
+    let mut bad = Vec::new();
+    for n in 0..10 {
+        let (lab, _) = lab().await;
+        let case = lab.deliver(mining()).await;
+        lab.settle().await;
+        let first = only_run(&lab, &case).await;
+        let (one, two) = tokio::join!(
+            lab.desk.undo(&first.id, "ada".to_owned(), false),
+            lab.desk.undo(&first.id, "eve".to_owned(), false)
+        );
+        lab.settle().await;
+        let status = status(&lab, &case).await;
+        if status != Status::Released || (one.is_ok() && two.is_ok()) {
+            bad.push((n, status, runs(&lab, &case).await));
+        }
+        lab.finish().await;
+    }
+    assert!(bad.is_empty(), "{bad:#?}");
+}
+
+/// A person lifts a containment and closes the case; GuardDuty has another finding about the instance.
+#[tokio::test]
+async fn what_a_person_lifted_and_closed_is_asked_about() {
+    let (lab, sandbox) = lab().await;
+    let case = lab.deliver(mining()).await;
+    lab.settle().await;
+    let first = only_run(&lab, &case).await;
+    lab.desk.undo(&first.id, "ada".to_owned(), false).await.unwrap();
+    lab.settle().await;
+    lab.desk.close_case(&case, "ada".to_owned(), "it is ours").await.unwrap();
+    let other = lab.deliver(&another(1).to_string()).await;
+    lab.settle().await;
+    assert!(!isolated(&sandbox), "{:#?}", runs(&lab, &other).await);
+    lab.finish().await;
+}
+
+/// An undo and the evidence of its run go on beside each other, however they meet.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_undo_beside_evidence_gives_all_back() {
+    let mut bad = Vec::new();
+    for n in 1..40 {
+        let interlude = Interlude::default();
+        let (lab, sandbox, _) = faulty_lab(interlude.at_call(n), ISOLATES).await;
+        let before = groups_of(&sandbox);
+        let of = approved_sequence(&lab).await;
+        once(&lab).await.unwrap();
+        let waits = run(&lab, &of.id).await;
+        assert!(waits.preserves, "{waits:#?}");
+        let undo = lab.desk.undo(&of.id, "ada".to_owned(), false).await.unwrap();
+        // Both are due.
+        if n % 2 == 0 {
+            lab.clock.advance(std::time::Duration::from_secs(900));
+        }
+        interlude.arm(&lab, None);
+        lab.settle().await;
+        let entries = lab.entries(&of.case).await;
+        let open = count(&entries, "change.intent") - count(&entries, "change.outcome");
+        let (of, undo) = (run(&lab, &of.id).await, run(&lab, &undo.id).await);
+        let status = status(&lab, &of.case).await;
+        if groups_of(&sandbox) != before || open > 0 || status != Status::Released {
+            bad.push((n, open, status, of.summary, undo.summary, groups(&sandbox)));
+        }
+        lab.finish().await;
+    }
+    assert!(bad.is_empty(), "{bad:#?}");
+}
+
+/// A branch runs into a limit while its sibling isolates; the process is killed at any call, and its
+/// successor may be throttled.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_kill_while_a_run_is_broken_off_leaves_nothing_open() {
+    let source = "//! Probe.\nconst RUNBOOK = #{ on: [\"Never:X/*\"], mode: \"contain\" };\n\
+        fn run(case, p) {\n\
+        parallel([|| contain::isolate_instance(\"i-0a1b2c3d4e5f60718\"), || {\n\
+        for n in 0..9 { look::role(\"web-server\"); }\n\
+        let n = 0; while true { n += 1; } }]); }";
+    let (mut bad, mut tried) = (Vec::new(), 0);
+    for kill in 1..45 {
+        for reads in [0_u64, 4, 12] {
+            let event: Event = std::sync::Arc::new(|| panic!("killed"));
+            let plan = Plan::none().before(kill, event);
+            let plan = (kill + 1..=kill + reads).fold(plan, |plan, n| plan.at(n, Fault::Throttled));
+            let (lab, sandbox, _) = faulty_lab(plan, source).await;
+            let before = groups_of(&sandbox);
+            let started =
+                lab.desk.start(by_hand("probe", json!({}), Mode::Contain)).await.unwrap();
+            let stopping = AtomicBool::new(false);
+            let (taken, fence) = lab.env.store.claim("lab", lab.clock.now()).await.unwrap().unwrap();
+            let lease = Lease::new(fence, lab.clock.monotonic());
+            let env = lab.env.clone();
+            let work = tokio::spawn(async move {
+                Box::pin(drive(&env, &taken, &lease, &stopping)).await.map(drop)
+            });
+            if work.await.is_ok() {
+                continue;
+            }
+            tried += 1;
+            lab.clock.advance(std::time::Duration::from_secs(31));
+            lab.settle().await;
+            let done = run(&lab, &started.id).await;
+            let entries = lab.entries(&done.case).await;
+            let open = count(&entries, "change.intent") - count(&entries, "change.outcome");
+            if in_the_open(&sandbox) || open > 0 || !done.state.is_over() {
+                bad.push((kill, reads, open, done.summary.clone(), groups(&sandbox), None));
+            }
+            let undo = lab.desk.undo(&started.id, "ada".to_owned(), false).await.unwrap();
+            lab.settle().await;
+            let undo = run(&lab, &undo.id).await;
+            if groups_of(&sandbox) != before {
+                bad.push((kill, reads, open, done.summary, groups(&sandbox), undo.summary));
+            }
+            lab.finish().await;
+        }
+    }
+    assert!(bad.is_empty() && tried > 0, "{tried} {bad:#?}");
+}
+
+/// A person contains the role of the same name in another account, in the same case.
+#[tokio::test]
+async fn a_run_in_another_account_answers_no_finding() {
+    let text = fixtures::ALL.iter().find(|(name, _)| *name == "instance-credential-exfiltration");
+    let loud: Value = serde_json::from_str(text.unwrap().1).unwrap();
+    let mut lost = Vec::new();
+    for joined in [false, true] {
+        let other: AccountId = "999988887777".parse().unwrap();
+        let mut settings = settings();
+        settings.allowed.insert(other.clone());
+        settings.forensics = None;
+        let (lab, sandbox) = lab_with(settings).await;
+        sandbox
+            .edit(|world| {
+                let roles = world.account_mut(&ours()).unwrap().roles.clone();
+                world.account_mut(&other).unwrap().roles = roles;
+            })
+            .unwrap();
+        let mut quiet = loud.clone();
+        quiet["detail"]["severity"] = json!(1.0);
+        quiet["detail"]["updatedAt"] = json!("2026-03-14T09:00:00.000Z");
+        let case = lab.deliver(&quiet.to_string()).await;
+        lab.settle().await;
+        let mut request =
+            by_hand("stolen-role-credentials", json!({"role": "batch-worker"}), Mode::Contain);
+        request.case = Some(case.clone());
+        request.account = Some(other);
+        lab.desk.start(request).await.unwrap();
+        lab.settle().await;
+        let mut event = loud.clone();
+        if joined {
+            event["detail"]["id"] = json!("0123456789abcdef0123456789abcdef");
+        }
+        assert_eq!(lab.deliver(&event.to_string()).await, case);
+        lab.settle().await;
+        let contained = lab.env.store.runs_of(&case).await.unwrap();
+        if !contained.iter().any(|run| run.contained && run.account == ours()) {
+            lost.push((joined, status(&lab, &case).await, runs(&lab, &case).await));
+        }
+        lab.finish().await;
+    }
+    assert!(lost.is_empty(), "{lost:#?}");
+}
+
+/// In an account that is only looked at, a finding grows severe: people hear of that, too.
+#[tokio::test]
+async fn a_finding_that_grows_severe_where_nothing_acts_is_told() {
+    let (lab, _) = lab_with(LabSettings { allowed: [].into(), ..settings() }).await;
+    let mut quiet = later(&miner(), "2026-03-14T09:00:00.000Z", 1);
+    quiet["detail"]["severity"] = json!(1.0);
+    let case = lab.deliver(&quiet.to_string()).await;
+    lab.settle().await;
+    let before = lab.told();
+    assert_eq!(lab.deliver(mining()).await, case);
+    lab.settle().await;
+    let told = lab.told();
+    assert!(told.len() > before.len(), "{told:#?} {:#?}", runs(&lab, &case).await);
     lab.finish().await;
 }
