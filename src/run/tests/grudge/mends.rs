@@ -384,3 +384,141 @@ async fn a_finding_that_grows_severe_where_nothing_acts_is_told() {
     assert!(told.len() > before.len(), "{told:#?} {:#?}", runs(&lab, &case).await);
     lab.finish().await;
 }
+
+/// Drives all as `settle` does; a process that is killed has a successor.
+async fn settle_killed(lab: &Lab) {
+    for _ in 0..200 {
+        let Some((taken, fence)) = lab.env.store.claim("lab", lab.clock.now()).await.unwrap() else {
+            let open = lab.env.store.runs_open().await.unwrap();
+            let wakes = open.iter().filter(|run| !run.asks).filter_map(|run| run.wake_at).min();
+            if wakes.is_none() && !open.iter().any(|run| run.state == RunState::Running) {
+                return;
+            }
+            lab.clock.advance(std::time::Duration::from_secs(31));
+            continue;
+        };
+        let (lease, env) = (Lease::new(fence, lab.clock.monotonic()), lab.env.clone());
+        let work = tokio::spawn(async move {
+            let stopping = AtomicBool::new(false);
+            Box::pin(drive(&env, &taken, &lease, &stopping)).await.map(drop)
+        });
+        work.await.ok();
+    }
+    panic!("it never ends");
+}
+
+/// A finding is answered and taken back while its disks are copied; the process is killed at any call.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_kill_at_any_call_of_a_containment_or_its_undo_is_survived() {
+    let mut bad = Vec::new();
+    for kill in (1..75).chain([1000]) {
+        let event: Event = std::sync::Arc::new(|| panic!("killed"));
+        let (lab, sandbox, faulty) = faulty_lab(Plan::none().before(kill, event), ISOLATES).await;
+        let before = groups_of(&sandbox);
+        let case = lab.deliver(mining()).await;
+        let mut undone = false;
+        for _ in 0..50 {
+            let first = only_run(&lab, &case).await;
+            if lab.desk.undo(&first.id, "ada".to_owned(), true).await.is_ok() {
+                undone = true;
+                break;
+            }
+            let Some((taken, fence)) = lab.env.store.claim("lab", lab.clock.now()).await.unwrap()
+            else {
+                lab.clock.advance(std::time::Duration::from_secs(31));
+                continue;
+            };
+            let (lease, env) = (Lease::new(fence, lab.clock.monotonic()), lab.env.clone());
+            let work = tokio::spawn(async move {
+                let stopping = AtomicBool::new(false);
+                Box::pin(drive(&env, &taken, &lease, &stopping)).await.map(drop)
+            });
+            work.await.ok();
+        }
+        settle_killed(&lab).await;
+        let entries = lab.entries(&case).await;
+        let open = count(&entries, "change.intent") - count(&entries, "change.outcome");
+        let status = status(&lab, &case).await;
+        if !undone || groups_of(&sandbox) != before || open > 0 || status != Status::Released {
+            bad.push((kill, faulty.calls(), open, status, runs(&lab, &case).await));
+        }
+        lab.finish().await;
+    }
+    assert!(bad.is_empty(), "{bad:#?}");
+}
+
+/// Nobody answers a question about what may be an attack on the instance; hours later the instance
+/// mines, which needs no question.
+#[tokio::test]
+async fn silence_about_a_weak_finding_keeps_no_strong_one_from_containing() {
+    let (lab, sandbox) = lab().await;
+    let mut weak = miner();
+    weak["detail"]["service"].as_object_mut().unwrap().remove("resourceRole");
+    let case = lab.deliver(&weak.to_string()).await;
+    lab.settle().await;
+    assert_eq!(pending(&lab).await, 1);
+    lab.clock.advance(std::time::Duration::from_secs(12 * 3600 + 1));
+    lab.settle().await;
+    assert_eq!(pending(&lab).await, 0, "{:#?}", runs(&lab, &case).await);
+    assert_eq!(lab.deliver(&another(1).to_string()).await, case);
+    lab.settle().await;
+    assert!(isolated(&sandbox), "{} {:#?}", pending(&lab).await, runs(&lab, &case).await);
+    lab.finish().await;
+}
+
+/// GuardDuty's API is a few seconds behind its own event.
+#[tokio::test]
+async fn a_copy_of_guardduty_that_is_late_is_asked_for_again() {
+    let mut lost = Vec::new();
+    for known in [false, true] {
+        let (lab, sandbox) = lab_with(confirming()).await;
+        let seen = "2026-03-14T09:26:47.000Z";
+        let genuine = seen_at(&miner(), seen);
+        if known {
+            // The version before: all the same but when it was seen last.
+            said(&sandbox, &miner()["detail"]);
+        }
+        let case = lab.deliver(&genuine.to_string()).await;
+        once(&lab).await;
+        lab.clock.advance(std::time::Duration::from_secs(5));
+        said(&sandbox, &genuine["detail"]);
+        // EventBridge delivers at least once.
+        assert_eq!(lab.deliver(&genuine.to_string()).await, case);
+        lab.settle().await;
+        if !isolated(&sandbox) {
+            lost.push((known, status(&lab, &case).await, runs(&lab, &case).await));
+        }
+        lab.finish().await;
+    }
+    assert!(lost.is_empty(), "{lost:#?}");
+}
+
+/// A containment whose undo fails half way stands for no later finding.
+#[tokio::test]
+async fn a_half_lifted_containment_answers_no_finding() {
+    let (mut lost, mut tried) = (Vec::new(), 0);
+    for n in 1..30 {
+        let plan = changes().at(n, Fault::Denied);
+        let (lab, sandbox, _) = faulty_lab(plan, ISOLATES).await;
+        let case = lab.deliver(mining()).await;
+        lab.settle().await;
+        let first = only_run(&lab, &case).await;
+        if !first.contained {
+            continue;
+        }
+        let Ok(undo) = lab.desk.undo(&first.id, "ada".to_owned(), false).await else { continue };
+        lab.settle().await;
+        let undo = run(&lab, &undo.id).await;
+        if undo.state == RunState::Succeeded || isolated(&sandbox) {
+            continue;
+        }
+        tried += 1;
+        assert_eq!(lab.deliver(&another(1).to_string()).await, case);
+        lab.settle().await;
+        if !isolated(&sandbox) && pending(&lab).await == 0 {
+            lost.push((n, status(&lab, &case).await, runs(&lab, &case).await, groups(&sandbox)));
+        }
+        lab.finish().await;
+    }
+    assert!(lost.is_empty() && tried > 0, "{tried} {lost:#?}");
+}
