@@ -4,6 +4,7 @@ mod closed;
 mod forged;
 mod half_way;
 mod lifted;
+mod mends;
 mod superseded;
 mod untrue;
 
