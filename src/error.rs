@@ -122,7 +122,7 @@ codes! {
         "Compare it with one of the shipped runbooks.";
     RUNBOOK_UNKNOWN = "E0303", "there is no such runbook",
         "No file of this name is in the runbook folder.",
-        "`tourniquet runbook list` shows the names.";
+        "`tourniquet runbook list` shows the names; a folder of your own is read when `serve` starts.";
     RUNBOOK_PARAMS = "E0304", "the parameters do not fit the runbook",
         "A parameter is missing, unknown or has the wrong form; nothing was started.",
         "`tourniquet runbook list` shows each runbook's parameters.";

@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use super::{Disposition, Mode, RunState};
 use crate::error::Code;
-use crate::id::{RunId, RunbookName};
+use crate::id::{AccountId, Region, RunId, RunbookName};
 
 /// Why what was taken back is asked about.
 const LIFTED: &str = "at most approve: it goes on after the containment was taken back";
@@ -32,6 +32,8 @@ const SINCE: &str = "another run: it was seen after the last one had ended";
 pub struct Wanted<'a> {
     /// Its runbook.
     pub runbook: &'a RunbookName,
+    /// Where it would act.
+    pub at: (&'a AccountId, &'a Region),
     /// How far it may go.
     pub mode: Mode,
     /// What runs exclude each other by; `None`: it only observes.
@@ -51,6 +53,8 @@ pub struct Earlier {
     pub id: RunId,
     /// Its runbook.
     pub runbook: RunbookName,
+    /// Where it acts.
+    pub at: (AccountId, Region),
     /// How far it may go.
     pub mode: Mode,
     /// What runs exclude each other by.
@@ -65,11 +69,13 @@ pub struct Earlier {
     pub code: Option<String>,
     /// When it ended, where that is known.
     pub ended_at: Option<Timestamp>,
+    /// When a look last verified a containment of it.
+    pub looked_at: Option<Timestamp>,
     /// Whether what it was asked for is genuine as far as anybody can tell: its facts are pinned.
     pub confirmed: bool,
     /// Whether a person has answered a question of it.
     pub answered: bool,
-    /// Whether it was taken back, or is being taken back.
+    /// Whether it was taken back, wholly or in part, or is being taken back.
     pub taken_back: bool,
 }
 
@@ -109,8 +115,8 @@ pub fn further(disposition: &Disposition, wanted: &Wanted<'_>, earlier: &[Earlie
         Disposition::Reopened(_) if standing().any(|run| !run.state.is_over()) => Further::Nothing,
         Disposition::Reopened(_) => run(None),
         _ if wanted.mode == Mode::Observe => Further::Nothing,
-        // Anybody may forge a later version; where nothing ever acted, an earlier one asks for less.
-        Disposition::Stale(_) if !earlier.iter().any(Earlier::acts) => Further::Nothing,
+        // Anybody may forge a later version, and one that is only observed is never confirmed: what a
+        // late one asks for is, before it acts.
         Disposition::Updated(_) | Disposition::Stale(_) => match version(wanted, &like) {
             Asks::New => run(None),
             Asks::Since => run(Some(SINCE)),
@@ -157,9 +163,8 @@ pub fn answered_meanwhile<'a>(
     others: &'a [Earlier],
 ) -> Option<&'a Earlier> {
     others.iter().find(|run| {
-        let begun = run.state != RunState::Queued;
-        let meanwhile =
-            begun && !run.state.is_over() || run.ended_at.is_some_and(|ended| ended > requested_at);
+        let will_look = run.state != RunState::Queued && !run.state.is_over();
+        let meanwhile = run.saw().map_or(will_look, |saw| saw > requested_at);
         meanwhile && run.is_about(wanted) && run.stands() && run.mode >= wanted.mode
     })
 }
@@ -207,6 +212,7 @@ impl Earlier {
             && !self.ended_with(Code::UNCONFIRMED)
             && !self.ended_with(Code::SUPERSEDED)
             && self.runbook == *wanted.runbook
+            && (&self.at.0, &self.at.1) == wanted.at
             && same
             && self.params == *wanted.params
             && self.named.is_superset(wanted.named)
@@ -217,10 +223,16 @@ impl Earlier {
         !matches!(self.state, RunState::Failed | RunState::Halted) && !self.taken_back
     }
 
+    /// When it saw last how things stand: evidence may be waited for long after that. `None`: it will
+    /// look, or nobody knows.
+    fn saw(&self) -> Option<Timestamp> {
+        self.looked_at.or(self.ended_at)
+    }
+
     /// Whether it has seen, or will see, what the finding tells of. Who only looks is not asked again.
     fn answers(&self, wanted: &Wanted<'_>) -> bool {
-        let missed = self.ended_at.zip(wanted.seen_at).is_some_and(|(ended, seen)| seen > ended);
-        !self.state.is_over() || !missed || wanted.mode == Mode::Observe
+        let missed = self.saw().zip(wanted.seen_at).is_some_and(|(saw, seen)| seen >= saw);
+        !missed || wanted.mode == Mode::Observe
     }
 }
 

@@ -137,6 +137,7 @@ impl Style {
         let shown = |n: usize| widths.get(n).copied().flatten();
         if self.width.is_some() {
             let total: usize = widths.iter().flatten().map(|width| width + GAP).sum();
+            let total = total.saturating_sub(GAP);
             table.set_content_arrangement(ContentArrangement::Dynamic);
             table.set_width(u16::try_from(total).unwrap_or(u16::MAX));
         } else {
@@ -156,14 +157,17 @@ impl Style {
             });
             table.add_row(cells.collect::<Vec<_>>());
         }
-        let widths = widths.iter().flatten();
-        for (column, width) in table.column_iter_mut().zip(widths) {
-            // The first column stands at the left edge, as all other lines do.
-            column.set_padding((0, 2));
+        let last = widths.iter().flatten().count().saturating_sub(1);
+        let widths = widths.iter().flatten().enumerate();
+        for (column, (n, width)) in table.column_iter_mut().zip(widths) {
+            // The first column stands at the left edge, as all other lines do, and a coloured one that
+            // is last must not push the line over the terminal's edge.
+            let gap = if n == last { 0 } else { GAP };
+            column.set_padding((0, u16::try_from(gap).unwrap_or(u16::MAX)));
             if self.width.is_none() {
                 continue;
             }
-            let width = u16::try_from(width + GAP).unwrap_or(u16::MAX);
+            let width = u16::try_from(width + gap).unwrap_or(u16::MAX);
             column.set_constraint(ColumnConstraint::Absolute(Width::Fixed(width)));
         }
         table.trim_fmt()
@@ -287,6 +291,7 @@ mod tests {
     fn a_table_fits_its_terminal_and_colours_only_what_it_says_itself() {
         let style = Style { colour: true, ..at(48) };
         let drawn = style.table(&COLUMNS, rows());
+        assert!(drawn.lines().all(|line| !line.ends_with(' ')), "{drawn:?}");
         assert!(drawn.contains("contained") && drawn.contains("\u{1b}["), "{drawn:?}");
         insta::assert_snapshot!(at(48).table(&COLUMNS, rows()), @r"
         case       status     title

@@ -60,6 +60,15 @@ impl Told {
         &self.0
     }
 
+    /// Whether GuardDuty tells of less time than `delivered` does: an earlier version, or an invention.
+    #[must_use]
+    pub fn is_earlier(&self, delivered: &Value) -> bool {
+        let seen = |document| -> Option<Timestamp> {
+            at(document, "/service/eventLastSeen")?.as_str()?.parse().ok()
+        };
+        seen(&self.0).is_some_and(|theirs| seen(delivered) > Some(theirs))
+    }
+
     /// What keeps `delivered`, a normalised document, from being acted on, in words; `None`: GuardDuty
     /// says the same.
     #[must_use]
@@ -81,10 +90,7 @@ impl Told {
             return Some("the severity is lower".to_owned());
         }
         // What was seen after a containment is contained again: nobody may invent that.
-        let seen = |document| -> Option<Timestamp> {
-            at(document, "/service/eventLastSeen")?.as_str()?.parse().ok()
-        };
-        if seen(theirs).is_some_and(|theirs| seen(delivered) > Some(theirs)) {
+        if self.is_earlier(delivered) {
             return Some("it was last seen earlier".to_owned());
         }
         let lists = ITEMS.iter().map(|(list, parts)| {

@@ -1,6 +1,7 @@
 //! Asking GuardDuty whether it said so, before anything acts on a payload alone.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use serde_json::Value;
 use thiserror::Error;
@@ -32,6 +33,10 @@ pub enum Unconfirmed {
     },
 }
 
+/// How long GuardDuty's answer may lag behind its own event: AWS names no bound, and a finding is
+/// written down before it is sent. Until then "not known" and "not seen so late" are no refutation.
+const LATE_WITHIN: Duration = Duration::from_secs(20);
+
 /// Asks GuardDuty about the finding that the run answers, where it is to be asked. Returns in words
 /// what came of it.
 ///
@@ -55,11 +60,17 @@ pub async fn confirm(
     let id: FindingId = delivered["id"].as_str().unwrap_or_default().parse().map_err(|_| {
         halt(Code::ACTION_REFUSED, "the finding has no id that GuardDuty could confirm")
     })?;
-    let Some(theirs) = ask(env, run, &id).await? else {
+    let age = env.clock.now().duration_since(run.requested_at).unsigned_abs();
+    let asked = ask(env, run, &id).await?;
+    let theirs = asked.map(Told::new);
+    // The event may be faster than GuardDuty's own answer.
+    if age < LATE_WITHIN && theirs.as_ref().is_none_or(|theirs| theirs.is_earlier(delivered)) {
+        return Err(Unconfirmed::Later);
+    }
+    let Some(theirs) = theirs else {
         let reason = "GuardDuty does not know this finding: it may be forged";
         return Err(halt(Code::UNCONFIRMED, reason));
     };
-    let theirs = Told::new(theirs);
     // Whatever the runbook takes from the finding must be what GuardDuty says, wherever it stands.
     let told = header.told_otherwise(&run.params, theirs.document());
     match theirs.difference(delivered).or_else(|| told.map(|path| format!("{path} differs"))) {

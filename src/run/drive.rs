@@ -17,7 +17,7 @@ use super::end::cut;
 use super::execute::{Executor, StepRun};
 use super::journal::Writer;
 use super::lease::Lease;
-use super::outcome::StepEnd;
+use super::outcome::{StepEnd, StepResult};
 use super::perform::perform;
 use super::replay::RunLog;
 use super::script::Script;
@@ -272,6 +272,10 @@ impl<'a> Drive<'a> {
             stored.output.clone_from(&output);
         }
         entries.push(self.writer.finished(self.env.clock.now(), key, &stored));
+        let verified = stored.result == StepResult::Ok;
+        if verified && self.log.step(key).is_some_and(StepLog::contains) {
+            effects.push(Effect::Looked { at: self.env.clock.now() });
+        }
         let takes = |step: &StepLog| step.contains() || step.name == super::undo::RESTORE;
         if self.log.step(key).is_some_and(takes) {
             effects.push(Effect::Free { step: key.to_string() });

@@ -111,6 +111,13 @@ impl Drive<'_> {
         }
         let mut effects = effects;
         if self.run.kind == RunKind::Undo
+            && self.gave_back()
+            && let Some(of) =
+                self.run.params.get("of").and_then(Value::as_str).and_then(|of| of.parse().ok())
+        {
+            effects.push(Effect::Lifted { run: of });
+        }
+        if self.run.kind == RunKind::Undo
             && (event == RunEvent::Succeeded || self.only_drifted())
             && let Some(of) =
                 self.run.params.get("of").and_then(Value::as_str).and_then(|of| of.parse().ok())

@@ -17,6 +17,7 @@ pub async fn answered_by(env: &Env, run: &RunRow) -> Result<Option<RunId>, Store
     others.retain(|other| other.id != run.id);
     let wanted = Wanted {
         runbook: &run.runbook,
+        at: (&run.account, &run.region),
         mode: run.mode,
         target: run.target.as_deref(),
         params: &run.params,

@@ -233,12 +233,17 @@ pub async fn facts(env: &Env, run: &RunRow) -> Result<Value, StoreError> {
         Some(digest) => env.store.blob(digest).await?.and_then(|b| serde_json::from_slice(&b).ok()),
         None => env.store.finding_document(&run.case).await?,
     };
-    let finding = answered.unwrap_or(Value::Null);
+    let finding: Value = answered.unwrap_or(Value::Null);
+    // The case has those of the finding that opened it; a script speaks of the one that it answers.
+    let text =
+        |name: &str| finding.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+    let severity = finding.get("severity").and_then(Value::as_f64).map(|it| format!("{it:.1}"));
+    let of_case = || case.severity.map(|tenths| crate::finding::Severity(tenths).to_string());
     Ok(json!({
         "id": case.id,
-        "title": case.title,
-        "type": case.finding_type,
-        "severity": case.severity.map(|tenths| crate::finding::Severity(tenths).to_string()),
+        "title": text("title").unwrap_or(&case.title),
+        "type": text("type").unwrap_or(&case.finding_type),
+        "severity": severity.or_else(of_case),
         "account": run.account,
         "region": run.region,
         "finding": decimals_as_text(finding),

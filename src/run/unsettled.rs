@@ -61,6 +61,7 @@ impl Executor<'_> {
         patient: bool,
     ) -> Vec<(usize, Outcome)> {
         let mut seen: Option<(usize, Outcome)> = None;
+        let mut unknown: Option<Outcome> = None;
         for n in chain.iter().rev() {
             let log = &step.changes[*n];
             let now = self.env.clock.now();
@@ -72,10 +73,19 @@ impl Executor<'_> {
                 return Vec::new();
             }
             let found = outcome.result.happened();
+            if outcome.result == OutcomeResult::Unknown {
+                unknown = Some(outcome.clone());
+            }
             seen = Some((*n, outcome));
             if found {
+                unknown = None;
                 break;
             }
+        }
+        // Where nobody could see whether a later one has happened, that an earlier one does not stand
+        // tells nothing: the later one may have taken its place.
+        if let Some(outcome) = unknown {
+            return chain.iter().map(|n| (*n, outcome.clone())).collect();
         }
         let Some((last, outcome)) = seen else { return Vec::new() };
         let of = |n: &usize| match outcome.result {

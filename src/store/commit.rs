@@ -62,6 +62,16 @@ pub enum Effect {
     },
     /// The fence's run has pinned its facts: it answers for other findings from now on.
     Confirm,
+    /// A look has verified a containment of the fence's run.
+    Looked {
+        /// When.
+        at: Timestamp,
+    },
+    /// An undo gave back something of a run of this case.
+    Lifted {
+        /// The run.
+        run: RunId,
+    },
     /// Marks a run of this case as taken back by an undo.
     Released {
         /// The run.
@@ -150,7 +160,9 @@ impl Effect {
             | Self::Hold { .. }
             | Self::Unhold { .. }
             | Self::Take { .. }
-            | Self::Free { .. } => false,
+            | Self::Free { .. }
+            | Self::Looked { .. }
+            | Self::Lifted { .. } => false,
         }
     }
 }
@@ -252,6 +264,8 @@ impl Scene<'_> {
                 Ok(())
             }
             Effect::Confirm => runs::confirm(connection, &self.owner()?.run).await,
+            Effect::Looked { at } => runs::looked(connection, &self.owner()?.run, at).await,
+            Effect::Lifted { run } => runs::lift(connection, self.chain, &run).await,
             Effect::Released { run } => runs::release(connection, self.chain, &run).await,
             Effect::OpenApproval(row) => {
                 approvals::insert(connection, self.chain.case(), row).await

@@ -123,15 +123,16 @@ impl Store {
         row.as_ref().map(runs::from_row).transpose()
     }
 
-    /// Whether the run was taken back, or an undo of it was asked for: it takes up no containment any
+    /// Whether anything of the run was taken back, or an undo of it is under way: it takes up no containment any
     /// more.
     ///
     /// # Errors
     /// When the database can't be read.
     pub async fn taken_back(&self, run: &RunId) -> Result<bool, StoreError> {
         let row = sqlx::query(
-            "SELECT id FROM runs WHERE id = $1 AND released <> 0 \
-             UNION ALL SELECT id FROM runs WHERE undoes = $1 LIMIT 1",
+            "SELECT id FROM runs WHERE id = $1 AND (released <> 0 OR lifted <> 0) \
+             UNION ALL SELECT id FROM runs WHERE undoes = $1 \
+             AND state IN ('queued', 'running', 'parked') LIMIT 1",
         )
         .bind(run.as_str())
         .fetch_optional(self.readers())

@@ -246,6 +246,34 @@ pub(super) async fn refresh_asks(
     Ok(())
 }
 
+/// Notes that an undo gave back something of a run of the chain's case.
+pub(super) async fn lift(
+    connection: &mut AnyConnection,
+    chain: &Chain,
+    run: &RunId,
+) -> Result<(), StoreError> {
+    sqlx::query("UPDATE runs SET lifted = 1 WHERE id = $1 AND case_id = $2")
+        .bind(run.as_str())
+        .bind(chain.case().as_str())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Notes when a look last verified a containment of a run.
+pub(super) async fn looked(
+    connection: &mut AnyConnection,
+    run: &RunId,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    sqlx::query("UPDATE runs SET looked_at = $2 WHERE id = $1")
+        .bind(run.as_str())
+        .bind(micros(at))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
 /// Marks a run of the chain's case as taken back.
 pub(super) async fn release(
     connection: &mut AnyConnection,

@@ -64,7 +64,8 @@ pub(super) async fn of_cases<'a>(
         cases,
         ") SELECT c.id, c.status, c.closed, h.length, h.hash, r.runbook, r.kind, r.target, \
          r.params, r.state, r.mode, r.contained, r.asks, r.released, r.id AS run, r.undoes, \
-         r.code, r.named, r.confirmed, r.ended_at, (SELECT COUNT(*) FROM approvals a \
+         r.code, r.named, r.confirmed, r.ended_at, r.looked_at, r.lifted, r.account, r.region, \
+         (SELECT COUNT(*) FROM approvals a \
          WHERE a.run = r.id AND a.state IN ('granted', 'denied')) AS answers \
          FROM w JOIN cases c ON c.id = w.id JOIN heads h ON h.case_id = c.id \
          LEFT JOIN runs r ON r.case_id = c.id",
@@ -107,6 +108,7 @@ fn earlier(row: &AnyRow, facts: RunFacts) -> Result<Earlier, StoreError> {
     Ok(Earlier {
         id: row.parsed("run")?,
         runbook: row.parsed("runbook")?,
+        at: (row.parsed("account")?, row.parsed("region")?),
         mode: row.label("mode", Mode::from_label)?,
         target: row.text_or_none("target")?,
         params: row.json("params")?,
@@ -114,9 +116,10 @@ fn earlier(row: &AnyRow, facts: RunFacts) -> Result<Earlier, StoreError> {
         state: facts.state,
         code: row.text_or_none("code")?,
         ended_at: row.time_or_none("ended_at")?,
+        looked_at: row.time_or_none("looked_at")?,
         confirmed: row.flag("confirmed")?,
         answered: row.number::<u64>("answers")? > 0,
-        taken_back: facts.released,
+        taken_back: facts.released || row.flag("lifted")?,
     })
 }
 

@@ -12,6 +12,8 @@ fn at(hour: i64) -> Timestamp {
 /// A containment that was verified, and ended at 10.
 fn done() -> Earlier {
     Earlier {
+        at: ("111122223333".parse().unwrap(), "eu-west-1".parse().unwrap()),
+        looked_at: None,
         id: "run-aaaa".parse().unwrap(),
         runbook: "isolate".parse().unwrap(),
         mode: Mode::Contain,
@@ -50,7 +52,8 @@ fn wanted(like: &Earlier, mode: Mode, hour: i64) -> Wanted<'_> {
     let seen_at = Some(at(hour));
     let target = (mode != Mode::Observe).then_some(like.target.as_deref()).flatten();
     let (runbook, params, named) = (&like.runbook, &like.params, &like.named);
-    Wanted { runbook, mode, target, params, named, seen_at }
+    let at = (&like.at.0, &like.at.1);
+    Wanted { runbook, at, mode, target, params, named, seen_at }
 }
 
 fn words(further: Further) -> &'static str {
@@ -116,7 +119,7 @@ fn what_becomes_of_a_run_decides_what_it_stands_for() {
         (
             "only looked",
             Earlier { mode: Mode::Observe, target: None, ..done() },
-            ["runs", "runs", "nothing", "runs"],
+            ["runs", "runs", "runs", "runs"],
         ),
         ("unanswered", asks(), ["runs", "runs", "runs", "runs"]),
         (

@@ -142,6 +142,8 @@ async fn of_two_findings_at_once_one_run_acts_and_the_other_was_not_needed() {
     said(&sandbox, &second["detail"]);
     let case = lab.deliver(&first.to_string()).await;
     assert_eq!(lab.deliver(&second.to_string()).await, case);
+    // The clock of a test stands still while nobody sleeps.
+    lab.clock.advance(std::time::Duration::from_secs(1));
     lab.settle().await;
     let runs = lab.env.store.runs_of(&case).await.unwrap();
     let (acted, other): (Vec<_>, Vec<_>) = runs.iter().partition(|run| run.contained);

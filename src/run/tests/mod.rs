@@ -1,10 +1,10 @@
 //! Runs in a whole deployment, with the sandbox as AWS.
 
+mod adversary;
 mod approvals;
 mod attacks;
 mod early;
 mod faults;
-mod grudge;
 mod guards;
 mod honest;
 mod later;

@@ -158,6 +158,7 @@ fn start(
 fn wanted<'a>(run: &'a NewRun, incoming: &Acceptance) -> Wanted<'a> {
     Wanted {
         runbook: &run.runbook,
+        at: (&run.account, &run.region),
         mode: run.mode,
         target: run.target.as_deref(),
         params: &run.params,

@@ -11,5 +11,12 @@ ALTER TABLE runs ADD COLUMN confirmed BIGINT NOT NULL DEFAULT 1;
 -- that was seen later.
 ALTER TABLE runs ADD COLUMN ended_at BIGINT;
 
+-- When a look last verified a containment of it: what was seen later goes on in spite of it, also while
+-- the run still waits for evidence.
+ALTER TABLE runs ADD COLUMN looked_at BIGINT;
+
+-- Whether an undo gave back anything of it, also one that did not come to its end.
+ALTER TABLE runs ADD COLUMN lifted BIGINT NOT NULL DEFAULT 0;
+
 -- What is written to find out whether the disk has room again; its one row means nothing.
 CREATE TABLE probes (padding TEXT NOT NULL);

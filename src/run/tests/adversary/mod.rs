@@ -3,6 +3,7 @@
 mod closed;
 mod forged;
 mod half_way;
+mod kills;
 mod lifted;
 mod mends;
 mod superseded;

@@ -1,28 +1,28 @@
 //! What a second hostile reader tried on the mends.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use serde_json::json;
 
 use super::*;
 use crate::clock::Clock as _;
-use crate::run::drive::{Driven, drive};
 use crate::id::{AccountId, GroupId};
+use crate::run::drive::{Driven, drive};
 use crate::run::lease::Lease;
 
 /// One drive of the oldest run that can go on.
-async fn once(lab: &Lab) -> Option<Driven> {
+pub(super) async fn once(lab: &Lab) -> Option<Driven> {
     let stopping = AtomicBool::new(false);
     let (taken, fence) = lab.env.store.claim("lab", lab.clock.now()).await.unwrap()?;
     let lease = Lease::new(fence, lab.clock.monotonic());
     Some(drive(&lab.env, &taken, &lease, &stopping).await.unwrap())
 }
 
-fn isolated(sandbox: &Sandbox) -> bool {
+pub(super) fn isolated(sandbox: &Sandbox) -> bool {
     groups(sandbox).iter().all(|groups| *groups == ["quarantine"])
 }
 
-fn seen_at(event: &Value, at: &str) -> Value {
+pub(super) fn seen_at(event: &Value, at: &str) -> Value {
     let mut event = event.clone();
     event["detail"]["service"]["eventLastSeen"] = json!(at);
     event
@@ -106,14 +106,14 @@ async fn what_went_on_after_the_isolation_is_contained_again_once_evidence_is_ke
     lab.finish().await;
 }
 
-fn groups_of(sandbox: &Sandbox) -> Vec<Vec<GroupId>> {
+pub(super) fn groups_of(sandbox: &Sandbox) -> Vec<Vec<GroupId>> {
     let world = sandbox.snapshot_world();
     let region = world.accounts[&ours()].regions.values().next().unwrap();
     let machine = region.instances.values().next().unwrap();
     machine.instance.interfaces.iter().map(|interface| interface.groups.clone()).collect()
 }
 
-fn set_groups(sandbox: &Sandbox, to: &[Vec<GroupId>]) {
+pub(super) fn set_groups(sandbox: &Sandbox, to: &[Vec<GroupId>]) {
     let to = to.to_vec();
     meddle(sandbox, |region| {
         let machine = region.instances.values_mut().next().unwrap();
@@ -121,69 +121,6 @@ fn set_groups(sandbox: &Sandbox, to: &[Vec<GroupId>]) {
             interface.groups = groups.clone();
         }
     });
-}
-
-/// The process is stopped while a run rests half way: nobody drives it at that moment.
-#[tokio::test]
-async fn a_stop_during_a_rest_leaves_no_instance_in_the_open() {
-    let n = second_swap().await;
-    let plan = (n..n + 40).fold(changes(), |plan, n| plan.at(n, Fault::Throttled));
-    let (lab, sandbox, _) = faulty_lab(plan, ISOLATES).await;
-    lab.desk.start(by_hand("probe", json!({}), Mode::Contain)).await.unwrap();
-    let driven = once(&lab).await.unwrap();
-    // The process stops now: only drives under way put anything back.
-    let runs = lab.env.store.runs_open().await.unwrap();
-    assert!(!in_the_open(&sandbox), "{driven:?} {:?} {runs:#?}", groups(&sandbox));
-    lab.finish().await;
-}
-
-/// The process is killed when both swaps are made, and its successor is refused a few reads.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_settled_after_a_kill_can_be_taken_back() {
-    // Numbers of all calls: when does the successor begin?
-    let (mut bad, mut tried) = (Vec::new(), 0);
-    let all = calls().await;
-    for kill in 1..=all {
-        for reads in [4_u64, 8] {
-            let armed = std::sync::Arc::new(AtomicU64::new(0));
-            let count = std::sync::Arc::clone(&armed);
-            let event: Event = std::sync::Arc::new(move || {
-                assert!(count.fetch_add(1, Ordering::Relaxed) > 0, "killed");
-            });
-            let plan = Plan::none().before(kill, event);
-            let plan = (kill + 1..=kill + reads).fold(plan, |plan, n| plan.at(n, Fault::Denied));
-            let (lab, sandbox, _) = faulty_lab(plan, ISOLATES).await;
-            let before = groups_of(&sandbox);
-            let started =
-                lab.desk.start(by_hand("probe", json!({}), Mode::Contain)).await.unwrap();
-            let stopping = AtomicBool::new(false);
-            let (taken, fence) = lab.env.store.claim("lab", lab.clock.now()).await.unwrap().unwrap();
-            let lease = Lease::new(fence, lab.clock.monotonic());
-            let env = lab.env.clone();
-            let work = tokio::spawn(async move {
-                Box::pin(drive(&env, &taken, &lease, &stopping)).await.map(drop)
-            });
-            if work.await.is_ok() {
-                continue;
-            }
-            tried += 1;
-            lab.clock.advance(std::time::Duration::from_secs(31));
-            lab.settle().await;
-            let done = run(&lab, &started.id).await;
-            if in_the_open(&sandbox) {
-                bad.push((kill, reads, "open", done.summary.clone(), None));
-            }
-            let undo = lab.desk.undo(&started.id, "ada".to_owned(), false).await.unwrap();
-            lab.settle().await;
-            let undo = run(&lab, &undo.id).await;
-            if groups_of(&sandbox) != before {
-                bad.push((kill, reads, "kept", done.summary, undo.summary));
-            }
-            lab.finish().await;
-        }
-    }
-    assert!(tried > 0);
-    assert!(bad.is_empty(), "{tried} {bad:#?}");
 }
 
 /// An undo that is stopped by a guard, while evidence is awaited, takes nothing from the run.
@@ -228,22 +165,6 @@ async fn an_undo_that_is_asked_for_twice_at_once_is_one() {
     assert!(bad.is_empty(), "{bad:#?}");
 }
 
-/// A person lifts a containment and closes the case; GuardDuty has another finding about the instance.
-#[tokio::test]
-async fn what_a_person_lifted_and_closed_is_asked_about() {
-    let (lab, sandbox) = lab().await;
-    let case = lab.deliver(mining()).await;
-    lab.settle().await;
-    let first = only_run(&lab, &case).await;
-    lab.desk.undo(&first.id, "ada".to_owned(), false).await.unwrap();
-    lab.settle().await;
-    lab.desk.close_case(&case, "ada".to_owned(), "it is ours").await.unwrap();
-    let other = lab.deliver(&another(1).to_string()).await;
-    lab.settle().await;
-    assert!(!isolated(&sandbox), "{:#?}", runs(&lab, &other).await);
-    lab.finish().await;
-}
-
 /// An undo and the evidence of its run go on beside each other, however they meet.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_undo_beside_evidence_gives_all_back() {
@@ -273,56 +194,6 @@ async fn an_undo_beside_evidence_gives_all_back() {
         lab.finish().await;
     }
     assert!(bad.is_empty(), "{bad:#?}");
-}
-
-/// A branch runs into a limit while its sibling isolates; the process is killed at any call, and its
-/// successor may be throttled.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_kill_while_a_run_is_broken_off_leaves_nothing_open() {
-    let source = "//! Probe.\nconst RUNBOOK = #{ on: [\"Never:X/*\"], mode: \"contain\" };\n\
-        fn run(case, p) {\n\
-        parallel([|| contain::isolate_instance(\"i-0a1b2c3d4e5f60718\"), || {\n\
-        for n in 0..9 { look::role(\"web-server\"); }\n\
-        let n = 0; while true { n += 1; } }]); }";
-    let (mut bad, mut tried) = (Vec::new(), 0);
-    for kill in 1..45 {
-        for reads in [0_u64, 4, 12] {
-            let event: Event = std::sync::Arc::new(|| panic!("killed"));
-            let plan = Plan::none().before(kill, event);
-            let plan = (kill + 1..=kill + reads).fold(plan, |plan, n| plan.at(n, Fault::Throttled));
-            let (lab, sandbox, _) = faulty_lab(plan, source).await;
-            let before = groups_of(&sandbox);
-            let started =
-                lab.desk.start(by_hand("probe", json!({}), Mode::Contain)).await.unwrap();
-            let stopping = AtomicBool::new(false);
-            let (taken, fence) = lab.env.store.claim("lab", lab.clock.now()).await.unwrap().unwrap();
-            let lease = Lease::new(fence, lab.clock.monotonic());
-            let env = lab.env.clone();
-            let work = tokio::spawn(async move {
-                Box::pin(drive(&env, &taken, &lease, &stopping)).await.map(drop)
-            });
-            if work.await.is_ok() {
-                continue;
-            }
-            tried += 1;
-            lab.clock.advance(std::time::Duration::from_secs(31));
-            lab.settle().await;
-            let done = run(&lab, &started.id).await;
-            let entries = lab.entries(&done.case).await;
-            let open = count(&entries, "change.intent") - count(&entries, "change.outcome");
-            if in_the_open(&sandbox) || open > 0 || !done.state.is_over() {
-                bad.push((kill, reads, open, done.summary.clone(), groups(&sandbox), None));
-            }
-            let undo = lab.desk.undo(&started.id, "ada".to_owned(), false).await.unwrap();
-            lab.settle().await;
-            let undo = run(&lab, &undo.id).await;
-            if groups_of(&sandbox) != before {
-                bad.push((kill, reads, open, done.summary, groups(&sandbox), undo.summary));
-            }
-            lab.finish().await;
-        }
-    }
-    assert!(bad.is_empty() && tried > 0, "{tried} {bad:#?}");
 }
 
 /// A person contains the role of the same name in another account, in the same case.
@@ -367,103 +238,6 @@ async fn a_run_in_another_account_answers_no_finding() {
         lab.finish().await;
     }
     assert!(lost.is_empty(), "{lost:#?}");
-}
-
-/// In an account that is only looked at, a finding grows severe: people hear of that, too.
-#[tokio::test]
-async fn a_finding_that_grows_severe_where_nothing_acts_is_told() {
-    let (lab, _) = lab_with(LabSettings { allowed: [].into(), ..settings() }).await;
-    let mut quiet = later(&miner(), "2026-03-14T09:00:00.000Z", 1);
-    quiet["detail"]["severity"] = json!(1.0);
-    let case = lab.deliver(&quiet.to_string()).await;
-    lab.settle().await;
-    let before = lab.told();
-    assert_eq!(lab.deliver(mining()).await, case);
-    lab.settle().await;
-    let told = lab.told();
-    assert!(told.len() > before.len(), "{told:#?} {:#?}", runs(&lab, &case).await);
-    lab.finish().await;
-}
-
-/// Drives all as `settle` does; a process that is killed has a successor.
-async fn settle_killed(lab: &Lab) {
-    for _ in 0..200 {
-        let Some((taken, fence)) = lab.env.store.claim("lab", lab.clock.now()).await.unwrap() else {
-            let open = lab.env.store.runs_open().await.unwrap();
-            let wakes = open.iter().filter(|run| !run.asks).filter_map(|run| run.wake_at).min();
-            if wakes.is_none() && !open.iter().any(|run| run.state == RunState::Running) {
-                return;
-            }
-            lab.clock.advance(std::time::Duration::from_secs(31));
-            continue;
-        };
-        let (lease, env) = (Lease::new(fence, lab.clock.monotonic()), lab.env.clone());
-        let work = tokio::spawn(async move {
-            let stopping = AtomicBool::new(false);
-            Box::pin(drive(&env, &taken, &lease, &stopping)).await.map(drop)
-        });
-        work.await.ok();
-    }
-    panic!("it never ends");
-}
-
-/// A finding is answered and taken back while its disks are copied; the process is killed at any call.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_kill_at_any_call_of_a_containment_or_its_undo_is_survived() {
-    let mut bad = Vec::new();
-    for kill in (1..75).chain([1000]) {
-        let event: Event = std::sync::Arc::new(|| panic!("killed"));
-        let (lab, sandbox, faulty) = faulty_lab(Plan::none().before(kill, event), ISOLATES).await;
-        let before = groups_of(&sandbox);
-        let case = lab.deliver(mining()).await;
-        let mut undone = false;
-        for _ in 0..50 {
-            let first = only_run(&lab, &case).await;
-            if lab.desk.undo(&first.id, "ada".to_owned(), true).await.is_ok() {
-                undone = true;
-                break;
-            }
-            let Some((taken, fence)) = lab.env.store.claim("lab", lab.clock.now()).await.unwrap()
-            else {
-                lab.clock.advance(std::time::Duration::from_secs(31));
-                continue;
-            };
-            let (lease, env) = (Lease::new(fence, lab.clock.monotonic()), lab.env.clone());
-            let work = tokio::spawn(async move {
-                let stopping = AtomicBool::new(false);
-                Box::pin(drive(&env, &taken, &lease, &stopping)).await.map(drop)
-            });
-            work.await.ok();
-        }
-        settle_killed(&lab).await;
-        let entries = lab.entries(&case).await;
-        let open = count(&entries, "change.intent") - count(&entries, "change.outcome");
-        let status = status(&lab, &case).await;
-        if !undone || groups_of(&sandbox) != before || open > 0 || status != Status::Released {
-            bad.push((kill, faulty.calls(), open, status, runs(&lab, &case).await));
-        }
-        lab.finish().await;
-    }
-    assert!(bad.is_empty(), "{bad:#?}");
-}
-
-/// Nobody answers a question about what may be an attack on the instance; hours later the instance
-/// mines, which needs no question.
-#[tokio::test]
-async fn silence_about_a_weak_finding_keeps_no_strong_one_from_containing() {
-    let (lab, sandbox) = lab().await;
-    let mut weak = miner();
-    weak["detail"]["service"].as_object_mut().unwrap().remove("resourceRole");
-    let case = lab.deliver(&weak.to_string()).await;
-    lab.settle().await;
-    assert_eq!(pending(&lab).await, 1);
-    lab.clock.advance(std::time::Duration::from_secs(12 * 3600 + 1));
-    lab.settle().await;
-    assert_eq!(pending(&lab).await, 0, "{:#?}", runs(&lab, &case).await);
-    assert_eq!(lab.deliver(&another(1).to_string()).await, case);
-    lab.settle().await;
-    assert!(isolated(&sandbox), "{} {:#?}", pending(&lab).await, runs(&lab, &case).await);
-    lab.finish().await;
 }
 
 /// GuardDuty's API is a few seconds behind its own event.
