@@ -181,7 +181,7 @@ async fn a_run_answers_for_other_findings_from_its_confirmation_to_its_end() {
         let runs = bed.store.earlier_runs(&case).await.unwrap();
         let first = runs.iter().find(|run| run.id == fence.run).unwrap();
         assert_eq!((first.confirmed, first.ended_at), (true, Some(at(0))));
-        assert!(!start(asked("dddd", "dddd", 0)).await);
+        assert!(!start(asked("dddd", "dddd", -1)).await);
         assert!(start(asked("eeee", "eeee", 9)).await, "it goes on after the run has ended");
     })
     .await;
