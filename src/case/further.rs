@@ -25,7 +25,7 @@ const DENIED: &str =
     "at most approve: a person said no to a run on this target, or nobody answered";
 
 /// Why a run is started beside one that has done the same.
-const SINCE: &str = "another run: it was seen after the last one had ended";
+const SINCE: &str = "another run: it was seen after the last one had looked";
 
 /// The run that a finding asks for.
 #[derive(Debug, Clone, Copy)]

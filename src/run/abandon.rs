@@ -5,7 +5,6 @@ use std::sync::Mutex;
 
 use super::drive::{Drive, Driven};
 use super::end::Reason;
-use super::execute::StepRun;
 use super::replay::RunLog;
 use super::start::log_of;
 use super::step::StepLog;
@@ -50,11 +49,7 @@ impl Drive<'_> {
             let drafts = executor.settle_open(&mut step, false).await?;
             let reason = Reason::new(code, "stopped", "the run ended before this was done");
             let ended = executor.give_up(step, reason, None, drafts).await?;
-            if let StepRun::Ended { end, drafts, effects: more } = ended {
-                entries.extend(drafts);
-                effects.extend(more);
-                self.ended(&key, end, entries, effects);
-            }
+            self.take_in(&key, ended, entries, effects);
         }
         Ok(())
     }

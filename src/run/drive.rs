@@ -209,32 +209,16 @@ impl<'a> Drive<'a> {
                 return self.park(&parked, stop).await;
             };
             busy.remove(&key);
-            match result? {
-                StepRun::Ended { end, drafts, effects: more } => {
-                    entries.extend(drafts);
-                    effects.extend(more);
-                    self.ended(&key, end, &mut entries, &mut effects);
-                }
-                StepRun::Parked { wake_at, drafts, effects: more } => {
-                    entries.extend(drafts);
-                    effects.extend(more);
-                    let asked = asked(&effects);
-                    self.write(&mut entries, &mut effects).await?;
-                    self.tell_all(asked).await;
-                    parked.insert(key, wake_at);
-                }
+            if let Some(wake_at) = self.take_in(&key, result?, &mut entries, &mut effects) {
+                let asked = asked(&effects);
+                self.write(&mut entries, &mut effects).await?;
+                self.tell_all(asked).await;
+                parked.insert(key, wake_at);
             }
         };
         // A step that is dropped in the middle would leave calls without an outcome.
         while let Some((key, result)) = inflight.next().await {
-            match result? {
-                StepRun::Ended { end, drafts, effects: more } => {
-                    entries.extend(drafts);
-                    effects.extend(more);
-                    self.ended(&key, end, &mut entries, &mut effects);
-                }
-                StepRun::Parked { drafts, .. } => entries.extend(drafts),
-            }
+            self.take_in(&key, result?, &mut entries, &mut effects);
         }
         drop(inflight);
         match last {
@@ -250,8 +234,31 @@ impl<'a> Drive<'a> {
         }
     }
 
+    /// Takes in what became of a step. Returns when it goes on, where that is known; `None`: it ended.
+    pub(super) fn take_in(
+        &mut self,
+        key: &StepKey,
+        became: StepRun,
+        entries: &mut Vec<Draft>,
+        effects: &mut Vec<Effect>,
+    ) -> Option<Option<Timestamp>> {
+        match became {
+            StepRun::Ended { end, drafts, effects: more } => {
+                entries.extend(drafts);
+                effects.extend(more);
+                self.ended(key, end, entries, effects);
+                None
+            }
+            StepRun::Parked { wake_at, drafts, effects: more } => {
+                entries.extend(drafts);
+                effects.extend(more);
+                Some(wake_at)
+            }
+        }
+    }
+
     /// Notes a step's end, in memory and among the entries to write.
-    pub(super) fn ended(
+    fn ended(
         &mut self,
         key: &StepKey,
         mut end: StepEnd,

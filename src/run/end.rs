@@ -5,8 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::line::{self, Line};
-use super::outcome::Does;
-use super::outcome::{StepEnd, StepResult};
+use super::outcome::{Does, StepEnd, StepResult};
 use super::step::StepLog;
 use crate::action::{Action, LookError, Settings, Verdict};
 use crate::change::Change;

@@ -3,8 +3,6 @@
 
 use std::sync::Mutex;
 
-use serde_json::Value;
-
 use super::drive::{Drive, Driven};
 use super::end::cut;
 use super::ended::Ended;
@@ -110,17 +108,11 @@ impl Drive<'_> {
             entries.push(self.writer.plan(self.env.clock.now(), &hash, &plan));
         }
         let mut effects = effects;
-        if self.run.kind == RunKind::Undo
-            && self.gave_back()
-            && let Some(of) =
-                self.run.params.get("of").and_then(Value::as_str).and_then(|of| of.parse().ok())
-        {
+        if let Some(of) = self.undoes().filter(|_| self.gave_back()) {
             effects.push(Effect::Lifted { run: of });
         }
-        if self.run.kind == RunKind::Undo
+        if let Some(of) = self.undoes()
             && (event == RunEvent::Succeeded || self.only_drifted())
-            && let Some(of) =
-                self.run.params.get("of").and_then(Value::as_str).and_then(|of| of.parse().ok())
         {
             // What stays in place on purpose is held on, until it is taken back, too.
             let kept = self.kept_holds();
@@ -201,6 +193,12 @@ impl Drive<'_> {
                 tracing::warn!(case = %self.run.case, run = %self.run.id, error = %error, "the people on call were not told");
             }
         }
+    }
+
+    /// The run that this one takes back; `None`: it is no undo.
+    fn undoes(&self) -> Option<RunId> {
+        let undo = self.run.kind == RunKind::Undo;
+        undo.then(|| self.run.params.get("of")?.as_str()?.parse().ok()).flatten()
     }
 
     /// The number of what the script failed with: its step's own, where a step raised it.

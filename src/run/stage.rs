@@ -61,7 +61,7 @@ impl Executor<'_> {
                 for n in forgone {
                     self.forgo(step, n, pending);
                 }
-                refused.extend(self.carry_out(step, &go, pending).await);
+                refused.extend(self.carry_out(step, &go, pending).await?);
             }
         }
         let half = step.changes.iter().filter(|log| {
@@ -85,7 +85,7 @@ impl Executor<'_> {
     ) -> Result<Vec<(String, CloudError)>, StoreError> {
         let announced = self.announce(step, vec![stage], hold, pending).await?;
         let all: Vec<usize> = announced.into_iter().flatten().collect();
-        Ok(self.carry_out(step, &all, pending).await)
+        self.carry_out(step, &all, pending).await
     }
 
     /// Makes the intents of `stages` durable, with the outcomes that wait to be written. Returns the
@@ -125,7 +125,6 @@ impl Executor<'_> {
             holds.extend(others.map(|path| self.hold(step, path)));
         }
         self.write(entries, holds).await?;
-        self.lease.hold(&self.env.store, self.env.clock.as_ref()).await?;
         Ok(places)
     }
 
@@ -139,17 +138,22 @@ impl Executor<'_> {
 
     /// Makes the calls of announced changes beside each other, and notes their outcomes. Returns what
     /// was refused, by resource.
+    ///
+    /// # Errors
+    /// When the lease is lost: nothing more is done then.
     async fn carry_out(
         &self,
         step: &mut StepLog,
         announced: &[usize],
         pending: &mut Vec<Draft>,
-    ) -> Vec<(String, CloudError)> {
+    ) -> Result<Vec<(String, CloudError)>, StoreError> {
         let changes: Vec<Change> =
             announced.iter().map(|n| step.changes[*n].change.clone()).collect();
         if changes.is_empty() {
-            return Vec::new();
+            return Ok(Vec::new());
         }
+        // Before each stage: what was announced together takes longer than one.
+        self.lease.hold(&self.env.store, self.env.clock.as_ref()).await?;
         let permissions = changes.iter().flat_map(Change::permissions).collect();
         let session = self.session(step.key.as_str(), permissions);
         let calls = changes.iter().map(|change| self.call(session.as_ref(), change));
@@ -183,7 +187,7 @@ impl Executor<'_> {
             pending.push(self.writer.outcome(self.env.clock.now(), &step.key, n + 1, &settled));
             step.changes[*n].outcome = Some(settled);
         }
-        refused
+        Ok(refused)
     }
 
     /// One change, with the attempts that its error class allows. A create is never sent twice

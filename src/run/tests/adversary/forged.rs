@@ -4,18 +4,22 @@ use serde_json::json;
 
 use super::*;
 
+/// Delivers `first`, and the genuine finding before anybody has asked GuardDuty about the first.
+async fn the_genuine_one_is_answered_after(first: &Value, lab: Lab, sandbox: &Sandbox) {
+    let case = lab.deliver(&first.to_string()).await;
+    assert_eq!(lab.deliver(mining()).await, case);
+    lab.settle().await;
+    let told = runs(&lab, &case).await;
+    assert!(groups(sandbox).iter().all(|groups| *groups == ["quarantine"]), "{told:#?}");
+    lab.finish().await;
+}
+
 /// A forged finding about the instance comes just before the genuine one.
 #[tokio::test]
 async fn a_forged_finding_that_comes_first_swallows_no_genuine_one() {
     let (lab, sandbox) = lab_with(confirming()).await;
     said(&sandbox, &miner()["detail"]);
-    let case = lab.deliver(&another(1).to_string()).await;
-    // Before anybody has asked GuardDuty about the first.
-    assert_eq!(lab.deliver(mining()).await, case);
-    lab.settle().await;
-    let told = runs(&lab, &case).await;
-    assert!(groups(&sandbox).iter().all(|groups| *groups == ["quarantine"]), "{told:#?}");
-    lab.finish().await;
+    the_genuine_one_is_answered_after(&another(1), lab, &sandbox).await;
 }
 
 /// The same without a forgery: GuardDuty has archived the first one meanwhile.
@@ -26,12 +30,7 @@ async fn a_finding_that_was_archived_meanwhile_swallows_no_other() {
     let mut archived = another(1)["detail"].clone();
     archived["service"]["archived"] = json!(true);
     said(&sandbox, &archived);
-    let case = lab.deliver(&another(1).to_string()).await;
-    assert_eq!(lab.deliver(mining()).await, case);
-    lab.settle().await;
-    let told = runs(&lab, &case).await;
-    assert!(groups(&sandbox).iter().all(|groups| *groups == ["quarantine"]), "{told:#?}");
-    lab.finish().await;
+    the_genuine_one_is_answered_after(&another(1), lab, &sandbox).await;
 }
 
 /// A forged version of the finding itself comes just before the genuine one.
@@ -41,12 +40,7 @@ async fn a_forged_version_that_comes_first_swallows_no_genuine_one() {
     said(&sandbox, &miner()["detail"]);
     let mut forged = later(&miner(), "2026-03-14T09:00:00.000Z", 1);
     forged["detail"]["type"] = json!("CryptoCurrency:EC2/BitcoinTool.C");
-    let case = lab.deliver(&forged.to_string()).await;
-    assert_eq!(lab.deliver(mining()).await, case);
-    lab.settle().await;
-    let told = runs(&lab, &case).await;
-    assert!(groups(&sandbox).iter().all(|groups| *groups == ["quarantine"]), "{told:#?}");
-    lab.finish().await;
+    the_genuine_one_is_answered_after(&forged, lab, &sandbox).await;
 }
 
 /// After the genuine finding was answered, somebody claims to know a version from the year 9999.

@@ -10,6 +10,23 @@ use crate::clock::Clock as _;
 use crate::run::drive::drive;
 use crate::run::lease::Lease;
 
+/// Starts the probe, whose process is killed on its way, and lets a successor bring it to its end;
+/// `None`: nothing killed it.
+async fn killed(lab: &Lab) -> Option<RunId> {
+    let started = lab.desk.start(by_hand("probe", json!({}), Mode::Contain)).await.unwrap();
+    let stopping = AtomicBool::new(false);
+    let (taken, fence) = lab.env.store.claim("lab", lab.clock.now()).await.unwrap().unwrap();
+    let lease = Lease::new(fence, lab.clock.monotonic());
+    let env = lab.env.clone();
+    let work = async move { Box::pin(drive(&env, &taken, &lease, &stopping)).await.map(drop) };
+    if tokio::spawn(work).await.is_ok() {
+        return None;
+    }
+    lab.clock.advance(std::time::Duration::from_secs(31));
+    lab.settle().await;
+    Some(started.id)
+}
+
 /// The process is killed when both swaps are made, and its successor is refused a few reads.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_settled_after_a_kill_can_be_taken_back() {
@@ -27,26 +44,13 @@ async fn what_is_settled_after_a_kill_can_be_taken_back() {
             let plan = (kill + 1..=kill + reads).fold(plan, |plan, n| plan.at(n, Fault::Denied));
             let (lab, sandbox, _) = faulty_lab(plan, ISOLATES).await;
             let before = groups_of(&sandbox);
-            let started = lab.desk.start(by_hand("probe", json!({}), Mode::Contain)).await.unwrap();
-            let stopping = AtomicBool::new(false);
-            let (taken, fence) =
-                lab.env.store.claim("lab", lab.clock.now()).await.unwrap().unwrap();
-            let lease = Lease::new(fence, lab.clock.monotonic());
-            let env = lab.env.clone();
-            let work = tokio::spawn(async move {
-                Box::pin(drive(&env, &taken, &lease, &stopping)).await.map(drop)
-            });
-            if work.await.is_ok() {
-                continue;
-            }
+            let Some(started) = killed(&lab).await else { continue };
             tried += 1;
-            lab.clock.advance(std::time::Duration::from_secs(31));
-            lab.settle().await;
-            let done = run(&lab, &started.id).await;
+            let done = run(&lab, &started).await;
             if in_the_open(&sandbox) {
                 bad.push((kill, reads, "open", done.summary.clone(), None));
             }
-            let undo = lab.desk.undo(&started.id, "ada".to_owned(), false).await.unwrap();
+            let undo = lab.desk.undo(&started, "ada".to_owned(), false).await.unwrap();
             lab.settle().await;
             let undo = run(&lab, &undo.id).await;
             if groups_of(&sandbox) != before {
@@ -76,28 +80,15 @@ async fn a_kill_while_a_run_is_broken_off_leaves_nothing_open() {
             let plan = (kill + 1..=kill + reads).fold(plan, |plan, n| plan.at(n, Fault::Throttled));
             let (lab, sandbox, _) = faulty_lab(plan, source).await;
             let before = groups_of(&sandbox);
-            let started = lab.desk.start(by_hand("probe", json!({}), Mode::Contain)).await.unwrap();
-            let stopping = AtomicBool::new(false);
-            let (taken, fence) =
-                lab.env.store.claim("lab", lab.clock.now()).await.unwrap().unwrap();
-            let lease = Lease::new(fence, lab.clock.monotonic());
-            let env = lab.env.clone();
-            let work = tokio::spawn(async move {
-                Box::pin(drive(&env, &taken, &lease, &stopping)).await.map(drop)
-            });
-            if work.await.is_ok() {
-                continue;
-            }
+            let Some(started) = killed(&lab).await else { continue };
             tried += 1;
-            lab.clock.advance(std::time::Duration::from_secs(31));
-            lab.settle().await;
-            let done = run(&lab, &started.id).await;
+            let done = run(&lab, &started).await;
             let entries = lab.entries(&done.case).await;
             let open = count(&entries, "change.intent") - count(&entries, "change.outcome");
             if in_the_open(&sandbox) || open > 0 || !done.state.is_over() {
                 bad.push((kill, reads, open, done.summary.clone(), groups(&sandbox), None));
             }
-            let undo = lab.desk.undo(&started.id, "ada".to_owned(), false).await.unwrap();
+            let undo = lab.desk.undo(&started, "ada".to_owned(), false).await.unwrap();
             lab.settle().await;
             let undo = run(&lab, &undo.id).await;
             if groups_of(&sandbox) != before {

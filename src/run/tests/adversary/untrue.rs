@@ -52,47 +52,45 @@ async fn credentials_that_are_stolen_again_are_not_contained() {
     }
 }
 
-/// A branch that could not even look, where the script keeps its error.
-#[tokio::test]
-async fn a_branch_that_could_not_look_is_told_where_its_error_is_kept() {
-    let source = "//! Probe.\nconst RUNBOOK = #{ on: [\"Never:X/*\"], mode: \"contain\" };\n\
-        fn run(case, p) {\n\
-        parallel([|| { let u = look::user(\"deploy-bot\"); contain::disable_access_keys(u.name); }],\n\
-        #{ keep_errors: true });\n\
-        contain::revoke_role_sessions(\"web-server\"); }";
-    let plan = Plan::none().counting(Calls::Reads).at(1, Fault::Denied);
-    let (lab, _, _) = faulty_lab(plan, source).await;
+/// Runs a script that does something `risky` before it contains a role. It has not contained.
+async fn is_told(risky: &str, plan: Plan) {
+    let source = format!(
+        "//! Probe.\nconst RUNBOOK = #{{ on: [\"Never:X/*\"], mode: \"contain\" }};\n\
+         fn run(case, p) {{ {risky} contain::revoke_role_sessions(\"web-server\"); }}"
+    );
+    let (lab, _, _) = faulty_lab(plan, &source).await;
     let done = isolate(&lab).await;
     assert!(!done.contained && done.state != RunState::Succeeded, "{done:?}");
     lab.finish().await;
+}
+
+/// The first look is denied.
+fn blind() -> Plan {
+    Plan::none().counting(Calls::Reads).at(1, Fault::Denied)
+}
+
+/// A branch that could not even look, where the script keeps its error.
+#[tokio::test]
+async fn a_branch_that_could_not_look_is_told_where_its_error_is_kept() {
+    let risky = "parallel([|| { let u = look::user(\"deploy-bot\"); \
+        contain::disable_access_keys(u.name); }], #{ keep_errors: true });";
+    is_told(risky, blind()).await;
 }
 
 /// The same outside of `parallel`.
 #[tokio::test]
 async fn a_caught_look_is_told() {
-    let source = "//! Probe.\nconst RUNBOOK = #{ on: [\"Never:X/*\"], mode: \"contain\" };\n\
-        fn run(case, p) {\n\
-        try { let u = look::user(\"deploy-bot\"); contain::disable_access_keys(u.name); } catch (e) { }\n\
-        contain::revoke_role_sessions(\"web-server\"); }";
-    let plan = Plan::none().counting(Calls::Reads).at(1, Fault::Denied);
-    let (lab, _, _) = faulty_lab(plan, source).await;
-    let done = isolate(&lab).await;
-    assert!(!done.contained && done.state != RunState::Succeeded, "{done:?}");
-    lab.finish().await;
+    let risky = "try { let u = look::user(\"deploy-bot\"); \
+        contain::disable_access_keys(u.name); } catch (e) { }";
+    is_told(risky, blind()).await;
 }
 
 /// A branch's own error that looks like a step's.
 #[tokio::test]
 async fn a_branch_can_t_pass_its_own_error_off_as_a_steps() {
-    let source = "//! Probe.\nconst RUNBOOK = #{ on: [\"Never:X/*\"], mode: \"contain\" };\n\
-        fn run(case, p) {\n\
-        parallel([|| throw #{ step: \"0\", message: \"the other role is not known\" }],\n\
-        #{ keep_errors: true });\n\
-        contain::revoke_role_sessions(\"web-server\"); }";
-    let (lab, _, _) = faulty_lab(Plan::none(), source).await;
-    let done = isolate(&lab).await;
-    assert!(!done.contained && done.state != RunState::Succeeded, "{done:?}");
-    lab.finish().await;
+    let risky = "parallel([|| throw #{ step: \"0\", \
+        message: \"the other role is not known\" }], #{ keep_errors: true });";
+    is_told(risky, Plan::none()).await;
 }
 
 /// A runbook's own error, raised with a field `step`, is no step's.
