@@ -204,6 +204,8 @@ impl<'a> Drive<'a> {
                 if stop {
                     self.write(&mut entries, &mut effects).await?;
                     entries = self.leave_nothing_open().await?;
+                } else if self.rest_half_way(&mut parked, stopping).await {
+                    continue;
                 }
                 self.write(&mut entries, &mut effects).await?;
                 return self.park(&parked, stop).await;

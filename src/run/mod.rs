@@ -28,6 +28,7 @@ mod ending;
 mod env;
 mod execute;
 mod guard;
+mod half_way;
 mod held;
 mod journal;
 mod lease;

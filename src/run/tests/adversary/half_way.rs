@@ -94,6 +94,51 @@ async fn a_stop_leaves_no_instance_in_the_open() {
     lab.finish().await;
 }
 
+/// One drive, as the driver makes it.
+async fn once(lab: &Lab, stopping: &std::sync::atomic::AtomicBool) -> crate::run::drive::Driven {
+    let now = crate::clock::Clock::now(&lab.clock);
+    let (taken, fence) = lab.env.store.claim("lab", now).await.unwrap().unwrap();
+    let lease = crate::run::lease::Lease::new(fence, crate::clock::Clock::monotonic(&lab.clock));
+    crate::run::drive::drive(&lab.env, &taken, &lease, stopping).await.unwrap()
+}
+
+/// AWS throttles the second swap for several rounds: only drives under way put anything back, so that
+/// none ends while the instance stands in the open.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_drive_ends_with_an_instance_in_the_open() {
+    let n = second_swap().await;
+    for fault in [Fault::Throttled, Fault::Transient] {
+        let plan = (n..n + 40).fold(changes(), |plan, n| plan.at(n, fault));
+        let (lab, sandbox, _) = faulty_lab(plan, ISOLATES).await;
+        lab.desk.start(by_hand("probe", json!({}), Mode::Contain)).await.unwrap();
+        let driven = once(&lab, &false.into()).await;
+        assert!(!in_the_open(&sandbox), "{fault:?} {driven:?} {:?}", groups(&sandbox));
+        lab.finish().await;
+    }
+}
+
+/// The process is stopped in the second round of that: it does not wait for the others.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_between_two_rounds_leaves_no_instance_in_the_open() {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    let n = second_swap().await;
+    let stopping = Arc::new(AtomicBool::new(false));
+    let stop = Arc::clone(&stopping);
+    let event: Event = Arc::new(move || stop.store(true, Ordering::Relaxed));
+    let plan = (n..n + 24).fold(changes(), |plan, n| plan.at(n, Fault::Throttled));
+    let (lab, sandbox, _) = faulty_lab(plan.before(n + 13, event), ISOLATES).await;
+    lab.desk.start(by_hand("probe", json!({}), Mode::Contain)).await.unwrap();
+    let driven = once(&lab, &stopping).await;
+    assert_eq!(driven, crate::run::drive::Driven::Released);
+    assert!(
+        groups(&sandbox).iter().all(|groups| *groups != ["quarantine"]),
+        "{:?}",
+        groups(&sandbox)
+    );
+    assert!(!in_the_open(&sandbox), "{:?}", groups(&sandbox));
+    lab.finish().await;
+}
+
 /// What a run leaves to people is too much for one entry: what it did is written down all the same.
 #[tokio::test]
 async fn a_long_list_of_what_remains_loses_no_outcome() {
