@@ -170,8 +170,8 @@ codes! {
     OUTCOME_UNKNOWN = "E0506", "it is not known whether a change happened",
         "AWS gave no answer and a look could not tell.",
         "Look in CloudTrail for the call, then decide by hand.";
-    APPROVAL_DENIED = "E0507", "a person said no, or nobody answered in time",
-        "The step's approval was denied or expired; nothing of that step was done.",
+    APPROVAL_DENIED = "E0507", "a person said no",
+        "The step's approval was denied; nothing of that step was done.",
         "Start the run again when the reason is gone.";
     UNDO_DRIFT = "E0508", "something else has changed what is to be undone",
         "The attribute no longer has the value that Tourniquet gave it; it was left alone.",
@@ -194,6 +194,9 @@ codes! {
     HELD_ELSEWHERE = "E0514", "another run holds what is to be given back",
         "A later run has contained the same resource, and perhaps only because it found it contained. It was left as it is, and both runs hold on.",
         "Take back the run that the message names first, then ask for this undo again.";
+    UNANSWERED = "E0515", "nobody answered in time",
+        "The step's question expired; nothing of that step was done. Silence is no decision: when the finding goes on, it is asked again.",
+        "Decide now, and start the run again or contain by hand.";
 }
 
 #[cfg(test)]

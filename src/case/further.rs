@@ -5,7 +5,9 @@
 //!  an earlier run …        stands for what is asked if it is confirmed, under way or done, as free to
 //!                          act, about the same and no less, and not taken back
 //!  … that GuardDuty did not confirm, or that another run answers, is none
-//!  … that a person denied or took back keeps the next one from acting without a person
+//!  … that a person denied or took back keeps the next one from acting without a person, also when
+//!                          the case was closed since and the finding opens another
+//!  … whose question nobody answered is no answer: it is asked again
 //! ```
 
 use std::collections::BTreeSet;
@@ -21,11 +23,14 @@ use crate::id::{AccountId, Region, RunId, RunbookName};
 const LIFTED: &str = "at most approve: it goes on after the containment was taken back";
 
 /// Why what was denied is asked about.
-const DENIED: &str =
-    "at most approve: a person said no to a run on this target, or nobody answered";
+const DENIED: &str = "at most approve: a person said no to a run on this target";
 
 /// Why a run is started beside one that has done the same.
 const SINCE: &str = "another run: it was seen after the last one had looked";
+
+/// Why what nothing acts on is told again.
+const GREW: &str =
+    "another run: it is more severe than all that came before, and nothing acts on it";
 
 /// The run that a finding asks for.
 #[derive(Debug, Clone, Copy)]
@@ -44,6 +49,9 @@ pub struct Wanted<'a> {
     pub named: &'a BTreeSet<String>,
     /// When GuardDuty saw last what the finding tells of, where that is known.
     pub seen_at: Option<Timestamp>,
+    /// Whether nothing acts on the finding, and it is of a higher band of severity than all that came
+    /// before in its case: who was told of those has not been told of this.
+    pub grew: bool,
 }
 
 /// A run that its case has had; undos are none.
@@ -95,7 +103,9 @@ pub enum Further {
     },
 }
 
-/// Decides whether a finding gets the run that it asks for, beside those that its case has had.
+/// Decides whether a finding gets the run that it asks for, beside those that its case has had. For a
+/// finding that opens a case, `earlier` are those of the case that it would have joined, had nobody
+/// closed that.
 #[must_use]
 pub fn further(disposition: &Disposition, wanted: &Wanted<'_>, earlier: &[Earlier]) -> Further {
     let (most, capped) = most(wanted, earlier);
@@ -109,11 +119,13 @@ pub fn further(disposition: &Disposition, wanted: &Wanted<'_>, earlier: &[Earlie
     match disposition {
         Disposition::Duplicate(_) => Further::Nothing,
         Disposition::New => run(None),
+        Disposition::Joined(_) if wanted.grew => run(Some(GREW)),
         Disposition::Joined(_) if standing().any(|run| run.answers(wanted)) => Further::Answered,
         Disposition::Joined(_) => run(since),
         // A person had done with it, and it goes on: whoever looks again comes before people.
         Disposition::Reopened(_) if standing().any(|run| !run.state.is_over()) => Further::Nothing,
         Disposition::Reopened(_) => run(None),
+        _ if wanted.grew => run(Some(GREW)),
         _ if wanted.mode == Mode::Observe => Further::Nothing,
         // Anybody may forge a later version, and one that is only observed is never confirmed: what a
         // late one asks for is, before it acts.
@@ -140,12 +152,16 @@ fn version(wanted: &Wanted<'_>, like: &[&Earlier]) -> Asks {
     let free = |run: &&Earlier| run.mode >= wanted.mode || run.answered;
     let had: Vec<&Earlier> = like.iter().copied().filter(|run| run.acts()).filter(free).collect();
     let standing = || had.iter().filter(|run| run.stands());
-    // A no stands, whatever the next version says.
-    if had.iter().any(|run| run.denied()) || standing().any(|run| run.answers(wanted)) {
+    let partly = || had.iter().filter(|run| run.denied_in_part());
+    // A no stands, whatever the next version says. But what was done beside it may have to be done
+    // again, like that of a run without one.
+    if had.iter().any(|run| run.denied() && !run.denied_in_part())
+        || standing().chain(partly()).any(|run| run.answers(wanted))
+    {
         Asks::Had
-    } else if standing().next().is_some() {
+    } else if standing().chain(partly()).next().is_some() {
         Asks::Since
-    } else if had.is_empty() || had.iter().any(|run| run.taken_back) {
+    } else if had.is_empty() || had.iter().any(|run| run.taken_back || run.waited_in_vain()) {
         Asks::New
     } else {
         // It failed or was halted: a person looks at it already.
@@ -200,6 +216,16 @@ impl Earlier {
 
     fn denied(&self) -> bool {
         self.ended_with(Code::APPROVAL_DENIED)
+    }
+
+    /// Whether it has contained what nobody said no to.
+    fn denied_in_part(&self) -> bool {
+        self.denied() && self.looked_at.is_some()
+    }
+
+    /// Whether it asked, and nobody answered. Silence is no decision.
+    fn waited_in_vain(&self) -> bool {
+        self.ended_with(Code::UNANSWERED)
     }
 
     /// Whether it is about what is wanted and no less, as far as anybody knows: one that may still turn

@@ -117,13 +117,22 @@ pub fn dispose(
         };
     }
     match open {
-        Some(open)
-            if !open.closed
-                && now.duration_since(open.last_finding).unsigned_abs() <= CORRELATION_WINDOW =>
-        {
-            Disposition::Joined(open.case.clone())
-        }
+        Some(open) if !open.closed && open.is_recent(now) => Disposition::Joined(open.case.clone()),
         _ => Disposition::New,
+    }
+}
+
+impl OpenCase {
+    /// Whether another finding on the same resource still belongs to it.
+    fn is_recent(&self, now: Timestamp) -> bool {
+        now.duration_since(self.last_finding).unsigned_abs() <= CORRELATION_WINDOW
+    }
+
+    /// The case, where a finding opens another one only because a person closed it: what people
+    /// decided there is not forgotten within the window.
+    #[must_use]
+    pub fn before(&self, now: Timestamp) -> Option<&CaseId> {
+        (self.closed && self.is_recent(now)).then_some(&self.case)
     }
 }
 

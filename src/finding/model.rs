@@ -55,13 +55,37 @@ pub struct Severity(pub u16);
 impl Severity {
     /// `Low` below 4, `Medium` below 7, `High` below 9, `Critical` (GuardDuty User Guide).
     #[must_use]
-    pub fn band(self) -> &'static str {
+    pub fn band(self) -> Band {
         match self.0 {
-            0..=39 => "Low",
-            40..=69 => "Medium",
-            70..=89 => "High",
-            _ => "Critical",
+            0..=39 => Band::Low,
+            40..=69 => Band::Medium,
+            70..=89 => Band::High,
+            _ => Band::Critical,
         }
+    }
+}
+
+/// A band of severity, ordered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Band {
+    /// Below 4.
+    Low,
+    /// Below 7.
+    Medium,
+    /// Below 9.
+    High,
+    /// From 9.
+    Critical,
+}
+
+impl fmt::Display for Band {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Low => "Low",
+            Self::Medium => "Medium",
+            Self::High => "High",
+            Self::Critical => "Critical",
+        })
     }
 }
 

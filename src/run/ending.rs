@@ -75,9 +75,13 @@ impl Drive<'_> {
         let needs_person = self.log.tripped
             || self.log.steps.iter().filter_map(|step| step.end.as_ref()?.error.as_ref()).any(
                 |error| {
-                    [Code::ACTION_REFUSED, Code::APPROVAL_DENIED, Code::OUTCOME_UNKNOWN]
-                        .iter()
-                        .any(|c| c.number == error.code)
+                    let for_a_person = [
+                        Code::ACTION_REFUSED,
+                        Code::APPROVAL_DENIED,
+                        Code::UNANSWERED,
+                        Code::OUTCOME_UNKNOWN,
+                    ];
+                    for_a_person.iter().any(|code| code.number == error.code)
                 },
             );
         let (event, mut summary) = match &error {

@@ -92,7 +92,11 @@ impl Store {
     ) -> Result<Accepted, StoreError> {
         let accepted = self.writer().deliver(Delivery::new(acceptance.into())).await;
         self.note_failure(&accepted);
-        if accepted.is_ok() {
+        // A count alone takes no room.
+        if accepted
+            .as_ref()
+            .is_ok_and(|done| !matches!(done.disposition, Disposition::Duplicate(_)))
+        {
             self.took_what_was_written();
         }
         accepted

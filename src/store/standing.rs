@@ -24,6 +24,8 @@ pub(super) struct Standing {
     pub(super) head: Head,
     pub(super) status: Status,
     pub(super) closed: bool,
+    /// The highest severity of its findings so far, in tenths.
+    pub(super) severity: Option<u16>,
     /// What its runs and undos tell of its status.
     pub(super) facts: Vec<RunFacts>,
     /// Its runs, without undos.
@@ -62,7 +64,7 @@ pub(super) async fn of_cases<'a>(
     batch.rows(
         "WITH w (id) AS (VALUES",
         cases,
-        ") SELECT c.id, c.status, c.closed, h.length, h.hash, r.runbook, r.kind, r.target, \
+        ") SELECT c.id, c.status, c.closed, c.severity, h.length, h.hash, r.runbook, r.kind, r.target, \
          r.params, r.state, r.mode, r.contained, r.asks, r.released, r.id AS run, r.undoes, \
          r.code, r.named, r.confirmed, r.ended_at, r.looked_at, r.lifted, r.account, r.region, \
          (SELECT COUNT(*) FROM approvals a \
@@ -81,6 +83,7 @@ pub(super) async fn of_cases<'a>(
                 head: head_from_row(&row)?,
                 status: row.label("status", Status::from_label)?,
                 closed: row.flag("closed")?,
+                severity: row.number_or_none("severity")?,
                 facts: Vec::new(),
                 runs: Vec::new(),
                 lifting: BTreeSet::new(),

@@ -53,7 +53,7 @@ fn wanted(like: &Earlier, mode: Mode, hour: i64) -> Wanted<'_> {
     let target = (mode != Mode::Observe).then_some(like.target.as_deref()).flatten();
     let (runbook, params, named) = (&like.runbook, &like.params, &like.named);
     let at = (&like.at.0, &like.at.1);
-    Wanted { runbook, at, mode, target, params, named, seen_at }
+    Wanted { runbook, at, mode, target, params, named, seen_at, grew: false }
 }
 
 fn words(further: Further) -> &'static str {
@@ -109,6 +109,11 @@ fn what_becomes_of_a_run_decides_what_it_stands_for() {
             "denied",
             ended(Halted, Some(Code::APPROVAL_DENIED)),
             ["asks", "nothing", "nothing", "asks"],
+        ),
+        (
+            "nobody answered",
+            ended(Halted, Some(Code::UNANSWERED)),
+            ["runs", "runs", "runs", "runs"],
         ),
         ("taken back", Earlier { taken_back: true, ..done() }, ["asks", "asks", "asks", "asks"]),
         (
@@ -176,12 +181,51 @@ fn a_run_that_is_over_answers_for_nothing_that_was_seen_later() {
         ("nobody knows when it ended", vec![unknown], ["answered", "nothing", "nothing", "runs"]),
         ("failed", vec![ended(RunState::Failed, None)], ["runs", "nothing", "nothing", "runs"]),
         ("denied", vec![denied.clone()], ["asks", "nothing", "nothing", "asks"]),
-        ("denied, then done by hand", vec![denied, done()], ["asks", "nothing", "nothing", "asks"]),
+        (
+            "denied, then done by hand",
+            vec![denied.clone(), done()],
+            ["asks", "nothing", "nothing", "asks"],
+        ),
+        (
+            "done but for what was denied",
+            vec![Earlier { looked_at: Some(at(10)), ..denied.clone() }],
+            ["asks", "asks", "asks", "asks"],
+        ),
+        (
+            "seen before that",
+            vec![Earlier { looked_at: Some(at(12)), ..denied }],
+            ["asks", "nothing", "nothing", "asks"],
+        ),
     ] {
         check(what, &wanted(&like, Mode::Contain, 11), &runs, expected);
     }
     let looks = wanted(&like, Mode::Observe, 11);
     check("who only looks", &looks, &[done()], ["answered", "nothing", "nothing", "runs"]);
+}
+
+#[test]
+fn what_nothing_acts_on_is_told_again_when_it_grows() {
+    let like = Earlier { mode: Mode::Observe, target: None, ..done() };
+    let quiet = wanted(&like, Mode::Observe, 11);
+    let same = ["answered", "nothing", "nothing", "runs"];
+    check("as before", &quiet, std::slice::from_ref(&like), same);
+    let grown = Wanted { grew: true, ..quiet };
+    check("grown", &grown, std::slice::from_ref(&like), ["runs", "runs", "runs", "runs"]);
+}
+
+#[test]
+fn a_finding_that_opens_a_case_inherits_what_people_decided_in_the_closed_one() {
+    let like = done();
+    let wanted = wanted(&like, Mode::Contain, 11);
+    let denied = ended(RunState::Halted, Some(Code::APPROVAL_DENIED));
+    for (what, before, expected) in [
+        ("done", done(), "runs"),
+        ("taken back", Earlier { taken_back: true, ..done() }, "asks"),
+        ("denied", denied, "asks"),
+        ("nobody answered", ended(RunState::Halted, Some(Code::UNANSWERED)), "runs"),
+    ] {
+        assert_eq!(words(further(&Disposition::New, &wanted, &[before])), expected, "{what}");
+    }
 }
 
 #[test]

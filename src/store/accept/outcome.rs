@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::case::{self, Disposition, Earlier, Further, Status, Wanted};
+use crate::finding::{Band, Severity};
 use crate::id::{CaseId, RunId};
 use crate::routing::Mode;
 use crate::store::StoreError;
@@ -54,13 +55,16 @@ pub(super) fn duplicate(
     Outcome { delivery, accepted, opening: None, written: None, reopens: false, status: None }
 }
 
-/// A finding that opens a case.
-pub(super) fn new(delivery: &Delivery) -> Result<Outcome<'_>, StoreError> {
+/// A finding that opens a case, `before` being the runs of the one that it would have joined.
+pub(super) fn new<'a>(
+    delivery: &'a Delivery,
+    before: &[Earlier],
+) -> Result<Outcome<'a>, StoreError> {
     let incoming = &delivery.incoming;
     let (opening, mut chain) = Opening::new(&incoming.case, new_case(incoming))?;
     let disposition = Disposition::New;
     let seq = chain.append(&received(delivery, &disposition))?;
-    let run = start(delivery, &mut chain, &disposition, &[])?;
+    let run = start(delivery, &mut chain, &disposition, before, false)?;
     let facts: Vec<_> = run.iter().map(standing::queued).collect();
     let status = moved(&mut chain, incoming, Status::Open, Status::of(false, &facts))?;
     let opening = opening.by_finding(status.unwrap_or(Status::Open));
@@ -78,10 +82,11 @@ pub(super) fn further(
     standing: Standing,
     seen: u64,
 ) -> Result<Outcome<'_>, StoreError> {
-    let Standing { head, status: before, closed, mut facts, runs, .. } = standing;
+    let Standing { head, status: before, closed, severity, mut facts, runs, .. } = standing;
     let mut chain = Chain::at(&case, head);
     let seq = chain.append(&received(delivery, &disposition))?;
-    let run = start(delivery, &mut chain, &disposition, &runs)?;
+    let rises = band(delivery.incoming.severity) > band(severity);
+    let run = start(delivery, &mut chain, &disposition, &runs, rises)?;
     facts.extend(run.iter().map(standing::queued));
     // Nothing acts in a case that is closed: a late version may have been sent before that.
     let acts = run.as_ref().is_some_and(|run| run.mode != Mode::Observe);
@@ -111,17 +116,23 @@ fn moved(
     Ok(Some(after))
 }
 
+/// The band of a severity in tenths, from low to critical; `None`: there is none.
+fn band(severity: Option<u16>) -> Option<Band> {
+    severity.map(|tenths| Severity(tenths).band())
+}
+
 /// Appends what routing decided and the request of the run that follows from it. A version that leads
-/// to none is no decision.
+/// to none is no decision. `rises`: the finding is of a higher band of severity than all before it.
 fn start(
     delivery: &Delivery,
     chain: &mut Chain,
     disposition: &Disposition,
     earlier: &[Earlier],
+    rises: bool,
 ) -> Result<Option<NewRun>, StoreError> {
     let incoming = &delivery.incoming;
     let further = match &incoming.run {
-        Some(run) => case::further(disposition, &wanted(run, incoming), earlier),
+        Some(run) => case::further(disposition, &wanted(run, incoming, rises), earlier),
         // There is nothing to answer, and that is told where routing is asked for the first time.
         None => match disposition {
             Disposition::New | Disposition::Joined(_) => Further::Answered,
@@ -155,7 +166,7 @@ fn start(
     Ok(Some(run))
 }
 
-fn wanted<'a>(run: &'a NewRun, incoming: &Acceptance) -> Wanted<'a> {
+fn wanted<'a>(run: &'a NewRun, incoming: &Acceptance, rises: bool) -> Wanted<'a> {
     Wanted {
         runbook: &run.runbook,
         at: (&run.account, &run.region),
@@ -164,6 +175,7 @@ fn wanted<'a>(run: &'a NewRun, incoming: &Acceptance) -> Wanted<'a> {
         params: &run.params,
         named: &run.named,
         seen_at: incoming.seen_at,
+        grew: rises && run.mode == Mode::Observe && run.unanswered.is_some(),
     }
 }
 

@@ -213,6 +213,9 @@ async fn a_disk_that_is_full_is_known_until_there_is_room_again() {
             assert!(matches!(bed.store.ping().await, Err(StoreError::Unavailable(_))));
         }
         // What needs no room goes in, and proves nothing.
+        fill(bed).await;
+        let again = bed.store.accept(finding("aaaa")).await;
+        assert!(again.is_ok() && bed.store.fails_to_write(), "{again:?}");
         execute(&bed.store, "PRAGMA max_page_count = 1000000".into()).await.unwrap();
         assert!(bed.store.fails_to_write());
         bed.store.ping().await.unwrap();

@@ -1,6 +1,7 @@
 //! What a hostile reader found: each of these failed when it was written.
 
 mod closed;
+mod decided;
 mod forged;
 mod half_way;
 mod kills;
