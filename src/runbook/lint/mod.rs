@@ -56,7 +56,7 @@ pub(super) fn check(engine: &Engine, source: &str) -> Result<Checked, Vec<Diagno
     all.extend(found.iter().filter_map(|call| call::unknown(call, &api, &ast)));
     all.extend(found.iter().flat_map(|call| call::arguments(call, &api, source)));
     all.extend(fields::fields(&ast, &api, params));
-    all.extend(order::order(&found, &api));
+    all.extend(order::order(&ast, &api));
     all.extend(header.as_ref().and_then(outline::summary));
     all.sort_by_key(|one| (one.level, one.line, one.column));
     match header {

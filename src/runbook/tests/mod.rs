@@ -4,6 +4,7 @@ mod hostile;
 mod linting;
 mod misspelt;
 mod misspelt_options;
+mod order;
 mod policy;
 mod replay;
 mod shipped;
