@@ -6,6 +6,7 @@ mod assigned;
 mod call;
 mod chain;
 mod fields;
+mod from;
 mod function;
 mod known;
 mod options;
@@ -55,6 +56,7 @@ pub(super) fn check(engine: &Engine, source: &str) -> Result<Checked, Vec<Diagno
     all.extend(outline::functions(&ast, &api));
     all.extend(found.iter().filter_map(|call| call::unknown(call, &api, &ast)));
     all.extend(found.iter().flat_map(|call| call::arguments(call, &api, source)));
+    all.extend(from::from(&header::sources(&ast), source));
     all.extend(fields::fields(&ast, &api, params));
     all.extend(order::order(&ast, &api));
     all.extend(header.as_ref().and_then(outline::summary));

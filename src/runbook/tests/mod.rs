@@ -8,6 +8,7 @@ mod order;
 mod policy;
 mod replay;
 mod shipped;
+mod sources;
 mod traps;
 mod truth;
 
