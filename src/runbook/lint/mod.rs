@@ -1,10 +1,13 @@
 //! What is wrong with a script, found without running it: compile errors, unknown calls, options and
-//! fields with "did you mean", arguments of the wrong form, and an order that costs time in an
-//! incident. Only what is certain is an error: a good script is never refused.
+//! fields with "did you mean", arguments of the wrong form, comparisons and paths in vain, and an
+//! order that costs time in an incident. Only what is certain is an error: a good script is never
+//! refused.
 
 mod assigned;
 mod call;
+mod caught;
 mod chain;
+mod compare;
 mod fields;
 mod from;
 mod function;
@@ -22,6 +25,7 @@ use super::calls::calls;
 use super::diagnostic::{Diagnostic, DiagnosticLevel};
 use super::header::{self, Header};
 use super::limits::SOURCE_BYTES_MAX;
+use crate::action::Shape;
 use crate::error::Code;
 
 /// All that is wrong with a script; empty for a good one.
@@ -49,8 +53,12 @@ pub(super) fn check(engine: &Engine, source: &str) -> Result<Checked, Vec<Diagno
     let mut all = Vec::new();
     let header = header::read(&ast, source).map_err(|problems| all.extend(problems)).ok();
     let params = match &header {
-        Some(header) => Some(header.params.iter().map(|param| param.name.clone()).collect()),
-        None => header::declared(&ast),
+        Some(header) => {
+            let all = header.params.iter();
+            Some(all.map(|param| (param.name.clone(), known::held(param.kind))).collect())
+        }
+        None => header::declared(&ast)
+            .map(|names| names.into_iter().map(|name| (name, Shape::Any)).collect()),
     };
     all.extend(outline::top_level(&ast));
     all.extend(outline::functions(&ast, &api));

@@ -1,5 +1,7 @@
 //! Tests over whole scripts: data and one `check` each.
 
+mod compared;
+mod errors;
 mod hostile;
 mod linting;
 mod misspelt;
