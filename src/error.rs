@@ -115,7 +115,7 @@ codes! {
         "Send again after the time in Retry-After.";
 
     RUNBOOK_SYNTAX = "E0301", "the runbook does not compile",
-        "The script has a syntax error, uses something that runbooks may not use, or names a function, parameter, field or option that is not there.",
+        "The script has a syntax error, uses something that runbooks may not use, names a function, parameter, field or option that is not there, or compares a text with what it never is.",
         "Go to the line and column in the message; `tourniquet runbook check` shows all of them.";
     RUNBOOK_HEADER = "E0302", "the runbook's header is not valid",
         "const RUNBOOK must be a map of literals with the keys that docs/runbooks.md lists.",

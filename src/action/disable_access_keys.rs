@@ -62,13 +62,13 @@ impl Action for DisableAccessKeys {
 
     fn output(&self) -> Shape {
         Shape::Fields(&[
-            ("user", Shape::Any),
-            ("policy", Shape::Any),
-            ("keys", Shape::Any),
+            ("user", Shape::Text),
+            ("policy", Shape::Text),
+            ("keys", Shape::Tags),
             ("credentials", Shape::Any),
             ("console_removed", Shape::Any),
             ("already", Shape::Any),
-            ("warnings", Shape::Any),
+            ("warnings", Shape::List(&Shape::Text)),
         ])
     }
 

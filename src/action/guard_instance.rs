@@ -32,6 +32,9 @@ const PARAMS: &[ParamSpec] = &[ParamSpec {
     doc: "The instance.",
 }];
 
+/// `InstanceInitiatedShutdownBehavior` (EC2 API Reference): the labels of [`OnShutdown`].
+const ON_SHUTDOWN: &[&str] = &["stop", "terminate"];
+
 /// What termination protection does not stop (EC2 User Guide, "Termination protection").
 const NOT_STOPPED: &str = "Termination protection does not stop an Auto Scaling group that scales in \
     or replaces an unhealthy instance: take the instance out of its group.";
@@ -60,13 +63,13 @@ impl Action for GuardInstance {
 
     fn output(&self) -> Shape {
         Shape::Fields(&[
-            ("instance", Shape::Any),
+            ("instance", Shape::Text),
             ("termination_protection", Shape::Any),
-            ("on_shutdown", Shape::Any),
+            ("on_shutdown", Shape::OneOf(ON_SHUTDOWN)),
             ("volumes", Shape::Any),
             ("set", Shape::Any),
             ("already", Shape::Any),
-            ("notes", Shape::Any),
+            ("notes", Shape::List(&Shape::Text)),
         ])
     }
 

@@ -16,6 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use async_trait::async_trait;
 
 use super::isolation_report::{contained, stays_open};
+use super::look::INSTANCE_STATES;
 use super::quarantine_group::{Found, Purpose, Wall, find};
 use super::reads::{Read, any, permissions_for, permissions_to};
 use super::{
@@ -53,15 +54,15 @@ impl Action for IsolateInstance {
 
     fn output(&self) -> Shape {
         Shape::Fields(&[
-            ("instance", Shape::Any),
-            ("state", Shape::Any),
-            ("vpc", Shape::Any),
+            ("instance", Shape::Text),
+            ("state", Shape::OneOf(INSTANCE_STATES)),
+            ("vpc", Shape::Text),
             ("already", Shape::Any),
-            ("quarantine", Shape::Any),
+            ("quarantine", Shape::Tags),
             ("interfaces", Shape::Any),
-            ("unmanaged", Shape::Any),
-            ("notes", Shape::Any),
-            ("warnings", Shape::Any),
+            ("unmanaged", Shape::List(&Shape::Text)),
+            ("notes", Shape::List(&Shape::Text)),
+            ("warnings", Shape::List(&Shape::Text)),
         ])
     }
 

@@ -45,21 +45,28 @@ pub fn queries() -> &'static [&'static dyn Query] {
 /// `role` is the name of the profile's role.
 struct LookInstance;
 
+/// `InstanceState.name` (EC2 API Reference, "InstanceState").
+pub(super) const INSTANCE_STATES: &[&str] =
+    &["pending", "running", "shutting-down", "terminated", "stopping", "stopped"];
+
+/// The labels of [`crate::change::KeyStatus`].
+const KEY_STATUSES: &[&str] = &["Active", "Inactive"];
+
 /// As [`crate::cloud::Interface`] is serialised.
 const INTERFACE: Shape = Shape::Fields(&[
-    ("id", Shape::Any),
-    ("vpc", Shape::Any),
-    ("groups", Shape::Any),
+    ("id", Shape::Text),
+    ("vpc", Shape::Text),
+    ("groups", Shape::List(&Shape::Text)),
     ("requester_managed", Shape::Any),
     ("addresses", Shape::List(&ADDRESS)),
 ]);
 
 /// As [`crate::cloud::Address`] is serialised.
 const ADDRESS: Shape = Shape::Fields(&[
-    ("allocation", Shape::Any),
-    ("association", Shape::Any),
-    ("public_ip", Shape::Any),
-    ("private_ip", Shape::Any),
+    ("allocation", Shape::Text),
+    ("association", Shape::Text),
+    ("public_ip", Shape::Text),
+    ("private_ip", Shape::Text),
 ]);
 
 #[async_trait]
@@ -83,14 +90,17 @@ impl Query for LookInstance {
 
     fn output(&self) -> Shape {
         Shape::Fields(&[
-            ("id", Shape::Any),
-            ("state", Shape::Any),
-            ("vpc", Shape::Any),
+            ("id", Shape::Text),
+            ("state", Shape::OneOf(INSTANCE_STATES)),
+            ("vpc", Shape::Text),
             ("interfaces", Shape::List(&INTERFACE)),
-            ("volumes", Shape::List(&Shape::Fields(&[("device", Shape::Any), ("id", Shape::Any)]))),
-            ("tags", Shape::Any),
-            ("profile", Shape::Any),
-            ("role", Shape::Any),
+            (
+                "volumes",
+                Shape::List(&Shape::Fields(&[("device", Shape::Text), ("id", Shape::Text)])),
+            ),
+            ("tags", Shape::Tags),
+            ("profile", Shape::Text),
+            ("role", Shape::Text),
         ])
     }
 
@@ -153,7 +163,7 @@ impl Query for LookProfile {
     }
 
     fn output(&self) -> Shape {
-        Shape::Fields(&[("arn", Shape::Any), ("role", Shape::Any)])
+        Shape::Fields(&[("arn", Shape::Text), ("role", Shape::Text)])
     }
 
     fn permissions(&self, at: &Place) -> BTreeSet<Permission> {
@@ -195,12 +205,12 @@ impl Query for LookRole {
 
     fn output(&self) -> Shape {
         Shape::Fields(&[
-            ("name", Shape::Any),
-            ("arn", Shape::Any),
-            ("path", Shape::Any),
-            ("id", Shape::Any),
-            ("instance_profiles", Shape::Any),
-            ("tags", Shape::Any),
+            ("name", Shape::Text),
+            ("arn", Shape::Text),
+            ("path", Shape::Text),
+            ("id", Shape::Text),
+            ("instance_profiles", Shape::List(&Shape::Text)),
+            ("tags", Shape::Tags),
         ])
     }
 
@@ -260,12 +270,18 @@ impl Query for LookUser {
 
     fn output(&self) -> Shape {
         Shape::Fields(&[
-            ("name", Shape::Any),
-            ("arn", Shape::Any),
-            ("id", Shape::Any),
-            ("keys", Shape::List(&Shape::Fields(&[("id", Shape::Any), ("status", Shape::Any)]))),
+            ("name", Shape::Text),
+            ("arn", Shape::Text),
+            ("id", Shape::Text),
+            (
+                "keys",
+                Shape::List(&Shape::Fields(&[
+                    ("id", Shape::Text),
+                    ("status", Shape::OneOf(KEY_STATUSES)),
+                ])),
+            ),
             ("console", Shape::Any),
-            ("tags", Shape::Any),
+            ("tags", Shape::Tags),
         ])
     }
 

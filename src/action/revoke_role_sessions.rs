@@ -41,13 +41,13 @@ impl Action for RevokeRoleSessions {
 
     fn output(&self) -> Shape {
         Shape::Fields(&[
-            ("role", Shape::Any),
-            ("policy", Shape::Any),
-            ("cut_off", Shape::Any),
-            ("unsafe_to_undo_before", Shape::Any),
+            ("role", Shape::Text),
+            ("policy", Shape::Text),
+            ("cut_off", Shape::Text),
+            ("unsafe_to_undo_before", Shape::Text),
             ("already", Shape::Any),
-            ("shared_by", Shape::Any),
-            ("warnings", Shape::Any),
+            ("shared_by", Shape::List(&Shape::Text)),
+            ("warnings", Shape::List(&Shape::Text)),
         ])
     }
 

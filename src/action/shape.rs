@@ -7,8 +7,14 @@
 /// What is known of a value before it is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
-    /// Nothing: text, numbers, and maps with keys of somebody else's choice, such as tags.
+    /// Nothing: numbers, flags, and maps with keys of somebody else's choice.
     Any,
+    /// A text, or `()`.
+    Text,
+    /// One of these texts and no other, or `()`.
+    OneOf(&'static [&'static str]),
+    /// A map of text to text, with keys of somebody else's choice.
+    Tags,
     /// A map with these fields and no other. One that is `()` at times is among them.
     Fields(&'static [(&'static str, Shape)]),
     /// A list of such values.
@@ -16,6 +22,12 @@ pub enum Shape {
 }
 
 impl Shape {
+    /// Whether it is a text.
+    #[must_use]
+    pub fn is_text(self) -> bool {
+        matches!(self, Self::Text | Self::OneOf(_))
+    }
+
     /// The field of this name; `None` when there is none. Of what is not known, any field may be.
     #[must_use]
     pub fn field(self, name: &str) -> Option<Self> {
@@ -23,6 +35,8 @@ impl Shape {
             Self::Fields(fields) => {
                 fields.iter().find(|(field, _)| *field == name).map(|(_, shape)| *shape)
             }
+            Self::Tags => Some(Self::Text),
+            Self::Text | Self::OneOf(_) => None,
             Self::Any | Self::List(_) => Some(Self::Any),
         }
     }
@@ -31,7 +45,7 @@ impl Shape {
     pub fn names(self) -> impl Iterator<Item = &'static str> {
         let fields = match self {
             Self::Fields(fields) => fields,
-            Self::Any | Self::List(_) => &[],
+            _ => &[],
         };
         fields.iter().map(|(name, _)| *name)
     }
@@ -43,7 +57,7 @@ impl Shape {
             shape.declared().into_iter().map(move |path| format!("{prefix}{path}"))
         };
         match self {
-            Self::Any => [].into(),
+            Self::Any | Self::Text | Self::OneOf(_) | Self::Tags => [].into(),
             Self::List(item) => below("[]".to_owned(), *item).collect(),
             Self::Fields(fields) => fields
                 .iter()
@@ -79,6 +93,30 @@ impl Shape {
             _ => [].into(),
         }
     }
+
+    /// What of a value is something else than is declared.
+    #[cfg(test)]
+    pub fn untrue_of(self, value: &serde_json::Value) -> Vec<String> {
+        use serde_json::Value;
+        match (self, value) {
+            (Self::Any, _) | (_, Value::Null) | (Self::Text, Value::String(_)) => Vec::new(),
+            (Self::OneOf(texts), Value::String(text)) if texts.contains(&text.as_str()) => {
+                Vec::new()
+            }
+            (Self::Tags, Value::Object(map)) => {
+                map.values().flat_map(|value| Self::Text.untrue_of(value)).collect()
+            }
+            (Self::List(item), Value::Array(list)) => {
+                list.iter().flat_map(|value| item.untrue_of(value)).collect()
+            }
+            (Self::Fields(fields), Value::Object(map)) => {
+                let given =
+                    fields.iter().filter_map(|(name, shape)| Some((*shape, map.get(*name)?)));
+                given.flat_map(|(shape, value)| shape.untrue_of(value)).collect()
+            }
+            (declared, value) => vec![format!("{value} is not {declared:?}")],
+        }
+    }
 }
 
 #[cfg(test)]
@@ -100,5 +138,26 @@ mod tests {
         assert_eq!(SHAPE.field("disks"), Some(Shape::List(&DISK)));
         assert_eq!(SHAPE.field("disk"), None);
         assert_eq!(Shape::Any.field("disk"), Some(Shape::Any));
+        assert_eq!(Shape::Tags.field("tier"), Some(Shape::Text));
+        assert_eq!(Shape::Text.field("tier"), None);
+    }
+
+    #[test]
+    fn what_is_declared_is_held_against_what_is_there() {
+        const DISK: Shape = Shape::Fields(&[("state", Shape::OneOf(&["in-use"]))]);
+        const SHAPE: Shape = Shape::Fields(&[
+            ("id", Shape::Text),
+            ("tags", Shape::Tags),
+            ("disks", Shape::List(&DISK)),
+            ("size", Shape::Any),
+        ]);
+        let good =
+            json!({"id": null, "tags": {"a": "b"}, "disks": [{"state": "in-use"}], "size": 1});
+        assert_eq!(SHAPE.untrue_of(&good), [""; 0]);
+        let bad = json!({"id": 1, "tags": {"a": 2}, "disks": [{"state": "free"}], "size": 1});
+        assert_eq!(
+            SHAPE.untrue_of(&bad),
+            ["1 is not Text", "2 is not Text", "\"free\" is not OneOf([\"in-use\"])"]
+        );
     }
 }

@@ -58,10 +58,10 @@ impl Action for SnapshotVolumes {
 
     fn output(&self) -> Shape {
         Shape::Fields(&[
-            ("instance", Shape::Any),
+            ("instance", Shape::Text),
             ("volumes", Shape::Any),
             ("evidence", Shape::Any),
-            ("warnings", Shape::Any),
+            ("warnings", Shape::List(&Shape::Text)),
         ])
     }
 

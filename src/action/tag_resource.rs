@@ -74,7 +74,7 @@ impl Action for TagResource {
     }
 
     fn output(&self) -> Shape {
-        Shape::Fields(&[("resource", Shape::Any), ("tags", Shape::Any), ("already", Shape::Any)])
+        Shape::Fields(&[("resource", Shape::Text), ("tags", Shape::Tags), ("already", Shape::Any)])
     }
 
     fn urgency(&self) -> Urgency {

@@ -13,7 +13,7 @@ use rhai::{Dynamic, Engine, OptimizationLevel, Token};
 
 use super::host::{self, Api};
 use super::limits;
-use super::{context, value};
+use super::{context, operators, value};
 use crate::action::{Action, Query, queries, registry};
 
 /// Keywords that would let a script reach code by a computed name or from elsewhere. With them
@@ -49,6 +49,7 @@ pub fn build_engine_with(
     for keyword in DISABLED {
         engine.disable_symbol(keyword);
     }
+    operators::register(&mut engine);
     free_case(&mut engine);
     set_limits(&mut engine);
     engine.set_optimization_level(OptimizationLevel::Simple);

@@ -18,6 +18,7 @@ mod library;
 pub mod limits;
 mod lint;
 mod literals;
+mod operators;
 mod policy;
 mod pool;
 mod step;

@@ -13,12 +13,12 @@ use crate::routing::Mode;
 /// The fields of [`Facts::case`], for lint. Of the finding everything is possible: it has the field
 /// names of GuardDuty, and tomorrow's finding has more of them.
 pub const CASE: Shape = Shape::Fields(&[
-    ("id", Shape::Any),
-    ("title", Shape::Any),
-    ("type", Shape::Any),
-    ("severity", Shape::Any),
-    ("account", Shape::Any),
-    ("region", Shape::Any),
+    ("id", Shape::Text),
+    ("title", Shape::Text),
+    ("type", Shape::Text),
+    ("severity", Shape::Text),
+    ("account", Shape::Text),
+    ("region", Shape::Text),
     ("finding", Shape::Any),
 ]);
 

@@ -17,6 +17,7 @@ async fn every_action_gives_the_fields_that_it_declares() {
         let mut seen = BTreeSet::new();
         for case in CASES.iter().filter(|case| case.action == action.name()) {
             let (_, _, output, _) = case.plain().await;
+            assert_eq!(action.output().untrue_of(&output), [""; 0], "{}", action.name());
             seen.extend(action.output().seen_in(&output));
         }
         assert_eq!(seen, action.output().declared(), "{}", action.name());
@@ -41,6 +42,7 @@ async fn every_look_gives_the_fields_that_it_declares() {
             let params = params.as_object().cloned().unwrap();
             let params = Params::check(query.params(), params).unwrap();
             let value = query.read(session.as_ref(), &bench.at, &params).await.unwrap();
+            assert_eq!(query.output().untrue_of(&value), [""; 0], "{}", query.name());
             seen.extend(query.output().seen_in(&value));
         }
         assert_eq!(seen, query.output().declared(), "{}", query.name());

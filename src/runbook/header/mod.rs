@@ -4,7 +4,7 @@ mod read;
 
 use serde_json::{Map, Value};
 
-pub(super) use read::{declared, read};
+pub(super) use read::{Source, declared, read, sources};
 
 use crate::action::ParamKind;
 use crate::routing::{Mode, TypePattern};

@@ -48,6 +48,29 @@ pub(in crate::runbook) fn declared(ast: &AST) -> Option<Vec<String>> {
     Some(params.keys().map(ToString::to_string).collect())
 }
 
+/// Where a parameter is taken from, as the header says it.
+pub(in crate::runbook) struct Source {
+    /// The parameter's name.
+    pub(in crate::runbook) name: String,
+    /// Its form, where it is known.
+    pub(in crate::runbook) kind: Option<ParamKind>,
+    /// The path in a finding.
+    pub(in crate::runbook) from: String,
+}
+
+/// Where the parameters are taken from, also when something else in the header is wrong.
+pub(in crate::runbook) fn sources(ast: &AST) -> Vec<Source> {
+    let params = literal(ast).and_then(|header| header.get("params")?.clone().try_cast());
+    let params: ScriptMap = params.unwrap_or_default();
+    let source = |(name, value): (rhai::Identifier, Dynamic)| {
+        let param = value.try_cast::<ScriptMap>()?;
+        let text = |key: &str| param.get(key)?.clone().into_string().ok();
+        let kind = text("type").and_then(|label| ParamKind::from_label(&label));
+        Some(Source { name: name.to_string(), kind, from: text("from")? })
+    };
+    params.into_iter().filter_map(source).collect()
+}
+
 /// The header as a map.
 fn literal(ast: &AST) -> Option<ScriptMap> {
     let found = ast.iter_literal_variables(true, false).find(|(name, ..)| *name == NAME);

@@ -231,6 +231,14 @@ pub(super) fn raise(
     Box::new(EvalAltResult::ErrorRuntime(error_map(code, class, message, step).into(), at))
 }
 
+/// The fields of [`error_map`], for lint.
+pub(super) const RAISED: Shape = Shape::Fields(&[
+    ("code", Shape::Text),
+    ("class", Shape::Text),
+    ("message", Shape::Text),
+    ("step", Shape::Text),
+]);
+
 /// `#{code, class, message, step}`: the form of every error that the host raises.
 pub(super) fn error_map(code: &str, class: &str, message: &str, step: Option<&str>) -> Map {
     Map::from_iter([

@@ -1,5 +1,6 @@
 //! Fields that are not there: `p.instnace`, `case.sevrity`, `look::instance(…).rol`. Rhai reads a
-//! field that a map lacks as `()`, so nobody would hear of the slip before the incident.
+//! field that a map lacks as `()`, so nobody would hear of the slip before the incident. And what is
+//! compared with something that it never is.
 //!
 //! Follows values from where they come through variables, closures and loops, and forgets them where
 //! they may have changed.
@@ -9,22 +10,25 @@ use std::collections::BTreeSet;
 use rhai::{AST, Dynamic, Expr, FnCallExpr, Position, Stmt};
 
 use super::assigned::Assigned;
+use super::caught;
 use super::chain::{Link, chain, variable};
+use super::compare::{compared, contained, literal, operands};
 use super::function::{Function, Functions, closure, folded};
-use super::known::{Known, Shaped};
+use super::known::{Declared, Known, Shaped};
 use crate::runbook::diagnostic::Diagnostic;
 use crate::runbook::host::Api;
 
 /// Methods of a list that give a closure its elements.
 const EACH: &[&str] = &["map", "filter", "find", "find_map", "some", "all"];
 
-/// Every use of a field that is certainly not there. `params` are the names that the header
-/// declares, where they are known.
-pub(super) fn fields(ast: &AST, api: &Api, params: Option<Vec<String>>) -> Vec<Diagnostic> {
+/// Every use of a field that is certainly not there, and every comparison that can only come out one
+/// way. `params` are what the header declares, where it is known.
+pub(super) fn fields(ast: &AST, api: &Api, params: Option<Vec<Declared>>) -> Vec<Diagnostic> {
     let functions = Functions::of(ast);
     let mut reader = Reader {
         functions: &functions,
         api,
+        raised: caught::besides(&functions).map(Shaped::caught),
         assigned: Assigned::default(),
         scope: Vec::new(),
         closures: BTreeSet::new(),
@@ -47,6 +51,8 @@ pub(super) fn fields(ast: &AST, api: &Api, params: Option<Vec<String>>) -> Vec<D
 struct Reader<'a> {
     functions: &'a Functions,
     api: &'a Api,
+    /// What a `catch` gets, where that is known.
+    raised: Option<Shaped>,
     assigned: Assigned,
     /// Variables, the innermost last.
     scope: Vec<(String, Known<'a>)>,
@@ -117,7 +123,8 @@ impl<'a> Reader<'a> {
                 self.block(flow.body.statements());
                 let outside = self.scope.len();
                 if let Some(name) = variable(&flow.expr) {
-                    self.bind(name, Known::Any);
+                    let raised = self.raised.clone();
+                    self.bind(name, raised.map_or(Known::Any, Known::Shaped));
                 }
                 self.block(flow.branch.statements());
                 self.scope.truncate(outside);
@@ -133,8 +140,8 @@ impl<'a> Reader<'a> {
                 self.expression(&pair.1.lhs);
                 self.expression(&pair.1.rhs);
             }
-            Stmt::FnCall(call, _) => {
-                self.call(call);
+            Stmt::FnCall(call, at) => {
+                self.call(call, *at);
             }
             Stmt::Block(block) => self.block(block.statements()),
             Stmt::Expr(expr) => {
@@ -154,7 +161,7 @@ impl<'a> Reader<'a> {
         }
         match expr {
             Expr::Variable(..) => return variable(expr).map_or(Known::Any, |name| self.look(name)),
-            Expr::FnCall(call, _) => return self.call(call),
+            Expr::FnCall(call, at) => return self.call(call, *at),
             Expr::Dot(..) | Expr::Index(..) => return self.chain(expr),
             Expr::Stmt(block) => self.block(block.statements()),
             Expr::InterpolatedString(parts, _) | Expr::Array(parts, _) => self.all(parts),
@@ -163,7 +170,7 @@ impl<'a> Reader<'a> {
                 self.expression(value);
             }),
             Expr::DynamicConstant(value, _) => self.constant(value),
-            _ => {}
+            _ => return literal(expr),
         }
         Known::Any
     }
@@ -185,7 +192,18 @@ impl<'a> Reader<'a> {
         found.map_or(Known::Any, |(_, value)| value.clone())
     }
 
-    fn call(&mut self, call: &FnCallExpr) -> Known<'a> {
+    fn call(&mut self, call: &FnCallExpr, at: Position) -> Known<'a> {
+        if let Some((left, right)) = operands(call) {
+            let pair = (self.expression(left), self.expression(right));
+            if call.op_token.is_some() {
+                self.report(compared(&call.name, (&pair.0, &pair.1), at));
+            }
+            if call.name == "contains" {
+                // `x in list` is this call, too.
+                self.report(contained(left, &pair.1));
+            }
+            return Known::Any;
+        }
         self.all(&call.args);
         if call.namespace.is_empty() {
             return Known::Any;
@@ -230,11 +248,17 @@ impl<'a> Reader<'a> {
         match value.field(name, at) {
             Ok(value) => value,
             Err(wrong) => {
-                // One closure may be read more than once.
-                if !self.found.contains(&wrong) {
-                    self.found.push(*wrong);
-                }
+                self.report([*wrong]);
                 Known::Any
+            }
+        }
+    }
+
+    /// Says what is wrong, once: one closure may be read more than once.
+    fn report(&mut self, wrong: impl IntoIterator<Item = Diagnostic>) {
+        for wrong in wrong {
+            if !self.found.contains(&wrong) {
+                self.found.push(wrong);
             }
         }
     }

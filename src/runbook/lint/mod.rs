@@ -1,11 +1,15 @@
 //! What is wrong with a script, found without running it: compile errors, unknown calls, options and
-//! fields with "did you mean", arguments of the wrong form, and an order that costs time in an
-//! incident. Only what is certain is an error: a good script is never refused.
+//! fields with "did you mean", arguments of the wrong form, comparisons and paths in vain, and an
+//! order that costs time in an incident. Only what is certain is an error: a good script is never
+//! refused.
 
 mod assigned;
 mod call;
+mod caught;
 mod chain;
+mod compare;
 mod fields;
+mod from;
 mod function;
 mod known;
 mod options;
@@ -21,6 +25,7 @@ use super::calls::calls;
 use super::diagnostic::{Diagnostic, DiagnosticLevel};
 use super::header::{self, Header};
 use super::limits::SOURCE_BYTES_MAX;
+use crate::action::Shape;
 use crate::error::Code;
 
 /// All that is wrong with a script; empty for a good one.
@@ -48,15 +53,20 @@ pub(super) fn check(engine: &Engine, source: &str) -> Result<Checked, Vec<Diagno
     let mut all = Vec::new();
     let header = header::read(&ast, source).map_err(|problems| all.extend(problems)).ok();
     let params = match &header {
-        Some(header) => Some(header.params.iter().map(|param| param.name.clone()).collect()),
-        None => header::declared(&ast),
+        Some(header) => {
+            let all = header.params.iter();
+            Some(all.map(|param| (param.name.clone(), known::held(param.kind))).collect())
+        }
+        None => header::declared(&ast)
+            .map(|names| names.into_iter().map(|name| (name, Shape::Any)).collect()),
     };
     all.extend(outline::top_level(&ast));
     all.extend(outline::functions(&ast, &api));
     all.extend(found.iter().filter_map(|call| call::unknown(call, &api, &ast)));
     all.extend(found.iter().flat_map(|call| call::arguments(call, &api, source)));
+    all.extend(from::from(&header::sources(&ast), source));
     all.extend(fields::fields(&ast, &api, params));
-    all.extend(order::order(&found, &api));
+    all.extend(order::order(&ast, &api));
     all.extend(header.as_ref().and_then(outline::summary));
     all.sort_by_key(|one| (one.level, one.line, one.column));
     match header {

@@ -40,7 +40,7 @@ fn parameters() {
         ("let f = || { let g = || p.instnace; g }; f", &[slip]),
         ("[|| p.instnace, || p.instnace]", &[slip, slip]),
         // What is there.
-        ("p.instance.len(); p.tags?.anything; p.tags.any.thing[0]; p.instance.x", &[]),
+        ("p.instance.len(); p.tags?.anything; p.tags.any[0]; p.instance.len", &[]),
         ("p.keys(); p.len(); \"x\" in p; p == p; p.contains(\"x\")", &[]),
         ("p[case.title]", &[]),
         // Shadowed.

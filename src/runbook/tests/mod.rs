@@ -1,12 +1,16 @@
 //! Tests over whole scripts: data and one `check` each.
 
+mod compared;
+mod errors;
 mod hostile;
 mod linting;
 mod misspelt;
 mod misspelt_options;
+mod order;
 mod policy;
 mod replay;
 mod shipped;
+mod sources;
 mod traps;
 mod truth;
 

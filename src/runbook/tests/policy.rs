@@ -132,7 +132,8 @@ fn every_branch_counts_and_a_tag_s_kind_is_known_from_its_text() {
     assert!(never.contains("iam:UpdateAccessKey"), "{never}");
     let caught = need("try { throw 1; } catch (e) { contain::isolate_instance(p.instance); }");
     assert!(caught.contains("ec2:ModifyNetworkInterfaceAttribute"), "{caught}");
-    let inside = need("parallel([|| { if p.x == 1 { contain::revoke_role_sessions(p.role) } }]);");
+    let inside =
+        need("parallel([|| { if p.x == \"1\" { contain::revoke_role_sessions(p.role) } }]);");
     assert!(inside.contains("iam:PutRolePolicy"), "{inside}");
     let user = need("act::tag_resource(`user/${p.user}`, #{ a: \"b\" });");
     assert!(user.contains("iam:TagUser") && user.contains("UndoIamUser: iam:UntagUser"), "{user}");

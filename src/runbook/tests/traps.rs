@@ -277,3 +277,43 @@ fn maps_become_json_without_rhais_serialiser() {
     assert_eq!(once("#{ a: [1, ()] }.to_json()"), Advance::Done(json!("{\"a\":[1,null]}")));
     assert!(message(&once("#{ a: || 1 }.to_json()")).contains("function"));
 }
+
+#[test]
+fn text_stands_in_no_order_with_numbers() {
+    for (body, place) in [
+        ("let s = case.finding.severity; if s >= 7.0 { sleep(1) }", "4:37"),
+        ("7 < case.finding.severity", "4:3"),
+        ("own(case.finding.severity, 7)", "6:36"),
+        ("(case.finding.severity ?? 0) <= 7", "4:30"),
+    ] {
+        let source = script(body) + "fn own(severity, least) { severity > least }";
+        let end = on_big_stack(move || {
+            let case = json!({"id": "case-0001", "finding": {"severity": "8.5"}});
+            advance(&ENGINE, &compiled(&source), &facts(case, json!({})), &Recorded::new())
+        });
+        let Advance::Failed(error) = end else { panic!("{body}: {end:?}") };
+        assert!(error.message.contains("can't compare a text with a number"), "{error:?}");
+        let at = format!("{}:{}", error.line.unwrap(), error.column.unwrap());
+        assert_eq!((error.code, at.as_str()), (Code::SCRIPT_FAILED, place), "{body}");
+    }
+    for (body, want) in [
+        (
+            "[2 < 3, 2.5 >= 2, \"a\" < \"b\", () < 1, \"a\" > ()]",
+            json!([true, true, true, false, false]),
+        ),
+        // To be the same is another question: it is also asked of lists and maps.
+        (
+            "let t = \"8\"; [t == 8, t != 8, 8 in [t], [t] == [8], 8 in [t, 8]]",
+            json!([false, true, false, false, true]),
+        ),
+        (
+            "let w = (); try { \"8\" > 7 } catch (e) { w = `${e.code} ${e.class}`; } w",
+            json!("E0305 argument"),
+        ),
+    ] {
+        match once(body) {
+            Advance::Done(value) => assert_eq!(value, want, "{body}"),
+            other => panic!("{body}: {other:?}"),
+        }
+    }
+}
