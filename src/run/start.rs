@@ -250,13 +250,19 @@ pub async fn facts(env: &Env, run: &RunRow) -> Result<Value, StoreError> {
     }))
 }
 
-/// Scripts and entries know no fractions: a decimal becomes text, as the timeline stores it.
+/// Scripts and entries know no fractions: a decimal becomes text, as the timeline stores it. So does
+/// every severity: GuardDuty writes `8` as well as `8.0`, and a script must not find a number at times.
 fn decimals_as_text(value: Value) -> Value {
     match value {
         Value::Number(number) if number.as_i64().is_none() => Value::String(number.to_string()),
         Value::Array(items) => Value::Array(items.into_iter().map(decimals_as_text).collect()),
         Value::Object(map) => Value::Object(
-            map.into_iter().map(|(key, value)| (key, decimals_as_text(value))).collect(),
+            map.into_iter()
+                .map(|(key, value)| match value.as_i64() {
+                    Some(whole) if key == "severity" => (key, json!(format!("{whole}.0"))),
+                    _ => (key, decimals_as_text(value)),
+                })
+                .collect(),
         ),
         other => other,
     }
@@ -269,5 +275,9 @@ mod tests {
     #[test]
     fn scripts_see_decimals_as_text() {
         assert_eq!(decimals_as_text(json!({"a": [7.5, 8]})), json!({"a": ["7.5", 8]}));
+        for severity in [json!(8), json!(8.0), json!("8.0")] {
+            let finding = json!({"list": [{"severity": severity}]});
+            assert_eq!(decimals_as_text(finding), json!({"list": [{"severity": "8.0"}]}));
+        }
     }
 }
