@@ -62,7 +62,8 @@ impl Desk {
     /// When the runbook, a parameter, the account or the case does not fit; nothing is started then.
     pub async fn start(&self, request: StartRun) -> Result<RunRow, DeskError> {
         let by = request.by.clone();
-        let reason = request.reason.clone();
+        let reason = request.reason.as_deref().map(bounded).transpose()?;
+        let reason = reason.filter(|reason| !reason.is_empty());
         let checked = check(&self.env, request).await?;
         let now = self.env.clock.now();
         let run = checked.new.id.clone();
@@ -86,10 +87,13 @@ impl Desk {
             }
         };
         let mut entries = vec![];
-        if let Some(reason) = reason.filter(|reason| !reason.is_empty()) {
-            entries.push(note(now, &by, &bounded(&reason)?));
+        let mut requested = checked.new.requested(now);
+        if let Some(reason) = reason {
+            entries.push(note(now, &by, &reason));
+            // Whoever is asked to agree to this run is told why it was wanted.
+            requested.body.insert("reason".to_owned(), json!(reason));
         }
-        entries.push(checked.new.requested(now));
+        entries.push(requested);
         effects.push(Effect::CreateRun(checked.new));
         self.env.store.commit(Commit { case, fence: None, entries, effects }).await?;
         self.wake();

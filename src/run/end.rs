@@ -140,7 +140,12 @@ pub fn touches(stages: &[Vec<Change>]) -> BTreeSet<String> {
 
 /// A message of at most [`MESSAGE_MAX`] characters.
 pub fn cut(text: &str) -> String {
-    match text.char_indices().nth(MESSAGE_MAX) {
+    cut_at(text, MESSAGE_MAX)
+}
+
+/// The first `max` characters.
+pub fn cut_at(text: &str, max: usize) -> String {
+    match text.char_indices().nth(max) {
         Some((at, _)) => format!("{}…", &text[..at]),
         None => text.to_owned(),
     }
