@@ -13,6 +13,9 @@ use crate::cloud::CloudError;
 use crate::error::Code;
 use crate::runbook::StepFailure;
 
+/// What stands between a step and why it is refused, in a plan.
+pub const REFUSED: &str = ": refused: ";
+
 /// Characters of a message in an entry: AWS and scripts can write more.
 const MESSAGE_MAX: usize = 2_000;
 
@@ -106,7 +109,7 @@ pub fn plan_of(
             lines
         }
         Verdict::Refuse(reason) | Verdict::Short { reason, .. } => {
-            vec![Line::new(Does::Refused, format!("{name}: refused: {reason}"))]
+            vec![Line::new(Does::Refused, format!("{name}{REFUSED}{reason}"))]
         }
         Verdict::Wait(_, reason) => {
             vec![Line::new(Does::Wait, format!("{name}: would wait: {reason}"))]

@@ -10,6 +10,7 @@ use super::journal::Plan;
 use super::plan;
 use super::step::StepLog;
 use crate::case::RunEvent;
+use crate::config::ON_CALL;
 use crate::error::Code;
 use crate::finding::Severity;
 use crate::id::RunId;
@@ -18,9 +19,6 @@ use crate::routing::Mode;
 use crate::runbook::{ScriptError, StepFailure};
 use crate::store::{Effect, HoldRow, RunKind, StoreError};
 use crate::timeline::Draft;
-
-/// The channel of the people on call.
-const ON_CALL: &str = "oncall";
 
 /// Characters of a finding's type and severity in a message: the type came from outside.
 const ABOUT_MAX: usize = 150;
@@ -107,7 +105,7 @@ impl Drive<'_> {
         if self.run.mode == Mode::Observe {
             let ended = self.log.steps.iter().filter_map(|step| Some((step, step.end.as_ref()?)));
             let lines = ended.flat_map(|(step, end)| plan::lines(step, end)).collect();
-            let plan = Plan { lines, ..Plan::default() };
+            let plan = Plan { lines: plan::observed(lines), ..Plan::default() };
             let hash = plan::hash(self.run, &plan);
             entries.push(self.writer.plan(self.env.clock.now(), &hash, &plan));
         }
