@@ -148,6 +148,10 @@ async fn dispatch(
                          `tourniquet case show {case}` shows who closed it, and why."
                     ))
                 }
+                Code::CONFLICT if error.detail.contains("not over yet") => error.with_remedy(format!(
+                    "Nothing was written. Answer what is asked (--deny says no, and ends the run), or wait for the end \
+                     of the run with `tourniquet case watch {case}`; then close the case."
+                )),
                 _ => error,
             })?;
             screen.line(&format!("{case} is {}", shown(&row, "status")))?;

@@ -132,5 +132,13 @@ async fn a_question_says_what_it_is_about_wherever_it_is_shown() {
     assert_eq!(harness.get(&format!("/v1/approvals/{id}")).await.body, pending[0]);
     assert_eq!(harness.get(&format!("/v1/cases/{case}")).await.body["approvals"], pending);
     assert_eq!(harness.get(&format!("/v1/runs/{run}")).await.body["approvals"], pending);
+    // What stands in the way of closing the case is named, with the command that answers it.
+    let close = format!("/v1/cases/{case}/close");
+    let refused = harness.post("responder", &close, &json!({"reason": "x"})).await;
+    assert_eq!(refused.code(), "E0205");
+    let words = format!(
+        "a run of this case is not over yet: {run} (stolen-role-credentials) asks a person: tourniquet approve {id}"
+    );
+    assert_eq!(refused.body["detail"], words);
     harness.service.stop().await;
 }
