@@ -147,6 +147,9 @@ pub struct GuardConfig {
     pub confirm_findings: Option<bool>,
 }
 
+/// The channel of the people on call: what waits for a person, and what failed, goes there by itself.
+pub const ON_CALL: &str = "oncall";
+
 /// A notification channel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -50,7 +50,7 @@ macro_rules! codes {
 codes! {
     CONFIG = "E0001", "the configuration is not valid",
         "A key in tourniquet.toml or a TOURNIQUET_ variable is unknown, or its value has the wrong form.",
-        "Read the line named in the message, correct it, and run `tourniquet config check`.";
+        "Correct what the message names (a line, a key or a variable), and run `tourniquet config check`.";
     LISTEN = "E0002", "the address can't be listened on",
         "Another program uses the port, or the address is not one of this machine's.",
         "Stop the other program (`ss -ltnp` names it) or set TOURNIQUET_LISTEN to another address.";

@@ -36,6 +36,8 @@ pub struct LabSettings {
     pub protected_tag: String,
     pub targets_per_run: u32,
     pub library: Arc<Library>,
+    /// The channels that there are; empty: any.
+    pub channels: BTreeSet<String>,
 }
 
 impl Default for LabSettings {
@@ -47,19 +49,33 @@ impl Default for LabSettings {
             protected_tag: "tourniquet:protected".to_owned(),
             targets_per_run: 20,
             library: Arc::clone(&LIBRARY),
+            channels: BTreeSet::new(),
         }
     }
 }
 
 /// Keeps what people are told.
 #[derive(Default)]
-struct Told(Mutex<Vec<String>>);
+struct Told {
+    texts: Mutex<Vec<String>>,
+    /// The channels that there are; empty: any.
+    channels: BTreeSet<String>,
+}
 
 #[async_trait]
 impl Notifier for Told {
-    async fn send(&self, _: &str, message: &Message) -> Result<Delivery, NotifyError> {
-        self.0.lock().unwrap().push(message.text.clone());
+    async fn send(&self, channel: &str, message: &Message) -> Result<Delivery, NotifyError> {
+        if let Some(error) = self.unknown(channel) {
+            return Err(error);
+        }
+        self.texts.lock().unwrap().push(message.text.clone());
         Ok(Delivery::Logged)
+    }
+
+    fn unknown(&self, channel: &str) -> Option<NotifyError> {
+        let known = self.channels.is_empty() || self.channels.contains(channel);
+        let names = || self.channels.iter().cloned().collect::<Vec<_>>().join(", ");
+        (!known).then(|| NotifyError::NoChannel { channel: channel.to_owned(), known: names() })
     }
 }
 
@@ -88,7 +104,7 @@ impl Lab {
             kms_key: "alias/tourniquet-forensics".to_owned(),
             transfer_kms_key: "alias/tourniquet-transfer".to_owned(),
         });
-        let told = Arc::new(Told::default());
+        let told = Arc::new(Told { channels: settings.channels, ..Told::default() });
         let env = Arc::new(Env {
             store: store.clone(),
             cloud,
@@ -145,7 +161,7 @@ impl Lab {
 
     /// What people were told, in order.
     pub fn told(&self) -> Vec<String> {
-        self.told.0.lock().unwrap().clone()
+        self.told.texts.lock().unwrap().clone()
     }
 
     /// Delivers a finding and returns its case.

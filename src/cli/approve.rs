@@ -4,9 +4,9 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::Common;
-use super::answer::{id, items, shown, text, time};
+use super::answer::{id, items, shown, text};
+use super::asked;
 use super::case::chain::Chain;
-use super::case::show::{APPROVAL_COLUMNS, approval_row};
 use super::client::Client;
 use super::error::CliError;
 use super::plan::{Plan, mark};
@@ -14,7 +14,7 @@ use super::screen::Screen;
 use super::table::{Tone, tone_of};
 use crate::error::Code;
 use crate::id::{ApprovalId, CaseId};
-use crate::timeline::Kind;
+use crate::timeline::{Entry, Kind};
 
 /// Arguments of `approve`.
 #[derive(Debug, Clone, Args)]
@@ -70,10 +70,18 @@ async fn list(client: &Client, screen: &mut Screen) -> Result<u8, CliError> {
     if approvals.is_empty() {
         screen.line("nothing waits for an approval")?;
     } else {
-        let rows = approvals.iter().map(approval_row).collect();
-        let table = screen.style.table(&APPROVAL_COLUMNS, rows);
-        screen.line(&table)?;
-        screen.note("see what it stands for: tourniquet approve APPROVAL");
+        for (n, asked) in approvals.iter().enumerate() {
+            if n > 0 {
+                screen.line("")?;
+            }
+            screen.fact(
+                "approval",
+                Tone::Warn,
+                &format!("{}: {}", shown(asked, "id"), progress(asked)),
+            )?;
+            asked::tell(screen, asked)?;
+        }
+        screen.note("see what would be done: tourniquet approve APPROVAL");
     }
     screen.value(&Value::Array(approvals))?;
     Ok(0)
@@ -102,19 +110,19 @@ async fn question(
 ) -> Result<(Value, Vec<String>), CliError> {
     let asked: Value = client.get(&["v1", "approvals", id.as_str()], &[]).await?;
     let plan = plan(client, &asked).await?;
-    let by = format!("{}, asked for by {}", shown(&asked, "run"), shown(&asked, "requested_by"));
-    for (name, tone, value) in [
-        ("question", Tone::Strong, shown(&asked, "question")),
-        ("case", Tone::Plain, shown(&asked, "case")),
-        ("run", Tone::Plain, by),
-        ("until", Tone::Plain, time(&asked, "expires_at")),
-        ("hash", Tone::Dim, shown(&asked, "hash")),
-        ("state", tone_of(text(&asked, "state")), progress(&asked)),
-    ] {
-        screen.fact(name, tone, &value)?;
+    asked::tell(screen, &asked)?;
+    screen.fact("hash", Tone::Dim, &shown(&asked, "hash"))?;
+    screen.fact("state", tone_of(text(&asked, "state")), &progress(&asked))?;
+    let (plan, whole) = match plan {
+        Made::Asked(plan) => (Some(plan), true),
+        Made::Before(plan) => (Some(plan), false),
+        Made::Never => (None, false),
+    };
+    if !whole {
+        screen.fact("plan", Tone::Warn, &unplanned(&asked, plan.is_some()))?;
     }
     if let Some(plan) = &plan {
-        screen.fact("plan", Tone::Strong, &plan.head())?;
+        screen.fact(if whole { "plan" } else { "" }, Tone::Strong, &plan.head())?;
         for (does, words) in &plan.lines {
             let (mark, tone) = mark(*does, screen.style.unicode);
             screen.fact("", tone, &format!("{mark} {words}"))?;
@@ -123,21 +131,46 @@ async fn question(
             screen.fact("", Tone::Warn, &format!("and {} more that are not listed", plan.more))?;
         }
     }
-    let lines = plan.iter().flat_map(Plan::words).map(str::to_owned).collect();
+    let lines = plan.iter().filter(|_| whole).flat_map(Plan::words).map(str::to_owned).collect();
     Ok((asked, lines))
 }
 
-/// The plan whose hash the approval names; none where it is about something else.
-async fn plan(client: &Client, asked: &Value) -> Result<Option<Plan>, CliError> {
+/// What is known of what would be done.
+enum Made {
+    /// The plan whose hash the approval names.
+    Asked(Plan),
+    /// The question is about something else; this is the run's last plan.
+    Before(Plan),
+    /// Nothing.
+    Never,
+}
+
+/// The plan that a question stands for, or the last one that its run made.
+async fn plan(client: &Client, asked: &Value) -> Result<Made, CliError> {
     let chain = Chain::fetch(client, &id::<CaseId>(asked, "case")?, 0).await?;
     let entries = chain.read()?;
-    let made = entries.iter().rev().find(|entry| {
-        entry.kind() == Some(Kind::PlanMade)
-            && ["run", "hash"]
-                .iter()
-                .all(|key| entry.body.get(*key).and_then(Value::as_str) == Some(text(asked, key)))
-    });
-    Ok(made.map(|entry| Plan::of(&entry.body)))
+    let is = |entry: &Entry, key: &str| {
+        entry.body.get(key).and_then(Value::as_str) == Some(text(asked, key))
+    };
+    let of_run = |entry: &&Entry| entry.kind() == Some(Kind::PlanMade) && is(entry, "run");
+    let plans: Vec<&Entry> = entries.iter().filter(of_run).collect();
+    Ok(match (plans.iter().rev().find(|entry| is(entry, "hash")), plans.last()) {
+        (Some(entry), _) => Made::Asked(Plan::of(&entry.body)),
+        (None, Some(entry)) => Made::Before(Plan::of(&entry.body)),
+        (None, None) => Made::Never,
+    })
+}
+
+/// What to say where the question has no plan of its own: a runbook that asks by itself, in the middle.
+fn unplanned(asked: &Value, before: bool) -> String {
+    let question =
+        "the runbook asks this itself, and what it does after the answer is not bound to a plan";
+    if before {
+        return format!("{question}; its run as a whole was planned before as:");
+    }
+    let about = &asked["about"];
+    let (runbook, case) = (shown(about, "runbook"), shown(asked, "case"));
+    format!("{question}; to see what it would do: tourniquet runbook plan {runbook} --case {case}")
 }
 
 /// `pending (1 of 2 have agreed)`, or how it ended.
@@ -223,7 +256,10 @@ mod tests {
         let asked = |state: &str, decisions: Value| {
             json!({"id": "apr-0003", "case": "case-0001", "run": "run-0002", "question": "Isolate \u{1b}[2Ji-1?",
                 "hash": "ab".repeat(32), "quorum": 2, "requested_by": "ada", "expires_at": "2026-01-03T22:00:00Z",
-                "state": state, "decisions": decisions})
+                "state": state, "decisions": decisions, "step": "plan",
+                "about": {"finding_type": "Backdoor:EC2/C&CActivity.B", "severity": 8.0, "title": "evil\u{1b}]0;x\u{7} host",
+                    "resource": "instance/i-1", "account": "111122223333", "region": "eu-west-1", "runbook": "isolate",
+                    "mode": "approve", "params": {"instance": "i-1"}, "reason": "it \u{1b}[2Jbeacons"}})
         };
         match (request.method.as_str(), request.path.as_str()) {
             ("GET", "/v1/approvals") => {
@@ -254,8 +290,11 @@ mod tests {
         }
         insta::assert_snapshot!(texts[0], @r"
         question   Isolate i-1?
+        finding    Backdoor:EC2/C&CActivity.B, 8.0 High: evil host
+        on         instance/i-1 in account 111122223333, eu-west-1
         case       case-0001
-        run        run-0002, asked for by ada
+        run        run-0002: isolate (approve) with instance=i-1
+        asked by   ada: it beacons
         until      2026-01-03 22:00:00Z
         hash       abababababababababababababababababababababababababababababababab
         state      pending (0 of 2 have agreed)
@@ -290,8 +329,14 @@ mod tests {
         let (mut human, out, _) = screen(false);
         assert_eq!(list(&service.client(), &mut human).await, Ok(0));
         insta::assert_snapshot!(out.text(), @r"
-        approval  case       question                 asked by  until
-        apr-0003  case-0001  Isolate i-1? (2 people)  ada       2026-01-03 22:00:00Z
+        approval   apr-0003: pending (0 of 2 have agreed)
+        question   Isolate i-1?
+        finding    Backdoor:EC2/C&CActivity.B, 8.0 High: evil host
+        on         instance/i-1 in account 111122223333, eu-west-1
+        case       case-0001
+        run        run-0002: isolate (approve) with instance=i-1
+        asked by   ada: it beacons
+        until      2026-01-03 22:00:00Z
         ");
         let (mut program, out, _) = screen(true);
         assert_eq!(list(&service.client(), &mut program).await, Ok(0));

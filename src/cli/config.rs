@@ -4,12 +4,14 @@ use clap::Subcommand;
 use serde_json::json;
 
 use super::error::CliError;
+use super::runbook::nobody;
 use super::sanitise::{VALUE_MAX, sanitise};
 use super::screen::Screen;
 use super::table::Tone;
 use super::{Common, cloud};
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::{Config, ConfigError};
+use crate::store::Store;
 use crate::{telemetry, web};
 
 /// What to do with the configuration.
@@ -30,6 +32,7 @@ pub fn config(
 ) -> Result<u8, CliError> {
     let ConfigCommand::Check = command;
     let config = load(common)?;
+    Store::check(&config.database)?;
     let library = web::library(&config)?;
     cloud::check(&config, SystemClock::new().now())?;
     for line in config.describe() {
@@ -37,7 +40,13 @@ pub fn config(
     }
     let valid = screen.paint(Tone::Good, "the configuration is valid");
     screen.line(&valid)?;
-    let warnings = config.warnings();
+    let mut warnings = config.warnings();
+    for runbook in library.iter() {
+        let told = nobody(runbook, &config.notify);
+        warnings.extend(
+            told.iter().map(|one| format!("runbook {}", one.in_file(runbook.name.as_str()))),
+        );
+    }
     for warning in &warnings {
         screen.warn(&format!("WARNING: {warning}"));
     }

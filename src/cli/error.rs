@@ -22,6 +22,16 @@ pub const NO: u8 = 3;
 /// Characters of a detail: a service that is not ours can answer with pages.
 const DETAIL_MAX: usize = 2_000;
 
+/// What to do where the database has a service already.
+const SERVED: &str = "One process serves a database. Use the one that runs: clients reach it with TOURNIQUET_URL. Or \
+    stop it first (`pgrep -af 'tourniquet serve'` shows it), or give this one a database of its own with \
+    TOURNIQUET_DATABASE.";
+
+/// What to do where the address is taken, or is not ours.
+const LISTENED: &str = "If it is a `tourniquet serve` that listens there already, use that one: nothing is to be \
+    started. Else stop the other program (`ss -ltnp` names it), or choose another address with --listen or \
+    TOURNIQUET_LISTEN.";
+
 /// A command that failed.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub struct CliError {
@@ -111,14 +121,34 @@ impl From<ConfigError> for CliError {
                 "Check the path given with --config or TOURNIQUET_CONFIG, and that you may read the file; without \
                  both, tourniquet.toml in the working directory is read, where there is one.",
             ),
-            _ => told,
+            // Where no line is known, none is named.
+            ConfigError::File { at: Some(_), .. } => told,
+            ConfigError::File { at: None, .. } => {
+                told.with_remedy("Correct what the message names in that file, and run `tourniquet config check`.")
+            }
+            ConfigError::Environment { .. } => told.with_remedy(
+                "Correct or unset the variable that the message names, and run `tourniquet config check`.",
+            ),
+            ConfigError::Value { .. } => told.with_remedy(
+                "Correct the key that the message names, in the configuration file or in its TOURNIQUET_ variable, and \
+                 run `tourniquet config check`, which says where the configuration comes from.",
+            ),
         }
     }
 }
 
 impl From<StartError> for CliError {
     fn from(error: StartError) -> Self {
-        Self::new(error.code(), error.to_string())
+        let told = Self::new(error.code(), error.to_string());
+        match error {
+            StartError::Store(StoreError::Served { .. }) => told.with_remedy(SERVED),
+            StartError::Listen(_) => told.with_remedy(LISTENED),
+            StartError::Fallback(_) | StartError::Notify(_) => told.with_remedy(
+                "Correct the key that the message names, in the configuration file or in its TOURNIQUET_ variable, and \
+                 run `tourniquet config check`.",
+            ),
+            _ => told,
+        }
     }
 }
 
@@ -136,6 +166,30 @@ impl From<StoreError> for CliError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_to_do_fits_what_happened() {
+        let path = || std::path::PathBuf::from("/x/t.db");
+        let value = ConfigError::Value { key: "fallback".into(), reason: "x".into() };
+        let variables = vec!["TOURNIQUET_X".to_owned()];
+        let environment = ConfigError::Environment { variables, reason: "x".into() };
+        let at = |at| ConfigError::File { path: path(), at, reason: "x".into() };
+        for (error, word) in [
+            (CliError::from(value), "the key that the message names"),
+            (environment.into(), "the variable that the message names"),
+            (at(None).into(), "in that file"),
+            (at(Some((3, 1))).into(), "(a line, a key or a variable)"),
+            (
+                StartError::Store(StoreError::Served { path: path() }).into(),
+                "Use the one that runs",
+            ),
+            (StartError::Fallback("x".into()).into(), "the key that the message names"),
+        ] {
+            assert!(error.remedy().contains(word), "{error}: {}", error.remedy());
+        }
+        let open = StoreError::Open { path: path(), reason: "x".into() };
+        assert_eq!(CliError::from(StartError::Store(open)).remedy(), Code::DATABASE_OPEN.remedy);
+    }
 
     #[test]
     fn an_error_is_its_number_its_words_and_nothing_that_a_terminal_obeys() {

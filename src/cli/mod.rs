@@ -17,6 +17,7 @@
 
 mod answer;
 mod approve;
+mod asked;
 mod begun;
 mod came_to;
 mod case;

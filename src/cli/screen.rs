@@ -62,9 +62,23 @@ impl Screen {
     /// # Errors
     /// When it can't be written.
     pub fn fact(&mut self, name: &str, tone: Tone, value: &str) -> Result<(), CliError> {
+        self.fact_within(name, tone, value, VALUE_MAX)
+    }
+
+    /// As [`Screen::fact`], with at most `max` characters of the value.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub fn fact_within(
+        &mut self,
+        name: &str,
+        tone: Tone,
+        value: &str,
+        max: usize,
+    ) -> Result<(), CliError> {
         let name = self.paint(Tone::Dim, &format!("{name:<NAME_WIDTH$}"));
         let width = self.style.width.map_or(usize::MAX, usize::from);
-        let lines = wrap(&sanitise(value, VALUE_MAX), width.saturating_sub(NAME_WIDTH + 1));
+        let lines = wrap(&sanitise(value, max), width.saturating_sub(NAME_WIDTH + 1));
         let lines: Vec<String> = lines.iter().map(|line| self.style.paint(tone, line)).collect();
         let margin = format!("\n{}", " ".repeat(NAME_WIDTH + 1));
         self.line(&format!("{name} {}", lines.join(&margin)))

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use super::{CloudConfig, Config, ConfigError, nearest};
+use super::{CloudConfig, Config, ConfigError, ON_CALL, nearest};
 use crate::id::{AccountId, Arn};
 
 /// Bytes of a body below which no GuardDuty finding fits.
@@ -123,7 +123,10 @@ impl Config {
             "no channel has a webhook: every message is logged only".to_owned()
         } else {
             let channels: Vec<&str> = self.notify.keys().map(String::as_str).collect();
-            format!("{} by webhook, the others are logged only", channels.join(", "))
+            format!(
+                "{} by webhook; what goes to any other channel is logged, and told as not sent",
+                channels.join(", ")
+            )
         };
         let findings = match (self.guards.confirm_findings, &self.cloud) {
             (Some(true), _) | (None, CloudConfig::Aws { .. }) => {
@@ -169,6 +172,12 @@ impl Config {
                     "notify.{channel}.webhook is http://: messages about cases can be read and changed on their way"
                 ));
             }
+        }
+        if !self.notify.is_empty() && !self.notify.contains_key(ON_CALL) {
+            warnings.push(format!(
+                "notify has no channel {ON_CALL}: what waits for a person, and what failed, goes there by itself, and \
+                 is then logged only"
+            ));
         }
         if !self.listen.ip().is_loopback() {
             warnings.push(format!(
@@ -306,6 +315,10 @@ mod tests {
             ("[notify.oncall]\nwebhook = \"https://chat.example\"", None),
             ("[notify.oncall]\nwebhook = \"http://chat.example\"", Some("notify.oncall.webhook")),
             ("[notify.oncall]\nwebhook = \"http://localhost@chat.example\"", Some("notify.oncall")),
+            (
+                "[notify.oncal]\nwebhook = \"https://chat.example\"",
+                Some("notify has no channel oncall"),
+            ),
             ("listen = \"0.0.0.0:8080\"", Some("no loopback address")),
         ] {
             let config: Config = toml::from_str(file).unwrap();

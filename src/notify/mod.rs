@@ -34,7 +34,7 @@ pub struct Message {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Delivery {
-    /// To the log alone: the channel has no webhook.
+    /// To the log alone: no channel has a webhook.
     Logged,
     /// To the log, and the channel's webhook took it.
     Posted,
@@ -51,9 +51,20 @@ impl Delivery {
     }
 }
 
+/// Names of channels in one sentence: nobody has more, and a message must stay short.
+const NAMED_MAX: usize = 8;
+
 /// A message that did not arrive. The address is never part of it: it can hold a secret.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum NotifyError {
+    /// There are channels, and none has this name: whoever wrote it believes that somebody reads it.
+    #[error("no channel is called {channel}; [notify] has {known}")]
+    NoChannel {
+        /// The name.
+        channel: String,
+        /// The channels that there are, with commas.
+        known: String,
+    },
     /// The channel's address can't be used at all.
     #[error("the webhook of channel {channel} can't be used: {reason}")]
     Setup {
@@ -86,8 +97,12 @@ pub trait Notifier: Send + Sync {
     /// Sends `message` to `channel`, once.
     ///
     /// # Errors
-    /// When the channel has a webhook and it did not take the message.
+    /// When the channel has a webhook and it did not take the message, or other channels are there and
+    /// none has this name. The log has the message all the same.
     async fn send(&self, channel: &str, message: &Message) -> Result<Delivery, NotifyError>;
+
+    /// Why no message to this channel can arrive, whatever it says; `None`: nothing is known against it.
+    fn unknown(&self, channel: &str) -> Option<NotifyError>;
 }
 
 /// The log, and the webhooks of a configuration.
@@ -96,7 +111,8 @@ pub struct Channels {
 }
 
 impl Channels {
-    /// Channels as `[notify]` names them. A name that is not there is logged only.
+    /// Channels as `[notify]` names them. Where it names none, every message is logged only; where it
+    /// names some, a message to any other is an error.
     ///
     /// # Errors
     /// When an address can't be used, or this machine has no usable root certificates.
@@ -120,8 +136,16 @@ impl Notifier for Channels {
             "notification"
         );
         match self.webhooks.get(channel) {
-            None => Ok(Delivery::Logged),
+            None => self.unknown(channel).map_or(Ok(Delivery::Logged), Err),
             Some(webhook) => webhook.post(message).await.map(|()| Delivery::Posted),
         }
+    }
+
+    fn unknown(&self, channel: &str) -> Option<NotifyError> {
+        if self.webhooks.is_empty() || self.webhooks.contains_key(channel) {
+            return None;
+        }
+        let known: Vec<&str> = self.webhooks.keys().map(String::as_str).take(NAMED_MAX).collect();
+        Some(NotifyError::NoChannel { channel: channel.to_owned(), known: known.join(", ") })
     }
 }

@@ -122,7 +122,16 @@ mod tests {
             Err(NotifyError::Refused { channel: channel.to_owned(), status })
         };
         assert_eq!(channels.send("take", &message).await, Ok(Delivery::Posted));
-        assert_eq!(channels.send("nobody", &message).await, Ok(Delivery::Logged));
+        let nobody = channels.send("nobody", &message).await.unwrap_err();
+        assert_eq!(channels.unknown("nobody"), Some(nobody.clone()));
+        assert_eq!(
+            nobody.to_string(),
+            "no channel is called nobody; [notify] has dead, elsewhere, refuse, take"
+        );
+        assert_eq!(channels.unknown("take"), None);
+        // Where nobody is to be told otherwise, the log is what there is.
+        let logged = Channels::new(&BTreeMap::new()).unwrap();
+        assert_eq!(logged.send("nobody", &message).await, Ok(Delivery::Logged));
         assert_eq!(channels.send("refuse", &message).await, refused("refuse", 502));
         assert_eq!(channels.send("elsewhere", &message).await, refused("elsewhere", 307));
         let silent = channels.send("dead", &message).await.unwrap_err();

@@ -5,7 +5,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::end::{failed, succeeded};
+use super::end::{cut_at, failed, succeeded};
 use super::execute::{Executor, StepRun};
 use super::journal::{Ask, PLAN_STEP};
 use super::outcome::StepEnd;
@@ -19,6 +19,10 @@ pub const APPROVAL_WAIT: SignedDuration = SignedDuration::from_hours(12);
 
 /// The longest that a question may stay open.
 pub const APPROVAL_WAIT_MAX: SignedDuration = SignedDuration::from_hours(24 * 7);
+
+/// Characters of a question in a message to people: what it is about and the command that answers it
+/// stand around it.
+const QUESTION_MAX: usize = 1_500;
 
 /// What became of a question.
 pub enum Answer {
@@ -178,11 +182,15 @@ fn denied(decisions: &[Value]) -> String {
     }
 }
 
-/// The questions that effects open, each with the command that answers it.
+/// The questions that effects open, each with the command that answers it and until when. A question
+/// may be as long as a message: its end goes before the command does.
 pub fn asked(effects: &[Effect]) -> Vec<String> {
     let asked = effects.iter().filter_map(|effect| match effect {
         Effect::OpenApproval(row) => {
-            Some(format!("{}: tourniquet approve {}", row.question, row.id))
+            let until = row.expires_at.map(|at| at.strftime(", until %Y-%m-%d %H:%MZ").to_string());
+            let until = until.unwrap_or_default();
+            let question = cut_at(&row.question, QUESTION_MAX);
+            Some(format!("{question}: tourniquet approve {}{until}", row.id))
         }
         _ => None,
     });

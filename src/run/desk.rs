@@ -17,7 +17,7 @@ use super::refused::DeskError;
 use super::request::{StartRun, check, row};
 use super::script::Script;
 use super::{start, undo};
-use crate::case::RunState;
+use crate::case::{RunState, Status};
 use crate::error::Code;
 use crate::id::{CaseId, RunId};
 use crate::routing::Mode;
@@ -62,7 +62,8 @@ impl Desk {
     /// When the runbook, a parameter, the account or the case does not fit; nothing is started then.
     pub async fn start(&self, request: StartRun) -> Result<RunRow, DeskError> {
         let by = request.by.clone();
-        let reason = request.reason.clone();
+        let reason = request.reason.as_deref().map(bounded).transpose()?;
+        let reason = reason.filter(|reason| !reason.is_empty());
         let checked = check(&self.env, request).await?;
         let now = self.env.clock.now();
         let run = checked.new.id.clone();
@@ -86,10 +87,13 @@ impl Desk {
             }
         };
         let mut entries = vec![];
-        if let Some(reason) = reason.filter(|reason| !reason.is_empty()) {
-            entries.push(note(now, &by, &bounded(&reason)?));
+        let mut requested = checked.new.requested(now);
+        if let Some(reason) = reason {
+            entries.push(note(now, &by, &reason));
+            // Whoever is asked to agree to this run is told why it was wanted.
+            requested.body.insert("reason".to_owned(), json!(reason));
         }
-        entries.push(checked.new.requested(now));
+        entries.push(requested);
         effects.push(Effect::CreateRun(checked.new));
         self.env.store.commit(Commit { case, fence: None, entries, effects }).await?;
         self.wake();
@@ -197,7 +201,8 @@ impl Desk {
     /// out.
     ///
     /// # Errors
-    /// When the run is not over (nor waits for evidence only), was taken back before, or is an undo itself.
+    /// When the run is not over (nor waits for evidence only), was taken back before, is an undo itself, or
+    /// changed nothing and its case is closed.
     pub async fn undo(&self, run: &RunId, by: String, revive: bool) -> Result<RunRow, DeskError> {
         let of = self.run(run).await?;
         let refuse = |detail: &str| Err(DeskError::new(Code::CONFLICT, detail));
@@ -232,6 +237,12 @@ impl Desk {
         }
         if let Some(reason) = held_later(&self.env, &of.id, revive).await? {
             return refuse(&reason);
+        }
+        if self.is_closed(&of.case).await? && undo::is_needless(&self.env, &of, revive).await? {
+            // An undo opens a closed case again: not for nothing.
+            return refuse(
+                "the run changed nothing, so there is nothing to take back; the case stays closed",
+            );
         }
         let new = NewRun {
             id: self.env.ids.run(self.env.clock.as_ref()),
@@ -298,6 +309,11 @@ impl Desk {
             .commit(Commit { case: case.clone(), fence: None, entries, effects: vec![] })
             .await?;
         Ok(())
+    }
+
+    async fn is_closed(&self, case: &CaseId) -> Result<bool, DeskError> {
+        let row = self.env.store.case(case).await?.ok_or(StoreError::NotFound)?;
+        Ok(row.status == Status::Closed)
     }
 
     async fn run(&self, run: &RunId) -> Result<RunRow, DeskError> {

@@ -13,6 +13,9 @@ use crate::cloud::CloudError;
 use crate::error::Code;
 use crate::runbook::StepFailure;
 
+/// What stands between a step and why it is refused, in a plan.
+pub const REFUSED: &str = ": refused: ";
+
 /// Characters of a message in an entry: AWS and scripts can write more.
 const MESSAGE_MAX: usize = 2_000;
 
@@ -106,7 +109,7 @@ pub fn plan_of(
             lines
         }
         Verdict::Refuse(reason) | Verdict::Short { reason, .. } => {
-            vec![Line::new(Does::Refused, format!("{name}: refused: {reason}"))]
+            vec![Line::new(Does::Refused, format!("{name}{REFUSED}{reason}"))]
         }
         Verdict::Wait(_, reason) => {
             vec![Line::new(Does::Wait, format!("{name}: would wait: {reason}"))]
@@ -140,7 +143,12 @@ pub fn touches(stages: &[Vec<Change>]) -> BTreeSet<String> {
 
 /// A message of at most [`MESSAGE_MAX`] characters.
 pub fn cut(text: &str) -> String {
-    match text.char_indices().nth(MESSAGE_MAX) {
+    cut_at(text, MESSAGE_MAX)
+}
+
+/// The first `max` characters.
+pub fn cut_at(text: &str, max: usize) -> String {
+    match text.char_indices().nth(max) {
         Some((at, _)) => format!("{}…", &text[..at]),
         None => text.to_owned(),
     }

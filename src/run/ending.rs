@@ -4,13 +4,15 @@
 use std::sync::Mutex;
 
 use super::drive::{Drive, Driven};
-use super::end::cut;
+use super::end::{cut, cut_at};
 use super::ended::Ended;
 use super::journal::Plan;
 use super::plan;
 use super::step::StepLog;
 use crate::case::RunEvent;
+use crate::config::ON_CALL;
 use crate::error::Code;
+use crate::finding::Severity;
 use crate::id::RunId;
 use crate::notify::Message;
 use crate::routing::Mode;
@@ -18,8 +20,8 @@ use crate::runbook::{ScriptError, StepFailure};
 use crate::store::{Effect, HoldRow, RunKind, StoreError};
 use crate::timeline::Draft;
 
-/// The channel of the people on call.
-const ON_CALL: &str = "oncall";
+/// Characters of a finding's type and severity in a message: the type came from outside.
+const ABOUT_MAX: usize = 150;
 
 /// How a run ends.
 struct End {
@@ -107,7 +109,7 @@ impl Drive<'_> {
         if self.run.mode == Mode::Observe {
             let ended = self.log.steps.iter().filter_map(|step| Some((step, step.end.as_ref()?)));
             let lines = ended.flat_map(|(step, end)| plan::lines(step, end)).collect();
-            let plan = Plan { lines, ..Plan::default() };
+            let plan = Plan { lines: plan::observed(lines), ..Plan::default() };
             let hash = plan::hash(self.run, &plan);
             entries.push(self.writer.plan(self.env.clock.now(), &hash, &plan));
         }
@@ -186,17 +188,35 @@ impl Drive<'_> {
         Ok(Driven::Over)
     }
 
-    /// Tells the people on call, once it is written down. That a message is not delivered stops
-    /// nothing: the case shows what waits.
+    /// Tells the people on call, once it is written down: what it is about, then the text. That a
+    /// message is not delivered stops nothing: the case shows what waits.
     pub(super) async fn tell_all(&self, texts: Vec<String>) {
+        if texts.is_empty() {
+            return;
+        }
+        let about = self.about().await;
         for text in texts {
-            let text = cut(&text);
+            let text = cut(&format!("{about}: {text}"));
             let message =
                 Message { case: self.run.case.clone(), run: Some(self.run.id.clone()), text };
             if let Err(error) = self.env.notifier.send(ON_CALL, &message).await {
                 tracing::warn!(case = %self.run.case, run = %self.run.id, error = %error, "the people on call were not told");
             }
         }
+    }
+
+    /// The finding, the resource, the account and the Region, for people who read nothing else.
+    async fn about(&self) -> String {
+        let run = self.run;
+        let case = self.env.store.case(&run.case).await.ok().flatten();
+        let finding = case.as_ref().map(|case| match case.severity {
+            Some(tenths) => format!("{} (severity {}) ", case.finding_type, Severity(tenths)),
+            None => format!("{} ", case.finding_type),
+        });
+        let resource = run.about().or_else(|| case.as_ref()?.resource.as_deref());
+        let on = resource.map(|resource| format!("on {resource} ")).unwrap_or_default();
+        let finding = cut_at(&finding.unwrap_or_default(), ABOUT_MAX);
+        format!("{finding}{on}in account {}, {}", run.account, run.region)
     }
 
     /// The run that this one takes back; `None`: it is no undo.

@@ -51,7 +51,7 @@ pub async fn perform(
         "approve" => approve::perform(executor, &step).await,
         "sleep" if observes => Ok(ended(planned(&step, Value::Null))),
         "sleep" => Ok(sleep(executor, &step)),
-        "notify" if observes => Ok(ended(planned(&step, json!({"sent": false})))),
+        "notify" if observes => Ok(ended(would_notify(executor, &step))),
         "notify" => Ok(ended(notify(executor, &step).await)),
         undo::RESTORE => undo::restore(executor, step).await,
         other => {
@@ -130,6 +130,16 @@ fn sleep(executor: &Executor<'_>, step: &StepLog) -> StepRun {
         return ended(succeeded(step, Value::Null));
     }
     StepRun::Parked { wake_at: Some(wake_at), drafts: vec![], effects: vec![] }
+}
+
+/// What would be said, and that it would not arrive where that is known.
+fn would_notify(executor: &Executor<'_>, step: &StepLog) -> StepEnd {
+    let mut line = told(step);
+    let channel = step.args.get("channel").and_then(Value::as_str).unwrap_or_default();
+    if let Some(error) = executor.env.notifier.unknown(channel) {
+        line.words.push_str(&format!(" (it would not be sent: {error})"));
+    }
+    planned_end(step, json!({"sent": false}), vec![line])
 }
 
 async fn notify(executor: &Executor<'_>, step: &StepLog) -> StepEnd {

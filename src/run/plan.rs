@@ -1,9 +1,11 @@
 //! A dry run: the script is followed to its end, every action looks, and nothing is changed or
 //! written.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
-use super::end::cut;
+use super::end::{REFUSED, cut, failed};
 use super::execute::{Executor, StepRun};
 use super::journal::Plan;
 use super::line::{self, Line};
@@ -14,6 +16,8 @@ use super::replay::RunLog;
 use super::script::Script;
 use super::step::StepLog;
 use crate::action;
+use crate::change::Urgency;
+use crate::error::Code;
 use crate::id::Digest;
 use crate::routing::Mode;
 use crate::runbook::{Advance, ScriptError};
@@ -38,6 +42,7 @@ pub enum Unplanned {
 pub async fn pass(executor: &Executor<'_>, script: &Script) -> Result<Plan, Unplanned> {
     let mut log = RunLog::default();
     let mut plan = Plan::default();
+    let mut stopped = BTreeSet::new();
     for _ in 0..ROUNDS_MAX {
         match script.advance(&executor.env.evaluator, &log).await.next {
             Advance::Steps(wanted) => {
@@ -48,7 +53,12 @@ pub async fn pass(executor: &Executor<'_>, script: &Script) -> Result<Plan, Unpl
                     match perform(executor, step.clone(), Mode::Observe).await {
                         Ok(StepRun::Ended { end, .. }) => {
                             add(&mut plan, &step, &end);
-                            step.end = Some(end);
+                            // The script goes on as it will: without what it would not get.
+                            let refused = refused(&step, &end);
+                            if refused.is_some() {
+                                stopped.insert(step.key.clone());
+                            }
+                            step.end = Some(refused.unwrap_or(end));
                         }
                         Ok(StepRun::Parked { .. }) => return Err(Unplanned::Later),
                         Err(error) => return Err(broken(&error.to_string())),
@@ -63,6 +73,13 @@ pub async fn pass(executor: &Executor<'_>, script: &Script) -> Result<Plan, Unpl
                 plan.lines.push(Line::new(Does::Fail, words));
                 return Ok(plan);
             }
+            Advance::Failed(error)
+                if error.step.as_ref().is_some_and(|key| stopped.contains(key)) =>
+            {
+                let words = "then the runbook stops, because of what is refused";
+                plan.lines.push(Line::new(Does::Fail, words));
+                return Ok(plan);
+            }
             Advance::Failed(error) => return Err(Unplanned::Script(error)),
             Advance::Waiting => return Err(broken("a step has no plan")),
             Advance::Diverged { key, .. } => {
@@ -71,6 +88,33 @@ pub async fn pass(executor: &Executor<'_>, script: &Script) -> Result<Plan, Unpl
         }
     }
     Err(broken("the plan does not end"))
+}
+
+/// How a step that is refused ends when the runbook is carried out, so that a plan does not go on as if it
+/// were done; `None`: it is not refused, or is a description, which never stops anything.
+fn refused(step: &StepLog, end: &StepEnd) -> Option<StepEnd> {
+    let action = action::find(&step.name)?;
+    let line = end.does.iter().position(|does| *does == Does::Refused)?;
+    if action.urgency() == Urgency::Description {
+        return None;
+    }
+    let words = end.planned.get(line).map_or("", String::as_str);
+    let reason = words.split_once(REFUSED).map_or(words, |(_, reason)| reason);
+    let (code, class) = match reason.starts_with("gone:") {
+        true => (Code::TARGET_GONE, "gone"),
+        false => (Code::ACTION_REFUSED, "refused"),
+    };
+    Some(failed(step, code, class, reason))
+}
+
+/// The lines of a run that only observed. Its script was never told of a refusal: what it did after that
+/// is planned as if there had been none, and the line says so.
+pub fn observed(mut lines: Vec<Line>) -> Vec<Line> {
+    let last = lines.len().saturating_sub(1);
+    for line in lines.iter_mut().take(last).filter(|line| line.does == Does::Refused) {
+        line.words.push_str(" (what follows is planned as if it were done)");
+    }
+    lines
 }
 
 /// Adds what one step would do.

@@ -10,7 +10,7 @@ use crate::error::Code;
 use crate::id::{AccountId, CaseId, Digest, Region, RunbookName};
 use crate::routing::Mode;
 use crate::runbook::HOST_API;
-use crate::store::{CaseRow, NewRun, RunKind, RunRow, StoreError};
+use crate::store::{CaseRow, NewRun, RunKind, RunRow, StoreError, WHOLE_ACCOUNT};
 
 /// A run that a person wants.
 #[derive(Debug, Clone, PartialEq)]
@@ -130,7 +130,7 @@ pub async fn check(env: &Env, request: StartRun) -> Result<Checked, DeskError> {
 /// What runs exclude each other by: `account/type/id`; a runbook without a target excludes nothing
 /// but itself.
 fn target(account: &AccountId, resource: Option<&str>) -> String {
-    format!("{account}/{}", resource.unwrap_or("account/whole"))
+    format!("{account}/{}", resource.unwrap_or(WHOLE_ACCOUNT))
 }
 
 /// The row that `new` would become, for a plan that is never stored.

@@ -7,6 +7,7 @@
 mod advance;
 mod bench;
 mod calls;
+mod channels;
 mod context;
 mod diagnostic;
 mod engine;
@@ -28,6 +29,7 @@ mod value;
 
 pub use advance::{Advance, Evaluated, HOST_API, ScriptError};
 pub use bench::Replay;
+pub use channels::{Channel, channels};
 pub use diagnostic::{Diagnostic, DiagnosticLevel};
 pub use engine::build_engine;
 pub use folder::{CheckedFile, LoadError};

@@ -18,6 +18,9 @@ use super::{CaseRow, StoreError};
 /// kept whole; a row and an entry must stay small whatever a sender writes.
 pub const TEXT_MAX: usize = 512;
 
+/// Runs that are named in one sentence.
+const NAMED_MAX: usize = 5;
+
 /// A case to open.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewCase {
@@ -211,13 +214,40 @@ pub(super) async fn close(
         (_, None) => return Ok(()),
         (_, Some(_)) => {}
     }
-    let open = sqlx::query(
-        "SELECT id FROM runs WHERE case_id = $1 AND state IN ('queued', 'running', 'parked') LIMIT 1",
-    );
-    match open.bind(case.as_str()).fetch_optional(connection).await? {
-        Some(_) => Err(StoreError::conflict("a run of this case is not over yet")),
+    match in_the_way(connection, case).await? {
+        Some(words) => Err(StoreError::Conflict(words)),
         None => Ok(()),
     }
+}
+
+/// What keeps a case from being closed: the runs that are not over, and what they ask; `None`: nothing.
+async fn in_the_way(
+    connection: &mut AnyConnection,
+    case: &CaseId,
+) -> Result<Option<String>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT r.id, r.runbook, r.state, a.id AS approval FROM runs r \
+         LEFT JOIN approvals a ON a.run = r.id AND a.state = 'pending' \
+         WHERE r.case_id = $1 AND r.state IN ('queued', 'running', 'parked') \
+         ORDER BY a.id IS NULL, r.requested_at, r.id, a.id",
+    )
+    .bind(case.as_str())
+    .fetch_all(connection)
+    .await?;
+    let told = rows.iter().take(NAMED_MAX).map(|row| {
+        let (run, runbook, state) = (row.text("id")?, row.text("runbook")?, row.text("state")?);
+        Ok(match row.text_or_none("approval")? {
+            Some(approval) => {
+                format!("{run} ({runbook}) asks a person: tourniquet approve {approval}")
+            }
+            None => format!("{run} ({runbook}) is {state}"),
+        })
+    });
+    let told = told.collect::<Result<Vec<_>, StoreError>>()?;
+    let more = rows.len() - told.len();
+    let more = if more > 0 { format!("; and {more} more") } else { String::new() };
+    Ok((!told.is_empty())
+        .then(|| format!("a run of this case is not over yet: {}{more}", told.join("; "))))
 }
 
 /// Opens the case again if a person had closed it: nothing acts in a closed case, where nobody would

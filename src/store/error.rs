@@ -38,6 +38,12 @@ pub enum StoreError {
     /// The run's state does not allow it.
     #[error(transparent)]
     Illegal(#[from] Illegal),
+    /// Another process serves from this database.
+    #[error("can't open the database {}: another `tourniquet serve` uses it", path.display())]
+    Served {
+        /// Its file.
+        path: PathBuf,
+    },
     /// The database can't be opened.
     #[error("can't open the database {}: {reason}", path.display())]
     Open {
@@ -70,7 +76,7 @@ impl StoreError {
             Self::Cursor => Code::BAD_REQUEST,
             Self::Corrupt(_) => Code::STORE_CORRUPT,
             Self::Seal(_) => Code::INTERNAL,
-            Self::Open { .. } => Code::DATABASE_OPEN,
+            Self::Open { .. } | Self::Served { .. } => Code::DATABASE_OPEN,
         }
     }
 

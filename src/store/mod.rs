@@ -45,6 +45,7 @@ pub use commit::{Commit, Effect, Written};
 pub use error::StoreError;
 pub use model::{
     CaseFilter, CaseRow, HoldRow, Page, QuarantineRow, RunKind, RunRow, StoredEntry, TokenRow,
+    WHOLE_ACCOUNT,
 };
 pub use open::Store;
 pub use runs::NewRun;

@@ -59,6 +59,9 @@ pub enum RunKind {
     Undo,
 }
 
+/// What stands in a target for the resource, where a runbook is about none.
+pub const WHOLE_ACCOUNT: &str = "account/whole";
+
 /// One run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RunRow {
@@ -117,6 +120,14 @@ impl RunRow {
     #[must_use]
     pub fn resource(&self, target: &str) -> String {
         format!("{}/{target}", self.account)
+    }
+
+    /// What it is about, as `type/id`; `None`: nothing in particular, or it only observes.
+    #[must_use]
+    pub fn about(&self) -> Option<&str> {
+        let target = self.target.as_deref()?;
+        let (_, resource) = target.split_once('/')?;
+        Some(resource).filter(|resource| *resource != WHOLE_ACCOUNT)
     }
 }
 

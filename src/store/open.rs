@@ -56,6 +56,15 @@ impl Store {
         Self::open_at(place).await.map_err(|error| error.while_opening(&path))
     }
 
+    /// Whether a database could be opened at `url`, as far as its place tells: the form of the URL, the file
+    /// and its folder. Nothing is opened, and nothing stays there.
+    ///
+    /// # Errors
+    /// [`StoreError::Open`], as [`Store::open`] says it.
+    pub fn check(url: &str) -> Result<(), StoreError> {
+        place::check(url)
+    }
+
     async fn open_at(place: Place) -> Result<Self, StoreError> {
         sqlx::any::install_default_drivers();
         let options = dialect::options(&place.path)?;

@@ -16,6 +16,16 @@ pub(super) struct Place {
     _folder: Option<TempDir>,
 }
 
+/// Whether a database could be opened at `url`, as far as its place tells; nothing stays there.
+///
+/// # Errors
+/// As [`find`].
+pub(super) fn check(url: &str) -> Result<(), StoreError> {
+    let Some((path, create)) = file(url)? else { return Ok(()) };
+    // A file that is not there yet is not made for a look.
+    if create && !path.try_exists().unwrap_or(true) { room(&path) } else { touch(&path, false) }
+}
+
 /// Finds the place that `url` names and creates the file where that is wanted.
 ///
 /// `sqlite://<path>` or `sqlite:<path>`, optionally `?mode=rwc` (the default: created when missing)
@@ -25,6 +35,21 @@ pub(super) struct Place {
 /// # Errors
 /// [`StoreError::Open`] with words for an operator.
 pub(super) fn find(url: &str) -> Result<Place, StoreError> {
+    let Some((path, create)) = file(url)? else {
+        let folder = tempfile::Builder::new()
+            .prefix("tourniquet-")
+            .tempdir()
+            .map_err(|error| StoreError::open(&std::env::temp_dir(), &error.to_string()))?;
+        let path = folder.path().join("memory.db");
+        touch(&path, true)?;
+        return Ok(Place { path, _folder: Some(folder) });
+    };
+    touch(&path, create)?;
+    Ok(Place { path, _folder: None })
+}
+
+/// The file that `url` names, and whether it is created where it is missing; `None`: it is in memory.
+fn file(url: &str) -> Result<Option<(PathBuf, bool)>, StoreError> {
     let Some(rest) = url.strip_prefix("sqlite:") else {
         let scheme = url.split(':').next().unwrap_or_default();
         return Err(StoreError::open(
@@ -34,13 +59,7 @@ pub(super) fn find(url: &str) -> Result<Place, StoreError> {
         ));
     };
     if rest == ":memory:" || rest == "//:memory:" {
-        let folder = tempfile::Builder::new()
-            .prefix("tourniquet-")
-            .tempdir()
-            .map_err(|error| StoreError::open(&std::env::temp_dir(), &error.to_string()))?;
-        let path = folder.path().join("memory.db");
-        touch(&path, true)?;
-        return Ok(Place { path, _folder: Some(folder) });
+        return Ok(None);
     }
     let rest = rest.strip_prefix("//").unwrap_or(rest);
     let (name, query) = rest.split_once('?').unwrap_or((rest, "mode=rwc"));
@@ -56,8 +75,7 @@ pub(super) fn find(url: &str) -> Result<Place, StoreError> {
     }
     let path = std::path::absolute(name)
         .map_err(|error| StoreError::open(Path::new(name), &error.to_string()))?;
-    touch(&path, create)?;
-    Ok(Place { path, _folder: None })
+    Ok(Some((path, create)))
 }
 
 /// Opens the file once for writing, so that the operating system's own words reach the operator;
@@ -71,13 +89,28 @@ fn touch(path: &Path, create: bool) -> Result<(), StoreError> {
         // Findings and evidence are nobody else's business. SQLite gives its other files the same mode.
         options.mode(0o600);
     }
-    let file = options.open(path).map_err(|error| StoreError::open(path, &error.to_string()))?;
+    // Which of the two is missing, the operating system does not say.
+    let folder = path.parent().filter(|folder| !folder.exists());
+    let file = options.open(path).map_err(|error| match folder {
+        Some(folder) => {
+            StoreError::open(path, &format!("there is no folder {}: {error}", folder.display()))
+        }
+        None => StoreError::open(path, &error.to_string()),
+    })?;
     drop(file);
-    // The folder must be writable too: the write-ahead log is made beside the file.
+    room(path)
+}
+
+/// The folder must be writable too: the write-ahead log is made beside the file.
+fn room(path: &Path) -> Result<(), StoreError> {
     let folder = path.parent().unwrap_or(Path::new("/"));
-    tempfile::Builder::new()
-        .prefix(".tourniquet-")
-        .tempfile_in(folder)
-        .map(drop)
-        .map_err(|error| StoreError::open(path, &format!("its folder can't be written: {error}")))
+    tempfile::Builder::new().prefix(".tourniquet-").tempfile_in(folder).map(drop).map_err(|error| {
+        match folder.exists() {
+            true => StoreError::open(path, &format!("its folder can't be written: {error}")),
+            false => {
+                let words = format!("there is no folder {}: {}", folder.display(), error.kind());
+                StoreError::open(path, &words)
+            }
+        }
+    })
 }

@@ -5,7 +5,7 @@ use sqlx::any::AnyRow;
 
 use crate::case::Status;
 use crate::id::{AccountId, CaseId, Digest, RunId};
-use crate::timeline::Head;
+use crate::timeline::{Head, Kind};
 
 use super::row::{Cells, integer, micros};
 use super::{
@@ -97,6 +97,28 @@ impl Store {
         .fetch_all(self.readers())
         .await?;
         rows.iter().map(entry_from_row).collect()
+    }
+
+    /// The first entry of this kind that a run has in its case.
+    ///
+    /// # Errors
+    /// When the database can't be read.
+    pub async fn first_entry(
+        &self,
+        case: &CaseId,
+        run: &RunId,
+        kind: Kind,
+    ) -> Result<Option<StoredEntry>, StoreError> {
+        let row = sqlx::query(
+            "SELECT seq, bytes, hash FROM entries WHERE case_id = $1 AND run = $2 AND kind = $3 \
+             ORDER BY seq LIMIT 1",
+        )
+        .bind(case.as_str())
+        .bind(run.as_str())
+        .bind(kind.label())
+        .fetch_optional(self.readers())
+        .await?;
+        row.as_ref().map(entry_from_row).transpose()
     }
 
     /// The end of a case's timeline.

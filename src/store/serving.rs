@@ -18,7 +18,8 @@ impl Store {
     /// Takes the lock file beside the database (`<database>.lock`).
     ///
     /// # Errors
-    /// [`StoreError::Open`] when another process serves from this database.
+    /// [`StoreError::Served`] when another process serves from this database; [`StoreError::Open`] when
+    /// the lock file can't be made.
     pub fn lock_for_serving(&self) -> Result<ServingLock, StoreError> {
         let mut path = self.path().as_os_str().to_owned();
         path.push(".lock");
@@ -31,7 +32,7 @@ impl Store {
         match file.try_lock() {
             Ok(()) => Ok(ServingLock { _file: file }),
             Err(TryLockError::WouldBlock) => {
-                Err(StoreError::open(self.path(), "another `tourniquet serve` uses it"))
+                Err(StoreError::Served { path: self.path().to_owned() })
             }
             Err(TryLockError::Error(error)) => {
                 Err(StoreError::open(self.path(), &error.to_string()))

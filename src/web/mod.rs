@@ -8,6 +8,7 @@
 //!  connection ─► server ─► log ─► panic ─► time limit ─► route ─► token & role ─► handler
 //! ```
 
+mod about;
 mod api;
 mod auth;
 mod body;

@@ -14,7 +14,7 @@ pub fn case(row: &CaseRow) -> Value {
         "status": row.status.label(),
         "title": row.title,
         "finding_type": row.finding_type,
-        "severity": row.severity.map(|tenths| f64::from(tenths) / 10.0),
+        "severity": severity(row),
         "account": row.account,
         "region": row.region,
         "resource": row.resource,
@@ -27,6 +27,12 @@ pub fn case(row: &CaseRow) -> Value {
         "length": row.length,
         "head": row.head,
     })
+}
+
+/// A case's severity as GuardDuty's number.
+#[must_use]
+pub fn severity(row: &CaseRow) -> Option<f64> {
+    row.severity.map(|tenths| f64::from(tenths) / 10.0)
 }
 
 /// A run.

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::chain::HeadText;
+use super::summary::{self, Differs};
 use crate::cli::client::Client;
 use crate::cli::error::CliError;
 use crate::cli::screen::Screen;
@@ -24,9 +25,48 @@ pub(super) struct Export {
     entries: Vec<String>,
     /// Base64 by digest: what the entries name.
     blobs: Map<String, Value>,
+    /// Digests whose bytes the service left out because of their size.
+    left_out: BTreeSet<String>,
+    /// The case as the service tells it; null in an export that holds its id alone.
+    summary: Value,
 }
 
-/// `{"case", "head": {"length", "hash"}, "entries": ["<exact bytes as text>", …], "blobs"}`
+/// What is wrong beside the chain itself, and what can't be told.
+#[derive(Debug, Default)]
+pub(super) struct Beside {
+    /// Blobs whose content is not what they name.
+    pub broken: Vec<String>,
+    /// Documents that entries name and that were taken away.
+    pub missing: Vec<String>,
+    /// Documents that the export itself says it left out because of their size.
+    pub left_out: Vec<String>,
+    /// Blobs that no entry names.
+    pub extra: Vec<String>,
+    /// Fields of the summary that do not follow from the entries.
+    pub differs: Vec<Differs>,
+}
+
+impl Beside {
+    /// Every fault, in words.
+    pub(super) fn faults(&self) -> Vec<String> {
+        let told = |all: &[String], words: fn(&str) -> String| {
+            all.iter().map(|blob| words(blob)).collect::<Vec<_>>()
+        };
+        let mut faults = told(&self.broken, |blob| {
+            format!("the document {blob} was changed: its hash does not match")
+        });
+        faults.extend(told(&self.missing, |blob| {
+            format!("the document {blob}, which an entry names, is missing")
+        }));
+        faults.extend(told(&self.extra, |blob| {
+            format!("the document {blob} was added: no entry names it")
+        }));
+        faults.extend(self.differs.iter().map(Differs::words));
+        faults
+    }
+}
+
+/// `{"case", "head": {"length", "hash"}, "entries": ["<exact bytes as text>", …], "blobs", "left_out"}`
 #[derive(Deserialize)]
 struct Shape {
     case: Value,
@@ -34,17 +74,19 @@ struct Shape {
     entries: Vec<String>,
     #[serde(default)]
     blobs: Map<String, Value>,
+    #[serde(default)]
+    left_out: BTreeSet<String>,
 }
 
 impl Export {
     /// Reads an export. `case` is its id, or an object with its `id`.
     pub(super) fn read(value: &Value) -> Result<Self, CliError> {
         let refuse = |why: String| CliError::unreachable(format!("this is no export: {why}"));
-        let Shape { case, head, entries, blobs } =
+        let Shape { case: summary, head, entries, blobs, left_out } =
             Shape::deserialize(value).map_err(|error| refuse(error.to_string()))?;
-        let id = case.get("id").unwrap_or(&case).as_str().unwrap_or_default();
+        let id = summary.get("id").unwrap_or(&summary).as_str().unwrap_or_default();
         let case = id.parse().map_err(|error: crate::id::IdError| refuse(error.to_string()))?;
-        Ok(Self { case, head, entries, blobs })
+        Ok(Self { case, head, entries, blobs, left_out, summary })
     }
 
     /// Verifies the chain and its head.
@@ -53,33 +95,59 @@ impl Export {
         verify(&self.case, entries, Some(&self.head.head()))
     }
 
-    /// Digests whose content is not what they name.
-    pub(super) fn broken_blobs(&self) -> Vec<String> {
+    /// Looks at what stands beside the chain: the documents and the summary.
+    pub(super) fn beside(&self, report: &Report) -> Beside {
         let whole = |digest: &str, content: &Value| {
             let bytes = content.as_str().and_then(|text| STANDARD.decode(text).ok());
             bytes.is_some_and(|bytes| Digest::of(&bytes).as_str() == digest)
         };
         let broken = self.blobs.iter().filter(|(digest, content)| !whole(digest, content));
-        broken.map(|(digest, _)| digest.clone()).collect()
+        let broken = broken.map(|(digest, _)| digest.clone()).collect();
+        let entries = self.entries.iter().map(|text| Entry::parse(text.as_bytes()));
+        let entries: Vec<Entry> = entries.filter_map(Result::ok).collect();
+        let named: BTreeSet<Digest> = entries.iter().flat_map(documents).collect();
+        let absent = named.iter().filter(|digest| !self.blobs.contains_key(digest.as_str()));
+        let (left_out, missing) =
+            absent.map(ToString::to_string).partition(|digest| self.left_out.contains(digest));
+        // A later version of ours may name documents in a way that this one does not know.
+        let mut mentioned = BTreeSet::new();
+        for value in entries.iter().flat_map(|entry| entry.body.values()) {
+            digests(value, &mut mentioned);
+        }
+        let extra = self.blobs.keys().filter(|digest| !mentioned.contains(digest.as_str()));
+        let extra = extra.cloned().collect();
+        // Of a chain that does not verify nothing follows.
+        let differs = match report.is_valid() && entries.len() == self.entries.len() {
+            true => {
+                let hashes: Vec<String> = report.hashes.iter().map(ToString::to_string).collect();
+                summary::differs(&self.summary, &entries, &hashes)
+            }
+            false => Vec::new(),
+        };
+        Beside { broken, missing, left_out, extra, differs }
     }
+}
 
-    /// Digests of documents that entries name and that are not among the blobs: left out because
-    /// of their size, or taken out since.
-    pub(super) fn missing_blobs(&self) -> Vec<String> {
-        let entries = self.entries.iter().filter_map(|text| Entry::parse(text.as_bytes()).ok());
-        let named: BTreeSet<Digest> = entries.flat_map(|entry| documents(&entry)).collect();
-        let missing = named.iter().filter(|digest| !self.blobs.contains_key(digest.as_str()));
-        missing.map(ToString::to_string).collect()
+/// Every digest in a value, bare or as `sha256:…`.
+fn digests<'a>(value: &'a Value, found: &mut BTreeSet<&'a str>) {
+    match value {
+        Value::String(text) => {
+            found.insert(text.strip_prefix("sha256:").unwrap_or(text));
+        }
+        Value::Array(items) => items.iter().for_each(|item| digests(item, found)),
+        Value::Object(map) => map.values().for_each(|item| digests(item, found)),
+        _ => {}
     }
 }
 
 /// The digests of documents that `entry` names: a finding as it came and as it was read, a runbook's
-/// source, a long output. Other digests are hashes of what nobody stores, such as a plan's.
+/// source, a run's facts, a long output. Other digests are hashes of what nobody stores, such as a plan's.
 fn documents(entry: &Entry) -> Vec<Digest> {
     let text = |key: &str| entry.body.get(key).and_then(Value::as_str);
     let keys: &[&str] = match entry.kind() {
         Some(Kind::FindingReceived) => &["raw", "document"],
         Some(Kind::RunRequested) if text("kind") != Some("undo") => &["hash"],
+        Some(Kind::RunStarted) => &["facts"],
         Some(Kind::StepFinished) => &["output_blob"],
         _ => &[],
     };
@@ -96,8 +164,9 @@ pub(super) async fn export(
 ) -> Result<u8, CliError> {
     let value: Value = client.get(&["v1", "cases", case.as_str(), "export"], &[]).await?;
     let export = Export::read(&value)?;
-    let (report, broken) = (export.verify(), export.broken_blobs());
-    let faults = report.faults.len() + broken.len();
+    let report = export.verify();
+    let beside = export.beside(&report).faults();
+    let faults = report.faults.len() + beside.len();
     if export.case != *case {
         return Err(CliError::unreachable(format!(
             "asked for {case}, the answer holds {}",
@@ -106,8 +175,7 @@ pub(super) async fn export(
     }
     if faults > 0 && !force {
         let first = report.faults.first().map(ToString::to_string);
-        let first =
-            first.or_else(|| broken.first().map(|blob| format!("blob {blob}"))).unwrap_or_default();
+        let first = first.or_else(|| beside.first().cloned()).unwrap_or_default();
         return Err(CliError::new(
             Code::CHAIN_BROKEN,
             format!(

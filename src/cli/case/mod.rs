@@ -4,6 +4,7 @@ pub mod chain;
 mod export;
 mod list;
 pub mod show;
+mod summary;
 #[cfg(test)]
 mod tests;
 mod verify;
@@ -52,8 +53,9 @@ pub enum CaseCommand {
     },
     /// Verify a case's timeline here, over the exact bytes. Exit code 3: it is not valid.
     ///
-    /// Checked are the entries, their order, the head, and in an export the blobs. What stands
-    /// beside them, such as the title in `case`, is a summary and proves nothing. Whoever can write
+    /// Checked are the entries, their order, the head, the documents that they name (where the token
+    /// may read them), and the summary in `case` as far as it follows from the entries; the rest of it
+    /// is named, and proves nothing. Whoever can write
     /// the database can write a whole chain anew: that only a head kept elsewhere tells, with --head.
     Verify {
         /// The case.
@@ -146,6 +148,10 @@ async fn dispatch(
                          `tourniquet case show {case}` shows who closed it, and why."
                     ))
                 }
+                Code::CONFLICT if error.detail.contains("not over yet") => error.with_remedy(format!(
+                    "Nothing was written. Answer what is asked (--deny says no, and ends the run), or wait for the end \
+                     of the run with `tourniquet case watch {case}`; then close the case."
+                )),
                 _ => error,
             })?;
             screen.line(&format!("{case} is {}", shown(&row, "status")))?;

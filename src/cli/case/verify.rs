@@ -6,17 +6,23 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::chain::Chain;
-use super::export::Export;
+use super::export::{Beside, Export};
+use super::summary::{Differs, NOT_COVERED};
 use crate::cli::client::Client;
 use crate::cli::error::{CliError, NO};
 use crate::cli::input;
 use crate::cli::screen::Screen;
 use crate::cli::table::Tone;
+use crate::error::Code;
 use crate::id::{CaseId, Digest};
 use crate::timeline::Report;
 
 /// Faults that are told one by one: after a change in the middle nearly every entry can be at fault.
 const FAULTS_MAX: usize = 5;
+
+/// What was proved of the summary; the fields that were not follow.
+const COVERED: &str = "Checked: the entries, the documents that they name, and what of the summary in `case` follows \
+    from them. Not covered by any entry, and worth nothing as proof:";
 
 /// A head as people keep it: bare, or as `sha256:…`.
 pub(super) fn head(text: &str) -> Result<Digest, String> {
@@ -33,7 +39,18 @@ pub(super) async fn case(
     kept: Option<&Digest>,
 ) -> Result<u8, CliError> {
     let chain = Chain::fetch(client, case, 0).await?;
-    Verdict { case, report: chain.verify(case), broken: vec![], missing: vec![], kept }.tell(screen)
+    let answer: Result<Value, CliError> =
+        client.get(&["v1", "cases", case.as_str(), "export"], &[]).await;
+    let beside = match answer {
+        Ok(value) => {
+            let export = Export::read(&value)?;
+            Some(export.beside(&export.verify()))
+        }
+        // Whoever may look at a case may not read every document of it.
+        Err(error) if error.code == Code::FORBIDDEN => None,
+        Err(error) => return Err(error),
+    };
+    Verdict { case, report: chain.verify(case), beside, kept }.tell(screen)
 }
 
 /// Verifies an export without a service.
@@ -47,18 +64,17 @@ pub(super) fn file(
     let value: Value =
         serde_json::from_slice(&bytes).map_err(|error| refuse(format!("no export: {error}")))?;
     let export = Export::read(&value).map_err(|error| refuse(error.detail))?;
-    let (broken, missing) = (export.broken_blobs(), export.missing_blobs());
-    Verdict { case: &export.case, report: export.verify(), broken, missing, kept }.tell(screen)
+    let report = export.verify();
+    let beside = Some(export.beside(&report));
+    Verdict { case: &export.case, report, beside, kept }.tell(screen)
 }
 
 /// What was found out about one case.
 struct Verdict<'a> {
     case: &'a CaseId,
     report: Report,
-    /// Blobs whose content is not what they name.
-    broken: Vec<String>,
-    /// Documents that entries name and that are not there.
-    missing: Vec<String>,
+    /// What stands beside the chain; `None`: this token may not read it.
+    beside: Option<Beside>,
     /// The head that was kept elsewhere.
     kept: Option<&'a Digest>,
 }
@@ -66,7 +82,7 @@ struct Verdict<'a> {
 impl Verdict<'_> {
     /// Prints it; exit code 0 when everything is valid.
     fn tell(self, screen: &mut Screen) -> Result<u8, CliError> {
-        let Self { case, report, broken, missing, kept } = &self;
+        let Self { case, report, beside, kept } = &self;
         let faults = self.faults();
         let valid = faults.is_empty();
         let summary = format!("{} entries, head {}", report.entries, report.head);
@@ -89,25 +105,33 @@ impl Verdict<'_> {
                 screen.line(&format!("  … and {} more", faults.len() - FAULTS_MAX))?;
             }
         }
-        if !missing.is_empty() {
-            let words = match missing.len() {
-                1 => "1 document that entries name is not in this file".to_owned(),
-                n => format!("{n} documents that entries name are not in this file"),
-            };
+        for words in self.unknown() {
             let words = screen.paint(Tone::Warn, &words);
             screen.line(&format!("  {words}"))?;
+        }
+        if beside.as_ref().is_some_and(|beside| valid && beside.faults().is_empty()) {
+            screen.line(&format!("  {COVERED} {}.", NOT_COVERED.join(", ")))?;
         }
         if valid {
             screen.line(&format!("  {}", self.reach()))?;
         }
+        let blobs = |list: fn(&Beside) -> &Vec<String>| {
+            beside.as_ref().map(list).into_iter().flatten().collect::<Vec<_>>()
+        };
+        let differs = beside.iter().flat_map(|beside| &beside.differs);
+        let differs: Vec<Value> = differs.map(Differs::value).collect();
         screen.value(&json!({
             "case": case,
             "valid": valid,
             "entries": report.entries,
             "head": report.head,
             "faults": report.faults,
-            "broken_blobs": broken,
-            "missing_blobs": missing,
+            "blobs_checked": beside.is_some(),
+            "broken_blobs": blobs(|beside| &beside.broken),
+            "missing_blobs": blobs(|beside| &beside.missing),
+            "left_out": blobs(|beside| &beside.left_out),
+            "extra_blobs": blobs(|beside| &beside.extra),
+            "summary": {"differs": differs, "not_covered": NOT_COVERED},
             "kept_head": kept.map(|kept| json!({"hash": kept, "length": report.length_at(kept)})),
         }))?;
         Ok(if valid { 0 } else { NO })
@@ -115,16 +139,33 @@ impl Verdict<'_> {
 
     /// Every fault, in words.
     fn faults(&self) -> Vec<String> {
-        let blobs = self
-            .broken
-            .iter()
-            .map(|blob| format!("the document {blob} was changed: its hash does not match"));
+        let beside = self.beside.iter().flat_map(Beside::faults);
         let rewritten = self.kept.filter(|kept| self.report.length_at(kept).is_none()).map(|kept| {
             format!("this chain never had the head {kept}: it was written anew or cut, or is another's")
         });
         let faults = self.report.faults.iter().map(ToString::to_string);
         // What nobody can see in the chain itself comes first.
-        rewritten.into_iter().chain(faults).chain(blobs).collect()
+        rewritten.into_iter().chain(faults).chain(beside).collect()
+    }
+
+    /// What could not be looked at.
+    fn unknown(&self) -> Vec<String> {
+        let Some(beside) = &self.beside else {
+            return vec![
+                "The documents that entries name were not looked at: this token may not read them."
+                    .to_owned(),
+            ];
+        };
+        match beside.left_out.len() {
+            0 => vec![],
+            1 => vec![
+                "1 document is not there: the export says that it left it out because of its size."
+                    .to_owned(),
+            ],
+            n => vec![format!(
+                "{n} documents are not there: the export says that it left them out because of their size."
+            )],
+        }
     }
 
     /// How far a chain that is valid can be trusted.

@@ -73,7 +73,11 @@ pub(super) fn finished(entry: &Entry) -> Option<Said> {
         "planned" => planned(name, entry),
         "failed" => {
             let mut spans = vec![span(Tone::Plain, name), span(Tone::Bad, "failed:")];
-            spans.extend(failure(entry.body.get("error")));
+            match entry.body.get("error").filter(|error| !error.is_null()) {
+                Some(error) => spans.extend(failure(Some(error))),
+                // What never stops a run has no error that a script could see.
+                None => spans.push(span(Tone::Plain, &undone(entry.body.get("output")))),
+            }
             Said::new(Glyph::Bad, spans)
         }
         _ => return None,
@@ -130,6 +134,16 @@ fn done(name: &str, output: Option<&Value>) -> Vec<Span> {
     };
     let tone = if name.starts_with("contain::") { Tone::Good } else { Tone::Dim };
     vec![span(Tone::Plain, name), span(tone, &words)]
+}
+
+/// Why a message was not sent, or a tag not set.
+fn undone(output: Option<&Value>) -> String {
+    let field = |key: &str| output.and_then(|output| output.get(key)).map(brief);
+    match (field("reason"), field("failed")) {
+        (Some(reason), _) => format!("not sent: {reason}"),
+        (None, Some(failed)) => format!("{}: {failed}", field("code").unwrap_or_default()),
+        (None, None) => "it does not say why".to_owned(),
+    }
 }
 
 fn failure(error: Option<&Value>) -> Vec<Span> {

@@ -1,5 +1,6 @@
 //! `runbook check`: lint, without a service and without a database.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
@@ -9,9 +10,11 @@ use crate::cli::sanitise::{VALUE_MAX, sanitise};
 use crate::cli::screen::Screen;
 use crate::cli::table::Tone;
 use crate::cli::{Common, config, input};
+use crate::config::NotifyConfig;
 use crate::error::Code;
 use crate::runbook::{
-    CheckedFile, Diagnostic, DiagnosticLevel, Library, build_engine, check_file, lint,
+    Channel, CheckedFile, Diagnostic, DiagnosticLevel, Library, Runbook, build_engine, channels,
+    check_file, lint,
 };
 
 /// Characters of one line: a long path, a sentence, and all the words that are known.
@@ -51,7 +54,31 @@ fn configured(common: &Common) -> Result<Vec<CheckedFile>, CliError> {
         }
     }
     let library = crate::web::library(&config)?;
-    Ok(library.iter().map(|runbook| (runbook.name.to_string(), runbook.warnings.clone())).collect())
+    let checked = library.iter().map(|runbook| {
+        let told = nobody(runbook, &config.notify);
+        (runbook.name.to_string(), runbook.warnings.iter().cloned().chain(told).collect())
+    });
+    Ok(checked.collect())
+}
+
+/// A warning for each message of the runbook that goes to a channel which the configuration does not
+/// have, where it has some.
+pub fn nobody(runbook: &Runbook, notify: &BTreeMap<String, NotifyConfig>) -> Vec<Diagnostic> {
+    let told = channels(runbook).into_iter();
+    let unknown = told.filter(|told| !notify.is_empty() && !notify.contains_key(&told.name));
+    let known: Vec<&str> = notify.keys().map(String::as_str).collect();
+    let warning = |told: Channel| Diagnostic {
+        level: DiagnosticLevel::Warning,
+        code: Code::RUNBOOK_WEAK,
+        message: format!(
+            "no channel of the configuration is called `{}`: this is logged, and not sent",
+            told.name
+        ),
+        line: told.line,
+        column: told.column,
+        help: Some(format!("[notify] has {}", known.join(", "))),
+    };
+    unknown.map(warning).collect()
 }
 
 fn given(paths: &[PathBuf]) -> Result<Vec<CheckedFile>, CliError> {
@@ -207,6 +234,22 @@ mod tests {
         assert_eq!(ended.unwrap_err().detail, "1 error");
         assert!(lines[0].starts_with("Ill.rhai: error E0004: "), "{lines:?}");
         assert_eq!(said(&dir, &[dir.join("Ill.draft")], false).0, Ok(0));
+    }
+
+    #[test]
+    fn a_channel_that_is_not_configured_is_warned_of_where_others_are() {
+        let source = GOOD.replace("case.id", "notify(\"oncal\", case.id)");
+        let (_outer, dir) = folder(&[("good.rhai", &source)]);
+        assert!(said(&dir, &[], false).1[0].ends_with("good: good"));
+        let config = dir.parent().unwrap().join("tourniquet.toml");
+        let mut text = std::fs::read_to_string(&config).unwrap();
+        text.push_str("[notify.oncall]\nwebhook = \"https://chat.example\"\n");
+        std::fs::write(&config, text).unwrap();
+        let (ended, lines) = said(&dir, &[], false);
+        assert_eq!(ended, Ok(0));
+        let expected = "good:3:26: warning E0308: no channel of the configuration is called `oncal`: this is logged, \
+            and not sent ([notify] has oncall)";
+        assert_eq!(lines, [expected]);
     }
 
     #[test]

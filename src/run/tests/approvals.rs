@@ -200,3 +200,39 @@ async fn what_a_step_would_do_beyond_the_plan_is_asked_before_it_is_done() {
         lab.finish().await;
     }
 }
+
+#[tokio::test]
+async fn whoever_is_asked_is_told_of_what_it_is_about() {
+    let source = "//! Asks.\nconst RUNBOOK = #{ on: [\"CryptoCurrency:EC2/*\"], mode: \"contain\", severity: 4.0, \
+        params: #{ instance: #{ type: \"instance-id\", from: \"resource.instance.id\" } } };\n\
+        fn run(case, p) { approve(\"Shall I?\"); }";
+    let library = library_with("asks-first", source);
+    let (lab, _) = lab_with(LabSettings { library, ..settings() }).await;
+    let params = json!({"instance": "i-0a1b2c3d4e5f60718"});
+    let mut request = by_hand("asks-first", params, Mode::Contain);
+    request.reason = Some(" it beacons ".to_owned());
+    let started = lab.desk.start(request).await.unwrap();
+    lab.settle().await;
+    let told = lab.told().remove(0);
+    let begin = "manual on instance/i-0a1b2c3d4e5f60718 in account 111122223333, eu-west-1: Shall I?: tourniquet approve ";
+    assert!(told.starts_with(begin) && told.contains(", until 2026-"), "{told}");
+    let entries = lab.entries(&started.case).await;
+    let requested = entries.iter().find(|entry| entry.kind == "run.requested").unwrap();
+    assert_eq!(requested.body["reason"], "it beacons");
+    decide(&lab, "grace", false).await.unwrap();
+    lab.settle().await;
+    lab.finish().await;
+}
+
+#[tokio::test]
+async fn a_message_about_a_finding_begins_with_it() {
+    let (lab, sandbox) = lab().await;
+    protect(&sandbox);
+    lab.deliver(mining()).await;
+    lab.settle().await;
+    let told = lab.told();
+    let words = "CryptoCurrency:EC2/BitcoinTool.B (severity 8.0) on instance/i-0a1b2c3d4e5f60718 \
+        in account 111122223333, eu-west-1: compromised-instance halted: ";
+    assert!(told.iter().any(|text| text.starts_with(words)), "{told:?}");
+    lab.finish().await;
+}

@@ -142,3 +142,30 @@ async fn of_a_grown_attack_sequence_one_question_is_left() {
     assert_ne!(sandbox.snapshot_world().mutations.len(), 0, "the question that is left counts");
     lab.finish().await;
 }
+
+#[tokio::test]
+async fn a_message_to_a_channel_that_there_is_not_is_not_told_as_sent() {
+    let source = "//! Tells.\nconst RUNBOOK = #{ on: [\"Never:X/*\"], mode: \"contain\", params: #{ role: #{ type: \"role-name\" } } };\n\
+        fn run(case, p) { contain::revoke_role_sessions(p.role); notify(\"oncal\", \"revoked\").sent }";
+    let library = library_with("tells", source);
+    let channels = ["oncall".to_owned()].into();
+    let (lab, _) = lab_with(LabSettings { library, channels, ..settings() }).await;
+    let request = |mode| by_hand("tells", json!({"role": "batch-worker"}), mode);
+    let plan = lab.desk.plan(request(Mode::Observe)).await.unwrap().to_string();
+    let words = "would say to oncal: revoked (it would not be sent: no channel is called oncal; [notify] has oncall)";
+    assert!(plan.contains(words), "{plan}");
+    let started = lab.desk.start(request(Mode::Contain)).await.unwrap();
+    lab.settle().await;
+    // Nothing is stopped by it.
+    let done = run(&lab, &started.id).await;
+    assert_eq!((done.state, done.contained), (RunState::Succeeded, true), "{:?}", done.summary);
+    let entries = lab.entries(&started.case).await;
+    let told = entries
+        .iter()
+        .find(|entry| entry.kind == "step.finished" && entry.body["name"] == "notify");
+    let body = &told.unwrap().body;
+    assert_eq!((&body["result"], &body["output"]["sent"]), (&json!("failed"), &json!(false)));
+    assert_eq!(body["output"]["reason"], "no channel is called oncal; [notify] has oncall");
+    assert!(lab.told().iter().all(|text| text != "revoked"), "{:?}", lab.told());
+    lab.finish().await;
+}

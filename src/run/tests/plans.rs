@@ -49,6 +49,28 @@ async fn a_plan_counts_changes_alone_and_hides_no_step() {
     lab.finish().await;
 }
 
+/// What is refused stops the runbook when it is carried out: the plan must not say what comes after.
+#[tokio::test]
+async fn a_plan_ends_where_the_runbook_will() {
+    let source = SOURCE.replace("try { ", "").replace("} catch { log(\"gone\"); }", "");
+    let library = library_with("speaks", &source);
+    let (lab, _) = lab_with(LabSettings { library, ..settings() }).await;
+    let (plan, lines) = planned(&lab).await;
+    let does: Vec<&str> = lines.iter().map(|(does, _)| does.as_str()).collect();
+    assert_eq!(does, ["change", "refused", "fail"], "{lines:?}");
+    assert_eq!(lines[2].1, "then the runbook stops, because of what is refused");
+    assert!(!plan.to_string().contains("would say"), "{plan}");
+    // A run that observes tells its script of no refusal, and says so.
+    let observed = lab.desk.start(by_hand("speaks", json!({}), Mode::Observe)).await.unwrap();
+    lab.settle().await;
+    let entries = lab.entries(&observed.case).await;
+    let made = entries.iter().find(|entry| entry.kind == "plan.made").unwrap();
+    assert_eq!(made.body["does"], json!(["change", "refused", "say"]));
+    let refused = made.body["changes"][1].as_str().unwrap();
+    assert!(refused.ends_with(" (what follows is planned as if it were done)"), "{refused}");
+    lab.finish().await;
+}
+
 #[tokio::test]
 async fn what_a_script_returns_stands_in_its_last_entry() {
     let (lab, _) =
@@ -82,5 +104,33 @@ async fn an_undo_of_a_run_that_changed_nothing_says_so() {
     let entries = lab.entries(&started.case).await;
     let ended = entries.iter().rfind(|entry| entry.kind == "run.finished").unwrap();
     assert_eq!(ended.body.get("result"), None, "an undo has no script");
+    lab.finish().await;
+}
+
+#[tokio::test]
+async fn an_undo_of_nothing_leaves_a_closed_case_closed() {
+    let source = "//! Looks.\nconst RUNBOOK = #{ on: [\"Never:X/*\"], mode: \"contain\" };\n\
+        fn run(case, p) { look::role(\"web-server\"); }";
+    let (lab, _) =
+        lab_with(LabSettings { library: library_with("looks", source), ..settings() }).await;
+    let started = lab.desk.start(by_hand("looks", json!({}), Mode::Contain)).await.unwrap();
+    lab.settle().await;
+    lab.desk.close_case(&started.case, "ada".to_owned(), "nothing in it").await.unwrap();
+    let before = lab.entries(&started.case).await.len();
+    let refused = lab.desk.undo(&started.id, "ada".to_owned(), false).await.unwrap_err();
+    assert_eq!(refused.code, crate::error::Code::CONFLICT);
+    assert!(refused.detail.contains("nothing to take back; the case stays closed"), "{refused:?}");
+    lab.settle().await;
+    let case = lab.env.store.case(&started.case).await.unwrap().unwrap();
+    assert_eq!(case.status, crate::case::Status::Closed);
+    assert_eq!(lab.entries(&started.case).await.len(), before, "nothing was written");
+    // What did change something can be taken back, and that opens the case.
+    let role = json!({"role": "web-server"});
+    let acts =
+        lab.desk.start(by_hand("stolen-role-credentials", role, Mode::Contain)).await.unwrap();
+    lab.settle().await;
+    lab.desk.close_case(&acts.case, "ada".to_owned(), "done").await.unwrap();
+    lab.desk.undo(&acts.id, "ada".to_owned(), true).await.unwrap();
+    lab.settle().await;
     lab.finish().await;
 }

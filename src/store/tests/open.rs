@@ -22,7 +22,7 @@ async fn a_place_that_can_not_be_is_refused_in_words() {
     fs::write(folder.path().join("file"), "no database, but a letter to a friend".repeat(100))
         .unwrap();
     for (url, words) in [
-        (format!("sqlite://{here}/missing/x.db"), "No such file or directory"),
+        (format!("sqlite://{here}/missing/x.db"), "there is no folder "),
         (format!("sqlite://{here}/x.db?mode=rw"), "No such file or directory"),
         (format!("sqlite://{here}"), "Is a directory"),
         (format!("sqlite://{here}/file/x.db"), "Not a directory"),
@@ -34,8 +34,25 @@ async fn a_place_that_can_not_be_is_refused_in_words() {
     ] {
         let said = refusal(&url).await;
         assert!(said.contains(words), "{url}: {said}");
+        // Only what is in the file is found when it is opened.
+        if words != "no database" {
+            let checked = Store::check(&url).unwrap_err().to_string();
+            assert!(checked.contains(words), "{url}: {checked}");
+        }
         assert!(!said.contains("secret"));
     }
+}
+
+#[test]
+fn a_look_at_a_place_leaves_nothing_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}/x.db", folder.path().display());
+    assert_eq!(Store::check(&url), Ok(()));
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    fs::write(folder.path().join("x.db"), "kept").unwrap();
+    assert_eq!(Store::check(&format!("{url}?mode=rw")), Ok(()));
+    assert_eq!(fs::read(folder.path().join("x.db")).unwrap(), b"kept");
+    assert_eq!(Store::check("sqlite::memory:"), Ok(()));
 }
 
 #[tokio::test]

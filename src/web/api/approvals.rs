@@ -8,22 +8,22 @@ use serde_json::json;
 use crate::id::{ApprovalId, Digest};
 use crate::store::Decide;
 use crate::web::App;
+use crate::web::about;
 use crate::web::auth::Caller;
 use crate::web::body::{Id, Json as Body};
 use crate::web::handle::Answer;
 use crate::web::problem::Problem;
-use crate::web::view;
 
 /// `GET /v1/approvals`: the open ones.
 pub async fn pending(State(app): State<App>) -> Answer {
-    let approvals = app.store.approvals_pending().await?;
-    Ok(Json(json!({"items": approvals.iter().map(view::approval).collect::<Vec<_>>()})))
+    let pending = app.store.approvals_pending().await?;
+    Ok(Json(json!({"items": about::approvals(&app, &pending).await?})))
 }
 
 /// `GET /v1/approvals/{id}`: one, open or decided.
 pub async fn show(State(app): State<App>, Id(id): Id<ApprovalId>) -> Answer {
     let approval = app.store.approval(&id).await?.ok_or_else(|| Problem::not_found("approval"))?;
-    Ok(Json(view::approval(&approval)))
+    Ok(Json(about::approval(&app, &approval).await?))
 }
 
 /// The body of a decision. `hash` is the one that the question shows: nobody approves something else
@@ -61,5 +61,5 @@ pub async fn decide(
             at: app.clock.now(),
         })
         .await?;
-    Ok(Json(view::approval(&approval)))
+    Ok(Json(about::approval(&app, &approval).await?))
 }

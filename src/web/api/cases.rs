@@ -10,6 +10,7 @@ use crate::case::Status;
 use crate::id::{AccountId, CaseId};
 use crate::store::{CaseFilter, StoredEntry};
 use crate::web::App;
+use crate::web::about;
 use crate::web::auth::Caller;
 use crate::web::body::{Id, Json as Body, Query, limit};
 use crate::web::handle::Answer;
@@ -59,12 +60,12 @@ fn unknown_status(label: &str) -> Problem {
 pub async fn show(State(app): State<App>, Id(id): Id<CaseId>) -> Answer {
     // The case comes last: a run that is shown as over has then moved the case's status already.
     let runs = app.store.runs_of(&id).await?;
-    let approvals = app.store.approvals_pending().await?;
+    let mut approvals = app.store.approvals_pending().await?;
+    approvals.retain(|approval| approval.case == id);
     let case = app.store.case(&id).await?.ok_or_else(|| Problem::not_found("case"))?;
-    let mine = approvals.iter().filter(|approval| approval.case == id);
     let mut shown = view::case(&case);
     shown["runs"] = runs.iter().map(view::run).collect();
-    shown["approvals"] = mine.map(view::approval).collect();
+    shown["approvals"] = about::approvals(&app, &approvals).await?;
     Ok(Json(shown))
 }
 

@@ -9,6 +9,7 @@ use crate::id::{AccountId, CaseId, Region, RunId, RunbookName};
 use crate::routing::Mode;
 use crate::run::StartRun;
 use crate::web::App;
+use crate::web::about;
 use crate::web::auth::Caller;
 use crate::web::body::{Id, Json as Body};
 use crate::web::handle::{Answer, Begun, begun};
@@ -90,7 +91,7 @@ pub async fn show(State(app): State<App>, Id(id): Id<RunId>) -> Answer {
     let run = app.store.run(&id).await?.ok_or_else(|| Problem::not_found("run"))?;
     let approvals = app.store.approvals_of(&id).await?;
     let mut shown = view::run(&run);
-    shown["approvals"] = approvals.iter().map(view::approval).collect();
+    shown["approvals"] = about::approvals(&app, &approvals).await?;
     Ok(Json(shown))
 }
 

@@ -97,3 +97,48 @@ async fn the_catalogue_is_listed_and_planned_against_nothing() {
     assert_eq!(harness.get("/v1/cases").await.body["items"], json!([]), "a plan writes nothing");
     harness.service.stop().await;
 }
+
+#[tokio::test]
+async fn a_question_says_what_it_is_about_wherever_it_is_shown() {
+    let harness = Harness::with(|config| {
+        let account = crate::config::AccountConfig::contain();
+        config.accounts.insert("111122223333".parse().unwrap(), account);
+    })
+    .await;
+    let start = json!({"runbook": "stolen-role-credentials", "params": {"role": "worker"}, "mode": "approve",
+        "account": "111122223333", "region": "eu-west-1", "reason": "seen in CloudTrail"});
+    let run = harness.post("responder", "/v1/runs", &start).await.body;
+    let mut pending = json!([]);
+    for _ in 0..5_000 {
+        pending = harness.get("/v1/approvals").await.body["items"].take();
+        if pending != json!([]) {
+            break;
+        }
+    }
+    let about = &pending[0]["about"];
+    for (key, expected) in [
+        ("account", "111122223333"),
+        ("region", "eu-west-1"),
+        ("resource", "role/worker"),
+        ("runbook", "stolen-role-credentials"),
+        ("mode", "approve"),
+        ("reason", "seen in CloudTrail"),
+        ("finding_type", "manual"),
+    ] {
+        assert_eq!(about[key], expected, "{key}: {pending}");
+    }
+    let id = pending[0]["id"].as_str().unwrap();
+    let (case, run) = (run["case"].as_str().unwrap(), run["id"].as_str().unwrap());
+    assert_eq!(harness.get(&format!("/v1/approvals/{id}")).await.body, pending[0]);
+    assert_eq!(harness.get(&format!("/v1/cases/{case}")).await.body["approvals"], pending);
+    assert_eq!(harness.get(&format!("/v1/runs/{run}")).await.body["approvals"], pending);
+    // What stands in the way of closing the case is named, with the command that answers it.
+    let close = format!("/v1/cases/{case}/close");
+    let refused = harness.post("responder", &close, &json!({"reason": "x"})).await;
+    assert_eq!(refused.code(), "E0205");
+    let words = format!(
+        "a run of this case is not over yet: {run} (stolen-role-credentials) asks a person: tourniquet approve {id}"
+    );
+    assert_eq!(refused.body["detail"], words);
+    harness.service.stop().await;
+}

@@ -187,9 +187,10 @@ async fn notes_and_closes_are_sent() {
     for command in [note, close] {
         assert_eq!(dispatch(&service.client(), &mut screen, command).await, Ok(0));
     }
-    for (case, remedy) in
-        [("case-0002", "`tourniquet case note case-0002"), ("case-0003", "do this")]
-    {
+    for (case, remedy) in [
+        ("case-0002", "`tourniquet case note case-0002"),
+        ("case-0003", "watch case-0003`; then close"),
+    ] {
         let close = CaseCommand::Close { case: case.parse().unwrap(), reason: "done".to_owned() };
         let refused = dispatch(&service.client(), &mut screen, close).await.unwrap_err();
         assert_eq!(refused.code, Code::CONFLICT);

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{chain, head_of, id, page};
 use crate::cli::case::{export, verify};
-use crate::cli::client::tests::Service;
+use crate::cli::client::tests::{Service, problem};
 use crate::cli::error::NO;
 use crate::cli::screen::tests::screen;
 use crate::error::Code;
@@ -23,10 +23,14 @@ async fn against(
     kept: Option<&Digest>,
 ) -> (u8, String) {
     let service = Service::start(move |request| {
-        assert_eq!(request.path, "/v1/cases/case-0001/timeline");
-        let text = page(&sealed, &head, &request.query);
         // Raw text must reach the client as it is.
-        (StatusCode::OK, serde_json::value::RawValue::from_string(text).unwrap())
+        let raw = |text: String| serde_json::value::RawValue::from_string(text).unwrap();
+        if request.path == "/v1/cases/case-0001/export" {
+            let (status, refusal) = problem(StatusCode::FORBIDDEN, "E0202", "not with this token");
+            return (status, raw(refusal.to_string()));
+        }
+        assert_eq!(request.path, "/v1/cases/case-0001/timeline");
+        (StatusCode::OK, raw(page(&sealed, &head, &request.query)))
     })
     .await;
     let (mut screen, out, _) = screen(json);
@@ -43,6 +47,7 @@ async fn a_chain_is_verified_here_over_the_exact_bytes() {
         "{text}"
     );
     assert_eq!(text.matches("only a head kept elsewhere tells").count(), 1, "{text}");
+    assert!(text.contains("were not looked at: this token may not read them"), "{text}");
 
     let (mut sealed, head) = chain(7);
     let text = String::from_utf8(sealed[4].bytes.clone()).unwrap();
@@ -100,43 +105,133 @@ async fn of_many_faults_the_first_five_are_told() {
     let (mut sealed, head) = chain(20);
     sealed.remove(3);
     let (code, text) = verified(sealed, head, false).await;
-    assert_eq!((code, text.lines().count()), (NO, 7), "{text}");
+    assert_eq!((code, text.lines().count()), (NO, 8), "{text}");
     assert!(text.contains("the first fault at entry 3\n"), "{text}");
     assert!(text.contains("  entry 3 is not in its place"), "{text}");
-    assert!(text.lines().last().unwrap().starts_with("  … and "), "{text}");
+    assert!(text.lines().nth(6).unwrap().starts_with("  … and "), "{text}");
 }
 
-#[test]
-fn a_document_that_is_not_in_the_file_is_told() {
+/// A chain whose entries name four documents and two other digests.
+fn naming() -> (Vec<Sealed>, Head, Value) {
     use crate::timeline::{Actor, Draft, Kind};
     let mut head = Head::empty();
     let at = "2026-01-03T10:00:00Z".parse().unwrap();
-    let (raw, plan) = (Digest::of(b"raw finding"), Digest::of(b"a plan"));
-    let named = |digest: &Digest| format!("sha256:{digest}");
+    let of = |words: &str| Digest::of(words.as_bytes());
+    let named = |words: &str| format!("sha256:{}", of(words));
     let sealed: Vec<Sealed> = [
-        (
-            Kind::FindingReceived,
-            json!({"raw": named(&raw), "document": named(&Digest::of(b"read"))}),
-        ),
-        (Kind::PlanMade, json!({"hash": plan})),
-        (Kind::RunRequested, json!({"kind": "undo", "hash": named(&plan)})),
+        (Kind::CaseOpened, json!({"title": "T", "account": "111122223333"})),
+        (Kind::FindingReceived, json!({"raw": named("raw finding"), "document": named("read")})),
+        (Kind::PlanMade, json!({"hash": of("a plan")})),
+        (Kind::RunRequested, json!({"kind": "undo", "hash": named("a plan")})),
+        (Kind::RunStarted, json!({"facts": named("facts")})),
+        (Kind::StepFinished, json!({"output_blob": of("long output")})),
     ]
     .into_iter()
     .map(|(kind, body)| Draft::new(at, Actor::Service, kind, body).seal(&id(), &mut head).unwrap())
     .collect();
+    let mut export = export_of(&sealed, &head, "raw finding");
+    export["case"] =
+        json!({"id": "case-0001", "status": "open", "title": "T", "account": "111122223333"});
+    for words in ["read", "facts", "long output"] {
+        add(&mut export, words);
+    }
+    (sealed, head, export)
+}
+
+fn add(export: &mut Value, words: &str) {
+    use base64::Engine as _;
+    let content = base64::engine::general_purpose::STANDARD.encode(words);
+    export["blobs"][Digest::of(words.as_bytes()).as_str()] = content.into();
+}
+
+/// What a verification of the file says to a program, and to a person.
+fn of_file(export: &Value) -> (u8, Value, String) {
     let file = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(file.path(), export_of(&sealed, &head, "raw finding").to_string()).unwrap();
-    let (mut human, out, _) = screen(false);
-    assert_eq!(verify::file(&mut human, file.path(), None), Ok(0));
+    std::fs::write(file.path(), export.to_string()).unwrap();
+    let (mut human, words, _) = screen(false);
+    let code = verify::file(&mut human, file.path(), None).unwrap();
+    let (mut program, value, _) = screen(true);
+    assert_eq!(verify::file(&mut program, file.path(), None), Ok(code));
+    (code, value.value(), words.text())
+}
+
+#[test]
+fn every_document_that_an_entry_names_must_be_there_and_no_other() {
+    let (_, _, export) = naming();
+    let (code, value, words) = of_file(&export);
+    assert_eq!((code, &value["valid"], &value["blobs_checked"]), (0, &json!(true), &json!(true)));
     assert!(
-        out.text().contains("\n  1 document that entries name is not in this file\n"),
-        "{}",
-        out.text()
+        words.contains("Not covered by any entry, and worth nothing as proof: severity, findings,"),
+        "{words}"
     );
-    let (mut program, out, _) = screen(true);
-    assert_eq!(verify::file(&mut program, file.path(), Some(&raw)), Ok(NO));
-    assert_eq!(out.value()["missing_blobs"], json!([Digest::of(b"read")]));
-    assert_eq!(out.value()["kept_head"], json!({"hash": raw, "length": null}));
+
+    for gone in ["raw finding", "read", "facts", "long output"] {
+        let digest = Digest::of(gone.as_bytes());
+        let mut export = export.clone();
+        export["blobs"].as_object_mut().unwrap().remove(digest.as_str());
+        let (code, value, words) = of_file(&export);
+        assert_eq!((code, &value["missing_blobs"]), (NO, &json!([digest])), "{gone}");
+        assert!(
+            words.contains(&format!("the document {digest}, which an entry names, is missing")),
+            "{words}"
+        );
+        // What the service had no room for it says itself, and whoever reads is told.
+        export["left_out"] = json!([digest]);
+        let (code, value, words) = of_file(&export);
+        assert_eq!(
+            (code, &value["left_out"], &value["missing_blobs"]),
+            (0, &json!([digest]), &json!([]))
+        );
+        assert!(words.contains("1 document is not there"), "{words}");
+    }
+    let mut more = export.clone();
+    add(&mut more, "planted");
+    let (code, value, words) = of_file(&more);
+    assert_eq!((code, &value["extra_blobs"]), (NO, &json!([Digest::of(b"planted")])));
+    assert!(words.contains("was added: no entry names it"), "{words}");
+}
+
+#[test]
+fn a_summary_that_was_changed_does_not_verify() {
+    let (_, _, export) = naming();
+    for (field, other) in [("status", "closed"), ("title", "harmless"), ("account", "444455556666")]
+    {
+        let mut changed = export.clone();
+        changed["case"][field] = other.into();
+        let (code, value, words) = of_file(&changed);
+        assert_eq!((code, &value["summary"]["differs"][0]["field"]), (NO, &json!(field)));
+        assert!(
+            words.contains(&format!("its {field} is \"{other}\", and the entries say")),
+            "{words}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_documents_of_a_case_are_checked_with_a_service_too() {
+    let (sealed, head, export) = naming();
+    let mut without = export.clone();
+    let facts = Digest::of(b"facts");
+    without["blobs"].as_object_mut().unwrap().remove(facts.as_str());
+    for (export, expected) in [(export, 0), (without, NO)] {
+        let (sealed, head) = (sealed.clone(), head.clone());
+        let service = Service::start(move |request| {
+            let text = match request.path.as_str() {
+                "/v1/cases/case-0001/export" => export.to_string(),
+                _ => page(&sealed, &head, &request.query),
+            };
+            (StatusCode::OK, serde_json::value::RawValue::from_string(text).unwrap())
+        })
+        .await;
+        let (mut screen, out, _) = screen(false);
+        let code = verify::case(&service.client(), &mut screen, &id(), None).await.unwrap();
+        assert_eq!(
+            (code, out.text().contains(facts.as_str())),
+            (expected, expected == NO),
+            "{}",
+            out.text()
+        );
+    }
 }
 
 fn export_of(sealed: &[Sealed], head: &Head, blob: &str) -> Value {
@@ -151,11 +246,11 @@ fn export_of(sealed: &[Sealed], head: &Head, blob: &str) -> Value {
 
 #[tokio::test]
 async fn an_export_is_printed_if_it_verifies_and_verifies_again_from_a_file() {
-    let (sealed, head) = chain(4);
+    let (sealed, head, whole) = naming();
     let mut broken = sealed.clone();
     broken.remove(2);
     for (export, valid) in [
-        (export_of(&sealed, &head, "raw finding"), true),
+        (whole, true),
         (export_of(&broken, &head, "raw finding"), false),
         (export_of(&sealed, &head, "another finding"), false),
     ] {

@@ -1,0 +1,164 @@
+//! The summary that stands in an export beside the entries: what of it follows from them is held against
+//! them, and the rest is named. Pure.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::case::Status;
+use crate::timeline::{Entry, Kind};
+
+/// What no entry tells: how often findings came, and how severe later ones were.
+pub const NOT_COVERED: [&str; 4] = ["severity", "findings", "deliveries", "last_finding_at"];
+
+/// Fields that stand in `case.opened` as they are.
+const OPENED: [&str; 5] = ["title", "finding_type", "account", "region", "resource"];
+
+/// A field that says something else than the entries.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Differs {
+    /// The field.
+    pub field: &'static str,
+    /// What the summary says.
+    pub says: Value,
+    /// What follows from the entries.
+    pub entries: Value,
+}
+
+impl Differs {
+    /// In words.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let Self { field, says, entries } = self;
+        format!(
+            "the summary in `case` was changed: its {field} is {says}, and the entries say {entries}"
+        )
+    }
+
+    /// `{"field", "says", "entries"}`
+    #[must_use]
+    pub fn value(&self) -> Value {
+        json!({"field": self.field, "says": self.says, "entries": self.entries})
+    }
+}
+
+/// Every field of the summary that does not follow from the entries up to its own `length`; a field that
+/// is not there says nothing. `hashes` are the entries' own.
+#[must_use]
+pub fn differs(summary: &Value, entries: &[Entry], hashes: &[String]) -> Vec<Differs> {
+    let length = summary.get("length").and_then(Value::as_u64);
+    let length =
+        length.map_or(entries.len(), |length| usize::try_from(length).unwrap_or(usize::MAX));
+    let known = &entries[..length.min(entries.len())];
+    let mut expected: Vec<(&'static str, Value)> = vec![("length", json!(known.len()))];
+    if let Some(hash) = known.len().checked_sub(1).and_then(|last| hashes.get(last)) {
+        expected.push(("head", json!(hash)));
+    }
+    let changes = || known.iter().filter(|entry| entry.kind() == Some(Kind::CaseStatusChanged));
+    let to = |entry: &Entry| entry.body.get("to").cloned();
+    let status = changes().next_back().and_then(to);
+    expected.push(("status", status.unwrap_or_else(|| json!(Status::Open.label()))));
+    let contained =
+        changes().find(|entry| to(entry).as_ref() == Some(&json!(Status::Contained.label())));
+    expected.push(("contained_at", contained.map_or(Value::Null, |entry| json!(entry.at))));
+    let opened = known.first().filter(|entry| entry.kind() == Some(Kind::CaseOpened));
+    if let Some(opened) = opened {
+        expected.push(("opened_at", json!(opened.at)));
+        let field = |key: &'static str| (key, opened.body.get(key).cloned().unwrap_or_default());
+        expected.extend(OPENED.map(field));
+        let seconds = contained.map(|entry| entry.at.duration_since(opened.at).as_secs_f64());
+        expected.push(("seconds_to_contain", json!(seconds)));
+    }
+    let mut differs: Vec<Differs> = expected
+        .into_iter()
+        .filter_map(|(field, entries)| {
+            let says = summary.get(field)?.clone();
+            (!same(&says, &entries)).then_some(Differs { field, says, entries })
+        })
+        .collect();
+    // The severity only rises above that of the finding that opened the case.
+    let began = opened.and_then(|entry| entry.body.get("severity")?.as_str()?.parse::<f64>().ok());
+    let says = summary.get("severity");
+    if let (Some(began), Some(says)) = (began, says)
+        && says.as_f64().is_none_or(|says| says < began)
+    {
+        let entries = json!(format!("at least {began:.1}"));
+        differs.push(Differs { field: "severity", says: says.clone(), entries });
+    }
+    differs
+}
+
+/// Times are the same in whatever form they are written, and seconds to the microsecond.
+fn same(says: &Value, entries: &Value) -> bool {
+    let time = |value: &Value| Some(value.as_str()?.parse::<Timestamp>().ok()?.as_microsecond());
+    match (says.as_f64(), entries.as_f64()) {
+        (Some(says), Some(entries)) => (says - entries).abs() < 0.000_002,
+        _ => says == entries || time(says).is_some_and(|at| Some(at) == time(entries)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::timeline::{Actor, Draft, Head};
+
+    fn chain() -> (Vec<Entry>, Vec<String>) {
+        let mut head = Head::empty();
+        let opened = json!({"title": "T", "finding_type": "Recon:EC2/X", "severity": "8.0",
+            "account": "111122223333", "region": "eu-west-1", "resource": null});
+        let to = |from: &str, to: &str| json!({"from": from, "to": to});
+        let entries = [
+            (0, Kind::CaseOpened, opened),
+            (1, Kind::CaseStatusChanged, to("open", "active")),
+            (2, Kind::CaseStatusChanged, to("active", "contained")),
+            (3, Kind::CaseStatusChanged, to("contained", "closed")),
+        ]
+        .map(|(second, kind, body)| {
+            let at = Timestamp::from_second(second).unwrap();
+            let draft = Draft::new(at, Actor::Service, kind, body);
+            draft.seal(&"case-0001".parse().unwrap(), &mut head).unwrap()
+        });
+        let hashes = entries.iter().map(|sealed| sealed.hash.to_string()).collect();
+        (entries.iter().map(|sealed| Entry::parse(&sealed.bytes).unwrap()).collect(), hashes)
+    }
+
+    fn summary(hashes: &[String]) -> Value {
+        json!({"id": "case-0001", "title": "T", "finding_type": "Recon:EC2/X", "severity": 9.1,
+            "account": "111122223333", "region": "eu-west-1", "resource": null, "status": "closed",
+            "opened_at": "1970-01-01T00:00:00Z", "contained_at": "1970-01-01T00:00:02.000Z",
+            "seconds_to_contain": 2.0, "length": 4, "head": hashes[3], "findings": 7})
+    }
+
+    #[test]
+    fn a_summary_that_follows_from_the_entries_is_accepted_and_any_other_is_not() {
+        let (entries, hashes) = chain();
+        assert_eq!(differs(&summary(&hashes), &entries, &hashes), []);
+        for (field, other) in [
+            ("status", json!("contained")),
+            ("title", json!("another")),
+            ("finding_type", json!("manual")),
+            ("account", json!("444455556666")),
+            ("account", Value::Null),
+            ("region", json!("us-east-1")),
+            ("resource", json!("instance/i-1")),
+            ("severity", json!(2.0)),
+            ("severity", Value::Null),
+            ("opened_at", json!("1970-01-01T00:00:01Z")),
+            ("contained_at", Value::Null),
+            ("seconds_to_contain", json!(0.5)),
+            ("length", json!(9)),
+            ("head", json!("0".repeat(64))),
+        ] {
+            let mut changed = summary(&hashes);
+            changed[field] = other;
+            let found = differs(&changed, &entries, &hashes);
+            assert_eq!(found.iter().map(|one| one.field).collect::<Vec<_>>(), [field], "{found:?}");
+        }
+        // A case that went on while it was exported: the summary is of an earlier moment.
+        let mut earlier = summary(&hashes);
+        earlier["status"] = json!("active");
+        (earlier["length"], earlier["head"]) = (json!(2), json!(hashes[1]));
+        (earlier["contained_at"], earlier["seconds_to_contain"]) = (Value::Null, Value::Null);
+        assert_eq!(differs(&earlier, &entries, &hashes), []);
+        assert_eq!(differs(&json!({"id": "case-0001"}), &entries, &hashes), []);
+    }
+}
