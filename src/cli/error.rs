@@ -23,7 +23,7 @@ pub const NO: u8 = 3;
 const DETAIL_MAX: usize = 2_000;
 
 /// What to do where the database has a service already.
-const SERVED: &str = "One process serves a database. Use the one that runs: clients reach it with TOURNIQUET_URL. Or \
+const SERVED: &str = "A database belongs to one running service. Use the one that runs: clients reach it with TOURNIQUET_URL. Or \
     stop it first (`pgrep -af 'tourniquet serve'` shows it), or give this one a database of its own with \
     TOURNIQUET_DATABASE.";
 
