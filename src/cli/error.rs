@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 use thiserror::Error;
 
 use super::sanitise::{inert_json, sanitise};
+use super::table::width_of_stderr;
+use super::wrap::wrap;
 use crate::config::ConfigError;
 use crate::error::Code;
 use crate::store::StoreError;
@@ -93,13 +95,26 @@ impl CliError {
         })
     }
 
+    /// For people: what happened, and under it, indented, what to do; wrapped between words where a
+    /// terminal ends. `None`: no terminal, where whoever reads has it line by line.
+    #[must_use]
+    fn words(&self, width: Option<u16>) -> String {
+        let remedy = sanitise(self.remedy(), DETAIL_MAX);
+        let Some(width) = width.map(usize::from) else {
+            return format!("{self}\n  {remedy}");
+        };
+        let happened = wrap(&self.to_string(), width).join("\n");
+        let remedy = wrap(&remedy, width.saturating_sub(2)).join("\n  ");
+        format!("{happened}\n  {remedy}")
+    }
+
     /// Tells a person, or with `json` a program, on standard error, and gives the exit code.
     #[must_use]
     pub fn report(&self, json: bool) -> u8 {
         let text = if json {
             inert_json(&json!({"error": self.value()}).to_string())
         } else {
-            format!("{self}\n  {}", sanitise(self.remedy(), DETAIL_MAX))
+            self.words(width_of_stderr())
         };
         // Where standard error is closed nobody can be told; the exit code still says it.
         drop(writeln!(std::io::stderr().lock(), "{text}"));
@@ -189,6 +204,19 @@ mod tests {
         }
         let open = StoreError::Open { path: path(), reason: "x".into() };
         assert_eq!(CliError::from(StartError::Store(open)).remedy(), Code::DATABASE_OPEN.remedy);
+    }
+
+    #[test]
+    fn a_long_error_is_wrapped_on_a_terminal_alone() {
+        let long = "no connection to the service, ".repeat(6);
+        let error = CliError::unreachable(long.trim()).with_remedy("start it again, ".repeat(9));
+        assert_eq!(error.words(None).lines().count(), 2);
+        let wrapped = error.words(Some(40));
+        assert!(wrapped.lines().all(|line| line.chars().count() <= 40), "{wrapped}");
+        let plain = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(plain(&wrapped), plain(&error.words(None)));
+        let remedy = wrapped.lines().position(|line| line.starts_with("  start")).unwrap();
+        assert!(wrapped.lines().skip(remedy).all(|line| line.starts_with("  ")), "{wrapped}");
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! `tourniquet finding send`: posts findings as they are; the service recognises the format.
+//! `tourniquet finding send`: posts findings as they are; the service recognises the format. What it could
+//! not read is `quarantined`'s.
 
 use std::path::PathBuf;
 
@@ -10,6 +11,7 @@ use super::answer::{items, shown, text};
 use super::client::Client;
 use super::error::{CliError, FAILED};
 use super::input;
+use super::quarantined::{QuarantinedArgs, quarantined};
 use super::sanitise::{VALUE_MAX, sanitise};
 use super::screen::Screen;
 use super::table::{Tone, tone_of};
@@ -23,20 +25,25 @@ pub enum FindingCommand {
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },
+    /// List what came in and could not be read; with a document, show why, and its bytes.
+    Quarantined(QuarantinedArgs),
 }
 
 /// Carries the command out; gives the exit code: 1 if any file was not taken.
 ///
 /// # Errors
-/// When the address or the token has the wrong form, or the answer can't be printed.
+/// When the address or the token has the wrong form, or the answer can't be printed; of what is kept, also when
+/// the service does not answer or refuses.
 pub(super) async fn finding(
     common: &Common,
     screen: &mut Screen,
     command: FindingCommand,
 ) -> Result<u8, CliError> {
     let client = Client::open(common, screen)?;
-    let FindingCommand::Send { files } = command;
-    send(&client, screen, &files).await
+    match command {
+        FindingCommand::Send { files } => send(&client, screen, &files).await,
+        FindingCommand::Quarantined(args) => quarantined(&client, screen, &args).await,
+    }
 }
 
 async fn send(client: &Client, screen: &mut Screen, files: &[PathBuf]) -> Result<u8, CliError> {

@@ -8,7 +8,7 @@ use comfy_table::{
 
 use super::sanitise::{VALUE_MAX, sanitise};
 use super::table::{Style, Tone};
-use super::wrap::{length, wrap};
+use super::wrap::{length, parts, wrap};
 
 /// Characters of a cell that is there to be recognised, such as a title in a list.
 pub const CELL_MAX: usize = 80;
@@ -35,9 +35,9 @@ enum Room {
     Whole,
     /// All of it, on as many lines as it takes.
     Words,
-    /// As much as there is room for.
-    Cut,
-    /// The same, but its end tells as much as its beginning: what goes is the middle.
+    /// All of it; where there is no room for it, it is broken where its parts end.
+    Name,
+    /// As much as there is room for, and its end tells as much as its beginning: what goes is the middle.
     Middle,
 }
 
@@ -46,7 +46,7 @@ impl Room {
     fn cut(self, text: String, width: usize) -> String {
         match self {
             Self::Whole | Self::Words => text,
-            Self::Cut => sanitise(&text, width),
+            Self::Name => parts(&text, width).join("\n"),
             Self::Middle => without_middle(text, width),
         }
     }
@@ -84,9 +84,9 @@ impl Column {
         Self { title, room: Room::Words, spare: 0 }
     }
 
-    /// What is there to be recognised: it may be cut.
-    pub const fn cut(title: &'static str) -> Self {
-        Self { title, room: Room::Cut, spare: 0 }
+    /// What is long and known by all of it, such as a finding's type: it is broken between its parts.
+    pub const fn name(title: &'static str) -> Self {
+        Self { title, room: Room::Name, spare: 0 }
     }
 
     /// What is known by its beginning and its end, such as a resource: its middle may be cut.
@@ -184,6 +184,7 @@ impl Style {
                 let key = self.paint(Tone::Dim, &format!("{key:<head$}"));
                 let lines = match column.room {
                     Room::Words => wrap(text, room),
+                    Room::Name => parts(text, room),
                     kind => vec![kind.cut(text.clone(), room.max(CUT_MIN))],
                 };
                 let lines: Vec<String> = lines.iter().map(|line| self.paint(*tone, line)).collect();
@@ -206,7 +207,7 @@ fn needs<'t, I: Iterator<Item = &'t str>>(column: Column, cells: impl Fn() -> I)
             let word = cells().flat_map(str::split_whitespace).map(length).max().unwrap_or(0);
             word.clamp(WORDS_MIN, WORD_MAX)
         }
-        Room::Cut => CUT_MIN.max(title),
+        Room::Name => WORDS_MIN.max(title),
         Room::Middle => MIDDLE_MIN.max(title),
     };
     (least.min(natural), natural)
@@ -272,7 +273,7 @@ mod tests {
     }
 
     const COLUMNS: [Column; 3] =
-        [Column::whole("case"), Column::whole("status"), Column::cut("title")];
+        [Column::whole("case"), Column::whole("status"), Column::name("title")];
 
     fn at(width: u16) -> Style {
         Style { colour: false, unicode: true, width: Some(width) }
@@ -295,17 +296,25 @@ mod tests {
         assert!(drawn.contains("contained") && drawn.contains("\u{1b}["), "{drawn:?}");
         insta::assert_snapshot!(at(48).table(&COLUMNS, rows()), @r"
         case       status     title
-        case-0001  contained  an EC2 instance mines coi…
-        case-0002  attention  xxxxxxxxxxxxxxxxxxxxxxxxx…
+        case-0001  contained  an EC2 instance mines
+                              coins
+        case-0002  attention  xxxxxxxxxxxxxxxxxxxxxxxxxx
+                              xxxxxxxxxxxxxxxxxxxxxxxxxx
+                              xxxxxxxxxxxxxxxxxxxxxxxxxx
+                              x…
         ");
         insta::assert_snapshot!(at(30).table(&COLUMNS, rows()), @r"
         case:    case-0001
         status:  contained
-        title:   an EC2 instance mine…
+        title:   an EC2 instance mines
+                 coins
 
         case:    case-0002
         status:  attention
-        title:   xxxxxxxxxxxxxxxxxxxx…
+        title:   xxxxxxxxxxxxxxxxxxxxx
+                 xxxxxxxxxxxxxxxxxxxxx
+                 xxxxxxxxxxxxxxxxxxxxx
+                 xxxxxxxxxxxxxxxx…
         ");
     }
 
@@ -348,7 +357,7 @@ mod tests {
         let columns = [
             Column::whole("case"),
             Column::whole("account"),
-            Column::cut("type").spare(1),
+            Column::name("type").spare(1),
             Column::words("question"),
             Column::whole("last finding").spare(2),
         ];

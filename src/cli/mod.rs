@@ -35,6 +35,7 @@ mod grid;
 mod input;
 mod misunderstood;
 mod plan;
+mod quarantined;
 mod run;
 mod runbook;
 mod sanitise;
@@ -92,7 +93,7 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Show the whole way once, in sandbox accounts, with nothing else needed.
     Demo(demo::Args),
-    /// Send findings to the service.
+    /// Send findings to the service, and look at what it could not read.
     #[command(subcommand)]
     Finding(finding::FindingCommand),
     /// Look at cases, verify them, write notes.

@@ -96,6 +96,26 @@ fn after_sequence(text: &str) -> Option<&str> {
     }
 }
 
+/// Bytes of which nothing is left out: what a terminal would obey or hide is written as `\u{…}`, what is no
+/// UTF-8 as `\xNN`; lines end where they end.
+#[must_use]
+pub fn escaped(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    for part in bytes.utf8_chunks() {
+        for c in part.valid().chars() {
+            match c {
+                '\n' => text.push(c),
+                c if is_harmful(c) => text.extend(c.escape_unicode()),
+                c => text.push(c),
+            }
+        }
+        for byte in part.invalid() {
+            text.push_str(&format!("\\x{byte:02x}"));
+        }
+    }
+    text
+}
+
 /// JSON text in which every harmful character is written as `\uXXXX`: the same value to a program,
 /// and harmless when a person's terminal shows it.
 #[must_use]

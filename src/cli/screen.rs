@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::error::CliError;
 use super::sanitise::{VALUE_MAX, inert_json, sanitise};
-use super::table::{Style, Tone};
+use super::table::{Style, Tone, width_of_stderr};
 use super::wrap::wrap;
 use crate::error::Code;
 
@@ -26,6 +26,8 @@ pub struct Screen {
     pub json: bool,
     /// Whether a person watches standard error.
     pub watched: bool,
+    /// Columns of the terminal behind standard error; `None`: it is none, and nothing is wrapped.
+    err_width: Option<u16>,
     closed: bool,
 }
 
@@ -39,6 +41,7 @@ impl Screen {
             style: Style::of_stdout(),
             json,
             watched: std::io::stderr().is_terminal(),
+            err_width: width_of_stderr(),
             closed: false,
         }
     }
@@ -110,6 +113,10 @@ impl Screen {
     /// A remark that must not be missed, on standard error.
     pub fn warn(&mut self, text: &str) {
         let text = sanitise(text, NOTE_MAX);
+        let text = match self.err_width {
+            Some(width) => wrap(&text, usize::from(width)).join("\n"),
+            None => text,
+        };
         // Where standard error is closed nobody can be told.
         drop(writeln!(self.err, "{text}"));
     }
@@ -177,6 +184,7 @@ pub mod tests {
             style: PLAIN,
             json,
             watched: true,
+            err_width: None,
             closed: false,
         };
         (screen, out, err)

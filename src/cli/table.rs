@@ -64,6 +64,12 @@ impl Style {
     }
 }
 
+/// Columns of the terminal behind standard error; `None`: it is none, and nothing is wrapped.
+#[must_use]
+pub fn width_of_stderr() -> Option<u16> {
+    Table::new().use_stderr().width()
+}
+
 /// POSIX: the first of these variables that is set and not empty decides.
 fn is_unicode(variables: [Option<String>; 3]) -> bool {
     variables.into_iter().flatten().find(|value| !value.is_empty()).is_some_and(|value| {

@@ -59,6 +59,20 @@ impl Store {
         .await?;
         rows.iter().map(from_row).collect()
     }
+
+    /// What is in quarantine with these bytes; `None`: nothing.
+    ///
+    /// # Errors
+    /// When the database can't be read.
+    pub async fn quarantined_as(&self, raw: &Digest) -> Result<Option<QuarantineRow>, StoreError> {
+        let row = sqlx::query(
+            "SELECT raw, reason, code, source, received_at, seen FROM quarantine WHERE raw = $1",
+        )
+        .bind(raw.as_str())
+        .fetch_optional(self.readers())
+        .await?;
+        row.as_ref().map(from_row).transpose()
+    }
 }
 
 fn from_row(row: &AnyRow) -> Result<QuarantineRow, StoreError> {

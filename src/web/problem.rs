@@ -33,9 +33,13 @@ pub struct Problem {
 }
 
 /// How to find the id of a thing, by its name in a sentence.
-const FIND: [(&str, &str); 3] = [
+const FIND: [(&str, &str); 4] = [
     ("case", "`tourniquet case list` (GET /v1/cases) shows the ids of cases."),
     ("run", "`tourniquet case show CASE` (GET /v1/cases/ID) shows the ids of a case's runs."),
+    (
+        "document in quarantine",
+        "`tourniquet finding quarantined` (GET /v1/quarantine) lists the documents; those of cases are in their exports.",
+    ),
     ("approval", "`tourniquet approve` (GET /v1/approvals) lists the questions that are open."),
 ];
 

@@ -74,6 +74,7 @@ routes! {
     "GET"  "/v1/runbooks" READ => get(runbooks::list);
     "POST" "/v1/runbooks/{id}/plan" Right::Roles(&[Responder, Author, Admin]) => post(runbooks::plan);
     "GET"  "/v1/quarantine" RAW => get(quarantine::list);
+    "GET"  "/v1/quarantine/{id}" ACT => get(quarantine::show);
 }
 
 /// What to do about a path that is none.

@@ -1,7 +1,8 @@
 //! `case list`: the cases, a page at a time, as one table.
 
+use clap::Args;
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::case::Status;
 use crate::cli::answer::{ago, items, severity, shown, text};
@@ -25,18 +26,18 @@ const COLUMNS: [Column; 7] = [
     Column::whole("sev"),
     Column::whole("account"),
     Column::middle("resource"),
-    Column::cut("type").spare(2),
+    Column::middle("type").spare(2),
     Column::whole("newest").spare(1),
 ];
 
 /// How many cases are asked for, for clap.
-pub(super) fn limit(text: &str) -> Result<u32, String> {
+fn limit(text: &str) -> Result<u32, String> {
     let number = text.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit));
     number.ok_or_else(|| format!("expected a number from 1 to {LIMIT_MAX}"))
 }
 
 /// A status that exists.
-pub(super) fn status(label: &str) -> Result<String, String> {
+fn status(label: &str) -> Result<String, String> {
     if Status::from_label(label).is_some() {
         return Ok(label.to_owned());
     }
@@ -44,28 +45,51 @@ pub(super) fn status(label: &str) -> Result<String, String> {
     Err(format!("expected one of {}", known.join(", ")))
 }
 
+/// Arguments of `case list`.
+#[derive(Debug, Clone, Args)]
+pub struct ListArgs {
+    /// Only cases with this status; several with commas, or given more than once.
+    #[arg(long, value_name = "STATUS", value_parser = status, value_delimiter = ',')]
+    status: Vec<String>,
+    /// Only cases of this account.
+    #[arg(long)]
+    account: Option<AccountId>,
+    /// How many at most: a number from 1 to 10000.
+    #[arg(long, default_value_t = 50, value_parser = limit, allow_hyphen_values = true)]
+    limit: u32,
+    /// All of them, however many there are.
+    #[arg(long, conflicts_with = "limit")]
+    all: bool,
+    /// With --json, print `{"items", "next"}` and not the array of cases: `next` is for --cursor, and null
+    /// at the end.
+    #[arg(long, conflicts_with = "all")]
+    page: bool,
+    /// Go on where another page ended, with its `next`.
+    #[arg(long, requires = "page")]
+    cursor: Option<String>,
+}
+
 pub(super) async fn list(
     client: &Client,
     screen: &mut Screen,
-    status: &[String],
-    account: Option<&AccountId>,
-    limit: u32,
+    args: &ListArgs,
 ) -> Result<u8, CliError> {
+    let ListArgs { status, account, limit, all, page, cursor } = args;
     let mut cases: Vec<Value> = Vec::new();
-    let mut cursor: Option<String> = None;
-    let limit = limit as usize;
+    let mut cursor = cursor.clone();
+    let limit = if *all { usize::MAX } else { *limit as usize };
     while cases.len() < limit {
         let mut query = vec![("limit", (limit - cases.len()).min(PAGE as usize).to_string())];
         if !status.is_empty() {
             query.push(("status", status.join(",")));
         }
-        query.extend(account.map(|account| ("account", account.to_string())));
+        query.extend(account.as_ref().map(|account| ("account", account.to_string())));
         query.extend(cursor.take().map(|cursor| ("cursor", cursor)));
         let mut answer: Value = client.get(&["v1", "cases"], &query).await?;
         cursor = answer.get("next").and_then(Value::as_str).map(str::to_owned);
-        let page = items(&mut answer, "items");
-        let empty = page.is_empty();
-        cases.extend(page);
+        let part = items(&mut answer, "items");
+        let empty = part.is_empty();
+        cases.extend(part);
         if empty || cursor.is_none() {
             break;
         }
@@ -78,11 +102,22 @@ pub(super) async fn list(
         let rows = cases.iter().map(|case| row(case, now)).collect();
         let table = screen.style.table(&COLUMNS, rows);
         screen.line(&table)?;
-        if cursor.is_some() {
-            screen.note(&format!("there are more than {limit}; --limit shows more"));
+    }
+    if let Some(next) = cursor.as_ref().filter(|_| !page || !screen.json) {
+        let more = format!("there are more than {limit}: --limit N shows more, --all all of them");
+        match (page, screen.json) {
+            // A program that takes the array can't see it in there.
+            (false, true) => screen.warn(&more),
+            (false, false) => screen.note(&more),
+            (true, _) => {
+                screen.note(&format!("there are more; the next page: --page --cursor {next}"))
+            }
         }
     }
-    screen.value(&Value::Array(cases))?;
+    screen.value(&match page {
+        true => json!({"items": cases, "next": cursor}),
+        false => Value::Array(cases),
+    })?;
     Ok(0)
 }
 
@@ -140,8 +175,8 @@ mod tests {
         ");
         insta::assert_snapshot!(at(110).table(&COLUMNS, rows()), @r"
         case                      status     sev  account       resource                type                    newest
-        case-20261122-d700b06180  attention  9.2  111122223333  instance/i…3d4e5f60718  UnauthorizedAccess:IA…  3h ago
-        case-20261122-cefcdcc615  open       9.2  111122223333  role/batch-worker       UnauthorizedAccess:IA…  3h ago
+        case-20261122-d700b06180  attention  9.2  111122223333  instance/i…3d4e5f60718  Unauthoriz….OutsideAWS  3h ago
+        case-20261122-cefcdcc615  open       9.2  111122223333  role/batch-worker       Unauthoriz….OutsideAWS  3h ago
         ");
     }
 

@@ -21,23 +21,13 @@ use super::client::Client;
 use super::error::CliError;
 use super::screen::Screen;
 use crate::error::Code;
-use crate::id::{AccountId, CaseId, Digest};
+use crate::id::{CaseId, Digest};
 
 /// What to do with cases.
 #[derive(Debug, Clone, Subcommand)]
 pub enum CaseCommand {
     /// List cases, newest first.
-    List {
-        /// Only cases with this status; several with commas, or given more than once.
-        #[arg(long, value_name = "STATUS", value_parser = list::status, value_delimiter = ',')]
-        status: Vec<String>,
-        /// Only cases of this account.
-        #[arg(long)]
-        account: Option<AccountId>,
-        /// How many at most: a number from 1 to 10000.
-        #[arg(long, default_value_t = 50, value_parser = list::limit, allow_hyphen_values = true)]
-        limit: u32,
-    },
+    List(list::ListArgs),
     /// Show one case: facts, runs, open questions, and its timeline.
     Show {
         /// The case.
@@ -115,9 +105,7 @@ async fn dispatch(
     command: CaseCommand,
 ) -> Result<u8, CliError> {
     match command {
-        CaseCommand::List { status, account, limit } => {
-            list::list(client, screen, &status, account.as_ref(), limit).await
-        }
+        CaseCommand::List(args) => list::list(client, screen, &args).await,
         CaseCommand::Show { case } => show::show(client, screen, &case).await,
         CaseCommand::Watch { case, follow } => {
             let until = if follow { watch::Until::Interrupted } else { watch::Until::AllOver };

@@ -141,7 +141,7 @@ impl Outcome {
             Column::whole("sev"),
             Column::whole("findings").spare(1),
             Column::whole("contained in"),
-            Column::cut("finding type"),
+            Column::name("finding type"),
         ];
         screen.line(&style.table(&columns, rows.collect()))?;
         let open = |item: &&Value| item["expected"] == "open" && item["met"] == true;

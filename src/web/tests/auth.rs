@@ -26,6 +26,7 @@ const MATRIX: &[(&str, &str, &str)] = &[
     ("GET", "/v1/runbooks", "viewer responder approver author admin auditor"),
     ("POST", "/v1/runbooks/{id}/plan", "responder author admin"),
     ("GET", "/v1/quarantine", "responder admin auditor"),
+    ("GET", "/v1/quarantine/{id}", "responder admin"),
 ];
 
 #[test]
@@ -51,11 +52,13 @@ fn every_route_is_in_the_matrix_with_its_roles() {
 #[tokio::test]
 async fn the_server_enforces_the_matrix() {
     let harness = Harness::new().await;
+    let zero = crate::id::Digest::zero();
     for (method, path, roles) in MATRIX {
         let id = match *path {
             path if path.starts_with("/v1/runs/") => "run-none",
             path if path.starts_with("/v1/approvals/") => "apr-none",
             path if path.starts_with("/v1/runbooks/") => "no-such-runbook",
+            path if path.starts_with("/v1/quarantine/") => zero.as_str(),
             _ => "case-none",
         };
         let url = path.replace("{id}", id);

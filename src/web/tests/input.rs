@@ -1,5 +1,6 @@
 //! Bad input: each gives a numbered, plain error, and nothing is lost or half done.
 
+use base64::Engine as _;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -37,6 +38,15 @@ async fn what_is_no_finding_is_kept_and_answered() {
     let kept = harness.get("/v1/quarantine").await.body;
     assert_eq!(kept["items"].as_array().map(Vec::len), Some(bodies.len()), "{kept}");
     assert_eq!(harness.get("/v1/cases").await.body["items"], json!([]));
+    // Each can be read back as it came; what is in no quarantine is not to be had here.
+    let raw = kept["items"][0]["raw"].as_str().unwrap();
+    let one = harness.get(&format!("/v1/quarantine/{raw}")).await.body;
+    let content = one["content"].as_str().unwrap();
+    let content = base64::engine::general_purpose::STANDARD.decode(content).unwrap();
+    assert_eq!(crate::id::Digest::of(&content).as_str(), raw);
+    assert_eq!((&one["size"], &one["code"]), (&json!(content.len()), &kept["items"][0]["code"]));
+    let other = crate::id::Digest::of(b"other");
+    is_problem(&harness.get(&format!("/v1/quarantine/{other}")).await, 404, "E0203", "other");
     harness.service.stop().await;
 }
 

@@ -3,12 +3,14 @@
 use std::sync::Mutex;
 
 use axum::http::StatusCode;
+use clap::Parser as _;
 use serde_json::{Value, json};
 
 use super::{chain, id, page};
-use crate::cli::case::{CaseCommand, dispatch, list, show, watch};
+use crate::cli::case::{CaseCommand, dispatch, show, watch};
 use crate::cli::client::tests::{Request, Service, problem};
-use crate::cli::screen::tests::screen;
+use crate::cli::screen::tests::{Written, screen};
+use crate::cli::{Cli, Command};
 use crate::error::Code;
 
 fn case_row(state: &str) -> Value {
@@ -144,17 +146,42 @@ fn listing(request: &Request) -> (StatusCode, Value) {
     (StatusCode::OK, json!({"items": cases, "next": next, "query": request.query}))
 }
 
+/// `case list` with these words; what standard output and standard error got.
+async fn listed(service: &Service, json: bool, words: &[&str]) -> (Written, Written) {
+    let cli = Cli::try_parse_from([&["tourniquet", "case", "list"], words].concat()).unwrap();
+    let Command::Case(command) = cli.command else { panic!("{words:?}") };
+    let (mut screen, out, err) = screen(json);
+    assert_eq!(dispatch(&service.client(), &mut screen, command).await, Ok(0));
+    (out, err)
+}
+
 #[tokio::test]
 async fn cases_are_listed_over_pages_up_to_the_limit() {
     let service = Service::start(|request| listing(&request)).await;
-    for (limit, expected) in [(2, 2), (200, 200), (230, 230), (1000, 250)] {
-        let (mut screen, out, _) = screen(true);
-        let status = ["open".to_owned(), "contained".to_owned()];
-        list::list(&service.client(), &mut screen, &status, None, limit).await.unwrap();
-        assert_eq!(out.value().as_array().unwrap().len(), expected);
+    let status = "--status=open,contained";
+    // A program that takes the array is told beside it that there is more.
+    for (words, expected, more) in [
+        (&["--limit=2"][..], 2, true),
+        (&["--limit=200"], 200, true),
+        (&["--limit=230"], 230, false),
+        (&["--limit=1000", status], 250, false),
+        (&["--all", status], 250, false),
+    ] {
+        let (out, err) = listed(&service, true, words).await;
+        assert_eq!(out.value().as_array().unwrap().len(), expected, "{words:?}");
+        assert_eq!(err.text().contains("there are more than"), more, "{words:?}: {}", err.text());
     }
-    let (mut screen, out, err) = screen(false);
-    list::list(&service.client(), &mut screen, &[], None, 2).await.unwrap();
+    // Or takes pages, as the API gives them.
+    let (first, err) = listed(&service, true, &["--page", "--limit=200"]).await;
+    assert_eq!((first.value()["items"].as_array().unwrap().len(), err.text().as_str()), (200, ""));
+    let next = first.value()["next"].as_str().unwrap().to_owned();
+    let (second, _) = listed(&service, true, &["--page", "--cursor", &next]).await;
+    assert_eq!(second.value()["items"][0]["id"], "case-0200");
+    assert_eq!(second.value()["next"], Value::Null);
+    let (_, err) = listed(&service, false, &["--page", "--limit=200"]).await;
+    assert!(err.text().contains("--page --cursor next"), "{}", err.text());
+
+    let (out, err) = listed(&service, false, &["--limit=2"]).await;
     insta::assert_snapshot!(out.text(), @r"
     case       status     sev  account       resource  type                              newest
     case-0000  contained  8.0  111122223333  -         CryptoCurrency:EC2/BitcoinTool.B  2026-01-03 10:00:00Z
