@@ -1,16 +1,18 @@
 //! `config check`: reads the configuration as `serve` does, and says what it means.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use clap::Subcommand;
 use serde_json::json;
 
 use super::error::CliError;
-use super::runbook::nobody;
 use super::sanitise::{VALUE_MAX, sanitise};
 use super::screen::Screen;
 use super::table::Tone;
 use super::{Common, cloud};
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::{Config, ConfigError};
+use crate::runbook::{Library, channels};
 use crate::store::Store;
 use crate::{telemetry, web};
 
@@ -41,12 +43,7 @@ pub fn config(
     let valid = screen.paint(Tone::Good, "the configuration is valid");
     screen.line(&valid)?;
     let mut warnings = config.warnings();
-    for runbook in library.iter() {
-        let told = nobody(runbook, &config.notify);
-        warnings.extend(
-            told.iter().map(|one| format!("runbook {}", one.in_file(runbook.name.as_str()))),
-        );
-    }
+    warnings.extend(unheard(&config, &library));
     for warning in &warnings {
         screen.warn(&format!("WARNING: {warning}"));
     }
@@ -63,6 +60,25 @@ pub fn config(
         "config": config,
     }))?;
     Ok(0)
+}
+
+/// A sentence for each channel that runbooks tell and the configuration, which has others, does not have;
+/// `runbook check` names the lines.
+fn unheard(config: &Config, library: &Library) -> Vec<String> {
+    let mut unheard: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+    for runbook in library.iter().filter(|_| !config.notify.is_empty()) {
+        let told = channels(runbook).into_iter();
+        for told in told.filter(|told| !config.notify.contains_key(&told.name)) {
+            unheard.entry(told.name).or_default().insert(runbook.name.as_str());
+        }
+    }
+    let words = |(channel, runbooks): (String, BTreeSet<&str>)| {
+        let runbooks = runbooks.into_iter().collect::<Vec<_>>().join(", ");
+        format!(
+            "notify has no channel {channel}, which is told by {runbooks}: that is logged, and not sent"
+        )
+    };
+    unheard.into_iter().map(words).collect()
 }
 
 /// Whether a configuration file that is named is there, also for commands that read nothing in it:

@@ -180,6 +180,35 @@ async fn a_build_that_contains_nothing_real_says_so_when_it_is_checked() {
 }
 
 #[tokio::test]
+async fn what_a_service_could_not_use_is_told_when_the_configuration_is_checked() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("t.toml");
+    let check = async |text: &str| {
+        std::fs::write(&path, text).unwrap();
+        said(&["--config", path.to_str().unwrap(), "config", "check"]).await
+    };
+    let missing = folder.path().join("missing");
+    let database =
+        |folder: &std::path::Path| format!("database = \"sqlite://{}/t.db\"\n", folder.display());
+    let error = check(&database(&missing)).await.0.unwrap_err();
+    assert_eq!(error.code, Code::DATABASE_OPEN);
+    assert!(
+        error.detail.ends_with(&format!("there is no folder {}", missing.display())),
+        "{error}"
+    );
+    let good = database(folder.path());
+    let (ended, _, err) = check(&good).await;
+    assert!(ended == Ok(0) && !err.contains("notify has no channel"), "{err}");
+    assert!(!folder.path().join("t.db").exists(), "a check makes no database");
+    let (ended, _, err) =
+        check(&format!("{good}[notify.security]\nwebhook = \"https://chat.example\"\n")).await;
+    assert_eq!(ended, Ok(0));
+    let words =
+        "notify has no channel oncall, which is told by attack-sequence, compromised-instance,";
+    assert_eq!(err.matches(words).count(), 1, "{err}");
+}
+
+#[tokio::test]
 async fn a_configuration_file_that_is_named_must_be_there_for_every_command() {
     for words in [
         &["case", "list"][..],

@@ -89,12 +89,8 @@ fn touch(path: &Path, create: bool) -> Result<(), StoreError> {
         // Findings and evidence are nobody else's business. SQLite gives its other files the same mode.
         options.mode(0o600);
     }
-    // Which of the two is missing, the operating system does not say.
-    let folder = path.parent().filter(|folder| !folder.exists());
-    let file = options.open(path).map_err(|error| match folder {
-        Some(folder) => {
-            StoreError::open(path, &format!("there is no folder {}: {error}", folder.display()))
-        }
+    let file = options.open(path).map_err(|error| match missing(path) {
+        Some(words) => StoreError::open(path, &words),
         None => StoreError::open(path, &error.to_string()),
     })?;
     drop(file);
@@ -104,13 +100,17 @@ fn touch(path: &Path, create: bool) -> Result<(), StoreError> {
 /// The folder must be writable too: the write-ahead log is made beside the file.
 fn room(path: &Path) -> Result<(), StoreError> {
     let folder = path.parent().unwrap_or(Path::new("/"));
-    tempfile::Builder::new().prefix(".tourniquet-").tempfile_in(folder).map(drop).map_err(|error| {
-        match folder.exists() {
-            true => StoreError::open(path, &format!("its folder can't be written: {error}")),
-            false => {
-                let words = format!("there is no folder {}: {}", folder.display(), error.kind());
-                StoreError::open(path, &words)
-            }
-        }
+    let made = tempfile::Builder::new().prefix(".tourniquet-").tempfile_in(folder);
+    made.map(drop).map_err(|error| {
+        let words = missing(path);
+        let words = words.unwrap_or_else(|| format!("its folder can't be written: {error}"));
+        StoreError::open(path, &words)
     })
+}
+
+/// That the folder of a file is not there; `None`: it is. Of the two the operating system does not say
+/// which is missing.
+fn missing(path: &Path) -> Option<String> {
+    let folder = path.parent().filter(|folder| !folder.exists())?;
+    Some(format!("there is no folder {}", folder.display()))
 }

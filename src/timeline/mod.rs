@@ -5,6 +5,7 @@
 //! Verification hashes stored bytes and never serialises again. Nothing here reads or writes: the
 //! store keeps the bytes, and what an entry's body means is known where it is written.
 
+mod document;
 mod entry;
 mod seal;
 mod verify;

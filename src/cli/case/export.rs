@@ -14,7 +14,7 @@ use crate::cli::error::CliError;
 use crate::cli::screen::Screen;
 use crate::error::Code;
 use crate::id::{CaseId, Digest};
-use crate::timeline::{Entry, Kind, Report, verify};
+use crate::timeline::{Entry, Report, verify};
 
 /// What of an export is verified.
 #[derive(Debug)]
@@ -105,7 +105,7 @@ impl Export {
         let broken = broken.map(|(digest, _)| digest.clone()).collect();
         let entries = self.entries.iter().map(|text| Entry::parse(text.as_bytes()));
         let entries: Vec<Entry> = entries.filter_map(Result::ok).collect();
-        let named: BTreeSet<Digest> = entries.iter().flat_map(documents).collect();
+        let named: BTreeSet<Digest> = entries.iter().flat_map(Entry::documents).collect();
         let absent = named.iter().filter(|digest| !self.blobs.contains_key(digest.as_str()));
         let (left_out, missing) =
             absent.map(ToString::to_string).partition(|digest| self.left_out.contains(digest));
@@ -138,21 +138,6 @@ fn digests<'a>(value: &'a Value, found: &mut BTreeSet<&'a str>) {
         Value::Object(map) => map.values().for_each(|item| digests(item, found)),
         _ => {}
     }
-}
-
-/// The digests of documents that `entry` names: a finding as it came and as it was read, a runbook's
-/// source, a run's facts, a long output. Other digests are hashes of what nobody stores, such as a plan's.
-fn documents(entry: &Entry) -> Vec<Digest> {
-    let text = |key: &str| entry.body.get(key).and_then(Value::as_str);
-    let keys: &[&str] = match entry.kind() {
-        Some(Kind::FindingReceived) => &["raw", "document"],
-        Some(Kind::RunRequested) if text("kind") != Some("undo") => &["hash"],
-        Some(Kind::RunStarted) => &["facts"],
-        Some(Kind::StepFinished) => &["output_blob"],
-        _ => &[],
-    };
-    let named = keys.iter().filter_map(|key| text(key));
-    named.filter_map(|text| text.strip_prefix("sha256:").unwrap_or(text).parse().ok()).collect()
 }
 
 /// Prints the export; one that does not verify only with `force`.

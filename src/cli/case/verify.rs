@@ -13,6 +13,7 @@ use crate::cli::error::{CliError, NO};
 use crate::cli::input;
 use crate::cli::screen::Screen;
 use crate::cli::table::Tone;
+use crate::cli::wrap::wrap;
 use crate::error::Code;
 use crate::id::{CaseId, Digest};
 use crate::timeline::Report;
@@ -69,6 +70,12 @@ pub(super) fn file(
     Verdict { case: &export.case, report, beside, kept }.tell(screen)
 }
 
+/// A sentence under the verdict, wrapped where the terminal ends.
+fn remark(screen: &mut Screen, words: &str) -> Result<(), CliError> {
+    let width = screen.style.width.map_or(usize::MAX, usize::from).saturating_sub(2);
+    screen.line(&format!("  {}", wrap(words, width).join("\n  ")))
+}
+
 /// What was found out about one case.
 struct Verdict<'a> {
     case: &'a CaseId,
@@ -110,10 +117,10 @@ impl Verdict<'_> {
             screen.line(&format!("  {words}"))?;
         }
         if beside.as_ref().is_some_and(|beside| valid && beside.faults().is_empty()) {
-            screen.line(&format!("  {COVERED} {}.", NOT_COVERED.join(", ")))?;
+            remark(screen, &format!("{COVERED} {}.", NOT_COVERED.join(", ")))?;
         }
         if valid {
-            screen.line(&format!("  {}", self.reach()))?;
+            remark(screen, &self.reach())?;
         }
         let blobs = |list: fn(&Beside) -> &Vec<String>| {
             beside.as_ref().map(list).into_iter().flatten().collect::<Vec<_>>()

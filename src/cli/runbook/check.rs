@@ -63,7 +63,7 @@ fn configured(common: &Common) -> Result<Vec<CheckedFile>, CliError> {
 
 /// A warning for each message of the runbook that goes to a channel which the configuration does not
 /// have, where it has some.
-pub fn nobody(runbook: &Runbook, notify: &BTreeMap<String, NotifyConfig>) -> Vec<Diagnostic> {
+fn nobody(runbook: &Runbook, notify: &BTreeMap<String, NotifyConfig>) -> Vec<Diagnostic> {
     let told = channels(runbook).into_iter();
     let unknown = told.filter(|told| !notify.is_empty() && !notify.contains_key(&told.name));
     let known: Vec<&str> = notify.keys().map(String::as_str).collect();

@@ -9,8 +9,6 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 
-pub use check::nobody;
-
 use super::Common;
 use super::error::CliError;
 use super::screen::Screen;

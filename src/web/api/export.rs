@@ -6,9 +6,9 @@ use axum::Json;
 use axum::extract::State;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::id::{CaseId, Digest};
+use crate::id::CaseId;
 use crate::store::StoreError;
 use crate::timeline::{Entry, Head};
 use crate::web::App;
@@ -38,14 +38,13 @@ pub async fn export(State(app): State<App>, Id(id): Id<CaseId>) -> Answer {
         }
         for stored in part.into_iter().take_while(|stored| stored.seq < head.length) {
             if let Ok(entry) = Entry::parse(&stored.bytes) {
-                entry.body.values().for_each(|value| digests(value, &mut named));
+                named.extend(entry.documents());
             }
             entries.push(String::from_utf8_lossy(&stored.bytes).into_owned());
         }
     }
     let (mut blobs, mut left_out, mut size) = (BTreeMap::new(), Vec::new(), 0);
     for digest in named {
-        // A digest can also be a hash of something that is not stored, such as a plan.
         let bytes = match app.store.blob(&digest).await {
             Ok(Some(bytes)) => bytes,
             Ok(None) => continue,
@@ -70,16 +69,4 @@ pub async fn export(State(app): State<App>, Id(id): Id<CaseId>) -> Answer {
         "blobs": blobs,
         "left_out": left_out,
     })))
-}
-
-/// Every digest in `value`, bare or as `sha256:…`.
-fn digests(value: &Value, found: &mut BTreeSet<Digest>) {
-    match value {
-        Value::String(text) => {
-            found.extend(text.strip_prefix("sha256:").unwrap_or(text).parse::<Digest>());
-        }
-        Value::Array(items) => items.iter().for_each(|item| digests(item, found)),
-        Value::Object(map) => map.values().for_each(|item| digests(item, found)),
-        _ => {}
-    }
 }

@@ -35,8 +35,11 @@ async fn a_finding_becomes_a_case_that_anyone_can_verify() {
     let undo = harness.post("responder", &format!("/v1/runs/{run}/undo"), &json!({})).await;
     assert_eq!((undo.status.as_u16(), undo.code()), (409, "E0205"), "it only observed");
 
+    // A note that names what was quarantined brings nobody to its bytes.
+    harness.post("intake", "/v1/findings", &json!({"no": "finding"})).await;
+    let kept = harness.get("/v1/quarantine").await.body["items"][0]["raw"].clone();
     let note = harness
-        .post("responder", &format!("/v1/cases/{case}/notes"), &json!({"text": "seen"}))
+        .post("responder", &format!("/v1/cases/{case}/notes"), &json!({"text": kept}))
         .await;
     assert_eq!(note.status, 200, "{note:?}");
     let closed = harness
@@ -59,6 +62,7 @@ async fn a_finding_becomes_a_case_that_anyone_can_verify() {
     let export = harness.get(&format!("/v1/cases/{case}/export")).await.body;
     let raw = export["blobs"].as_object().unwrap().len();
     assert!(raw >= 2, "the raw finding and the runbook at least: {raw}");
+    assert!(kept.is_string() && export["blobs"][kept.as_str().unwrap()].is_null(), "{kept}");
     let length = export["entries"].as_array().map(Vec::len);
     assert_eq!(length, export["head"]["length"].as_u64().map(|length| length as usize));
     harness.service.stop().await;
