@@ -134,7 +134,12 @@ async fn what_nobody_was_told_of_answers_no_genuine_finding() {
     let before = lab.told().len();
     assert_eq!(lab.deliver(mining()).await, case);
     lab.settle().await;
-    assert!(before > 0 || lab.told().len() > before, "told: {:?}; {:#?}", lab.told(), runs(&lab, &case).await);
+    assert!(
+        before > 0 || lab.told().len() > before,
+        "told: {:?}; {:#?}",
+        lab.told(),
+        runs(&lab, &case).await
+    );
     lab.finish().await;
 }
 
@@ -160,8 +165,8 @@ async fn a_yes_is_not_left_lying_while_a_sibling_rests_half_way() {
         std::thread::spawn(move || handle.block_on(says)).join().unwrap();
     });
     // Twenty minutes of throttling; the yes comes in the first of them.
-    let plan =
-        (n..n + 1_500).fold(changes().before(n + 40, event), |plan, n| plan.at(n, Fault::Throttled));
+    let plan = (n..n + 1_500)
+        .fold(changes().before(n + 40, event), |plan, n| plan.at(n, Fault::Throttled));
     let (lab, _, _) = faulty_lab(plan, source).await;
     *desk.lock().unwrap() = Some((lab.desk.clone(), lab.env.store.clone()));
     let done = isolate(&lab).await;
@@ -169,7 +174,9 @@ async fn a_yes_is_not_left_lying_while_a_sibling_rests_half_way() {
     let yes = entries.iter().find(|entry| entry.kind == "approval.decided").unwrap().at;
     let revoked = entries
         .iter()
-        .find(|entry| entry.kind == "change.intent" && format!("{:?}", entry.body).contains("web-server"))
+        .find(|entry| {
+            entry.kind == "change.intent" && format!("{:?}", entry.body).contains("web-server")
+        })
         .map(|entry| entry.at);
     let waited = revoked.map(|at| at.duration_since(yes).as_secs());
     assert!(waited.is_some_and(|waited| waited < 60), "approved, and begun after {waited:?} s");
@@ -184,7 +191,12 @@ async fn on_call_hears_of_a_finding_without_an_account() {
     event["detail"].as_object_mut().unwrap().remove("accountId");
     let case = lab.deliver(&event.to_string()).await;
     lab.settle().await;
-    assert!(!lab.told().is_empty(), "{:?} {:?}", status(&lab, &case).await, runs(&lab, &case).await);
+    assert!(
+        !lab.told().is_empty(),
+        "{:?} {:?}",
+        status(&lab, &case).await,
+        runs(&lab, &case).await
+    );
     lab.finish().await;
 }
 
@@ -215,7 +227,9 @@ async fn throttled_containments_beside_each_other_break_no_drive() {
         let mut random = seed;
         let mut plan = changes();
         for n in 1..300 {
-            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            random = random
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             if n > seed % 20 && (random >> 33) % 100 < 60 + seed % 30 {
                 plan = plan.at(n, Fault::Throttled);
             }
@@ -232,4 +246,34 @@ async fn throttled_containments_beside_each_other_break_no_drive() {
         }
     }
     assert!(bad.is_empty(), "{} of 20: {:#?}", bad.len(), &bad[..1]);
+}
+
+/// The process is stopped while AWS throttles everything for minutes, the way back, too: what is left in
+/// the open when it ends is told to somebody, because no process looks after it any more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_stop_leaves_in_the_open_is_told() {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    let n = second_swap().await;
+    let stopping = Arc::new(AtomicBool::new(false));
+    let stop = Arc::clone(&stopping);
+    let event: Event = Arc::new(move || stop.store(true, Ordering::Relaxed));
+    let plan = (n..n + 400).fold(changes(), |plan, n| plan.at(n, Fault::Throttled));
+    let (lab, sandbox, _) = faulty_lab(plan.before(n + 13, event), ISOLATES).await;
+    let started = lab.desk.start(by_hand("probe", json!({}), Mode::Contain)).await.unwrap();
+    let now = crate::clock::Clock::now(&lab.clock);
+    let (taken, fence) = lab.env.store.claim("lab", now).await.unwrap().unwrap();
+    let lease = crate::run::lease::Lease::new(fence, crate::clock::Clock::monotonic(&lab.clock));
+    let driven = crate::run::drive::drive(&lab.env, &taken, &lease, &stopping).await.unwrap();
+    assert_eq!(driven, crate::run::drive::Driven::Released);
+    let took = crate::clock::Clock::now(&lab.clock).duration_since(now).as_secs();
+    let entries = lab.entries(&started.case).await;
+    let words = format!("{:?}", entries.iter().map(|entry| &entry.body).collect::<Vec<_>>());
+    assert!(
+        !in_the_open(&sandbox) || !lab.told().is_empty() || words.contains("half way"),
+        "{took} s; {:?}; told {:?}; {:?}",
+        groups(&sandbox),
+        lab.told(),
+        status(&lab, &started.case).await
+    );
+    lab.finish().await;
 }
