@@ -69,3 +69,22 @@ async fn one_service_serves_a_database() {
     let again = Service::start(setup(config(harness.folder.path()), &clock)).await;
     again.unwrap().stop().await;
 }
+
+/// Whoever sends half a request's head, without a token, must not keep the runs from being given back:
+/// `docker stop` kills after ten seconds, and only a drive that sees the stop puts anything back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slow_client_does_not_hold_up_the_stop_of_runs() {
+    use std::sync::Arc;
+    use tokio::io::AsyncWriteExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Arc::new(crate::clock::SystemClock::new());
+    let setup =
+        crate::web::Setup { clock, ..setup(config(folder.path()), &ManualClock::at(start())) };
+    let service = Service::start(setup).await.unwrap();
+    let mut slow = tokio::net::TcpStream::connect(service.address()).await.unwrap();
+    slow.write_all(b"POST /v1/findings HTTP/1.1\r\nHost: x\r\n").await.unwrap();
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    let began = std::time::Instant::now();
+    service.stop().await;
+    assert!(began.elapsed().as_secs() < 10, "stopped after {:?}", began.elapsed());
+}

@@ -8,6 +8,7 @@ mod kills;
 mod lifted;
 mod mends;
 mod superseded;
+mod third;
 mod untrue;
 
 use serde_json::json;
