@@ -125,6 +125,7 @@ impl Lab {
                 confirm_findings: settings.confirm_findings,
             },
             owner: "lab".to_owned(),
+            resting: Default::default(),
             compiled: Mutex::new(BTreeMap::new()),
         });
         let desk = Desk::new(Arc::clone(&env), Arc::new(Notify::new()));
@@ -154,6 +155,7 @@ impl Lab {
             settings: old.settings.clone(),
             limits,
             owner: old.owner.clone(),
+            resting: Default::default(),
             compiled: Mutex::new(BTreeMap::new()),
         });
         self.desk = Desk::new(Arc::clone(&self.env), Arc::new(Notify::new()));

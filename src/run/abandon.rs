@@ -1,16 +1,22 @@
 //! Before a run ends, or is given back, with steps under way: no intent stays without an outcome, and
 //! no resource in the open.
 
+use std::collections::BTreeSet;
 use std::sync::Mutex;
 
+use serde_json::json;
+
 use super::drive::{Drive, Driven};
-use super::end::Reason;
+use super::end::{Reason, cut};
 use super::replay::RunLog;
 use super::start::log_of;
 use super::step::StepLog;
 use crate::error::Code;
 use crate::store::{Effect, StoreError};
-use crate::timeline::Draft;
+use crate::timeline::{Actor, Draft, Kind};
+
+/// What is said of a step whose way back failed when the process stopped.
+const STOPPED: &str = "was stopped half way with the service, and goes on after its next start";
 
 impl Drive<'_> {
     /// Stops for a person, wherever the run stands.
@@ -55,23 +61,33 @@ impl Drive<'_> {
     }
 
     /// Before the process stops: what a step only let pass goes back, because nobody knows when the
-    /// next process goes on. Returns the outcomes to write.
+    /// next process goes on. What can't be put back is told.
     ///
     /// # Errors
     /// When the timeline can't be written or the lease is lost.
-    pub(super) async fn leave_nothing_open(&mut self) -> Result<Vec<Draft>, StoreError> {
-        let mut drafts = Vec::new();
+    pub(super) async fn leave_nothing_open(&mut self) -> Result<(), StoreError> {
         if !self.open().iter().any(StepLog::contains) {
-            return Ok(drafts);
+            return Ok(());
         }
         self.read_again().await;
-        let none = Mutex::default();
+        let (none, nothing) = (Mutex::default(), BTreeSet::new());
+        let (mut drafts, mut told) = (Vec::new(), Vec::new());
         for mut step in self.open() {
             if step.changes.iter().any(|log| log.change.passes()) {
-                self.executor(&none).put_back(&mut step, None, &mut drafts).await?;
+                let retreat = self.executor(&none).put_back(&mut step, None, &mut drafts).await?;
+                if retreat.leaves() {
+                    told.push(retreat.told(&format!("{} {STOPPED}", step.name), &nothing));
+                }
             }
         }
-        Ok(drafts)
+        let now = self.env.clock.now();
+        let note = |text: &String| {
+            Draft::new(now, Actor::Service, Kind::NoteAdded, json!({"text": cut(text)}))
+        };
+        drafts.extend(told.iter().map(note));
+        self.write(&mut drafts, &mut vec![]).await?;
+        self.tell_all(told).await;
+        Ok(())
     }
 
     fn open(&self) -> Vec<StepLog> {

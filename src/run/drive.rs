@@ -201,13 +201,13 @@ impl<'a> Drive<'a> {
                 }
             }
             let Some((key, result)) = inflight.next().await else {
+                // What has ended meanwhile, too: from here on the timeline is read again.
+                self.write(&mut entries, &mut effects).await?;
                 if stop {
-                    self.write(&mut entries, &mut effects).await?;
-                    entries = self.leave_nothing_open().await?;
+                    self.leave_nothing_open().await?;
                 } else if self.rest_half_way(&mut parked, stopping).await {
                     continue;
                 }
-                self.write(&mut entries, &mut effects).await?;
                 return self.park(&parked, stop).await;
             };
             busy.remove(&key);

@@ -24,6 +24,10 @@ use crate::store::{LEASE, StoreError};
 /// bound keeps AWS's shared buckets from being emptied at once.
 pub const DRIVEN_MAX: usize = 64;
 
+/// Drives in all: one that rests half way is a sleep and its timeline in memory, and takes no place
+/// from an undo or a revocation. More of them than this mean that AWS answers nobody.
+const DRIVES_MAX: usize = 1_024;
+
 /// The longest time between two looks for work: a hint may be lost, a poll is not.
 const POLL: Duration = Duration::from_secs(1);
 
@@ -106,7 +110,9 @@ async fn claim_loop(env: Arc<Env>, hint: Arc<Notify>, stopping: Arc<AtomicBool>)
     while !stopping.load(Ordering::Relaxed) {
         while tasks.try_join_next().is_some() {}
         let mut wait = POLL;
-        while tasks.len() < DRIVEN_MAX {
+        while tasks.len() < DRIVES_MAX
+            && tasks.len().saturating_sub(env.resting.load(Ordering::Relaxed)) < DRIVEN_MAX
+        {
             let claimed = env.clock.monotonic();
             match env.store.claim(&env.owner, env.clock.now()).await {
                 Ok(Some((run, fence))) => {

@@ -1,6 +1,7 @@
 //! What every run needs, in one place: the seams and the deployment's limits.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 
 use crate::action::Settings;
@@ -37,6 +38,8 @@ pub struct Env {
     pub limits: Limits,
     /// Who this process is: the owner of leases. New at every start.
     pub owner: String,
+    /// Drives that rest with something in the open: they wait beside those that are at work.
+    pub resting: AtomicUsize,
     /// Compiled scripts by hash.
     pub compiled: Mutex<BTreeMap<Digest, Arc<Runbook>>>,
 }

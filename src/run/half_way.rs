@@ -4,7 +4,7 @@
 //! that rests while an interface stands in the open group rests inside its drive, which sees the stop.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -14,6 +14,7 @@ use super::outcome::OutcomeResult;
 use super::start::log_of;
 use super::step::StepLog;
 use crate::runbook::StepKey;
+use crate::store::ApprovalState;
 
 /// How long a stop may go unseen during such a rest.
 const STOP_SEEN_WITHIN: Duration = Duration::from_millis(250);
@@ -42,13 +43,48 @@ impl Drive<'_> {
             return false;
         };
         let clock = self.env.clock.as_ref();
+        let resting = Resting::begin(&self.env.resting);
         while !stopping.load(Ordering::Relaxed) && clock.now() < until {
             let left = Duration::try_from(until.duration_since(clock.now())).unwrap_or_default();
             clock.sleep(left.min(STOP_SEEN_WITHIN)).await;
         }
+        drop(resting);
         let now = clock.now();
         parked.retain(|_, wake_at| wake_at.is_some_and(|at| at > now));
+        for step in self.answered().await {
+            parked.remove(&step);
+        }
         true
+    }
+
+    /// The steps whose question is no longer open: a parked run is woken by an answer, a drive is not.
+    async fn answered(&self) -> Vec<StepKey> {
+        let asked = self.env.store.approvals_of(&self.run.id).await.unwrap_or_else(|error| {
+            tracing::error!(case = %self.run.case, run = %self.run.id, error = %error, "the run's questions can't be read");
+            Vec::new()
+        });
+        let over = asked.iter().filter(|row| row.state != ApprovalState::Pending);
+        let open = |step: &&StepLog| step.end.is_none();
+        let steps = over.filter_map(|row| {
+            self.log.steps.iter().filter(open).find(|step| step.key.as_str() == row.step)
+        });
+        steps.map(|step| step.key.clone()).collect()
+    }
+}
+
+/// A drive that rests, as long as this is not dropped.
+struct Resting<'a>(&'a AtomicUsize);
+
+impl<'a> Resting<'a> {
+    fn begin(resting: &'a AtomicUsize) -> Self {
+        resting.fetch_add(1, Ordering::Relaxed);
+        Self(resting)
+    }
+}
+
+impl Drop for Resting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -32,6 +32,11 @@ pub(super) struct Retreat {
 }
 
 impl Retreat {
+    /// Whether something may still stand in the open.
+    pub(super) fn leaves(&self) -> bool {
+        !self.left.is_empty()
+    }
+
     /// The words of `text`, and what people must know beside it.
     pub(super) fn told(&self, text: &str, half: &BTreeSet<String>) -> String {
         let list = |set: &BTreeSet<&String>| {

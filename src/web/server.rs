@@ -32,8 +32,9 @@ const HEAD_WAIT: Duration = Duration::from_secs(30);
 /// Bytes of a request's head: our routes are short, and a token has 46 characters.
 const HEAD_MAX: usize = 16 * 1024;
 
-/// How long requests under way may take to end after a stop.
-const DRAIN_WAIT: Duration = Duration::from_secs(20);
+/// How long requests under way may take to end after a stop: `docker stop` kills after ten seconds, and
+/// EventBridge itself waits for five.
+const DRAIN_WAIT: Duration = Duration::from_secs(5);
 
 /// The wait after an accept failed: usually the process has no file descriptor left.
 const ACCEPT_RETRY: Duration = Duration::from_millis(500);

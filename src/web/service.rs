@@ -115,6 +115,7 @@ impl Service {
             settings: settings(&config),
             limits: limits(&config),
             owner: ids.run(clock.as_ref()).to_string().replacen("run-", "process-", 1),
+            resting: Default::default(),
             compiled: Mutex::new(BTreeMap::new()),
         });
         let desk = Desk::new(Arc::clone(&env), Arc::clone(&hint));
@@ -160,11 +161,14 @@ impl Service {
 
     /// Stops in order: no new requests, runs given back, the last writes on disk.
     pub async fn stop(self) {
-        self.server.stop().await;
         let driver = self.driver.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(driver) = driver {
-            driver.drain().await;
-        }
+        let drain = async {
+            if let Some(driver) = driver {
+                driver.drain().await;
+            }
+        };
+        // A client that is slow must not keep runs from being given back in order.
+        tokio::join!(drain, self.server.stop());
         self.store.close().await;
     }
 }

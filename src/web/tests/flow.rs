@@ -38,9 +38,8 @@ async fn a_finding_becomes_a_case_that_anyone_can_verify() {
     // A note that names what was quarantined brings nobody to its bytes.
     harness.post("intake", "/v1/findings", &json!({"no": "finding"})).await;
     let kept = harness.get("/v1/quarantine").await.body["items"][0]["raw"].clone();
-    let note = harness
-        .post("responder", &format!("/v1/cases/{case}/notes"), &json!({"text": kept}))
-        .await;
+    let note =
+        harness.post("responder", &format!("/v1/cases/{case}/notes"), &json!({"text": kept})).await;
     assert_eq!(note.status, 200, "{note:?}");
     let closed = harness
         .post("responder", &format!("/v1/cases/{case}/close"), &json!({"reason": "a test"}))

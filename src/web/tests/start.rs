@@ -1,5 +1,8 @@
 //! Starting where it is not possible, and stopping in order.
 
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
 use super::harness::{Harness, config, setup, start};
 use crate::clock::ManualClock;
 use crate::config::Config;
@@ -74,17 +77,29 @@ async fn one_service_serves_a_database() {
 /// `docker stop` kills after ten seconds, and only a drive that sees the stop puts anything back.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_slow_client_does_not_hold_up_the_stop_of_runs() {
-    use std::sync::Arc;
-    use tokio::io::AsyncWriteExt as _;
     let folder = tempfile::tempdir().unwrap();
-    let clock = Arc::new(crate::clock::SystemClock::new());
-    let setup =
-        crate::web::Setup { clock, ..setup(config(folder.path()), &ManualClock::at(start())) };
-    let service = Service::start(setup).await.unwrap();
-    let mut slow = tokio::net::TcpStream::connect(service.address()).await.unwrap();
-    slow.write_all(b"POST /v1/findings HTTP/1.1\r\nHost: x\r\n").await.unwrap();
-    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
-    let began = std::time::Instant::now();
-    service.stop().await;
-    assert!(began.elapsed().as_secs() < 10, "stopped after {:?}", began.elapsed());
+    let clock = ManualClock::at(start());
+    let service = Service::start(setup(config(folder.path()), &clock)).await.unwrap();
+    let address = service.address();
+    let mut slow = TcpStream::connect(address).await.unwrap();
+    // One whole request, so that the service has the connection; then half of another.
+    let half = "GET /readyz HTTP/1.1\r\nHost: x\r\n";
+    slow.write_all(format!("{half}\r\n{half}").as_bytes()).await.unwrap();
+    let ready = answered(&mut slow).await;
+    assert!(ready.starts_with("HTTP/1.1 200"), "{ready}");
+    let stopped = tokio::spawn(service.stop());
+    while TcpStream::connect(address).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+    slow.write_all(b"\r\n").await.unwrap();
+    let told = answered(&mut slow).await;
+    assert!(told.starts_with("HTTP/1.1 503"), "the driver was stopped before this ended: {told}");
+    stopped.await.unwrap();
+}
+
+/// The next answer on a connection.
+async fn answered(connection: &mut TcpStream) -> String {
+    let mut bytes = vec![0; 4096];
+    let length = connection.read(&mut bytes).await.unwrap();
+    String::from_utf8_lossy(&bytes[..length]).into_owned()
 }
