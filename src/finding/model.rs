@@ -12,7 +12,7 @@ use super::when::when;
 use crate::case::Version;
 use crate::id::{AccountId, FindingId, Region};
 
-/// The form in which a finding arrived (`findings.md`, section 4).
+/// The form in which a finding arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Format {

@@ -20,7 +20,7 @@ use crate::id::{Digest, RunbookName};
 use crate::routing::{Rule, TypePattern};
 
 /// The runbooks that come with Tourniquet.
-const SHIPPED: [(&str, &str); 6] = [
+const SHIPPED: &[(&str, &str)] = &[
     ("attack-sequence", include_str!("../../runbooks/attack-sequence.rhai")),
     ("compromised-instance", include_str!("../../runbooks/compromised-instance.rhai")),
     ("leaked-access-key", include_str!("../../runbooks/leaked-access-key.rhai")),
