@@ -238,7 +238,7 @@ impl Desk {
         if let Some(reason) = held_later(&self.env, &of.id, revive).await? {
             return refuse(&reason);
         }
-        if self.is_closed(&of.case).await? && undo::is_needless(&self.env, &of, revive).await? {
+        if self.is_closed(&of.case).await? && self.is_needless(&of, revive).await? {
             // An undo opens a closed case again: not for nothing.
             return refuse(
                 "the run changed nothing, so there is nothing to take back; the case stays closed",
@@ -309,6 +309,19 @@ impl Desk {
             .commit(Commit { case: case.clone(), fence: None, entries, effects: vec![] })
             .await?;
         Ok(())
+    }
+
+    /// Whether an undo of this run could only say that there was nothing to take back: it changed
+    /// nothing, and holds nothing that an undo would let go of.
+    async fn is_needless(&self, of: &RunRow, revive: bool) -> Result<bool, StoreError> {
+        let log = match start::log_of(&self.env, &of.case, &of.id).await {
+            Ok(log) => log,
+            Err(start::StartError::Store(error)) => return Err(error),
+            // What can't be read is for the undo to tell.
+            Err(_) => return Ok(false),
+        };
+        Ok(undo::restores(&log, revive, of.released).is_empty()
+            && self.env.store.holds_of(&of.id).await?.is_empty())
     }
 
     async fn is_closed(&self, case: &CaseId) -> Result<bool, DeskError> {

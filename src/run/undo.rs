@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::Env;
 use super::attempt::{Passing, READ_PATIENCE, ROUNDS_MAX, may_pass};
 use super::end::{cloud_failed, failed, succeeded};
 use super::execute::{Executor, StepRun};
@@ -17,7 +16,6 @@ use super::held::came_to_hold;
 use super::outcome::{Outcome, OutcomeResult};
 use super::replay::RunLog;
 use super::settle::{is_for_later, settle};
-use super::start::{self, StartError};
 use super::step::{ChangeLog, StepLog};
 use crate::case::RunState;
 use crate::change::{Change, GROUP_NAME_PREFIX, Inverse, Kind, TAG_PURPOSE};
@@ -43,22 +41,6 @@ impl Restore {
     pub fn args(&self) -> Value {
         json!({"change": self.done, "revive": self.revive})
     }
-}
-
-/// Whether an undo of this run could only say that there was nothing to take back: it changed nothing, and
-/// holds nothing that an undo would let go of.
-///
-/// # Errors
-/// When the store can't be read.
-pub async fn is_needless(env: &Env, of: &RunRow, revive: bool) -> Result<bool, StoreError> {
-    let log = match start::log_of(env, &of.case, &of.id).await {
-        Ok(log) => log,
-        Err(StartError::Store(error)) => return Err(error),
-        // What can't be read is for the undo to tell.
-        Err(_) => return Ok(false),
-    };
-    Ok(restores(&log, revive, of.released).is_empty()
-        && env.store.holds_of(&of.id).await?.is_empty())
 }
 
 /// What a run changed, or may have changed, in sum, last change first. What really stands is looked
