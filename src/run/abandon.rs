@@ -8,8 +8,8 @@ use serde_json::json;
 
 use super::drive::{Drive, Driven};
 use super::end::{Reason, cut};
+use super::record::log_of;
 use super::replay::RunLog;
-use super::start::log_of;
 use super::step::StepLog;
 use crate::error::Code;
 use crate::store::{Effect, StoreError};

@@ -13,6 +13,7 @@ use super::held::held_later;
 use super::journal::Writer;
 use super::lease::Lease;
 use super::plan::Unplanned;
+use super::record::{self, RecordError};
 use super::refused::DeskError;
 use super::request::{StartRun, check, row};
 use super::script::Script;
@@ -314,9 +315,9 @@ impl Desk {
     /// Whether an undo of this run could only say that there was nothing to take back: it changed
     /// nothing, and holds nothing that an undo would let go of.
     async fn is_needless(&self, of: &RunRow, revive: bool) -> Result<bool, StoreError> {
-        let log = match start::log_of(&self.env, &of.case, &of.id).await {
+        let log = match record::log_of(&self.env, &of.case, &of.id).await {
             Ok(log) => log,
-            Err(start::StartError::Store(error)) => return Err(error),
+            Err(RecordError::Store(error)) => return Err(error),
             // What can't be read is for the undo to tell.
             Err(_) => return Ok(false),
         };

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use super::drive::Drive;
 use super::outcome::OutcomeResult;
-use super::start::log_of;
+use super::record::log_of;
 use super::step::StepLog;
 use crate::runbook::StepKey;
 use crate::store::ApprovalState;

@@ -37,6 +37,7 @@ mod needless;
 mod outcome;
 mod perform;
 mod plan;
+mod record;
 mod refused;
 mod remains;
 mod replay;

@@ -10,17 +10,15 @@ use super::confirm::{Unconfirmed, confirm};
 use super::held::held_later;
 use super::journal::Writer;
 use super::needless::answered_by;
-use super::replay::{RunLog, Unfit};
+use super::record::{RecordError, json_blob, log_from, verified};
+use super::replay::RunLog;
 use super::script::Script;
 use super::undo;
 use crate::error::Code;
-use crate::id::{CaseId, Digest, RunId};
+use crate::id::{Digest, RunId};
 use crate::runbook::{Facts, HOST_API};
 use crate::store::{Effect, RunKind, RunRow, StoreError};
-use crate::timeline::{Draft, Entry, NoEntry};
-
-/// Entries read at once.
-const PAGE: u32 = 1000;
+use crate::timeline::{Draft, Entry};
 
 /// A run that can be driven.
 pub struct Started {
@@ -60,9 +58,12 @@ pub enum StartError {
     },
 }
 
-impl From<Unfit> for StartError {
-    fn from(error: Unfit) -> Self {
-        Self::Halt { code: Code::STORE_CORRUPT, reason: error.to_string() }
+impl From<RecordError> for StartError {
+    fn from(error: RecordError) -> Self {
+        match error {
+            RecordError::Store(error) => Self::Store(error),
+            RecordError::Corrupt(reason) => Self::Halt { code: Code::STORE_CORRUPT, reason },
+        }
     }
 }
 
@@ -75,54 +76,16 @@ impl From<Unconfirmed> for StartError {
     }
 }
 
-impl From<NoEntry> for StartError {
-    fn from(error: NoEntry) -> Self {
-        Self::Halt { code: Code::STORE_CORRUPT, reason: error.to_string() }
-    }
-}
-
-/// Every entry of a case, in order.
-///
-/// # Errors
-/// When the store fails or holds something that is no entry.
-pub async fn entries(env: &Env, case: &CaseId) -> Result<Vec<Entry>, StartError> {
-    let mut all = Vec::new();
-    loop {
-        let page = env.store.entries(case, all.len() as u64, PAGE).await?;
-        let last = page.len() < PAGE as usize;
-        for stored in page {
-            all.push(Entry::parse(&stored.bytes)?);
-        }
-        if last {
-            return Ok(all);
-        }
-    }
-}
-
-/// The log of one run, with the outputs that were kept as blobs.
-///
-/// # Errors
-/// As [`entries`], and when an entry does not fit.
-pub async fn log_of(env: &Env, case: &CaseId, run: &RunId) -> Result<RunLog, StartError> {
-    let entries = entries(env, case).await?;
-    let mut log = RunLog::fold(run, &entries)?;
-    for end in log.steps.iter_mut().filter_map(|step| step.end.as_mut()) {
-        if let Some(digest) = &end.output_blob {
-            end.output = Some(json_blob(env, digest).await?);
-        }
-    }
-    Ok(log)
-}
-
 /// Picks the run up: pins its facts if this is the first time.
 ///
 /// # Errors
 /// When the store fails, or the run needs a person.
 pub async fn start(env: &Env, run: &RunRow, writer: &Writer) -> Result<Started, StartError> {
     let mut begun = Begun::default();
-    let mut log = log_of(env, &run.case, &run.id).await?;
+    let entries = verified(env, &run.case).await?;
+    let mut log = log_from(env, &run.id, &entries).await?;
     if run.kind == RunKind::Undo {
-        return start_undo(env, run, writer, log).await;
+        return start_undo(env, run, writer, log, entries).await;
     }
     if run.host_api != HOST_API {
         let reason =
@@ -164,12 +127,12 @@ async fn start_undo(
     run: &RunRow,
     writer: &Writer,
     mut log: RunLog,
+    mut entries: Vec<Entry>,
 ) -> Result<Started, StartError> {
     let revive = undo::revives(run);
     let of: RunId = serde_json::from_value(run.params.get("of").cloned().unwrap_or_default())
         .map_err(|error| halt(Code::STORE_CORRUPT, &format!("the undo names no run: {error}")))?;
     let row = env.store.run(&of).await?.ok_or(StoreError::NotFound)?;
-    let mut entries = entries(env, &run.case).await?;
     let mut begun = Begun::default();
     let pinned = match &log.facts {
         Some(digest) => json_blob(env, digest).await?,
@@ -193,7 +156,7 @@ async fn start_undo(
     };
     let until = pinned["until"].as_u64().and_then(|until| usize::try_from(until).ok());
     entries.truncate(until.unwrap_or(usize::MAX));
-    let mut original = RunLog::fold(&of, &entries)?;
+    let mut original = RunLog::fold(&of, &entries).map_err(RecordError::from)?;
     if pinned["preserving"] == true {
         original.steps.retain(|step| !step.preserves());
     }
@@ -203,13 +166,6 @@ async fn start_undo(
 
 fn halt(code: Code, reason: &str) -> StartError {
     StartError::Halt { code, reason: reason.to_owned() }
-}
-
-async fn json_blob(env: &Env, digest: &Digest) -> Result<Value, StartError> {
-    let bytes = env.store.blob(digest).await?;
-    bytes
-        .and_then(|bytes| serde_json::from_slice(&bytes).ok())
-        .ok_or_else(|| halt(Code::STORE_CORRUPT, &format!("blob {digest} is missing or no JSON")))
 }
 
 /// `run.started` with the facts, which are the same at every replay from now on. It is written with

@@ -45,6 +45,8 @@ pub(super) fn find(url: &str) -> Result<Place, StoreError> {
         return Ok(Place { path, _folder: Some(folder) });
     };
     touch(&path, create)?;
+    // One file has one lock, by whatever link it is reached.
+    let path = path.canonicalize().map_err(|error| StoreError::open(&path, &error.to_string()))?;
     Ok(Place { path, _folder: None })
 }
 

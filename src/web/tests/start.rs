@@ -66,6 +66,14 @@ async fn one_service_serves_a_database() {
     let (code, words) = refused(config(harness.folder.path())).await;
     assert_eq!(code, "E0003", "{words}");
     assert!(words.contains("another `tourniquet serve`"), "{words}");
+    // By another name it is the same file.
+    let mut linked = config(harness.folder.path());
+    let path = linked.database.strip_prefix("sqlite://").unwrap().to_owned();
+    let link = harness.folder.path().join("link.db");
+    std::os::unix::fs::symlink(path, &link).unwrap();
+    linked.database = format!("sqlite://{}", link.display());
+    let (code, words) = refused(linked).await;
+    assert_eq!(code, "E0003", "{words}");
     assert_eq!(harness.get("/v1/cases").await.status, 200);
     harness.service.stop().await;
     let clock = ManualClock::at(start());

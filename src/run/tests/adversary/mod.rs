@@ -2,6 +2,7 @@
 
 mod closed;
 mod decided;
+mod falsified;
 mod forged;
 mod half_way;
 mod kills;
