@@ -16,6 +16,7 @@ mod handle;
 mod health;
 mod limit;
 mod log;
+mod places;
 mod problem;
 mod routes;
 mod secret;

@@ -16,18 +16,15 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use thiserror::Error;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::places::Places;
 use crate::clock::Clock;
-
-/// Connections at once, and with HTTP/1.1 requests at once. More wait in the kernel's queue.
-const CONNECTIONS_MAX: usize = 512;
 
 /// How long a request's head may take, and how long a connection may be without one: a slow sender
 /// holds one of few places.
-const HEAD_WAIT: Duration = Duration::from_secs(30);
+const HEAD_WAIT: Duration = Duration::from_secs(10);
 
 /// Bytes of a request's head: our routes are short, and a token has 46 characters.
 const HEAD_MAX: usize = 16 * 1024;
@@ -122,17 +119,20 @@ async fn accept(
     stop: CancellationToken,
     clock: Arc<dyn Clock>,
 ) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let places = Places::new(Arc::clone(&clock));
     loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
-            return;
+        let free = tokio::select! {
+            free = places.free() => free,
+            () = stop.cancelled() => return,
         };
+        let Some(free) = free else { return };
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = stop.cancelled() => return,
         };
         match accepted {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
+                let Some(place) = places.take(free, peer.ip()) else { continue };
                 let (router, stop) = (router.clone(), stop.clone());
                 connections.spawn(async move {
                     serve(stream, router, stop).await;
