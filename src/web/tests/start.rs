@@ -89,11 +89,13 @@ async fn a_slow_client_does_not_hold_up_the_stop_of_runs() {
     let clock = ManualClock::at(start());
     let service = Service::start(setup(config(folder.path()), &clock)).await.unwrap();
     let address = service.address();
+    let half = b"GET /readyz HTTP/1.1\r\nHost: x\r\n";
     let mut slow = TcpStream::connect(address).await.unwrap();
-    // One whole request, so that the service has the connection; then half of another.
-    let half = "GET /readyz HTTP/1.1\r\nHost: x\r\n";
-    slow.write_all(format!("{half}\r\n{half}").as_bytes()).await.unwrap();
-    let ready = answered(&mut slow).await;
+    slow.write_all(half).await.unwrap();
+    // Connections are accepted in order: once this one has its answer, the service has the other.
+    let mut whole = TcpStream::connect(address).await.unwrap();
+    whole.write_all(&[half.as_slice(), b"\r\n"].concat()).await.unwrap();
+    let ready = answered(&mut whole).await;
     assert!(ready.starts_with("HTTP/1.1 200"), "{ready}");
     let stopped = tokio::spawn(service.stop());
     while TcpStream::connect(address).await.is_ok() {
