@@ -8,6 +8,7 @@ mod claim_property;
 mod commit;
 mod decide;
 mod group;
+mod messages;
 mod open;
 mod read;
 mod status;
