@@ -3,7 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::Notify;
@@ -15,7 +17,7 @@ use crate::id::{AccountId, CaseId, Ids};
 use crate::intake::{self, Intake};
 use crate::notify::{Delivery, Message, Notifier, NotifyError};
 use crate::routing::Policy;
-use crate::run::{Desk, Env, Limits, run_until_idle};
+use crate::run::{Desk, Env, Limits, run_until_idle, send_due};
 use crate::runbook::{Evaluator, Library};
 use crate::store::{CaseFilter, Store};
 use crate::timeline::{Entry, verify};
@@ -58,6 +60,8 @@ impl Default for LabSettings {
 #[derive(Default)]
 struct Told {
     texts: Mutex<Vec<String>>,
+    /// Whether nobody answers.
+    down: AtomicBool,
     /// The channels that there are; empty: any.
     channels: BTreeSet<String>,
 }
@@ -67,6 +71,10 @@ impl Notifier for Told {
     async fn send(&self, channel: &str, message: &Message) -> Result<Delivery, NotifyError> {
         if let Some(error) = self.unknown(channel) {
             return Err(error);
+        }
+        if self.down.load(Ordering::Relaxed) {
+            let reason = "error sending request (os error 111)".to_owned();
+            return Err(NotifyError::NoAnswer { channel: channel.to_owned(), reason });
         }
         self.texts.lock().unwrap().push(message.text.clone());
         Ok(Delivery::Logged)
@@ -113,6 +121,7 @@ impl Lab {
             evaluator: EVALUATOR.clone(),
             library: Arc::clone(&library),
             notifier: Arc::clone(&told) as Arc<dyn Notifier>,
+            tell: Notify::new(),
             settings: Settings {
                 forensics,
                 protected_roles: BTreeSet::from(["responder".to_owned()]),
@@ -152,6 +161,7 @@ impl Lab {
             evaluator: old.evaluator.clone(),
             library: Arc::clone(&old.library),
             notifier: Arc::clone(&old.notifier),
+            tell: Notify::new(),
             settings: old.settings.clone(),
             limits,
             owner: old.owner.clone(),
@@ -164,6 +174,22 @@ impl Lab {
     /// What people were told, in order.
     pub fn told(&self) -> Vec<String> {
         self.told.texts.lock().unwrap().clone()
+    }
+
+    /// From now on no message arrives.
+    pub fn cut_off(&self) {
+        self.told.down.store(true, Ordering::Relaxed);
+    }
+
+    /// Messages arrive again.
+    pub fn reconnect(&self) {
+        self.told.down.store(false, Ordering::Relaxed);
+    }
+
+    /// Lets time pass, and sends what is due then.
+    pub async fn wait(&self, time: Duration) {
+        self.clock.advance(time);
+        send_due(&self.env).await.unwrap();
     }
 
     /// Delivers a finding and returns its case.

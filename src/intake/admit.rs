@@ -9,6 +9,7 @@ use crate::error::Code;
 use crate::finding::Finding;
 use crate::id::RunbookName;
 use crate::routing::{Decision, Mode, decide};
+use crate::run::nothing_acts;
 use crate::runbook::{HOST_API, Runbook};
 use crate::store::{Acceptance, NewRun, RunKind, StoreError};
 
@@ -30,7 +31,11 @@ pub async fn admit(
 ) -> Result<Admitted, IntakeError> {
     let rules = intake.library.rules();
     let mut decision = decide(&finding, &rules, &intake.policy);
-    let run = new_run(intake, &finding, &mut decision);
+    let wanted = new_run(intake, &finding, &mut decision);
+    // Nobody needs to hear of a sample, or of what somebody has put away.
+    let genuine = !finding.sample && !finding.version.archived;
+    let tells = wanted.as_ref().err().filter(|_| genuine).map(|why| nothing_acts(&finding, why));
+    let run = wanted.ok();
     decision.reasons.truncate(REASONS_MAX);
     let reasons = json!({
         "runbook": run.as_ref().map(|run| &run.runbook),
@@ -64,6 +69,7 @@ pub async fn admit(
         correlation,
         reasons,
         run,
+        tells,
     });
     let mut attempt = 1;
     let accepted = loop {
@@ -90,17 +96,26 @@ pub async fn admit(
 
 /// The run that answers the finding. Parameters that don't pass make it an observation: a hostile or
 /// broken id never reaches an action.
-fn new_run(intake: &Intake, finding: &Finding, decision: &mut Decision) -> Option<NewRun> {
+///
+/// # Errors
+/// Why there is none.
+fn new_run(intake: &Intake, finding: &Finding, decision: &mut Decision) -> Result<NewRun, String> {
     let (account, region) = match (&finding.account, &finding.region) {
         (Some(account), Some(region)) => (account.clone(), region.clone()),
-        _ => {
+        (account, region) => {
             decision
                 .reasons
                 .push("no run: the finding names no valid account and Region".to_owned());
-            return None;
+            let lacks = match (account, region) {
+                (None, None) => "account and Region",
+                (None, _) => "account",
+                _ => "Region",
+            };
+            return Err(format!("it names no valid {lacks}"));
         }
     };
-    let chosen = decision.runbook.clone()?;
+    let chosen =
+        decision.runbook.clone().ok_or("no runbook answers it, and there is no fallback")?;
     let mut runbook = find(intake, &chosen, decision)?;
     let mut mode = decision.mode;
     let mut unanswered = decision.unanswered.clone();
@@ -114,7 +129,8 @@ fn new_run(intake: &Intake, finding: &Finding, decision: &mut Decision) -> Optio
             ));
             mode = Mode::Observe;
             unanswered = Some(format!("parameter {name} of {}: {reason}", runbook.name));
-            let fallback = intake.policy.fallback.clone()?;
+            let fallback = intake.policy.fallback.clone();
+            let fallback = fallback.ok_or_else(|| format!("{}: {name}: {reason}", runbook.name))?;
             runbook = find(intake, &fallback, decision)?;
             let given = runbook.header.params_from(&finding.document);
             runbook.header.check_params(given).unwrap_or_default()
@@ -125,7 +141,7 @@ fn new_run(intake: &Intake, finding: &Finding, decision: &mut Decision) -> Optio
     let target = (mode != Mode::Observe).then(|| {
         format!("{account}/{}", resource.unwrap_or_else(|| format!("finding/{}", finding.id)))
     });
-    Some(NewRun {
+    Ok(NewRun {
         id: intake.ids.run(intake.clock.as_ref()),
         kind: RunKind::Runbook,
         runbook: runbook.name.clone(),
@@ -145,12 +161,14 @@ fn new_run(intake: &Intake, finding: &Finding, decision: &mut Decision) -> Optio
     })
 }
 
-fn find(intake: &Intake, name: &RunbookName, decision: &mut Decision) -> Option<Arc<Runbook>> {
-    let found = intake.library.get(name);
-    if found.is_none() {
-        decision
-            .reasons
-            .push(format!("{}: no runbook is called {name}", Code::RUNBOOK_UNKNOWN.number));
-    }
-    found
+fn find(
+    intake: &Intake,
+    name: &RunbookName,
+    decision: &mut Decision,
+) -> Result<Arc<Runbook>, String> {
+    intake.library.get(name).ok_or_else(|| {
+        let why = format!("no runbook is called {name}");
+        decision.reasons.push(format!("{}: {why}", Code::RUNBOOK_UNKNOWN.number));
+        why
+    })
 }

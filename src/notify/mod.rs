@@ -91,6 +91,19 @@ pub enum NotifyError {
     },
 }
 
+impl NotifyError {
+    /// What happened, for people: without what a library says of it.
+    #[must_use]
+    pub fn plain(&self) -> String {
+        match self {
+            Self::NoChannel { .. } => self.to_string(),
+            Self::Setup { .. } => "its webhook can't be used".to_owned(),
+            Self::NoAnswer { .. } => "its webhook gave no answer".to_owned(),
+            Self::Refused { status, .. } => format!("its webhook answered {status}"),
+        }
+    }
+}
+
 /// Somewhere messages go.
 #[async_trait]
 pub trait Notifier: Send + Sync {

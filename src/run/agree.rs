@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use serde_json::json;
 
-use super::approve::{self, Answer, Question, asked};
+use super::approve::{self, Answer, Question};
 use super::attempt;
 use super::drive::{Drive, Driven};
 use super::end::{self, cut, failed};
@@ -19,7 +19,7 @@ use crate::case::RunEvent;
 use crate::change::Change;
 use crate::error::Code;
 use crate::id::Digest;
-use crate::store::StoreError;
+use crate::store::{Effect, StoreError};
 
 /// Plans that a person is asked about: when the world changes that often, a person must look.
 const PLANS_MAX: usize = 4;
@@ -122,13 +122,11 @@ impl Drive<'_> {
                         return self.superseded(Some(&by)).await.map(Some);
                     }
                     if let StepRun::Parked { wake_at, drafts, mut effects } = *open {
-                        let asked = asked(&effects);
-                        if !asked.is_empty() {
+                        if effects.iter().any(|effect| matches!(effect, Effect::OpenApproval(_))) {
                             effects.extend(self.withdrawals().await?);
                         }
                         effects.push(self.moved(RunEvent::Parked, wake_at));
                         self.executor(&Mutex::default()).write(drafts, effects).await?;
-                        self.tell_all(asked).await;
                     }
                     return Ok(Some(Driven::Parked));
                 }

@@ -10,6 +10,7 @@ use super::execute::{Executor, StepRun};
 use super::journal::{Ask, PLAN_STEP};
 use super::outcome::StepEnd;
 use super::step::StepLog;
+use super::tell;
 use crate::error::Code;
 use crate::id::Digest;
 use crate::store::{ApprovalRow, ApprovalState, Effect, StoreError};
@@ -106,7 +107,8 @@ pub async fn ask(executor: &Executor<'_>, question: &Question<'_>) -> Result<Ans
             state: ApprovalState::Pending,
             decisions: vec![],
         };
-        let effects = vec![Effect::OpenApproval(row)];
+        let told = tell::of_run(executor.env, executor.run, row.id.to_string(), &words(&row)).await;
+        let effects = vec![Effect::OpenApproval(row), told];
         return Ok(Answer::Open(Box::new(StepRun::Parked {
             wake_at: expires_at,
             drafts,
@@ -182,17 +184,10 @@ fn denied(decisions: &[Value]) -> String {
     }
 }
 
-/// The questions that effects open, each with the command that answers it and until when. A question
-/// may be as long as a message: its end goes before the command does.
-pub fn asked(effects: &[Effect]) -> Vec<String> {
-    let asked = effects.iter().filter_map(|effect| match effect {
-        Effect::OpenApproval(row) => {
-            let until = row.expires_at.map(|at| at.strftime(", until %Y-%m-%d %H:%MZ").to_string());
-            let until = until.unwrap_or_default();
-            let question = cut_at(&row.question, QUESTION_MAX);
-            Some(format!("{question}: tourniquet approve {}{until}", row.id))
-        }
-        _ => None,
-    });
-    asked.collect()
+/// A question for people, with the command that answers it and until when. It may be as long as a
+/// message: its end goes before the command does.
+fn words(row: &ApprovalRow) -> String {
+    let until = row.expires_at.map(|at| at.strftime(", until %Y-%m-%d %H:%MZ").to_string());
+    let question = cut_at(&row.question, QUESTION_MAX);
+    format!("{question}: tourniquet approve {}{}", row.id, until.unwrap_or_default())
 }

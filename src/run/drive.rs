@@ -12,7 +12,6 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::Env;
-use super::approve::asked;
 use super::end::cut;
 use super::execute::{Executor, StepRun};
 use super::journal::Writer;
@@ -212,9 +211,7 @@ impl<'a> Drive<'a> {
             };
             busy.remove(&key);
             if let Some(wake_at) = self.take_in(&key, result?, &mut entries, &mut effects) {
-                let asked = asked(&effects);
                 self.write(&mut entries, &mut effects).await?;
-                self.tell_all(asked).await;
                 parked.insert(key, wake_at);
             }
         };
@@ -223,6 +220,8 @@ impl<'a> Drive<'a> {
             self.take_in(&key, result?, &mut entries, &mut effects);
         }
         drop(inflight);
+        // A question of a run that ends is over before anybody could answer it.
+        effects.retain(|effect| !matches!(effect, Effect::Tell(_)));
         match last {
             Last::Finish(error) => {
                 let code = error.as_ref().map_or(Code::SCRIPT_FAILED, |error| error.code);

@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 use super::Env;
 use super::drive::drive;
 use super::lease::Lease;
+use super::telling::Telling;
 use crate::store::{LEASE, StoreError};
 
 /// Runs that are driven beside each other; more wait in the store. Each takes a few kilobytes; the
@@ -42,6 +43,7 @@ pub struct DriverHandle {
     stopping: Arc<AtomicBool>,
     hint: Arc<Notify>,
     task: tokio::task::JoinHandle<()>,
+    telling: Telling,
 }
 
 impl Driver {
@@ -55,8 +57,9 @@ impl Driver {
             tracing::info!(runs = recovered, "taking over runs that a stopped process left");
         }
         let stopping = Arc::new(AtomicBool::new(false));
+        let telling = Telling::start(Arc::clone(&env));
         let task = tokio::spawn(claim_loop(env, Arc::clone(&hint), Arc::clone(&stopping)));
-        Ok(DriverHandle { stopping, hint, task })
+        Ok(DriverHandle { stopping, hint, task, telling })
     }
 }
 
@@ -73,6 +76,7 @@ pub async fn run_until_idle(
 ) -> Result<(), StoreError> {
     let stopping = AtomicBool::new(false);
     loop {
+        super::telling::send_due(env).await?;
         let claimed = env.clock.monotonic();
         if let Some((run, fence)) = env.store.claim(&env.owner, env.clock.now()).await? {
             Box::pin(drive(env, &run, &Lease::new(fence, claimed), &stopping)).await?;
@@ -88,10 +92,10 @@ pub async fn run_until_idle(
 }
 
 impl DriverHandle {
-    /// Whether the driver still claims runs.
+    /// Whether the driver still claims runs, and tells people.
     #[must_use]
     pub fn is_alive(&self) -> bool {
-        !self.task.is_finished()
+        !self.task.is_finished() && self.telling.is_alive()
     }
 
     /// Stops claiming, lets calls under way end and their outcomes be written, gives runs back.
@@ -102,6 +106,8 @@ impl DriverHandle {
         if let Err(error) = self.task.await {
             tracing::error!(error = %error, "the driver did not stop in order");
         }
+        // Last: how runs ended meanwhile is told, too.
+        self.telling.stop().await;
     }
 }
 

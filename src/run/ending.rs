@@ -4,24 +4,19 @@
 use std::sync::Mutex;
 
 use super::drive::{Drive, Driven};
-use super::end::{cut, cut_at};
+use super::end::cut;
 use super::ended::Ended;
 use super::journal::Plan;
 use super::plan;
 use super::step::StepLog;
+use super::tell;
 use crate::case::RunEvent;
-use crate::config::ON_CALL;
 use crate::error::Code;
-use crate::finding::Severity;
 use crate::id::RunId;
-use crate::notify::Message;
 use crate::routing::Mode;
 use crate::runbook::{ScriptError, StepFailure};
 use crate::store::{Effect, HoldRow, RunKind, StoreError};
 use crate::timeline::Draft;
-
-/// Characters of a finding's type and severity in a message: the type came from outside.
-const ABOUT_MAX: usize = 150;
 
 /// How a run ends.
 struct End {
@@ -168,13 +163,9 @@ impl Drive<'_> {
             log: &self.said,
         };
         entries.push(self.writer.ended(self.env.clock.now(), &ended));
-        let (run, wake_at, told) = (self.run.id.clone(), None, Some(summary.clone()));
-        effects.push(Effect::Run { run, event, wake_at, contained, summary: told, code });
-        self.executor(&Mutex::default()).write(entries, effects).await?;
-        tracing::info!(case = %self.run.case, run = %self.run.id, runbook = %self.run.runbook, state = event.label(), contained, "a run ended");
         let what = match event {
             RunEvent::Failed | RunEvent::Halted if !open.is_empty() => Some(open.join("; ")),
-            RunEvent::Failed | RunEvent::Halted => Some(summary),
+            RunEvent::Failed | RunEvent::Halted => Some(summary.clone()),
             // Whoever reads this may be waited for.
             _ => self.log.unanswered.as_ref().map(|why| match summary.contains(why.as_str()) {
                 true => summary.clone(),
@@ -183,40 +174,14 @@ impl Drive<'_> {
         };
         if let Some(what) = what {
             let text = format!("{} {}: {what}", self.run.runbook, event.label());
-            self.tell_all(vec![text]).await;
+            let id = self.run.id.to_string();
+            effects.push(tell::of_run(self.env, self.run, id, &text).await);
         }
+        let (run, wake_at, told) = (self.run.id.clone(), None, Some(summary));
+        effects.push(Effect::Run { run, event, wake_at, contained, summary: told, code });
+        self.executor(&Mutex::default()).write(entries, effects).await?;
+        tracing::info!(case = %self.run.case, run = %self.run.id, runbook = %self.run.runbook, state = event.label(), contained, "a run ended");
         Ok(Driven::Over)
-    }
-
-    /// Tells the people on call, once it is written down: what it is about, then the text. That a
-    /// message is not delivered stops nothing: the case shows what waits.
-    pub(super) async fn tell_all(&self, texts: Vec<String>) {
-        if texts.is_empty() {
-            return;
-        }
-        let about = self.about().await;
-        for text in texts {
-            let text = cut(&format!("{about}: {text}"));
-            let message =
-                Message { case: self.run.case.clone(), run: Some(self.run.id.clone()), text };
-            if let Err(error) = self.env.notifier.send(ON_CALL, &message).await {
-                tracing::warn!(case = %self.run.case, run = %self.run.id, error = %error, "the people on call were not told");
-            }
-        }
-    }
-
-    /// The finding, the resource, the account and the Region, for people who read nothing else.
-    async fn about(&self) -> String {
-        let run = self.run;
-        let case = self.env.store.case(&run.case).await.ok().flatten();
-        let finding = case.as_ref().map(|case| match case.severity {
-            Some(tenths) => format!("{} (severity {}) ", case.finding_type, Severity(tenths)),
-            None => format!("{} ", case.finding_type),
-        });
-        let resource = run.about().or_else(|| case.as_ref()?.resource.as_deref());
-        let on = resource.map(|resource| format!("on {resource} ")).unwrap_or_default();
-        let finding = cut_at(&finding.unwrap_or_default(), ABOUT_MAX);
-        format!("{finding}{on}in account {}, {}", run.account, run.region)
     }
 
     /// The run that this one takes back; `None`: it is no undo.

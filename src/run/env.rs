@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 
+use tokio::sync::Notify;
+
 use crate::action::Settings;
 use crate::clock::Clock;
 use crate::cloud::Cloud;
@@ -32,6 +34,8 @@ pub struct Env {
     pub library: Arc<Library>,
     /// Where messages go.
     pub notifier: Arc<dyn Notifier>,
+    /// Wakes who sends them.
+    pub tell: Notify,
     /// What actions need to know.
     pub settings: Settings,
     /// What runs may do.

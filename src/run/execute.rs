@@ -366,6 +366,11 @@ impl Executor<'_> {
     ) -> Result<Written, StoreError> {
         let fence = Some(self.lease.fence.clone());
         let case = self.run.case.clone();
-        self.env.store.commit(Commit { case, fence, entries, effects }).await
+        let tells = effects.iter().any(|effect| matches!(effect, Effect::Tell(_)));
+        let written = self.env.store.commit(Commit { case, fence, entries, effects }).await?;
+        if tells {
+            self.env.tell.notify_one();
+        }
+        Ok(written)
     }
 }

@@ -50,6 +50,8 @@ mod start;
 mod step;
 mod subject;
 mod supersede;
+mod tell;
+mod telling;
 #[cfg(test)]
 mod tests;
 mod undo;
@@ -63,3 +65,6 @@ pub use env::{Env, Limits};
 pub use outcome::Does;
 pub use refused::DeskError;
 pub use request::StartRun;
+pub use tell::nothing_acts;
+#[cfg(test)]
+pub use telling::send_due;

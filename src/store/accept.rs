@@ -66,6 +66,9 @@ pub struct Acceptance {
     /// Started when a case is opened, or joined by a finding that asks for something it has no run
     /// for yet.
     pub run: Option<NewRun>,
+    /// Where there is no run: what the people on call are told of it, once a case; `None`: nobody needs
+    /// to hear of it.
+    pub tells: Option<String>,
 }
 
 /// What became of it.

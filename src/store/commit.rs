@@ -16,10 +16,11 @@ use crate::timeline::{Draft, Head, Kind};
 use super::approvals::{self, ApprovalRow, Decide};
 use super::cases::NewCase;
 use super::chain::Chain;
+use super::messages::NewMessage;
 use super::runs::{Moved, NewRun};
 use super::writer::Turn;
 use super::{
-    Fence, Store, StoreError, blobs, cases, claim, decide, holds, runs, standing, targets,
+    Fence, Store, StoreError, blobs, cases, claim, decide, holds, messages, runs, standing, targets,
 };
 
 /// What to write to one case.
@@ -126,6 +127,8 @@ pub enum Effect {
         /// The step.
         step: String,
     },
+    /// People are told, once this is on disk.
+    Tell(NewMessage),
     /// Closes the case, unless a run of it is not over, or opens it again.
     CloseCase {
         /// Which of the two.
@@ -161,6 +164,7 @@ impl Effect {
             | Self::Unhold { .. }
             | Self::Take { .. }
             | Self::Free { .. }
+            | Self::Tell(_)
             | Self::Looked { .. }
             | Self::Lifted { .. } => false,
         }
@@ -292,6 +296,7 @@ impl Scene<'_> {
                 Ok(())
             }
             Effect::Free { step } => targets::free(connection, &self.owner()?.run, &step).await,
+            Effect::Tell(message) => messages::insert(connection, self.chain.case(), message).await,
             Effect::CloseCase { closed } => {
                 let at = self.at.ok_or_else(|| StoreError::conflict("closing needs an entry"))?;
                 cases::close(connection, self.chain.case(), closed.then_some(at)).await

@@ -1,7 +1,7 @@
 //! Where SQLite and PostgreSQL differ: all of it, and nothing else.
 //!
 //! Every other file here writes SQL that both take. PostgreSQL will need, beside its own values for
-//! these constants, `FOR UPDATE` on the head row and `FOR UPDATE SKIP LOCKED` in the claim; SQLite
+//! these constants, `FOR UPDATE` on the head row and `FOR UPDATE SKIP LOCKED` in the claims; SQLite
 //! has one writer and needs neither.
 
 use std::path::Path;

@@ -14,6 +14,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (3, "targets", include_str!("migrations/0003_targets.sql")),
     (4, "preserves", include_str!("migrations/0004_preserves.sql")),
     (5, "ends", include_str!("migrations/0005_ends.sql")),
+    (7, "messages", include_str!("migrations/0007_messages.sql")),
 ];
 
 /// Brings the database up to this program's schema.
@@ -31,7 +32,7 @@ pub(super) async fn migrate(connection: &mut AnyConnection) -> Result<(), StoreE
             MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => error.into(),
             MigrateError::VersionMissing(version) => StoreError::Corrupt(format!(
                 "its schema has version {version}, which a newer Tourniquet made; this one knows {}",
-                MIGRATIONS.len()
+                MIGRATIONS.last().map_or(0, |(version, ..)| *version)
             )),
             MigrateError::VersionMismatch(version) => {
                 StoreError::Corrupt(format!("version {version} of its schema is not the one of this program"))

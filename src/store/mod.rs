@@ -19,6 +19,7 @@ mod dialect;
 mod error;
 mod findings;
 mod holds;
+mod messages;
 mod migrate;
 mod model;
 mod open;
@@ -43,6 +44,7 @@ pub use cases::NewCase;
 pub use claim::{Fence, LEASE};
 pub use commit::{Commit, Effect, Written};
 pub use error::StoreError;
+pub use messages::{MessageRow, NewMessage};
 pub use model::{
     CaseFilter, CaseRow, HoldRow, Page, QuarantineRow, RunKind, RunRow, StoredEntry, TokenRow,
     WHOLE_ACCOUNT,

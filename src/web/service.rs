@@ -112,6 +112,7 @@ impl Service {
             evaluator: Evaluator::new(script_threads)?,
             library: Arc::clone(&library),
             notifier: Channels::new(&config.notify)?,
+            tell: Notify::new(),
             settings: settings(&config),
             limits: limits(&config),
             owner: ids.run(clock.as_ref()).to_string().replacen("run-", "process-", 1),

@@ -13,6 +13,7 @@ mod open_group;
 mod plans;
 mod siege;
 mod silence;
+mod telling;
 mod turns;
 mod undo;
 

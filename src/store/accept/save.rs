@@ -3,9 +3,12 @@
 use sqlx::AnyConnection;
 
 use crate::case::Disposition;
+use crate::config::ON_CALL;
+use crate::finding::{Band, Severity};
 use crate::store::batch::Batch;
 use crate::store::cases::Counted;
 use crate::store::findings::NewFinding;
+use crate::store::messages::{self, Unanswered};
 use crate::store::{StoreError, blobs, cases, chain, findings, runs};
 
 use super::outcome::{Outcome, Written};
@@ -48,7 +51,26 @@ pub(super) async fn save(
             Some((&o.accepted.case, written.run.as_ref()?, o.delivery.incoming.now))
         }),
     );
+    let told: Vec<_> = written().filter_map(|(o, written)| unanswered(o, written)).collect();
+    messages::unanswered(&mut batch, &told);
     batch.execute(connection).await
+}
+
+/// What people are told of a finding that has no run, where routing was asked about it: a further
+/// version of it is no news.
+fn unanswered<'a>(outcome: &'a Outcome<'_>, written: &Written) -> Option<Unanswered<'a>> {
+    let incoming = outcome.delivery.incoming.as_ref();
+    let text =
+        incoming.tells.as_deref().filter(|_| incoming.run.is_none() && !is_known(outcome))?;
+    let band = match incoming.severity.map(|tenths| Severity(tenths).band()) {
+        None => 0,
+        Some(Band::Low) => 1,
+        Some(Band::Medium) => 2,
+        Some(Band::High) => 3,
+        Some(Band::Critical) => 4,
+    };
+    let (case, seq) = (&outcome.accepted.case, written.seq);
+    Some(Unanswered { case, seq, channel: ON_CALL, text, at: incoming.now, band })
 }
 
 /// Each blob once: those of a group bring the same few sources.

@@ -173,6 +173,7 @@ pub fn finding(name: &str) -> Acceptance {
         correlation: format!("111122223333/instance/{name}"),
         reasons: json!({"runbook": null, "reasons": ["no runbook matches"]}),
         run: None,
+        tells: None,
     }
 }
 

@@ -9,6 +9,7 @@ mod commit;
 mod decide;
 mod forge;
 mod group;
+mod messages;
 mod open;
 mod read;
 mod status;

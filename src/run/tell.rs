@@ -1,0 +1,53 @@
+//! What people on call are told, in words: of a question, of how a run ended, and of a finding that
+//! nothing acts on. Written down with what it tells of; `telling` sends it.
+
+use super::Env;
+use super::end::{cut, cut_at};
+use crate::config::ON_CALL;
+use crate::finding::{Finding, Severity};
+use crate::id::{AccountId, Region};
+use crate::store::{Effect, NewMessage, RunRow};
+
+/// Characters of a finding's type and severity, or of its resource, in a message: they came from
+/// outside.
+const ABOUT_MAX: usize = 150;
+
+/// Tells the people on call something of a run: what it is about, then the text. `id` is what it is
+/// about among all messages: an approval's id, or the run's own for its end.
+pub(super) async fn of_run(env: &Env, run: &RunRow, id: String, text: &str) -> Effect {
+    let text = cut(&format!("{}: {text}", about(env, run).await));
+    let (run, channel, at) = (Some(run.id.clone()), ON_CALL.to_owned(), env.clock.now());
+    Effect::Tell(NewMessage { id, run, channel, text, at })
+}
+
+/// The finding, the resource, the account and the Region, for people who read nothing else.
+async fn about(env: &Env, run: &RunRow) -> String {
+    let case = env.store.case(&run.case).await.ok().flatten();
+    let finding = case.as_ref().map(|case| kind(&case.finding_type, case.severity.map(Severity)));
+    let resource = run.about().or_else(|| case.as_ref()?.resource.as_deref());
+    let on = resource.map(|resource| format!("on {resource} ")).unwrap_or_default();
+    format!("{}{on}in account {}, {}", finding.unwrap_or_default(), run.account, run.region)
+}
+
+/// A finding's type and severity, and a space.
+fn kind(finding_type: &str, severity: Option<Severity>) -> String {
+    let text = match severity {
+        Some(severity) => format!("{finding_type} (severity {severity}) "),
+        None => format!("{finding_type} "),
+    };
+    cut_at(&text, ABOUT_MAX)
+}
+
+/// What the people on call are told of a finding that gets no run at all.
+#[must_use]
+pub fn nothing_acts(finding: &Finding, why: &str) -> String {
+    let kind = kind(&finding.finding_type.0, finding.severity);
+    let on = finding.resource().map(|on| format!("on {on} "));
+    let on = cut_at(&on.unwrap_or_default(), ABOUT_MAX);
+    let account = finding.account.as_ref().map_or("an unknown account", AccountId::as_str);
+    let region = finding.region.as_ref().map_or("an unknown Region", Region::as_str);
+    cut(&format!(
+        "{kind}{on}in {account}, {region}: nothing acts on finding {}: {why}; look at it yourself",
+        finding.id
+    ))
+}

@@ -1,0 +1,174 @@
+//! Telling people, in a task beside the driver's claims, which a slow webhook must not hold up.
+//!
+//! ```text
+//!   commit ── wake ─┐                          ┌─► it arrived: gone
+//!   timer ──────────┼─► claim ─► send, 8 at once ┼─► it did not: due later
+//!   stop ───────────┘                          └─► for a day: given up
+//! ```
+//!
+//! What is claimed comes back by itself when the process dies before it is settled. The timeline tells
+//! the first failure, and what became of it in the end; what arrives at once is no entry.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use futures::future::join_all;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+
+use super::Env;
+use crate::id::RunId;
+use crate::notify::{Message, NotifyError};
+use crate::store::{MessageRow, StoreError};
+use crate::timeline::{Actor, Draft, Kind};
+
+/// The longest time between two looks for what is due: what another process or a finding left.
+const POLL: Duration = Duration::from_secs(1);
+
+/// The wait after the store failed.
+const STORE_RETRY: Duration = Duration::from_secs(2);
+
+/// Messages that are sent beside each other: while a receiver is silent, each takes seconds, and a new
+/// one must not wait for all that did not arrive before.
+const AT_ONCE: u32 = 8;
+
+/// How long a claimed message is its sender's: many times what a receiver is waited for. Who died with
+/// it is replaced after this.
+const SENT_WITHIN: SignedDuration = SignedDuration::from_secs(60);
+
+/// The wait before the second attempt: a receiver that was restarted is back. It doubles from then on.
+const RETRY_FIRST: SignedDuration = SignedDuration::from_secs(5);
+
+/// The longest wait between two attempts: the first message after an outage comes within this.
+const RETRY_MAX: SignedDuration = SignedDuration::from_mins(5);
+
+/// After this a message is given up: whoever is on call has looked at the cases since, or must.
+pub(super) const GIVEN_UP_AFTER: SignedDuration = SignedDuration::from_hours(24);
+
+/// The task, until it is stopped.
+pub(super) struct Telling {
+    env: Arc<Env>,
+    stopping: Arc<AtomicBool>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Telling {
+    /// Starts the task; what a dead process left is sent, too.
+    pub(super) fn start(env: Arc<Env>) -> Self {
+        let stopping = Arc::new(AtomicBool::new(false));
+        let task = tokio::spawn(tell_loop(Arc::clone(&env), Arc::clone(&stopping)));
+        Self { env, stopping, task }
+    }
+
+    /// Whether anything is still sent.
+    pub(super) fn is_alive(&self) -> bool {
+        !self.task.is_finished()
+    }
+
+    /// Sends once more what is due, at most [`AT_ONCE`], and ends: the rest waits in the store.
+    pub(super) async fn stop(self) {
+        self.stopping.store(true, Ordering::Relaxed);
+        self.env.tell.notify_one();
+        if let Err(error) = self.task.await {
+            tracing::error!(error = %error, "the task that tells people did not stop in order");
+        }
+    }
+}
+
+async fn tell_loop(env: Arc<Env>, stopping: Arc<AtomicBool>) {
+    loop {
+        // Before the look: what was written until the stop is still sent.
+        let last = stopping.load(Ordering::Relaxed);
+        let wait = match send_some(&env).await {
+            Ok(0) => POLL,
+            Ok(_) => Duration::ZERO,
+            Err(error) => {
+                tracing::error!(error = %error, "people could not be told; it is tried again");
+                STORE_RETRY
+            }
+        };
+        if last {
+            return;
+        }
+        if wait.is_zero() {
+            continue;
+        }
+        tokio::select! {
+            () = env.tell.notified() => {}
+            () = env.clock.sleep(wait) => {}
+        }
+    }
+}
+
+/// Sends all that is due. For tests, whose time is their own.
+///
+/// # Errors
+/// When the store fails.
+#[cfg(test)]
+pub async fn send_due(env: &Env) -> Result<(), StoreError> {
+    while send_some(env).await? > 0 {}
+    Ok(())
+}
+
+/// Sends what is due, at most [`AT_ONCE`], and says how many.
+async fn send_some(env: &Env) -> Result<usize, StoreError> {
+    let now = env.clock.now();
+    let until = now.checked_add(SENT_WITHIN).unwrap_or(Timestamp::MAX);
+    let due = env.store.claim_messages(now, until, AT_ONCE).await?;
+    let sent = join_all(due.iter().map(|message| send(env, message))).await;
+    sent.into_iter().collect::<Result<Vec<_>, _>>().map(|sent| sent.len())
+}
+
+async fn send(env: &Env, row: &MessageRow) -> Result<(), StoreError> {
+    let (case, run, text) = (row.case.clone(), row.run.clone(), row.text.clone());
+    let sent = env.notifier.send(&row.channel, &Message { case, run, text }).await;
+    let now = env.clock.now();
+    let again = match &sent {
+        Ok(_) => None,
+        Err(_) => again(row, now),
+    };
+    if let Err(error) = &sent {
+        let run = row.run.as_ref().map(RunId::as_str);
+        tracing::warn!(case = %row.case, run, channel = row.channel, attempts = row.attempts + 1, given_up = again.is_none(), error = %error, "people were not told");
+    }
+    let note = note(row, sent.err().as_ref(), again)
+        .map(|text| Draft::new(now, Actor::Service, Kind::NoteAdded, json!({"text": text})));
+    env.store.settle_message(row, again, note).await
+}
+
+/// When a message that did not arrive is sent again; `None`: never.
+fn again(row: &MessageRow, now: Timestamp) -> Option<Timestamp> {
+    if now.duration_since(row.created_at) >= GIVEN_UP_AFTER {
+        return None;
+    }
+    let doubled = 1_i32.checked_shl(row.attempts.min(30)).unwrap_or(i32::MAX);
+    let wait = RETRY_FIRST.saturating_mul(doubled).min(RETRY_MAX);
+    now.checked_add(wait).ok()
+}
+
+/// What the timeline says of an attempt, if anything.
+fn note(row: &MessageRow, error: Option<&NotifyError>, again: Option<Timestamp>) -> Option<String> {
+    let of = match &row.run {
+        Some(run) => format!("of {run} "),
+        None => String::new(),
+    };
+    let written = row.created_at.strftime("%Y-%m-%d %H:%M:%SZ");
+    let what = format!("the message {of}of {written} to channel {}", row.channel);
+    let failed = row.attempts + u32::from(error.is_some());
+    let times = if failed == 1 { "attempt" } else { "attempts" };
+    match (error, again) {
+        (None, _) if row.attempts == 0 => None,
+        (None, _) => Some(format!("{what} was delivered, after {failed} {times} that failed")),
+        (Some(error), None) => {
+            Some(format!("{what} was given up after {failed} {times}: {}", error.plain()))
+        }
+        (Some(error), Some(_)) if row.attempts == 0 => {
+            let until = row.created_at.checked_add(GIVEN_UP_AFTER).unwrap_or(Timestamp::MAX);
+            let until = until.strftime("%Y-%m-%d %H:%MZ");
+            let why = error.plain();
+            Some(format!("{what} was not delivered: {why}; it is tried again until {until}"))
+        }
+        (Some(_), Some(_)) => None,
+    }
+}

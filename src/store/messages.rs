@@ -1,0 +1,207 @@
+//! What people are still to be told: written in the transaction that makes it necessary, sent when that
+//! is on disk, and kept until it arrived.
+//!
+//! A message may be sent twice, when a process dies between the two; it is never lost.
+
+use jiff::Timestamp;
+use sqlx::AnyConnection;
+use sqlx::any::AnyRow;
+
+use crate::id::{CaseId, RunId};
+use crate::timeline::Draft;
+
+use super::batch::Batch;
+use super::chain::Chain;
+use super::row::{Cells, micros};
+use super::writer::Turn;
+use super::{Store, StoreError};
+
+/// A message to write down.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewMessage {
+    /// What it is about: no other message has this id.
+    pub id: String,
+    /// The run that says it.
+    pub run: Option<RunId>,
+    /// The channel.
+    pub channel: String,
+    /// The words, cut to what a message may hold: they may repeat hostile text.
+    pub text: String,
+    /// When; it is due at once.
+    pub at: Timestamp,
+}
+
+/// A message that is to be sent, and that nobody else sends until `due_at`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MessageRow {
+    /// What it is about.
+    pub id: String,
+    /// Its case.
+    pub case: CaseId,
+    /// The run that says it.
+    pub run: Option<RunId>,
+    /// The channel.
+    pub channel: String,
+    /// The words.
+    pub text: String,
+    /// When it was written.
+    pub created_at: Timestamp,
+    /// How often it did not arrive so far.
+    pub attempts: u32,
+    /// Until when it is the claimer's.
+    pub due_at: Timestamp,
+}
+
+/// A finding that nothing acts on, of which people are told.
+pub(super) struct Unanswered<'a> {
+    pub(super) case: &'a CaseId,
+    /// Where the finding was received.
+    pub(super) seq: u64,
+    pub(super) channel: &'a str,
+    pub(super) text: &'a str,
+    pub(super) at: Timestamp,
+    /// Its band of severity, from 0 for none: people are told of each once a case.
+    pub(super) band: i64,
+}
+
+/// Writes a message of the chain's case.
+pub(super) async fn insert(
+    connection: &mut AnyConnection,
+    case: &CaseId,
+    message: NewMessage,
+) -> Result<(), StoreError> {
+    let mut batch = Batch::default();
+    batch.rows(
+        "INSERT INTO messages (id, case_id, run, channel, text, created_at, attempts, due_at) VALUES",
+        [message],
+        "",
+        |row, message| {
+            row.bind(message.id)
+                .bind(case.as_str())
+                .bind(message.run.as_ref().map(RunId::as_str))
+                .bind(message.channel)
+                .bind(message.text)
+                .bind(micros(message.at))
+                .bind(0_i64)
+                .bind(micros(message.at));
+        },
+    );
+    batch.execute(connection).await
+}
+
+/// Adds messages about findings that nothing acts on, each of another case: where people were told of
+/// one in that case that is no less severe, none.
+pub(super) fn unanswered(batch: &mut Batch, told: &[Unanswered<'_>]) {
+    batch.rows(
+        "WITH v (id, case_id, channel, text, at, band) AS (VALUES",
+        told,
+        ") INSERT INTO messages (id, case_id, channel, text, created_at, attempts, due_at) \
+         SELECT v.id, v.case_id, v.channel, v.text, v.at, 0, v.at \
+         FROM v JOIN cases ON cases.id = v.case_id WHERE cases.told IS NULL OR cases.told < v.band",
+        |row, told| {
+            row.bind(format!("{}/{}", told.case, told.seq))
+                .bind(told.case.as_str())
+                .bind(told.channel)
+                .bind(told.text)
+                .bind(micros(told.at))
+                .bind(told.band);
+        },
+    );
+    batch.rows(
+        "WITH v (id, band) AS (VALUES",
+        told,
+        ") UPDATE cases SET told = v.band FROM v \
+         WHERE cases.id = v.id AND (cases.told IS NULL OR cases.told < v.band)",
+        |row, told| {
+            row.bind(told.case.as_str()).bind(told.band);
+        },
+    );
+}
+
+impl Store {
+    /// Takes at most `max` messages that are due, oldest first: until `until` nobody else gets them.
+    ///
+    /// # Errors
+    /// When the database can't be written.
+    pub async fn claim_messages(
+        &self,
+        now: Timestamp,
+        until: Timestamp,
+        max: u32,
+    ) -> Result<Vec<MessageRow>, StoreError> {
+        // Most looks find none; a read costs less than a transaction.
+        let due = sqlx::query("SELECT id FROM messages WHERE due_at <= $1 LIMIT 1");
+        if due.bind(micros(now)).fetch_optional(self.readers()).await?.is_none() {
+            return Ok(Vec::new());
+        }
+        self.write(Turn::Next, move |connection| {
+            Box::pin(async move {
+                let rows = sqlx::query(
+                    "UPDATE messages SET due_at = $2 WHERE id IN (SELECT id FROM messages \
+                     WHERE due_at <= $1 ORDER BY due_at, created_at, id LIMIT $3) RETURNING *",
+                )
+                .bind(micros(now))
+                .bind(micros(until))
+                .bind(i64::from(max))
+                .fetch_all(connection)
+                .await?;
+                let mut messages = rows.iter().map(from_row).collect::<Result<Vec<_>, _>>()?;
+                messages.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
+                Ok(messages)
+            })
+        })
+        .await
+    }
+
+    /// Says what became of a message that was claimed, with an entry of its case where there is `note`:
+    /// it did not arrive and is due again at `again`, or `None`: it is no longer to be sent. Where
+    /// another has claimed it meanwhile, nothing is written.
+    ///
+    /// # Errors
+    /// When the database can't be written: it is sent again then.
+    pub async fn settle_message(
+        &self,
+        message: &MessageRow,
+        again: Option<Timestamp>,
+        note: Option<Draft>,
+    ) -> Result<(), StoreError> {
+        let message = message.clone();
+        self.write(Turn::Next, move |connection| {
+            Box::pin(async move {
+                let statement = match again {
+                    Some(_) => {
+                        "UPDATE messages SET due_at = $3, attempts = attempts + 1 \
+                         WHERE id = $1 AND due_at = $2"
+                    }
+                    None => "DELETE FROM messages WHERE id = $1 AND due_at = $2",
+                };
+                let query = sqlx::query(statement).bind(message.id).bind(micros(message.due_at));
+                let query = match again {
+                    Some(at) => query.bind(micros(at)),
+                    None => query,
+                };
+                if query.execute(&mut *connection).await?.rows_affected() == 0 {
+                    return Ok(());
+                }
+                let Some(note) = note else { return Ok(()) };
+                let mut chain = Chain::of(connection, &message.case).await?;
+                chain.append(&note)?;
+                chain.save(connection).await.map(drop)
+            })
+        })
+        .await
+    }
+}
+
+fn from_row(row: &AnyRow) -> Result<MessageRow, StoreError> {
+    Ok(MessageRow {
+        id: row.text("id")?,
+        case: row.parsed("case_id")?,
+        run: row.parsed_or_none("run")?,
+        channel: row.text("channel")?,
+        text: row.text("text")?,
+        created_at: row.time("created_at")?,
+        attempts: row.number("attempts")?,
+        due_at: row.time("due_at")?,
+    })
+}

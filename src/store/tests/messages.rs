@@ -1,0 +1,58 @@
+//! Messages to people: in the transaction of what makes them necessary, and one sender's at a time.
+
+use super::bed::{Bed, at, note, on_bed, run_id};
+use crate::store::{Effect, MessageRow, NewMessage};
+
+fn tell(run: &str) -> Effect {
+    Effect::Tell(NewMessage {
+        id: run_id(run).to_string(),
+        run: Some(run_id(run)),
+        channel: "oncall".to_owned(),
+        text: "look at it".to_owned(),
+        at: at(0),
+    })
+}
+
+async fn claim(bed: &Bed, seconds: i64) -> Vec<MessageRow> {
+    bed.store.claim_messages(at(seconds), at(seconds + 60), 8).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_message_stands_or_falls_with_its_transaction() {
+    on_bed(async |bed| {
+        let (case, fence) = bed.running("aaaa").await;
+        let unknown = Effect::Released { run: run_id("zzzz") };
+        bed.apply(&case, Some(&fence), vec![tell("aaaa"), unknown]).await.unwrap_err();
+        assert!(claim(bed, 0).await.is_empty());
+        bed.apply(&case, Some(&fence), vec![tell("aaaa")]).await.unwrap();
+        bed.reopen().await;
+        assert_eq!(claim(bed, 0).await[0].text, "look at it");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn of_two_senders_one_gets_a_message_and_a_late_one_says_nothing_of_it() {
+    on_bed(async |bed| {
+        let (case, fence) = bed.running("aaaa").await;
+        bed.apply(&case, Some(&fence), vec![tell("aaaa")]).await.unwrap();
+        let (one, other) = tokio::join!(claim(bed, 1), claim(bed, 1));
+        assert_eq!(one.len() + other.len(), 1);
+        let late = one.into_iter().chain(other).next().unwrap();
+        assert!(claim(bed, 60).await.is_empty(), "it is its sender's for a minute");
+        let mine = claim(bed, 61).await.remove(0);
+        let length = bed.kinds(&case).await.len();
+        for again in [Some(at(500)), None] {
+            bed.store.settle_message(&late, again, Some(note("late"))).await.unwrap();
+        }
+        assert_eq!(bed.kinds(&case).await.len(), length);
+        bed.store.settle_message(&mine, Some(at(100)), Some(note("tried"))).await.unwrap();
+        assert_eq!(bed.kinds(&case).await.len(), length + 1);
+        assert!(claim(bed, 99).await.is_empty());
+        let mine = claim(bed, 100).await.remove(0);
+        assert_eq!(mine.attempts, 1);
+        bed.store.settle_message(&mine, None, None).await.unwrap();
+        assert!(claim(bed, 100_000).await.is_empty());
+    })
+    .await;
+}
