@@ -11,6 +11,7 @@ use super::end::{Reason, cut};
 use super::record::log_of;
 use super::replay::RunLog;
 use super::step::StepLog;
+use super::tell;
 use crate::error::Code;
 use crate::store::{Effect, StoreError};
 use crate::timeline::{Actor, Draft, Kind};
@@ -71,23 +72,22 @@ impl Drive<'_> {
         }
         self.read_again().await;
         let (none, nothing) = (Mutex::default(), BTreeSet::new());
-        let (mut drafts, mut told) = (Vec::new(), Vec::new());
+        let (mut drafts, mut effects) = (Vec::new(), Vec::new());
+        let now = self.env.clock.now();
         for mut step in self.open() {
             if step.changes.iter().any(|log| log.change.passes()) {
                 let retreat = self.executor(&none).put_back(&mut step, None, &mut drafts).await?;
                 if retreat.leaves() {
-                    told.push(retreat.told(&format!("{} {STOPPED}", step.name), &nothing));
+                    let text = retreat.told(&format!("{} {STOPPED}", step.name), &nothing);
+                    // It may be stopped so more than once.
+                    let id = format!("{}/{}/{}", self.run.id, step.key, now.as_microsecond());
+                    effects.push(tell::of_run(self.env, self.run, id, &text).await);
+                    let body = json!({"text": cut(&text)});
+                    drafts.push(Draft::new(now, Actor::Service, Kind::NoteAdded, body));
                 }
             }
         }
-        let now = self.env.clock.now();
-        let note = |text: &String| {
-            Draft::new(now, Actor::Service, Kind::NoteAdded, json!({"text": cut(text)}))
-        };
-        drafts.extend(told.iter().map(note));
-        self.write(&mut drafts, &mut vec![]).await?;
-        self.tell_all(told).await;
-        Ok(())
+        self.write(&mut drafts, &mut effects).await.map(drop)
     }
 
     fn open(&self) -> Vec<StepLog> {
