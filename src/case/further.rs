@@ -5,9 +5,11 @@
 //!  an earlier run …        stands for what is asked if it is confirmed, under way or done, as free to
 //!                          act, about the same and no less, and not taken back
 //!  … that GuardDuty did not confirm, or that another run answers, is none
-//!  … that a person denied or took back keeps the next one from acting without a person, also when
-//!                          the case was closed since and the finding opens another
 //!  … whose question nobody answered is no answer: it is asked again
+//!  … that only observed stands for what nothing acts on if it told people of no less severe
+//!
+//!  a target on which …     a person denied or took back a run, in whichever case, is not acted on
+//!                          without a person, unless one has said yes to a run there since
 //! ```
 
 use std::collections::BTreeSet;
@@ -28,9 +30,12 @@ const DENIED: &str = "at most approve: a person said no to a run on this target"
 /// Why a run is started beside one that has done the same.
 const SINCE: &str = "another run: it was seen after the last one had looked";
 
-/// Why what nothing acts on is told again.
-const GREW: &str =
-    "another run: it is more severe than all that came before, and nothing acts on it";
+/// Why what nothing acts on is told.
+const UNTOLD: &str =
+    "another run: nothing acts on it, and the people on call were told of none as severe";
+
+/// The place of what a person said among all that people ever said.
+pub type Place = u64;
 
 /// The run that a finding asks for.
 #[derive(Debug, Clone, Copy)]
@@ -49,9 +54,9 @@ pub struct Wanted<'a> {
     pub named: &'a BTreeSet<String>,
     /// When GuardDuty saw last what the finding tells of, where that is known.
     pub seen_at: Option<Timestamp>,
-    /// Whether nothing acts on the finding, and it is of a higher band of severity than all that came
-    /// before in its case: who was told of those has not been told of this.
-    pub grew: bool,
+    /// The band of severity, counted from low, of a finding that nothing acts on and that people must
+    /// hear of; `None`: they need not.
+    pub tells: Option<u8>,
 }
 
 /// A run that its case has had; undos are none.
@@ -81,10 +86,19 @@ pub struct Earlier {
     pub looked_at: Option<Timestamp>,
     /// Whether what it was asked for is genuine as far as anybody can tell: its facts are pinned.
     pub confirmed: bool,
+    /// Of which band of severity, counted from low, it told the people on call or will, because nothing
+    /// acts; `None`: it is no such run.
+    pub told: Option<u8>,
     /// Whether a person has answered a question of it.
     pub answered: bool,
+    /// The place of the last yes to a question of it.
+    pub yes: Option<Place>,
+    /// The place of the last no.
+    pub no: Option<Place>,
     /// Whether it was taken back, wholly or in part, or is being taken back.
     pub taken_back: bool,
+    /// The place of the last undo that was asked for.
+    pub undo: Option<Place>,
 }
 
 /// What follows for a finding.
@@ -103,12 +117,18 @@ pub enum Further {
     },
 }
 
-/// Decides whether a finding gets the run that it asks for, beside those that its case has had. For a
-/// finding that opens a case, `earlier` are those of the case that it would have joined, had nobody
-/// closed that.
+/// Decides whether a finding gets the run that it asks for, beside those that its case has had.
+/// `decided`: the runs of whichever case that people have decided on and that were about its target or
+/// have held it; they say how far it may go, and stand for nothing.
 #[must_use]
-pub fn further(disposition: &Disposition, wanted: &Wanted<'_>, earlier: &[Earlier]) -> Further {
-    let (most, capped) = most(wanted, earlier);
+pub fn further(
+    disposition: &Disposition,
+    wanted: &Wanted<'_>,
+    earlier: &[Earlier],
+    decided: &[Earlier],
+) -> Further {
+    let yes = last_yes(wanted, earlier, decided);
+    let (most, capped) = most(wanted, earlier, decided, yes);
     let wanted = &Wanted { mode: wanted.mode.min(most), ..*wanted };
     let like: Vec<&Earlier> = earlier.iter().filter(|run| run.is_about(wanted)).collect();
     let run = |why: Option<&'static str>| Further::Run { most, why: capped.or(why) };
@@ -116,20 +136,30 @@ pub fn further(disposition: &Disposition, wanted: &Wanted<'_>, earlier: &[Earlie
     let as_free = |run: &&&Earlier| run.mode >= wanted.mode;
     let standing = || like.iter().filter(|run| run.stands()).filter(as_free);
     let since = standing().next().map(|_| SINCE);
+    // Who was told has been told, whatever became of the run.
+    let told = |band| like.iter().any(|run| run.told >= Some(band));
+    let heard = wanted.tells.map(|band| told(band) || standing().any(|run| run.acts_on(wanted)));
     match disposition {
         Disposition::Duplicate(_) => Further::Nothing,
         Disposition::New => run(None),
-        Disposition::Joined(_) if wanted.grew => run(Some(GREW)),
-        Disposition::Joined(_) if standing().any(|run| run.answers(wanted)) => Further::Answered,
-        Disposition::Joined(_) => run(since),
         // A person had done with it, and it goes on: whoever looks again comes before people.
-        Disposition::Reopened(_) if standing().any(|run| !run.state.is_over()) => Further::Nothing,
+        Disposition::Reopened(_)
+            if heard != Some(false) && standing().any(|run| !run.state.is_over()) =>
+        {
+            Further::Nothing
+        }
         Disposition::Reopened(_) => run(None),
-        _ if wanted.grew => run(Some(GREW)),
+        _ if heard == Some(false) => run(Some(UNTOLD)),
+        Disposition::Joined(_)
+            if heard == Some(true) || standing().any(|run| run.answers(wanted)) =>
+        {
+            Further::Answered
+        }
+        Disposition::Joined(_) => run(since),
         _ if wanted.mode == Mode::Observe => Further::Nothing,
         // Anybody may forge a later version, and one that is only observed is never confirmed: what a
         // late one asks for is, before it acts.
-        Disposition::Updated(_) | Disposition::Stale(_) => match version(wanted, &like) {
+        Disposition::Updated(_) | Disposition::Stale(_) => match version(wanted, &like, yes) {
             Asks::New => run(None),
             Asks::Since => run(Some(SINCE)),
             Asks::Had => Further::Nothing,
@@ -148,20 +178,21 @@ enum Asks {
 }
 
 /// Compares what a version asks for with the runs that were about it.
-fn version(wanted: &Wanted<'_>, like: &[&Earlier]) -> Asks {
+fn version(wanted: &Wanted<'_>, like: &[&Earlier], yes: Option<Place>) -> Asks {
     let free = |run: &&Earlier| run.mode >= wanted.mode || run.answered;
     let had: Vec<&Earlier> = like.iter().copied().filter(|run| run.acts()).filter(free).collect();
     let standing = || had.iter().filter(|run| run.stands());
     let partly = || had.iter().filter(|run| run.denied_in_part());
-    // A no stands, whatever the next version says. But what was done beside it may have to be done
-    // again, like that of a run without one.
-    if had.iter().any(|run| run.denied() && !run.denied_in_part())
+    // A no stands, whatever the next version says, until somebody says yes. But what was done beside it
+    // may have to be done again, like that of a run without one.
+    if had.iter().any(|run| run.denied_after(yes) && !run.denied_in_part())
         || standing().chain(partly()).any(|run| run.answers(wanted))
     {
         Asks::Had
     } else if standing().chain(partly()).next().is_some() {
         Asks::Since
-    } else if had.is_empty() || had.iter().any(|run| run.taken_back || run.waited_in_vain()) {
+    } else if had.is_empty() || had.iter().any(|run| run.undone_after(yes) || run.waited_in_vain())
+    {
         Asks::New
     } else {
         // It failed or was halted: a person looks at it already.
@@ -185,19 +216,27 @@ pub fn answered_meanwhile<'a>(
     })
 }
 
+/// The last yes to a run on what is wanted. One beside a no to the same run is none.
+fn last_yes(wanted: &Wanted<'_>, earlier: &[Earlier], decided: &[Earlier]) -> Option<Place> {
+    let ours = earlier.iter().filter(|run| run.is_on_target(wanted));
+    ours.chain(decided).filter(|run| !run.denied()).filter_map(|run| run.yes).max()
+}
+
 /// How far a run may go after what people have decided on its target, and why no further.
-fn most(wanted: &Wanted<'_>, earlier: &[Earlier]) -> (Mode, Option<&'static str>) {
-    let on_target = || {
-        let same = |run: &&Earlier| {
-            (run.target.is_some() && run.target.as_deref() == wanted.target) || run.is_about(wanted)
-        };
-        earlier.iter().filter(|run| run.acts()).filter(same)
-    };
+fn most(
+    wanted: &Wanted<'_>,
+    earlier: &[Earlier],
+    decided: &[Earlier],
+    yes: Option<Place>,
+) -> (Mode, Option<&'static str>) {
+    let on_target = || earlier.iter().chain(decided).filter(|run| run.is_on_target(wanted));
+    // What was given back may be more than a run's target. What was refused is not known to be.
+    let undone = || on_target().chain(decided).any(|run| run.undone_after(yes));
     let why = if wanted.mode < Mode::Contain {
         None
-    } else if on_target().any(|run| run.taken_back) {
+    } else if undone() {
         Some(LIFTED)
-    } else if on_target().any(Earlier::denied) {
+    } else if on_target().any(|run| run.denied_after(yes)) {
         Some(DENIED)
     } else {
         None
@@ -210,12 +249,28 @@ impl Earlier {
         self.mode != Mode::Observe
     }
 
+    /// Whether it acts on the target, or does the same where there is none.
+    fn is_on_target(&self, wanted: &Wanted<'_>) -> bool {
+        let same = self.target.is_some() && self.target.as_deref() == wanted.target;
+        self.acts() && (same || self.is_about(wanted))
+    }
+
     fn ended_with(&self, code: Code) -> bool {
         self.state.is_over() && self.code.as_deref() == Some(code.number)
     }
 
     fn denied(&self) -> bool {
         self.ended_with(Code::APPROVAL_DENIED)
+    }
+
+    /// Whether a person said no to it, and nobody yes on its target since.
+    fn denied_after(&self, yes: Option<Place>) -> bool {
+        self.denied() && is_last(self.no, yes)
+    }
+
+    /// Whether a person took it back, and nobody said yes on its target since.
+    fn undone_after(&self, yes: Option<Place>) -> bool {
+        self.taken_back && is_last(self.undo, yes)
     }
 
     /// Whether it has contained what nobody said no to.
@@ -255,11 +310,25 @@ impl Earlier {
         self.looked_at.or(self.ended_at)
     }
 
+    /// Whether it looked for the last time before what the finding tells of was seen.
+    fn missed(&self, wanted: &Wanted<'_>) -> bool {
+        self.saw().zip(wanted.seen_at).is_some_and(|(saw, seen)| seen >= saw)
+    }
+
     /// Whether it has seen, or will see, what the finding tells of. Who only looks is not asked again.
     fn answers(&self, wanted: &Wanted<'_>) -> bool {
-        let missed = self.saw().zip(wanted.seen_at).is_some_and(|(saw, seen)| seen >= saw);
-        !missed || wanted.mode == Mode::Observe
+        !self.missed(wanted) || wanted.mode == Mode::Observe
     }
+
+    /// Whether it acts, and has seen or will see what the finding tells of.
+    fn acts_on(&self, wanted: &Wanted<'_>) -> bool {
+        self.acts() && !self.missed(wanted)
+    }
+}
+
+/// Whether nobody said yes after a no or an undo; one of which nobody knows when it was may be the last.
+fn is_last(word: Option<Place>, yes: Option<Place>) -> bool {
+    word.zip(yes).is_none_or(|(word, yes)| word > yes)
 }
 
 #[cfg(test)]

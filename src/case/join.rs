@@ -117,23 +117,18 @@ pub fn dispose(
         };
     }
     match open {
-        Some(open) if !open.closed && open.is_recent(now) => Disposition::Joined(open.case.clone()),
+        Some(open) if !open.closed && is_recent(open.last_finding, now) => {
+            Disposition::Joined(open.case.clone())
+        }
         _ => Disposition::New,
     }
 }
 
-impl OpenCase {
-    /// Whether another finding on the same resource still belongs to it.
-    fn is_recent(&self, now: Timestamp) -> bool {
-        now.duration_since(self.last_finding).unsigned_abs() <= CORRELATION_WINDOW
-    }
-
-    /// The case, where a finding opens another one only because a person closed it: what people
-    /// decided there is not forgotten within the window.
-    #[must_use]
-    pub fn before(&self, now: Timestamp) -> Option<&CaseId> {
-        (self.closed && self.is_recent(now)).then_some(&self.case)
-    }
+/// Whether another finding still bears on a case: on the same resource it belongs to it, and in
+/// whichever case it is, what people decided there is not forgotten.
+#[must_use]
+pub fn is_recent(last_finding: Timestamp, now: Timestamp) -> bool {
+    now.duration_since(last_finding).unsigned_abs() <= CORRELATION_WINDOW
 }
 
 /// Whether a version tells of something that was seen after its case was closed. What GuardDuty

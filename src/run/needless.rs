@@ -24,7 +24,7 @@ pub async fn answered_by(env: &Env, run: &RunRow) -> Result<Option<RunId>, Store
         named: &run.named,
         // What was seen before it was asked for, is seen by whoever is under way then.
         seen_at: None,
-        grew: false,
+        tells: None,
     };
     let by = answered_meanwhile(&wanted, run.requested_at, &others);
     Ok(by.map(|other| other.id.clone()))

@@ -7,7 +7,7 @@ use sqlx::{Any, AnyConnection, Arguments as _, AssertSqlSafe, Encode, Type};
 use super::{StoreError, dialect};
 
 /// Rows of one statement: SQLite binds at most 32,766 values, PostgreSQL 65,535, and the widest row
-/// takes 21.
+/// takes 24.
 const ROWS_MAX: usize = 1000;
 
 /// Bytes of a text that is worth keeping prepared. Longer ones are of groups, and hardly any two

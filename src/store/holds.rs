@@ -1,4 +1,5 @@
-//! Which run holds which AWS resource: an undo skips what another run still holds.
+//! Which run holds which AWS resource: an undo skips what another run still holds. What a run has ever
+//! held is kept beside it, for what people decide on the run is decided on that, too.
 
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
@@ -25,6 +26,13 @@ pub(super) async fn hold(
     .bind(run.as_str())
     .bind(case.as_str())
     .bind(step)
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query(
+        "INSERT INTO contained (resource, run) VALUES ($1, $2) ON CONFLICT (resource, run) DO NOTHING",
+    )
+    .bind(resource)
+    .bind(run.as_str())
     .execute(connection)
     .await?;
     Ok(())

@@ -14,6 +14,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (3, "targets", include_str!("migrations/0003_targets.sql")),
     (4, "preserves", include_str!("migrations/0004_preserves.sql")),
     (5, "ends", include_str!("migrations/0005_ends.sql")),
+    (6, "decided", include_str!("migrations/0006_decided.sql")),
     (7, "messages", include_str!("migrations/0007_messages.sql")),
 ];
 

@@ -15,6 +15,7 @@ mod chain;
 mod claim;
 mod commit;
 mod decide;
+mod decided;
 mod dialect;
 mod error;
 mod findings;

@@ -14,6 +14,7 @@ use crate::timeline::{Actor, Draft, Kind};
 
 use super::batch::Batch;
 use super::chain::Chain;
+use super::decided::{self, Word};
 use super::row::{Cells, micros, micros_or_none, named};
 use super::{RunKind, RunRow, StoreError, blobs, targets};
 
@@ -118,8 +119,20 @@ pub(super) async fn create(
         pinned(&run, &Digest::of(&source))?;
         blobs::put_all(&mut batch, [(&run.hash, source)]);
     }
-    insert(&mut batch, [(chain.case(), &run, at)]);
-    batch.execute(connection).await
+    insert(&mut batch, [Asked { case: chain.case(), run: &run, at, told: None }]);
+    batch.execute(&mut *connection).await?;
+    match undoes(&run).map(str::parse) {
+        Some(Ok(of)) => decided::say(connection, &of, Word::Undo).await,
+        _ => Ok(()),
+    }
+}
+
+/// The run that an undo takes back; `None`: it is none.
+fn undoes(run: &NewRun) -> Option<&str> {
+    match run.kind {
+        RunKind::Undo => run.params.get("of").and_then(Value::as_str),
+        RunKind::Runbook => None,
+    }
 }
 
 /// The pin is what a reader will look the source up by.
@@ -130,22 +143,24 @@ pub(super) fn pinned(run: &NewRun, source: &Digest) -> Result<(), StoreError> {
     Err(StoreError::conflict("the runbook's source does not have the hash of the run"))
 }
 
-/// Adds runs, queued, each in its case and with the time at which it was asked for.
-pub(super) fn insert<'a>(
-    batch: &mut Batch,
-    runs: impl IntoIterator<Item = (&'a CaseId, &'a NewRun, Timestamp)>,
-) {
+/// A run that is asked for.
+pub(super) struct Asked<'a> {
+    pub(super) case: &'a CaseId,
+    pub(super) run: &'a NewRun,
+    pub(super) at: Timestamp,
+    /// Of which severity it tells the people on call, in tenths; `None`: they are not told for this.
+    pub(super) told: Option<u16>,
+}
+
+/// Adds runs, queued.
+pub(super) fn insert<'a>(batch: &mut Batch, runs: impl IntoIterator<Item = Asked<'a>>) {
     batch.rows(
         "INSERT INTO runs (id, case_id, kind, runbook, hash, host_api, mode, state, params, account, \
-         region, target, requested_by, requested_at, undoes, document, named, confirmed, contained, asks, released, \
+         region, target, requested_by, requested_at, undoes, document, named, confirmed, told, contained, asks, released, \
          attempts, lease_epoch) VALUES",
         runs,
         "",
-        |row, (case, run, at)| {
-            let undoes = match run.kind {
-                RunKind::Undo => run.params.get("of").and_then(Value::as_str),
-                RunKind::Runbook => None,
-            };
+        |row, Asked { case, run, at, told }| {
             row.bind(run.id.as_str())
                 .bind(case.as_str())
                 .bind(run.kind.label())
@@ -160,10 +175,11 @@ pub(super) fn insert<'a>(
                 .bind(run.target.as_deref())
                 .bind(run.requested_by.as_str())
                 .bind(micros(at))
-                .bind(undoes)
+                .bind(undoes(run))
                 .bind(run.document.as_ref().map(Digest::as_str))
                 .bind((!run.named.is_empty()).then(|| json!(run.named).to_string()))
-                .bind(i64::from(run.confirmed));
+                .bind(i64::from(run.confirmed))
+                .bind(told.map(i64::from));
             for _ in ["contained", "asks", "released", "attempts", "lease_epoch"] {
                 row.bind(0_i64);
             }

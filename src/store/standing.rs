@@ -1,7 +1,7 @@
 //! How a case stands: its runs, and the status that follows from them.
 
+use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde_json::json;
@@ -9,6 +9,7 @@ use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
 use crate::case::{Earlier, RunFacts, RunState, Status};
+use crate::finding::Severity;
 use crate::id::CaseId;
 use crate::routing::Mode;
 use crate::timeline::{Actor, Draft, Head, Kind};
@@ -24,34 +25,38 @@ pub(super) struct Standing {
     pub(super) head: Head,
     pub(super) status: Status,
     pub(super) closed: bool,
-    /// The highest severity of its findings so far, in tenths.
-    pub(super) severity: Option<u16>,
     /// What its runs and undos tell of its status.
     pub(super) facts: Vec<RunFacts>,
     /// Its runs, without undos.
     pub(super) runs: Vec<Earlier>,
-    /// The runs that are being taken back.
-    lifting: BTreeSet<String>,
 }
+
+/// What [`earlier`] reads of a run `r`. An undo is taken into account from its request on: what it is
+/// about to give back is not to be contained again beside it.
+macro_rules! run_columns {
+    () => {
+        "r.id AS run, r.runbook, r.kind, r.account, r.region, r.target, r.params, r.named, r.state, \
+         r.mode, r.contained, r.asks, r.released, r.lifted, r.code, r.confirmed, r.ended_at, \
+         r.looked_at, r.told, (SELECT COUNT(*) FROM approvals a \
+         WHERE a.run = r.id AND a.state IN ('granted', 'denied')) AS answers, \
+         (SELECT MAX(s.n) FROM words s WHERE s.run = r.id AND s.word = 'yes') AS said_yes, \
+         (SELECT MAX(s.n) FROM words s WHERE s.run = r.id AND s.word = 'no') AS said_no, \
+         (SELECT MAX(s.n) FROM words s WHERE s.run = r.id AND s.word = 'undo') AS said_undo, \
+         (SELECT COUNT(*) FROM runs u WHERE u.undoes = r.id \
+         AND u.state IN ('queued', 'running', 'parked')) AS undos_open"
+    };
+}
+pub(super) use run_columns;
 
 impl Standing {
     /// Takes in a row's run, if it holds one.
     fn take(&mut self, row: &AnyRow) -> Result<(), StoreError> {
         let Some(facts) = facts(row)? else { return Ok(()) };
         self.facts.push(facts);
-        match row.label("kind", RunKind::from_label)? {
-            RunKind::Runbook => self.runs.push(earlier(row, facts)?),
-            RunKind::Undo if facts.state.is_over() => {}
-            RunKind::Undo => self.lifting.extend(row.text_or_none("undoes")?),
+        if row.label("kind", RunKind::from_label)? == RunKind::Runbook {
+            self.runs.push(earlier(row)?);
         }
         Ok(())
-    }
-
-    fn complete(mut self) -> Self {
-        for run in &mut self.runs {
-            run.taken_back |= self.lifting.contains(run.id.as_str());
-        }
-        self
     }
 }
 
@@ -64,13 +69,12 @@ pub(super) async fn of_cases<'a>(
     batch.rows(
         "WITH w (id) AS (VALUES",
         cases,
-        ") SELECT c.id, c.status, c.closed, c.severity, h.length, h.hash, r.runbook, r.kind, r.target, \
-         r.params, r.state, r.mode, r.contained, r.asks, r.released, r.id AS run, r.undoes, \
-         r.code, r.named, r.confirmed, r.ended_at, r.looked_at, r.lifted, r.account, r.region, \
-         (SELECT COUNT(*) FROM approvals a \
-         WHERE a.run = r.id AND a.state IN ('granted', 'denied')) AS answers \
-         FROM w JOIN cases c ON c.id = w.id JOIN heads h ON h.case_id = c.id \
-         LEFT JOIN runs r ON r.case_id = c.id",
+        concat!(
+            ") SELECT c.id, c.status, c.closed, h.length, h.hash, ",
+            run_columns!(),
+            " FROM w JOIN cases c ON c.id = w.id JOIN heads h ON h.case_id = c.id ",
+            "LEFT JOIN runs r ON r.case_id = c.id",
+        ),
         |row, case| {
             row.bind(case.as_str());
         },
@@ -83,15 +87,13 @@ pub(super) async fn of_cases<'a>(
                 head: head_from_row(&row)?,
                 status: row.label("status", Status::from_label)?,
                 closed: row.flag("closed")?,
-                severity: row.number_or_none("severity")?,
                 facts: Vec::new(),
                 runs: Vec::new(),
-                lifting: BTreeSet::new(),
             }),
         };
         case.take(&row)?;
     }
-    Ok(standing.into_iter().map(|(case, standing)| (case, standing.complete())).collect())
+    Ok(standing)
 }
 
 impl Store {
@@ -106,8 +108,14 @@ impl Store {
     }
 }
 
-/// The run in a row.
-fn earlier(row: &AnyRow, facts: RunFacts) -> Result<Earlier, StoreError> {
+/// The place of a severity's band, from low to critical; one that is not known is low.
+pub(super) fn band(tenths: u16) -> u8 {
+    Severity(tenths).band() as u8
+}
+
+/// The run in a row of [`run_columns`].
+pub(super) fn earlier(row: &AnyRow) -> Result<Earlier, StoreError> {
+    let undone = row.flag("released")? || row.flag("lifted")?;
     Ok(Earlier {
         id: row.parsed("run")?,
         runbook: row.parsed("runbook")?,
@@ -116,13 +124,17 @@ fn earlier(row: &AnyRow, facts: RunFacts) -> Result<Earlier, StoreError> {
         target: row.text_or_none("target")?,
         params: row.json("params")?,
         named: runs::names(row)?,
-        state: facts.state,
+        state: row.label("state", RunState::from_label)?,
         code: row.text_or_none("code")?,
         ended_at: row.time_or_none("ended_at")?,
         looked_at: row.time_or_none("looked_at")?,
         confirmed: row.flag("confirmed")?,
+        told: row.number_or_none("told")?.map(band),
         answered: row.number::<u64>("answers")? > 0,
-        taken_back: facts.released || row.flag("lifted")?,
+        yes: row.number_or_none("said_yes")?,
+        no: row.number_or_none("said_no")?,
+        taken_back: undone || row.number::<u64>("undos_open")? > 0,
+        undo: row.number_or_none("said_undo")?,
     })
 }
 

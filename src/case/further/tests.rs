@@ -24,8 +24,12 @@ fn done() -> Earlier {
         code: None,
         ended_at: Some(at(10)),
         confirmed: true,
+        told: None,
         answered: false,
+        yes: None,
+        no: None,
         taken_back: false,
+        undo: None,
     }
 }
 
@@ -53,7 +57,7 @@ fn wanted(like: &Earlier, mode: Mode, hour: i64) -> Wanted<'_> {
     let target = (mode != Mode::Observe).then_some(like.target.as_deref()).flatten();
     let (runbook, params, named) = (&like.runbook, &like.params, &like.named);
     let at = (&like.at.0, &like.at.1);
-    Wanted { runbook, at, mode, target, params, named, seen_at, grew: false }
+    Wanted { runbook, at, mode, target, params, named, seen_at, tells: None }
 }
 
 fn words(further: Further) -> &'static str {
@@ -75,17 +79,17 @@ fn check(what: &str, wanted: &Wanted<'_>, earlier: &[Earlier], expected: [&str; 
         Disposition::Stale(case()),
         Disposition::Reopened(case()),
     ];
-    let found = kinds.map(|kind| words(further(&kind, wanted, earlier)));
+    let found = kinds.map(|kind| words(further(&kind, wanted, earlier, &[])));
     assert_eq!(found, expected, "{what}");
     let again = Disposition::Duplicate(case());
-    assert_eq!(further(&again, wanted, earlier), Further::Nothing, "{what}");
+    assert_eq!(further(&again, wanted, earlier, &[]), Further::Nothing, "{what}");
 }
 
 #[test]
 fn a_first_finding_gets_what_it_asks_for() {
     let like = done();
     for mode in [Mode::Observe, Mode::Approve, Mode::Contain] {
-        assert_eq!(words(further(&Disposition::New, &wanted(&like, mode, 9), &[])), "runs");
+        assert_eq!(words(further(&Disposition::New, &wanted(&like, mode, 9), &[], &[])), "runs");
     }
 }
 
@@ -204,28 +208,112 @@ fn a_run_that_is_over_answers_for_nothing_that_was_seen_later() {
 }
 
 #[test]
-fn what_nothing_acts_on_is_told_again_when_it_grows() {
+fn what_nothing_acts_on_is_told_unless_people_were_told_of_no_less() {
+    let (low, high) = (Some(0), Some(2));
     let like = Earlier { mode: Mode::Observe, target: None, ..done() };
-    let quiet = wanted(&like, Mode::Observe, 11);
+    let quiet = Earlier { told: None, ..like.clone() };
+    let told = |told| Earlier { told, ..like.clone() };
     let same = ["answered", "nothing", "nothing", "runs"];
-    check("as before", &quiet, std::slice::from_ref(&like), same);
-    let grown = Wanted { grew: true, ..quiet };
-    check("grown", &grown, std::slice::from_ref(&like), ["runs", "runs", "runs", "runs"]);
+    let runs = ["runs", "runs", "runs", "runs"];
+    let severe = Wanted { tells: high, ..wanted(&like, Mode::Observe, 9) };
+    for (what, earlier, expected) in [
+        ("of the same band", told(high), same),
+        ("of a higher one", told(Some(3)), same),
+        ("of a lower one", told(low), runs),
+        ("that failed", Earlier { state: RunState::Failed, ..told(high) }, same),
+        (
+            "that is under way",
+            Earlier { state: RunState::Queued, ended_at: None, ..told(high) },
+            ["answered", "nothing", "nothing", "nothing"],
+        ),
+        ("which nobody was told of", quiet.clone(), runs),
+        ("of which nobody is told", Earlier { state: RunState::Queued, ..quiet.clone() }, runs),
+        ("of another runbook", Earlier { runbook: "other".parse().unwrap(), ..told(high) }, runs),
+        ("that acted", done(), same),
+        ("that acted and failed", ended(RunState::Failed, None), runs),
+        ("that was taken back", Earlier { taken_back: true, ..done() }, runs),
+        ("that asks", asks(), ["answered", "nothing", "nothing", "nothing"]),
+    ] {
+        check(what, &severe, &[earlier], expected);
+    }
+    check("that acted before", &Wanted { seen_at: Some(at(11)), ..severe }, &[done()], runs);
+    let unheard = Wanted { tells: None, ..severe };
+    check("of what nobody need hear", &unheard, std::slice::from_ref(&quiet), same);
+    let Further::Run { why, .. } =
+        further(&Disposition::Updated("case-aaaa".parse().unwrap()), &severe, &[quiet], &[])
+    else {
+        panic!("it is not told");
+    };
+    assert_eq!(why, Some(UNTOLD));
 }
 
 #[test]
-fn a_finding_that_opens_a_case_inherits_what_people_decided_in_the_closed_one() {
+fn what_people_decided_in_another_case_says_how_far_a_run_may_go_and_nothing_else() {
     let like = done();
-    let wanted = wanted(&like, Mode::Contain, 11);
     let denied = ended(RunState::Halted, Some(Code::APPROVAL_DENIED));
-    for (what, before, expected) in [
+    let sequence = |run: Earlier| Earlier { target: Some("attack-sequence/s".to_owned()), ..run };
+    let suspect = |run: Earlier| Earlier { runbook: "suspect".parse().unwrap(), ..run };
+    let lifted = Earlier { taken_back: true, undo: Some(1), ..done() };
+    for (what, run, expected) in [
         ("done", done(), "runs"),
-        ("taken back", Earlier { taken_back: true, ..done() }, "asks"),
-        ("denied", denied, "asks"),
+        ("taken back", lifted.clone(), "asks"),
+        ("another runbook's, taken back", suspect(lifted.clone()), "asks"),
+        ("a sequence's that held it, taken back", suspect(sequence(lifted.clone())), "asks"),
+        ("denied", denied.clone(), "asks"),
+        ("another runbook's, denied", suspect(denied.clone()), "asks"),
+        ("a sequence's that held it, denied in part", suspect(sequence(denied)), "runs"),
         ("nobody answered", ended(RunState::Halted, Some(Code::UNANSWERED)), "runs"),
     ] {
-        assert_eq!(words(further(&Disposition::New, &wanted, &[before])), expected, "{what}");
+        let wanted = wanted(&like, Mode::Contain, 9);
+        let others = std::slice::from_ref(&run);
+        let case = || "case-aaaa".parse().unwrap();
+        for kind in [
+            Disposition::New,
+            Disposition::Joined(case()),
+            Disposition::Updated(case()),
+            Disposition::Stale(case()),
+            Disposition::Reopened(case()),
+        ] {
+            assert_eq!(words(further(&kind, &wanted, &[], others)), expected, "{what}: {kind:?}");
+        }
+        let joined = further(&Disposition::Joined(case()), &wanted, &[asks()], others);
+        assert_eq!(words(joined) == "answered", expected == "asks", "{what}: asked already");
     }
+}
+
+#[test]
+fn the_last_word_on_a_target_counts() {
+    let like = done();
+    let denied = ended(RunState::Halted, Some(Code::APPROVAL_DENIED));
+    let no = |place| Earlier { no: Some(place), ..denied.clone() };
+    let undone = |place| Earlier { taken_back: true, undo: Some(place), ..done() };
+    let yes = |place| Earlier { answered: true, yes: Some(place), ..done() };
+    let stands = ["answered", "nothing", "nothing", "runs"];
+    // What was done stands beside the no; what would do more than it is asked about.
+    let (beside, asks) =
+        (["answered", "nothing", "nothing", "asks"], ["asks", "nothing", "nothing", "asks"]);
+    let partly = Earlier { yes: Some(6), ..no(5) };
+    let unknown = Earlier { no: None, ..no(5) };
+    let taken_back = Earlier { yes: Some(4), ..undone(5) };
+    for (what, runs, before, later) in [
+        ("a no, then a yes", vec![no(5), yes(6)], stands, ["runs"; 4]),
+        ("a no to a part, a yes to the rest", vec![partly], asks, asks),
+        ("a yes, then a no", vec![yes(6), no(7)], beside, asks),
+        ("a no, nobody knows when", vec![unknown, yes(6)], beside, asks),
+        ("an undo, then a yes", vec![undone(5), yes(6)], stands, ["runs"; 4]),
+        ("a yes to another run, then an undo", vec![undone(6), yes(5)], beside, ["asks"; 4]),
+        ("a yes, then an undo of it", vec![taken_back], ["asks"; 4], ["asks"; 4]),
+    ] {
+        check(what, &wanted(&like, Mode::Contain, 9), &runs, before);
+        check(what, &wanted(&like, Mode::Contain, 11), &runs, later);
+        // The same words, said in other cases.
+        let alone = further(&Disposition::New, &wanted(&like, Mode::Contain, 9), &[], &runs);
+        assert_eq!(words(alone), later[0], "{what}, elsewhere");
+    }
+    // What a yes was followed by failed: a person looks at it, as if there had been no undo before.
+    let failed = Earlier { state: RunState::Failed, ..yes(6) };
+    let expected = ["runs", "nothing", "nothing", "runs"];
+    check("failed after the yes", &wanted(&like, Mode::Contain, 9), &[undone(5), failed], expected);
 }
 
 #[test]

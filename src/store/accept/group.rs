@@ -9,15 +9,16 @@ use std::collections::BTreeSet;
 
 use sqlx::AnyConnection;
 
-use crate::case::{Disposition, dispose};
+use crate::case::{Disposition, Earlier, dispose};
 use crate::id::CaseId;
 use crate::store::StoreError;
+use crate::store::decided::{self, DecidedRun};
 use crate::store::findings::{self, Stored};
 use crate::store::standing::{self, Standing};
 
 use super::outcome::{self, Outcome};
 use super::save::save;
-use super::{Accepted, Delivery};
+use super::{Acceptance, Accepted, Delivery};
 
 /// Deliveries of a wave: what is bound of them is kept in memory beside them.
 const WAVE_MAX: usize = 64;
@@ -30,8 +31,6 @@ struct Decided<'a> {
     delivery: &'a Delivery,
     disposition: Disposition,
     case: CaseId,
-    /// For one that opens a case: the one that it would have joined, had nobody closed that.
-    before: Option<CaseId>,
     /// How often the finding was received before.
     seen: u64,
 }
@@ -40,10 +39,15 @@ impl Decided<'_> {
     /// The case that bears on what it comes to, if one does.
     fn reads(&self) -> Option<&CaseId> {
         match self.disposition {
-            Disposition::New => self.before.as_ref(),
-            Disposition::Duplicate(_) => None,
+            Disposition::New | Disposition::Duplicate(_) => None,
             _ => Some(&self.case),
         }
+    }
+
+    /// The finding, where what people decided bears on what it comes to.
+    fn may_start(&self) -> Option<&Acceptance> {
+        let counts = matches!(self.disposition, Disposition::Duplicate(_));
+        (!counts).then_some(&*self.delivery.incoming)
     }
 }
 
@@ -89,10 +93,18 @@ async fn accept_wave(
     let decided = decide(wave, stored);
     let mut cases =
         standing::of_cases(connection, decided.iter().filter_map(Decided::reads)).await?;
+    let findings: Vec<_> = decided.iter().map(Decided::may_start).collect();
+    let bound = decided::of_targets(connection, &findings).await?;
     let mut outcomes = Vec::with_capacity(decided.len());
     let mut answers = Vec::with_capacity(decided.len());
-    for decided in decided {
-        let outcome = come_to(decided, |case| cases.remove(case.as_str()));
+    let mut written = BTreeSet::new();
+    for (decided, bound) in decided.into_iter().zip(bound) {
+        // How long a decision binds depends on when its case got a finding last.
+        if bound.iter().any(|run| run.case != decided.case && written.contains(&run.case)) {
+            break;
+        }
+        written.insert(decided.case.clone());
+        let outcome = come_to(decided, bound, |case| cases.remove(case.as_str()));
         answers.push(outcome.map(|outcome| {
             let accepted = outcome.accepted.clone();
             outcomes.push(outcome);
@@ -125,31 +137,31 @@ fn decide(wave: &[Delivery], stored: Vec<Stored>) -> Vec<Decided<'_>> {
             | Disposition::Stale(case)
             | Disposition::Duplicate(case) => case.clone(),
         };
-        let before = open.as_ref().and_then(|open| open.before(incoming.now)).cloned();
         let looked_at = open.map(|open| open.case).filter(|open| *open != case);
         if !touched.insert(case.clone()) || looked_at.is_some_and(|open| !touched.insert(open)) {
             break;
         }
-        decided.push(Decided { delivery, disposition, case, before, seen });
+        decided.push(Decided { delivery, disposition, case, seen });
     }
     decided
 }
 
-/// What a delivery comes to, given how its case stands.
+/// What a delivery comes to, given how its case stands and what people decided on its target.
 fn come_to(
     decided: Decided<'_>,
+    bound: Vec<DecidedRun>,
     standing: impl FnOnce(&CaseId) -> Option<Standing>,
 ) -> Result<Outcome<'_>, StoreError> {
-    let Decided { delivery, disposition, case, before, seen } = decided;
+    let Decided { delivery, disposition, case, seen } = decided;
+    // What was decided in the case itself binds however long ago that was.
+    let bound = bound.into_iter().filter(|run| run.binds || run.case == case);
+    let bound: Vec<Earlier> = bound.map(|bound| bound.run).collect();
     match disposition {
-        Disposition::New => {
-            let before = before.as_ref().and_then(standing).map(|before| before.runs);
-            outcome::new(delivery, &before.unwrap_or_default())
-        }
+        Disposition::New => outcome::new(delivery, &bound),
         Disposition::Duplicate(_) => Ok(outcome::duplicate(delivery, disposition, case, seen)),
         _ => {
             let standing = standing(&case).ok_or(StoreError::NotFound)?;
-            outcome::further(delivery, disposition, case, standing, seen)
+            outcome::further(delivery, disposition, case, (standing, seen), &bound)
         }
     }
 }

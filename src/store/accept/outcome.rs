@@ -3,7 +3,6 @@
 use serde_json::{Value, json};
 
 use crate::case::{self, Disposition, Earlier, Further, Status, Wanted};
-use crate::finding::{Band, Severity};
 use crate::id::{CaseId, RunId};
 use crate::routing::Mode;
 use crate::store::StoreError;
@@ -55,16 +54,16 @@ pub(super) fn duplicate(
     Outcome { delivery, accepted, opening: None, written: None, reopens: false, status: None }
 }
 
-/// A finding that opens a case, `before` being the runs of the one that it would have joined.
+/// A finding that opens a case. `decided`: the runs about its target that people have decided on.
 pub(super) fn new<'a>(
     delivery: &'a Delivery,
-    before: &[Earlier],
+    decided: &[Earlier],
 ) -> Result<Outcome<'a>, StoreError> {
     let incoming = &delivery.incoming;
     let (opening, mut chain) = Opening::new(&incoming.case, new_case(incoming))?;
     let disposition = Disposition::New;
     let seq = chain.append(&received(delivery, &disposition))?;
-    let run = start(delivery, &mut chain, &disposition, before, false)?;
+    let run = start(delivery, &mut chain, &disposition, (&[], decided))?;
     let facts: Vec<_> = run.iter().map(standing::queued).collect();
     let status = moved(&mut chain, incoming, Status::Open, Status::of(false, &facts))?;
     let opening = opening.by_finding(status.unwrap_or(Status::Open));
@@ -74,19 +73,18 @@ pub(super) fn new<'a>(
     Ok(Outcome { delivery, accepted, opening: Some(opening), written, reopens: false, status })
 }
 
-/// A finding of a case that is there.
-pub(super) fn further(
-    delivery: &Delivery,
+/// A finding of a case that is there; `decided` as for [`new`].
+pub(super) fn further<'a>(
+    delivery: &'a Delivery,
     disposition: Disposition,
     case: CaseId,
-    standing: Standing,
-    seen: u64,
-) -> Result<Outcome<'_>, StoreError> {
-    let Standing { head, status: before, closed, severity, mut facts, runs, .. } = standing;
+    (standing, seen): (Standing, u64),
+    decided: &[Earlier],
+) -> Result<Outcome<'a>, StoreError> {
+    let Standing { head, status: before, closed, mut facts, runs } = standing;
     let mut chain = Chain::at(&case, head);
     let seq = chain.append(&received(delivery, &disposition))?;
-    let rises = band(delivery.incoming.severity) > band(severity);
-    let run = start(delivery, &mut chain, &disposition, &runs, rises)?;
+    let run = start(delivery, &mut chain, &disposition, (&runs, decided))?;
     facts.extend(run.iter().map(standing::queued));
     // Nothing acts in a case that is closed: a late version may have been sent before that.
     let acts = run.as_ref().is_some_and(|run| run.mode != Mode::Observe);
@@ -116,23 +114,25 @@ fn moved(
     Ok(Some(after))
 }
 
-/// The band of a severity in tenths, from low to critical; `None`: there is none.
-fn band(severity: Option<u16>) -> Option<Band> {
-    severity.map(|tenths| Severity(tenths).band())
+/// Of which severity, in tenths, people must hear what the finding tells, because nothing acts on it:
+/// 0, where it has none; `None`: they need not.
+pub(super) fn tells(incoming: &Acceptance) -> Option<u16> {
+    let run = incoming.run.as_ref()?;
+    let silent = run.mode != Mode::Observe || run.unanswered.is_none();
+    (!silent).then(|| incoming.severity.unwrap_or(0))
 }
 
 /// Appends what routing decided and the request of the run that follows from it. A version that leads
-/// to none is no decision. `rises`: the finding is of a higher band of severity than all before it.
+/// to none is no decision.
 fn start(
     delivery: &Delivery,
     chain: &mut Chain,
     disposition: &Disposition,
-    earlier: &[Earlier],
-    rises: bool,
+    (earlier, decided): (&[Earlier], &[Earlier]),
 ) -> Result<Option<NewRun>, StoreError> {
     let incoming = &delivery.incoming;
     let further = match &incoming.run {
-        Some(run) => case::further(disposition, &wanted(run, incoming, rises), earlier),
+        Some(run) => case::further(disposition, &wanted(run, incoming), earlier, decided),
         // There is nothing to answer, and that is told where routing is asked for the first time.
         None => match disposition {
             Disposition::New | Disposition::Joined(_) => Further::Answered,
@@ -166,7 +166,7 @@ fn start(
     Ok(Some(run))
 }
 
-fn wanted<'a>(run: &'a NewRun, incoming: &Acceptance, rises: bool) -> Wanted<'a> {
+fn wanted<'a>(run: &'a NewRun, incoming: &Acceptance) -> Wanted<'a> {
     Wanted {
         runbook: &run.runbook,
         at: (&run.account, &run.region),
@@ -175,7 +175,7 @@ fn wanted<'a>(run: &'a NewRun, incoming: &Acceptance, rises: bool) -> Wanted<'a>
         params: &run.params,
         named: &run.named,
         seen_at: incoming.seen_at,
-        grew: rises && run.mode == Mode::Observe && run.unanswered.is_some(),
+        tells: tells(incoming).map(standing::band),
     }
 }
 

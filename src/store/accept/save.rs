@@ -11,7 +11,7 @@ use crate::store::findings::NewFinding;
 use crate::store::messages::{self, Unanswered};
 use crate::store::{StoreError, blobs, cases, chain, findings, runs};
 
-use super::outcome::{Outcome, Written};
+use super::outcome::{self, Outcome, Written};
 
 /// Writes the outcomes, no two of which are of the same finding or case.
 ///
@@ -48,7 +48,9 @@ pub(super) async fn save(
     runs::insert(
         &mut batch,
         written().filter_map(|(o, written)| {
-            Some((&o.accepted.case, written.run.as_ref()?, o.delivery.incoming.now))
+            let (case, run) = (&o.accepted.case, written.run.as_ref()?);
+            let (at, told) = (o.delivery.incoming.now, outcome::tells(&o.delivery.incoming));
+            Some(runs::Asked { case, run, at, told })
         }),
     );
     let told: Vec<_> = written().filter_map(|(o, written)| unanswered(o, written)).collect();

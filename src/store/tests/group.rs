@@ -14,7 +14,7 @@ use crate::store::accept::Accepted;
 use crate::store::{Acceptance, Commit, Effect, Store, StoreError};
 
 /// Hands all of `deliveries` in while the writer is busy, in their order.
-async fn together(
+pub async fn together(
     store: &Store,
     deliveries: impl IntoIterator<Item = Acceptance>,
 ) -> Vec<Result<Accepted, StoreError>> {
