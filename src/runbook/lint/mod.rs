@@ -15,6 +15,7 @@ mod known;
 mod options;
 mod order;
 mod outline;
+mod reach;
 
 use rhai::{AST, Engine, Position};
 
@@ -67,6 +68,7 @@ pub(super) fn check(engine: &Engine, source: &str) -> Result<Checked, Vec<Diagno
     all.extend(from::from(&header::sources(&ast), source));
     all.extend(fields::fields(&ast, &api, params));
     all.extend(order::order(&ast, &api));
+    all.extend(header.iter().flat_map(|header| reach::reach(header, source)));
     all.extend(header.as_ref().and_then(outline::summary));
     all.sort_by_key(|one| (one.level, one.line, one.column));
     match header {
