@@ -6,12 +6,14 @@ mod hostile;
 mod linting;
 mod misspelt;
 mod misspelt_options;
+mod optional;
 mod order;
 mod policy;
 mod reach;
 mod replay;
 mod shipped;
 mod sources;
+mod swallowed;
 mod traps;
 mod truth;
 

@@ -3,10 +3,7 @@
 use super::lints as check;
 
 fn header(header: &str, wanted: &[&str]) {
-    check(
-        &format!("//! T.\nconst RUNBOOK = #{{\n{header}\n}};\nfn run(case, p) {{ 1 }}"),
-        wanted,
-    );
+    check(&format!("//! T.\nconst RUNBOOK = #{{\n{header}\n}};\nfn run(case, p) {{ 1 }}"), wanted);
 }
 
 #[test]
