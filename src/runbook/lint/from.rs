@@ -149,8 +149,8 @@ fn paths(here: Type, path: String, depth: usize, all: &mut Vec<String>) {
     }
 }
 
-/// Where the path stands in the source.
-fn place(text: &str, path: &str) -> Position {
+/// Where this text stands in the source, as a literal.
+pub(super) fn place(text: &str, path: &str) -> Position {
     let quoted = format!("\"{path}\"");
     let found = text.lines().enumerate().find_map(|(n, line)| {
         let column = line[..line.find(&quoted)?].chars().count();

@@ -12,15 +12,19 @@ mod fields;
 mod from;
 mod function;
 mod known;
+mod optional;
 mod options;
 mod order;
 mod outline;
+mod reach;
+mod swallowed;
 
 use rhai::{AST, Engine, Position};
 
 #[cfg(test)]
 pub(super) use known::{PLANNED, SPARED};
 
+use self::function::Functions;
 use super::calls::calls;
 use super::diagnostic::{Diagnostic, DiagnosticLevel};
 use super::header::{self, Header};
@@ -67,6 +71,10 @@ pub(super) fn check(engine: &Engine, source: &str) -> Result<Checked, Vec<Diagno
     all.extend(from::from(&header::sources(&ast), source));
     all.extend(fields::fields(&ast, &api, params));
     all.extend(order::order(&ast, &api));
+    let functions = Functions::of(&ast);
+    all.extend(swallowed::swallowed(&functions, &api));
+    all.extend(header.iter().flat_map(|header| optional::optional(&functions, &api, header)));
+    all.extend(header.iter().flat_map(|header| reach::reach(header, source)));
     all.extend(header.as_ref().and_then(outline::summary));
     all.sort_by_key(|one| (one.level, one.line, one.column));
     match header {

@@ -171,7 +171,7 @@ fn events(function: &Function, functions: &Functions, api: &Api) -> Vec<(Positio
 }
 
 /// The closures that an expression is.
-fn written(expr: &Expr) -> Vec<String> {
+pub(super) fn written(expr: &Expr) -> Vec<String> {
     match expr {
         Expr::DynamicConstant(value, _) => folded(value),
         _ => closure(expr).map(|(name, _)| name).into_iter().collect(),

@@ -7,9 +7,9 @@ use super::*;
 fn body(body: &str, wanted: &[&str]) {
     check(
         &format!(
-            "//! T.\nconst RUNBOOK = #{{ on: [\"*\"], params: #{{ instance: #{{ type: \"instance-id\" }}, \
-             note: #{{ type: \"text\", required: false }}, names: #{{ type: \"text-list\" }}, \
-             tags: #{{ type: \"tags\" }} }} }};\nfn run(case, p) {{\n{body}\n}}\n"
+            "//! T.\nconst RUNBOOK = #{{ on: [\"*\"], params: #{{ instance: #{{ type: \"instance-id\", from: \"resource.instanceDetails.instanceId\" }}, \
+             note: #{{ type: \"text\", required: false }}, names: #{{ type: \"text-list\", required: false }}, \
+             tags: #{{ type: \"tags\", required: false }} }} }};\nfn run(case, p) {{\n{body}\n}}\n"
         ),
         wanted,
     );

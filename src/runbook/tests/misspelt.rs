@@ -6,7 +6,7 @@ use super::lints as check;
 fn body(body: &str, wanted: &[&str]) {
     check(
         &format!(
-            "//! T.\nconst RUNBOOK = #{{ on: [\"*\"], params: #{{ instance: #{{ type: \"instance-id\" }}, \
+            "//! T.\nconst RUNBOOK = #{{ on: [\"*\"], params: #{{ instance: #{{ type: \"instance-id\", from: \"resource.instanceDetails.instanceId\" }}, \
              tags: #{{ type: \"tags\", required: false }} }} }};\nfn run(case, p) {{\n{body}\n}}\n\
              fn own(p) {{ p.anything }} fn change() {{ this.x = 1; }}\n"
         ),

@@ -6,11 +6,14 @@ mod hostile;
 mod linting;
 mod misspelt;
 mod misspelt_options;
+mod optional;
 mod order;
 mod policy;
+mod reach;
 mod replay;
 mod shipped;
 mod sources;
+mod swallowed;
 mod traps;
 mod truth;
 
@@ -84,13 +87,13 @@ pub(super) static ENGINE: LazyLock<Arc<Engine>> = LazyLock::new(|| {
     Arc::new(build_engine_with(registry(), &all))
 });
 
-/// The parameters of [`script`], none of them required.
+/// The parameters of [`script`], each from the finding.
 const NAMES: [&str; 13] =
     ["c", "i", "instance", "list", "n", "q", "resource", "role", "t", "tags", "text", "user", "x"];
 
 /// A whole script around the body of `run`, which begins in line 4.
 pub(super) fn script(body: &str) -> String {
-    let params = NAMES.map(|name| format!("{name}: #{{ type: \"text\", required: false }}"));
+    let params = NAMES.map(|name| format!("{name}: #{{ type: \"text\", from: \"id\" }}"));
     format!(
         "//! A test.\nconst RUNBOOK = #{{ on: [\"*\"], params: #{{ {} }} }};\nfn run(case, p) {{\n{body}\n}}\n",
         params.join(", ")
