@@ -103,7 +103,11 @@ pub fn plan_of(
             let mut lines: Vec<Line> =
                 changes.map(|change| Line::new(Does::Change, change.words())).collect();
             if stages.iter().flatten().any(Change::creates) {
-                let words = format!("{}, then on: {}", step.name, action.purpose(settings));
+                let words = format!(
+                    "and after that, what {} can't list before the lines above are done, for: {}",
+                    step.name,
+                    action.purpose(settings)
+                );
                 lines.push(Line::new(Does::Later, words));
             }
             lines
