@@ -71,7 +71,8 @@ impl Config {
                     .to_owned(),
             );
         }
-        let accounts = self.accounts.iter().map(|(id, of)| (format!("accounts.{id}"), &of.role_arn));
+        let accounts =
+            self.accounts.iter().map(|(id, of)| (format!("accounts.{id}"), &of.role_arn));
         let forensics = self.forensics.iter().map(|of| ("forensics".to_owned(), &of.role_arn));
         for (key, _) in accounts.chain(forensics).filter(|(_, role)| role.is_none()) {
             warnings.push(format!(
@@ -177,7 +178,9 @@ mod tests {
             ),
             (
                 format!("{told}[accounts.111122223333]\nmode = \"observe\""),
-                Some("accounts.111122223333 has no role_arn: the process's own credentials are used there"),
+                Some(
+                    "accounts.111122223333 has no role_arn: the process's own credentials are used there",
+                ),
             ),
             (
                 format!("{told}[forensics]\naccount = \"999988887777\""),

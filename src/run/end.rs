@@ -104,7 +104,7 @@ pub fn plan_of(
                 changes.map(|change| Line::new(Does::Change, change.words())).collect();
             if stages.iter().flatten().any(Change::creates) {
                 let words = format!(
-                    "and after that, what {} can't list before the lines above are done, for: {}",
+                    "more of {} follows, which can't be listed before the lines above are done; what it is for: {}",
                     step.name,
                     action.purpose(settings)
                 );
