@@ -4,6 +4,7 @@
 mod check;
 mod load;
 mod nearest;
+mod open;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -85,16 +86,22 @@ pub struct AccountConfig {
     /// The ExternalId that its trust policy demands.
     #[serde(default)]
     pub external_id: Option<String>,
-    /// The freest mode that runs may be in there: `observe`, `approve` or `contain`. Default `contain`.
-    #[serde(default = "default_mode")]
-    pub mode: String,
+    /// The freest mode that runs may be in there, where it is said: `observe`, `approve` or `contain`.
+    #[serde(default, serialize_with = "meant")]
+    pub mode: Option<String>,
 }
 
 impl AccountConfig {
     /// An account in which runs may contain at once, reached without a role.
     #[must_use]
     pub fn contain() -> Self {
-        Self { role_arn: None, external_id: None, mode: default_mode() }
+        Self { role_arn: None, external_id: None, mode: None }
+    }
+
+    /// The freest mode that runs may be in there; where it is not said, `contain`.
+    #[must_use]
+    pub fn mode(&self) -> &str {
+        self.mode.as_deref().unwrap_or("contain")
     }
 }
 
@@ -154,7 +161,8 @@ pub const ON_CALL: &str = "oncall";
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NotifyConfig {
-    /// Where a JSON message is posted.
+    /// Where a JSON message is posted. Often a secret: never shown but for its host.
+    #[serde(serialize_with = "open::shown")]
     pub webhook: String,
 }
 
@@ -237,8 +245,9 @@ fn default_region() -> String {
     "us-east-1".to_owned()
 }
 
-fn default_mode() -> String {
-    "contain".to_owned()
+/// A mode as it is meant, also where it is not said.
+fn meant<S: serde::Serializer>(mode: &Option<String>, out: S) -> Result<S::Ok, S::Error> {
+    out.serialize_str(mode.as_deref().unwrap_or("contain"))
 }
 
 fn default_forensics_key() -> String {

@@ -69,6 +69,9 @@ codes! {
     USAGE = "E0007", "the command can't be carried out as given",
         "An argument has the wrong form or names something that does not exist.",
         "Read the message; `tourniquet help COMMAND` shows the arguments.";
+    OUTPUT = "E0008", "the answer can't be written",
+        "Standard output does not take what the command prints, for example because its disk is full. What the command asked of the service may have been done all the same.",
+        "Free space (`df`) or print elsewhere; before a command that changes something is repeated, see with `tourniquet case list` what was done.";
 
     NOT_JSON = "E0101", "the body is not JSON",
         "The body is empty, cut off, holds a duplicate key, or is nested too deep. The bytes are kept in quarantine.",

@@ -6,6 +6,7 @@ use clap::Subcommand;
 use serde_json::json;
 
 use super::error::CliError;
+use super::runbook::check;
 use super::sanitise::{VALUE_MAX, sanitise};
 use super::screen::Screen;
 use super::table::Tone;
@@ -35,6 +36,9 @@ pub fn config(
     let ConfigCommand::Check = command;
     let config = load(common)?;
     Store::check(&config.database)?;
+    if let Some(folder) = &config.runbooks {
+        check::loadable(screen, folder)?;
+    }
     let library = web::library(&config)?;
     cloud::check(&config, SystemClock::new().now())?;
     for line in config.describe() {

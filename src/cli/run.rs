@@ -4,6 +4,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::Common;
+use super::answer::{items, text};
 use super::begun::{Begun, length};
 use super::client::Client;
 use super::error::CliError;
@@ -25,10 +26,10 @@ pub struct RunArgs {
     /// Its parameters; what the case's finding says fills in the others.
     #[command(flatten)]
     pub params: Params,
-    /// How far it may go: plan only, after a person's approval, or at once. The API's default is
-    /// another one: observe.
-    #[arg(long, default_value = "approve", value_parser = mode, value_name = "observe|approve|contain")]
-    pub mode: Mode,
+    /// How far it may go: plan only, after a person's approval, or at once. Left out: approve, or observe
+    /// where the runbook allows no more. The API's default is another one: observe.
+    #[arg(long, value_parser = mode, value_name = "observe|approve|contain")]
+    pub mode: Option<Mode>,
     /// The account that it acts in; the case's, if it has one.
     #[arg(long)]
     pub account: Option<AccountId>,
@@ -64,11 +65,32 @@ pub(super) async fn run(
     start(&client, screen, args).await
 }
 
+/// The mode where nobody named one: the freest that the runbook allows, but a second person is asked.
+async fn usual(
+    client: &Client,
+    screen: &mut Screen,
+    runbook: &RunbookName,
+) -> Result<Mode, CliError> {
+    let mut answer: Value = client.get(&["v1", "runbooks"], &[]).await?;
+    let listed = items(&mut answer, "items");
+    let named = listed.iter().find(|one| text(one, "name") == runbook.as_str());
+    // Of a runbook that is not there the service says so when it is asked for.
+    let most = named.and_then(|one| Mode::from_label(text(one, "mode"))).unwrap_or(Mode::Approve);
+    if most < Mode::Approve {
+        screen.note(&format!("mode {}: runbook {runbook} allows no more", most.label()));
+    }
+    Ok(most.min(Mode::Approve))
+}
+
 async fn start(client: &Client, screen: &mut Screen, args: RunArgs) -> Result<u8, CliError> {
+    let mode = match args.mode {
+        Some(mode) => mode,
+        None => usual(client, screen, &args.runbook).await?,
+    };
     let body = json!({
         "runbook": args.runbook,
         "params": args.params.merged()?,
-        "mode": args.mode.label(),
+        "mode": mode.label(),
         "account": args.account,
         "region": args.region,
         "reason": args.reason,
@@ -125,7 +147,42 @@ mod tests {
         ] {
             assert!(line(words).is_err(), "{words:?}");
         }
-        assert_eq!(line(&["observe"]).unwrap().mode, Mode::Approve);
+        assert_eq!(line(&["observe"]).unwrap().mode, None);
+    }
+
+    /// What a service lists.
+    fn listed() -> Value {
+        json!({"items": [{"name": "observe", "mode": "observe"}, {"name": "hold", "mode": "contain"}]})
+    }
+
+    #[tokio::test]
+    async fn a_mode_that_is_not_named_is_what_the_runbook_allows_and_at_most_approve() {
+        let service = Service::start(|request| match request.path.as_str() {
+            "/v1/runbooks" => (StatusCode::OK, listed()),
+            _ => (
+                StatusCode::ACCEPTED,
+                json!({"id": "run-0007", "case": "case-0001", "mode": request.json()["mode"]}),
+            ),
+        })
+        .await;
+        for (words, expected, noted) in [
+            (&["observe"][..], "observe", true),
+            (&["hold"], "approve", false),
+            (&["unknown"], "approve", false),
+            (&["hold", "--mode", "contain"], "contain", false),
+            (&["observe", "--mode", "approve"], "approve", false),
+        ] {
+            let (mut program, out, _) = screen(true);
+            let args = line(words).unwrap();
+            assert_eq!(start(&service.client(), &mut program, args).await, Ok(0));
+            assert_eq!(out.value()["mode"], expected, "{words:?}");
+            let (mut human, _, err) = screen(false);
+            let name = words[0].parse().unwrap();
+            if words.len() == 1 {
+                usual(&service.client(), &mut human, &name).await.unwrap();
+            }
+            assert_eq!(err.text().contains("allows no more"), noted, "{words:?}");
+        }
     }
 
     #[tokio::test]
@@ -169,6 +226,7 @@ mod tests {
     #[tokio::test]
     async fn a_run_without_a_case_opens_one_and_a_refusal_is_told() {
         let service = Service::start(|request| match request.path.as_str() {
+            "/v1/runbooks" => (StatusCode::OK, listed()),
             "/v1/runs" => problem(
                 StatusCode::FORBIDDEN,
                 "E0501",
@@ -190,6 +248,7 @@ mod tests {
             let service = Service::start(move |request| {
                 let run = json!({"id": "run-0007", "case": "case-0001", "runbook": "observe", "state": state});
                 (StatusCode::OK, match request.path.as_str() {
+                    "/v1/runbooks" => listed(),
                     "/v1/cases/case-0001/timeline" => json!({"entries": [], "next": null,
                         "head": {"length": 0, "hash": "0".repeat(64)}}),
                     "/v1/cases/case-0001" => json!({"runs": [run]}),

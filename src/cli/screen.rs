@@ -135,7 +135,7 @@ impl Screen {
                 Ok(())
             }
             Err(error) => Err(CliError::new(
-                Code::USAGE,
+                Code::OUTPUT,
                 format!("standard output can't be written: {error}"),
             )),
         }
@@ -209,7 +209,10 @@ pub mod tests {
         {
             let (mut screen, _, _) = screen(false);
             screen.out = Box::new(Broken(kind));
-            assert_eq!((screen.line("x").is_err(), screen.is_closed()), (fails, closed));
+            let written = screen.line("x");
+            assert_eq!((written.is_err(), screen.is_closed()), (fails, closed));
+            let code = written.err().map(|error| error.exit_code());
+            assert_eq!(code, fails.then_some(crate::cli::error::FAILED));
         }
     }
 

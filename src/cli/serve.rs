@@ -71,7 +71,7 @@ pub async fn serve(common: &Common, screen: &mut Screen, args: ServeArgs) -> Res
     stop_signal().await?;
     tracing::info!("stopping: no new requests, runs under way are given back");
     tokio::select! {
-        () = service.stop() => {}
+        () = service.stop() => tracing::info!("stopped"),
         again = stop_signal() => {
             again?;
             tracing::warn!("stopped at once; what was under way is taken up at the next start");

@@ -1,9 +1,9 @@
 //! What the forms of the keys can't say: values that make no sense, alone or together. And what the
-//! start banner says about a configuration.
+//! start banner says about a configuration; what it warns of is in `open.rs`.
 
 use std::path::Path;
 
-use super::{CloudConfig, Config, ConfigError, ON_CALL, nearest};
+use super::{CloudConfig, Config, ConfigError, nearest};
 use crate::id::{AccountId, Arn};
 
 /// Bytes of a body below which no GuardDuty finding fits.
@@ -36,7 +36,7 @@ impl Config {
         }
         for (account, settings) in &self.accounts {
             let key = format!("accounts.{account}");
-            word(&format!("{key}.mode"), &settings.mode, &MODES)?;
+            word(&format!("{key}.mode"), settings.mode(), &MODES)?;
             role(&format!("{key}.role_arn"), settings.role_arn.as_deref(), account)?;
             if settings.external_id.is_some() && settings.role_arn.is_none() {
                 return refuse(format!("{key}.external_id"), "has no use without role_arn");
@@ -105,7 +105,7 @@ impl Config {
             "none on the allow list: everything is observed, nothing is changed".to_owned()
         } else {
             let words = |(account, settings): (&AccountId, &super::AccountConfig)| {
-                format!("{account} ({})", settings.mode)
+                format!("{account} ({})", settings.mode())
             };
             self.accounts.iter().map(words).collect::<Vec<_>>().join(", ")
         };
@@ -147,60 +147,6 @@ impl Config {
             format!("findings: {findings}"),
         ]
     }
-
-    /// What works and leaves a door open, a sentence each.
-    #[must_use]
-    pub fn warnings(&self) -> Vec<String> {
-        let mut warnings = Vec::new();
-        let accounts = self.accounts.iter().map(|(id, account)| {
-            (format!("accounts.{id}"), account.role_arn.is_some(), account.external_id.is_some())
-        });
-        let forensics = self.forensics.iter().map(|forensics| {
-            let (role, external) = (&forensics.role_arn, &forensics.external_id);
-            ("forensics".to_owned(), role.is_some(), external.is_some())
-        });
-        for (key, _, _) in
-            accounts.chain(forensics).filter(|(_, role, external)| *role && !external)
-        {
-            warnings.push(format!(
-                "{key} has no external_id: whoever may use the hub for something else can have it assume this role"
-            ));
-        }
-        for (channel, settings) in &self.notify {
-            if settings.webhook.starts_with("http://") && !is_loopback(&settings.webhook) {
-                warnings.push(format!(
-                    "notify.{channel}.webhook is http://: messages about cases can be read and changed on their way"
-                ));
-            }
-        }
-        if !self.notify.is_empty() && !self.notify.contains_key(ON_CALL) {
-            warnings.push(format!(
-                "notify has no channel {ON_CALL}: what waits for a person, and what failed, goes there by itself, and \
-                 is then logged only"
-            ));
-        }
-        if !self.listen.ip().is_loopback() {
-            warnings.push(format!(
-                "listen = {} is no loopback address, and HTTP is plain: tokens can be read on their way; \
-                 listen on 127.0.0.1 behind a TLS proxy",
-                self.listen
-            ));
-        }
-        warnings
-    }
-}
-
-/// Whether an http address stays on this machine.
-fn is_loopback(url: &str) -> bool {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let host_port = authority.rsplit('@').next().unwrap_or_default();
-    let host = match host_port.strip_prefix('[') {
-        Some(v6) => v6.split(']').next().unwrap_or_default(),
-        None => host_port.split(':').next().unwrap_or_default(),
-    };
-    host.eq_ignore_ascii_case("localhost")
-        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 fn database(url: &str) -> Result<(), ConfigError> {
@@ -299,33 +245,6 @@ mod tests {
         let banner = Config::default().describe().join("\n");
         assert!(banner.contains("neither a file nor variables"), "{banner}");
         assert!(banner.contains("everything is observed"), "{banner}");
-    }
-
-    #[test]
-    fn what_is_open_is_warned_of() {
-        for (file, expected) in [
-            ("", None),
-            (
-                "[accounts.111122223333]\nrole_arn = \"arn:aws:iam::111122223333:role/a\"",
-                Some("accounts.111122223333 has no external_id"),
-            ),
-            ("[accounts.111122223333]", None),
-            ("[notify.oncall]\nwebhook = \"http://127.0.0.1:9/x\"", None),
-            ("[notify.oncall]\nwebhook = \"http://[::1]:9/x\"", None),
-            ("[notify.oncall]\nwebhook = \"https://chat.example\"", None),
-            ("[notify.oncall]\nwebhook = \"http://chat.example\"", Some("notify.oncall.webhook")),
-            ("[notify.oncall]\nwebhook = \"http://localhost@chat.example\"", Some("notify.oncall")),
-            (
-                "[notify.oncal]\nwebhook = \"https://chat.example\"",
-                Some("notify has no channel oncall"),
-            ),
-            ("listen = \"0.0.0.0:8080\"", Some("no loopback address")),
-        ] {
-            let config: Config = toml::from_str(file).unwrap();
-            let warnings = config.warnings();
-            assert_eq!(warnings.len(), usize::from(expected.is_some()), "{file}: {warnings:?}");
-            assert!(expected.is_none_or(|words| warnings[0].contains(words)), "{warnings:?}");
-        }
     }
 
     #[test]

@@ -234,7 +234,7 @@ mod tests {
         assert_eq!(config.guards.protected_roles, ["hub", "responder"]);
         assert_eq!(config.intake.rate_per_second, 50);
         assert_eq!(config.notify["oncall"].webhook, "https://example.com/hook");
-        assert_eq!(config.accounts.values().next().unwrap().mode, "approve");
+        assert_eq!(config.accounts.values().next().unwrap().mode(), "approve");
         assert!(matches!(config.cloud, CloudConfig::Sandbox { world: Some(_), .. }));
         assert_eq!(config.origin.variables.len(), 7, "the client's variables are not ours");
         assert!(config.origin.file.is_some());

@@ -103,7 +103,11 @@ pub fn plan_of(
             let mut lines: Vec<Line> =
                 changes.map(|change| Line::new(Does::Change, change.words())).collect();
             if stages.iter().flatten().any(Change::creates) {
-                let words = format!("{}, then on: {}", step.name, action.purpose(settings));
+                let words = format!(
+                    "more of {} follows, which can't be listed before the lines above are done; what it is for: {}",
+                    step.name,
+                    action.purpose(settings)
+                );
                 lines.push(Line::new(Does::Later, words));
             }
             lines

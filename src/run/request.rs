@@ -101,7 +101,11 @@ pub async fn check(env: &Env, request: StartRun) -> Result<Checked, DeskError> {
     if request.mode > most {
         return Err(DeskError::new(
             Code::RUNBOOK_MODE,
-            format!("runbook {} allows mode {} at most", runbook.name, most.label()),
+            format!(
+                "runbook {} allows mode {most} at most: ask with --mode {most}",
+                runbook.name,
+                most = most.label()
+            ),
         ));
     }
     let resource = runbook.header.target(&params);

@@ -194,6 +194,7 @@ fn told_to_stop_it_drains_and_the_run_goes_on_after_the_next_start() {
         server.signal(signal);
         let status = server.wait_for_end();
         assert_eq!(status.code(), Some(0), "{status}: {}", server.log());
+        assert!(server.log().contains("\"message\":\"stopped\""), "{}", server.log());
 
         let mut server = deployment.serve("");
         same(&expected, &finish(&deployment, &mut server, Some(case.clone())));

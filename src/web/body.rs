@@ -63,6 +63,16 @@ async fn collect(body: Body, announced: Option<usize>, max: usize) -> Result<Byt
     Ok(kept.into())
 }
 
+/// What to do about a body that is no finding and too large.
+fn shorter(problem: Problem) -> Problem {
+    match problem.code {
+        Code::BODY_TOO_LARGE => problem.with_remedy(
+            "Send a shorter text, reason or parameters: keep what is long elsewhere, and write here where it is.",
+        ),
+        _ => problem,
+    }
+}
+
 /// A JSON body of a known form.
 pub struct Json<T>(pub T);
 
@@ -72,7 +82,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
         let kind = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let bytes = read(&parts.headers, body, JSON_MAX).await?;
+        let bytes = read(&parts.headers, body, JSON_MAX).await.map_err(shorter)?;
         // An empty body stands for no fields, and then there is nothing that needs a type.
         let json = kind.is_some_and(|kind| {
             let kind = kind.split(';').next().unwrap_or_default().trim();

@@ -227,7 +227,7 @@ fn policy(config: &Config) -> Policy {
         account_modes: config
             .accounts
             .iter()
-            .map(|(id, account)| (id.clone(), mode(&account.mode)))
+            .map(|(id, account)| (id.clone(), mode(account.mode())))
             .collect(),
         fallback: config.fallback.parse().ok(),
     }

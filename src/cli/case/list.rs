@@ -69,21 +69,22 @@ pub struct ListArgs {
     cursor: Option<String>,
 }
 
-pub(super) async fn list(
+/// Every case that there is.
+pub(super) async fn every(client: &Client) -> Result<Vec<Value>, CliError> {
+    Ok(pages(client, &[], usize::MAX, None).await?.0)
+}
+
+/// At most `limit` cases, page by page from `cursor` on, and where more of them go on.
+async fn pages(
     client: &Client,
-    screen: &mut Screen,
-    args: &ListArgs,
-) -> Result<u8, CliError> {
-    let ListArgs { status, account, limit, all, page, cursor } = args;
+    wanted: &[(&'static str, String)],
+    limit: usize,
+    mut cursor: Option<String>,
+) -> Result<(Vec<Value>, Option<String>), CliError> {
     let mut cases: Vec<Value> = Vec::new();
-    let mut cursor = cursor.clone();
-    let limit = if *all { usize::MAX } else { *limit as usize };
     while cases.len() < limit {
         let mut query = vec![("limit", (limit - cases.len()).min(PAGE as usize).to_string())];
-        if !status.is_empty() {
-            query.push(("status", status.join(",")));
-        }
-        query.extend(account.as_ref().map(|account| ("account", account.to_string())));
+        query.extend(wanted.iter().cloned());
         query.extend(cursor.take().map(|cursor| ("cursor", cursor)));
         let mut answer: Value = client.get(&["v1", "cases"], &query).await?;
         cursor = answer.get("next").and_then(Value::as_str).map(str::to_owned);
@@ -95,6 +96,22 @@ pub(super) async fn list(
         }
     }
     cases.truncate(limit);
+    Ok((cases, cursor))
+}
+
+pub(super) async fn list(
+    client: &Client,
+    screen: &mut Screen,
+    args: &ListArgs,
+) -> Result<u8, CliError> {
+    let ListArgs { status, account, limit, all, page, cursor } = args;
+    let limit = if *all { usize::MAX } else { *limit as usize };
+    let mut wanted = Vec::new();
+    if !status.is_empty() {
+        wanted.push(("status", status.join(",")));
+    }
+    wanted.extend(account.as_ref().map(|account| ("account", account.to_string())));
+    let (cases, cursor) = pages(client, &wanted, limit, cursor.clone()).await?;
     if cases.is_empty() {
         screen.line("no cases")?;
     } else {

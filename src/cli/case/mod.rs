@@ -49,8 +49,11 @@ pub enum CaseCommand {
     /// the database can write a whole chain anew: that only a head kept elsewhere tells, with --head.
     Verify {
         /// The case.
-        #[arg(required_unless_present = "file")]
+        #[arg(required_unless_present_any = ["file", "all"])]
         case: Option<CaseId>,
+        /// Every case: a line for each that is not valid, and a summary.
+        #[arg(long, conflicts_with_all = ["case", "file", "head"])]
+        all: bool,
         /// An export to verify, without a service; `-` is standard input.
         #[arg(long, value_name = "EXPORT", conflicts_with = "case")]
         file: Option<PathBuf>,
@@ -111,10 +114,11 @@ async fn dispatch(
             let until = if follow { watch::Until::Interrupted } else { watch::Until::AllOver };
             watch::watch(client, screen, &case, until).await
         }
-        CaseCommand::Verify { case, file, head } => match (case, file) {
+        CaseCommand::Verify { all: true, .. } => verify::all(client, screen).await,
+        CaseCommand::Verify { case, file, head, all: false } => match (case, file) {
             (Some(case), _) => verify::case(client, screen, &case, head.as_ref()).await,
             (None, Some(path)) => verify::file(screen, &path, head.as_ref()),
-            (None, None) => Err(CliError::usage("a case or --file is needed")),
+            (None, None) => Err(CliError::usage("a case, --file or --all is needed")),
         },
         CaseCommand::Export { case, force } => export::export(client, screen, &case, force).await,
         CaseCommand::Note { case, text } => {

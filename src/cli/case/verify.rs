@@ -11,6 +11,7 @@ use super::summary::{Differs, NOT_COVERED};
 use crate::cli::client::Client;
 use crate::cli::error::{CliError, NO};
 use crate::cli::input;
+use crate::cli::sanitise::{VALUE_MAX, sanitise};
 use crate::cli::screen::Screen;
 use crate::cli::table::Tone;
 use crate::cli::wrap::wrap;
@@ -18,8 +19,15 @@ use crate::error::Code;
 use crate::id::{CaseId, Digest};
 use crate::timeline::Report;
 
+mod all;
+pub(super) use all::all;
+
 /// Faults that are told one by one: after a change in the middle nearly every entry can be at fault.
 const FAULTS_MAX: usize = 5;
+
+/// What is told where this token may not read documents.
+const UNREAD: &str =
+    "The documents that entries name were not looked at: this token may not read them.";
 
 /// What was proved of the summary; the fields that were not follow.
 const COVERED: &str = "Checked: the entries, the documents that they name, and what of the summary in `case` follows \
@@ -39,6 +47,12 @@ pub(super) async fn case(
     case: &CaseId,
     kept: Option<&Digest>,
 ) -> Result<u8, CliError> {
+    let (report, beside) = look(client, case).await?;
+    Verdict { case, report, beside, kept }.tell(screen)
+}
+
+/// Checks the timeline of a case here, and what stands beside it as far as this token may read that.
+async fn look(client: &Client, case: &CaseId) -> Result<(Report, Option<Beside>), CliError> {
     let chain = Chain::fetch(client, case, 0).await?;
     let answer: Result<Value, CliError> =
         client.get(&["v1", "cases", case.as_str(), "export"], &[]).await;
@@ -51,20 +65,29 @@ pub(super) async fn case(
         Err(error) if error.code == Code::FORBIDDEN => None,
         Err(error) => return Err(error),
     };
-    Verdict { case, report: chain.verify(case), beside, kept }.tell(screen)
+    Ok((chain.verify(case), beside))
 }
 
-/// Verifies an export without a service.
+/// Verifies an export without a service. A file that can't be read as one was damaged, or is another:
+/// it is not verified, and that is the answer.
 pub(super) fn file(
     screen: &mut Screen,
     path: &Path,
     kept: Option<&Digest>,
 ) -> Result<u8, CliError> {
     let bytes = input::file(path)?;
-    let refuse = |why: String| CliError::usage(format!("{}: {why}", path.display()));
-    let value: Value =
-        serde_json::from_slice(&bytes).map_err(|error| refuse(format!("no export: {error}")))?;
-    let export = Export::read(&value).map_err(|error| refuse(error.detail))?;
+    let read = serde_json::from_slice(&bytes).map_err(|error| error.to_string());
+    let export = match read.and_then(|value| Export::parse(&value)) {
+        Ok(export) => export,
+        Err(why) => {
+            let (word, file) = (screen.paint(Tone::Bad, "INVALID:"), path.display().to_string());
+            let words = format!("{file}: it can't be read as an export: {why}");
+            screen.line(&format!("{word} {}", sanitise(&words, VALUE_MAX)))?;
+            screen
+                .value(&json!({"case": null, "valid": false, "file": file, "unreadable": why}))?;
+            return Ok(NO);
+        }
+    };
     let report = export.verify();
     let beside = Some(export.beside(&report));
     Verdict { case: &export.case, report, beside, kept }.tell(screen)
@@ -92,18 +115,12 @@ impl Verdict<'_> {
         let Self { case, report, beside, kept } = &self;
         let faults = self.faults();
         let valid = faults.is_empty();
-        let summary = format!("{} entries, head {}", report.entries, report.head);
+        let summary = self.summary();
         if valid {
             let word = screen.paint(Tone::Good, "valid:");
             screen.line(&format!("{word} {case}: {summary}"))?;
         } else {
-            let word = screen.paint(Tone::Bad, "INVALID:");
-            let count = super::faults(faults.len());
-            let first = match report.faults.first() {
-                Some(fault) => format!(", the first fault at entry {}", fault.seq),
-                None => String::new(),
-            };
-            screen.line(&format!("{word} {case}: {count} in {summary}{first}"))?;
+            self.line(screen, faults.len())?;
             for fault in faults.iter().take(FAULTS_MAX) {
                 let words = screen.paint(Tone::Bad, fault);
                 screen.line(&format!("  {words}"))?;
@@ -144,6 +161,22 @@ impl Verdict<'_> {
         Ok(if valid { 0 } else { NO })
     }
 
+    /// How long the chain is, and its head.
+    fn summary(&self) -> String {
+        format!("{} entries, head {}", self.report.entries, self.report.head)
+    }
+
+    /// The one line of a case that is not valid.
+    fn line(&self, screen: &mut Screen, faults: usize) -> Result<(), CliError> {
+        let word = screen.paint(Tone::Bad, "INVALID:");
+        let first = match self.report.faults.first() {
+            Some(fault) => format!(", the first fault at entry {}", fault.seq),
+            None => String::new(),
+        };
+        let (case, count, summary) = (self.case, super::faults(faults), self.summary());
+        screen.line(&format!("{word} {case}: {count} in {summary}{first}"))
+    }
+
     /// Every fault, in words.
     fn faults(&self) -> Vec<String> {
         let beside = self.beside.iter().flat_map(Beside::faults);
@@ -158,10 +191,7 @@ impl Verdict<'_> {
     /// What could not be looked at.
     fn unknown(&self) -> Vec<String> {
         let Some(beside) = &self.beside else {
-            return vec![
-                "The documents that entries name were not looked at: this token may not read them."
-                    .to_owned(),
-            ];
+            return vec![UNREAD.to_owned()];
         };
         match beside.left_out.len() {
             0 => vec![],

@@ -30,18 +30,51 @@ pub(super) fn check(
     for one in &checked {
         tell(screen, one)?;
     }
-    screen.value(&Value::from_iter(checked.iter().map(|(name, diagnostics)| {
-        let diagnostics: Vec<Value> = diagnostics.iter().map(view).collect();
-        json!({"file": name, "diagnostics": diagnostics})
-    })))?;
-    let detail = match errors(&checked) {
-        0 => return Ok(0),
+    screen.value(&listed(&checked))?;
+    match errors(&checked) {
+        0 => Ok(0),
+        n => Err(refused(n)),
+    }
+}
+
+fn refused(errors: usize) -> CliError {
+    let detail = match errors {
         1 => "1 error".to_owned(),
         n => format!("{n} errors"),
     };
-    Err(CliError::new(Code::RUNBOOKS_LOAD, detail).with_remedy(
+    CliError::new(Code::RUNBOOKS_LOAD, detail).with_remedy(
         "Correct the lines that are named above; until then the service does not start with them.",
-    ))
+    )
+}
+
+/// Whether a service would start with the runbooks of `dir`. What keeps it from that is told line by line;
+/// a program gets it as one value that says `"valid": false`.
+///
+/// # Errors
+/// When the folder can't be read, or a runbook has an error.
+pub(in crate::cli) fn loadable(screen: &mut Screen, dir: &Path) -> Result<(), CliError> {
+    let mut checked = folder(dir)?;
+    let count = errors(&checked);
+    if count == 0 {
+        return Ok(());
+    }
+    for (_, diagnostics) in &mut checked {
+        diagnostics.retain(|one| one.level == DiagnosticLevel::Error);
+    }
+    checked.retain(|(_, diagnostics)| !diagnostics.is_empty());
+    for one in &checked {
+        tell(screen, one)?;
+    }
+    screen.value(&json!({"valid": false, "runbooks": listed(&checked)}))?;
+    Err(refused(count))
+}
+
+/// Files and what is wrong with them, for programs.
+fn listed(checked: &[CheckedFile]) -> Value {
+    Value::from_iter(checked.iter().map(|(name, diagnostics)| {
+        let diagnostics: Vec<Value> = diagnostics.iter().map(view).collect();
+        json!({"file": name, "diagnostics": diagnostics})
+    }))
 }
 
 fn configured(common: &Common) -> Result<Vec<CheckedFile>, CliError> {
@@ -225,6 +258,29 @@ mod tests {
         let (ended, lines) = said(&dir, &[], false);
         assert_eq!(ended, Ok(0), "{lines:?}");
         assert!(lines[0].ends_with("good: good"), "{lines:?}");
+    }
+
+    #[test]
+    fn what_keeps_a_service_from_starting_is_told_line_by_line() {
+        let bad = GOOD.replace("case.id", "p.x + case.idd");
+        let weak = GOOD.replace("//! Good.", "");
+        let (_outer, dir) =
+            folder(&[("bad.rhai", &bad), ("good.rhai", GOOD), ("weak.rhai", &weak)]);
+        let (mut human, out, _) = screen(false);
+        let error = loadable(&mut human, &dir).unwrap_err();
+        assert_eq!((error.code, error.detail.as_str()), (Code::RUNBOOKS_LOAD, "2 errors"));
+        let words = out.text();
+        assert_eq!(words.matches("bad.rhai:3:").count(), 2, "{words}");
+        assert_eq!(words.lines().count(), 2, "{words}");
+        let (mut program, out, _) = screen(true);
+        assert!(loadable(&mut program, &dir).is_err());
+        assert_eq!(
+            (&out.value()["valid"], &out.value()["runbooks"][0]["diagnostics"][1]["line"]),
+            (&json!(false), &json!(3))
+        );
+        std::fs::remove_file(dir.join("bad.rhai")).unwrap();
+        let (mut human, out, _) = screen(false);
+        assert_eq!((loadable(&mut human, &dir), out.text().as_str()), (Ok(()), ""));
     }
 
     #[test]

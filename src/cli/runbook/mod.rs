@@ -1,6 +1,6 @@
 //! `runbook`: what there is, whether it is right, what it would do, and what it needs to be allowed.
 
-mod check;
+pub(super) mod check;
 mod list;
 mod plan;
 mod policy;

@@ -5,6 +5,7 @@ use axum::extract::State;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use crate::error::Code;
 use crate::id::{AccountId, CaseId, Region, RunbookName};
 use crate::routing::Mode;
 use crate::run::StartRun;
@@ -12,7 +13,12 @@ use crate::web::App;
 use crate::web::auth::Caller;
 use crate::web::body::{Id, Json as Body};
 use crate::web::handle::Answer;
+use crate::web::problem::Problem;
 use crate::web::view;
+
+/// What to do about a script that fails while it is planned.
+const UNPLANNED: &str = "Nothing was started and nothing was changed. A run would fail the same way: give the runbook \
+    other parameters or correct it, or choose another one (`tourniquet runbook list`).";
 
 /// `GET /v1/runbooks`
 pub async fn list(State(app): State<App>) -> Answer {
@@ -49,5 +55,10 @@ pub async fn plan(
         by: caller.name,
         reason: None,
     };
-    Ok(Json(app.desk.plan(request).await?))
+    let planned = app.desk.plan(request).await.map_err(|error| match error.code {
+        // There is no run, and so no timeline to read.
+        Code::SCRIPT_FAILED => Problem::from(error).with_remedy(UNPLANNED),
+        _ => error.into(),
+    });
+    Ok(Json(planned?))
 }

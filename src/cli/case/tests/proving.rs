@@ -214,15 +214,7 @@ async fn the_documents_of_a_case_are_checked_with_a_service_too() {
     let facts = Digest::of(b"facts");
     without["blobs"].as_object_mut().unwrap().remove(facts.as_str());
     for (export, expected) in [(export, 0), (without, NO)] {
-        let (sealed, head) = (sealed.clone(), head.clone());
-        let service = Service::start(move |request| {
-            let text = match request.path.as_str() {
-                "/v1/cases/case-0001/export" => export.to_string(),
-                _ => page(&sealed, &head, &request.query),
-            };
-            (StatusCode::OK, serde_json::value::RawValue::from_string(text).unwrap())
-        })
-        .await;
+        let service = serving(export, sealed.clone(), head.clone()).await;
         let (mut screen, out, _) = screen(false);
         let code = verify::case(&service.client(), &mut screen, &id(), None).await.unwrap();
         assert_eq!(
@@ -254,8 +246,7 @@ async fn an_export_is_printed_if_it_verifies_and_verifies_again_from_a_file() {
         (export_of(&broken, &head, "raw finding"), false),
         (export_of(&sealed, &head, "another finding"), false),
     ] {
-        let answer = export.clone();
-        let service = Service::start(move |_| (StatusCode::OK, answer.clone())).await;
+        let service = serving(export.clone(), sealed.clone(), head.clone()).await;
         for force in [false, true] {
             let (mut screen, out, err) = screen(false);
             let result = export::export(&service.client(), &mut screen, &id(), force).await;
@@ -280,21 +271,130 @@ async fn an_export_is_printed_if_it_verifies_and_verifies_again_from_a_file() {
 }
 
 #[test]
-fn what_is_no_export_is_refused() {
-    for content in ["", "{}", r#"{"case": "no", "head": {"length": 0, "hash": ""}, "entries": []}"#]
-    {
+fn what_can_not_be_read_as_an_export_is_not_verified() {
+    for (content, expected) in [
+        ("", "EOF while parsing"),
+        ("{}", "missing field"),
+        (r#"{"case": "no", "head": {"length": 0, "hash": ""}, "entries": []}"#, "no"),
+    ] {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), content).unwrap();
-        let (mut screen, _, _) = screen(false);
-        assert_eq!(
-            verify::file(&mut screen, file.path(), None).unwrap_err().code,
-            Code::USAGE,
-            "{content}"
+        let (mut human, out, _) = screen(false);
+        assert_eq!(verify::file(&mut human, file.path(), None), Ok(NO), "{content}");
+        let words = out.text();
+        assert!(words.starts_with("INVALID: ") && words.lines().count() == 1, "{words}");
+        assert!(
+            words.contains("can't be read as an export") && words.contains(expected),
+            "{words}"
         );
+        let (mut program, out, _) = screen(true);
+        assert_eq!(verify::file(&mut program, file.path(), None), Ok(NO), "{content}");
+        assert_eq!(out.value()["valid"], false);
+        assert!(out.value()["unreadable"].as_str().unwrap().contains(expected));
     }
     let (mut screen, _, _) = screen(false);
-    assert_eq!(
-        verify::file(&mut screen, "/nonexistent".as_ref(), None).unwrap_err().code,
-        Code::USAGE
-    );
+    let absent = verify::file(&mut screen, "/nonexistent".as_ref(), None).unwrap_err();
+    assert_eq!((absent.code, absent.exit_code()), (Code::USAGE, crate::cli::error::USAGE));
+}
+
+/// Whatever one byte of an export is changed to, nobody is told that it verifies, or that the command
+/// was wrong. White space and what no entry covers may become what means the same.
+#[test]
+fn an_export_with_one_byte_changed_is_verified_or_not_and_never_a_wrong_usage() {
+    let (_, _, export) = naming();
+    let bytes = export.to_string().into_bytes();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    for at in (0..bytes.len()).step_by(bytes.len() / 120) {
+        let mut changed = bytes.clone();
+        changed[at] ^= 1;
+        std::fs::write(file.path(), &changed).unwrap();
+        let (mut screen, out, _) = screen(false);
+        let code = verify::file(&mut screen, file.path(), None).unwrap();
+        assert_eq!(code == NO, out.text().starts_with("INVALID: "), "byte {at}: {}", out.text());
+    }
+}
+
+#[tokio::test]
+async fn an_export_has_as_many_faults_as_the_timeline_and_with_force_exits_as_not_verified() {
+    // The end of a chain was written anew, its hash with it: the export's own bytes show less.
+    let (mut sealed, head) = chain(5);
+    let text = String::from_utf8(sealed[2].bytes.clone()).unwrap();
+    sealed[2].bytes = text.replace("note 2", "note 9").into_bytes();
+    let mut export = export_of(&sealed, &head, "raw finding");
+    export["blobs"] = json!({});
+    export["case"] = json!("case-0001");
+    let service = serving(export, sealed, head).await;
+    let (mut told, out, _) = screen(true);
+    let code = verify::case(&service.client(), &mut told, &id(), None).await.unwrap();
+    let faults = out.value()["faults"].as_array().unwrap().len();
+    assert_eq!((code, faults), (NO, 2));
+    let (mut refused, _, _) = screen(false);
+    let error = export::export(&service.client(), &mut refused, &id(), false).await.unwrap_err();
+    assert!(error.detail.starts_with("2 faults, the first: "), "{error}");
+    let (mut forced, _, err) = screen(false);
+    assert_eq!(export::export(&service.client(), &mut forced, &id(), true).await, Ok(NO));
+    assert!(err.text().starts_with("2 faults: "), "{}", err.text());
+}
+
+#[tokio::test]
+async fn all_cases_are_verified_with_one_command() {
+    for broken in [false, true] {
+        let service = Service::start(move |request| {
+            let raw = |text: String| serde_json::value::RawValue::from_string(text).unwrap();
+            let (mut sealed, head, export) = naming();
+            let case = |id: &str| json!({"id": id});
+            let last = request.query.contains("cursor=");
+            let text = match request.path.as_str() {
+                "/v1/cases" if last && broken => {
+                    json!({"items": [case("case-0002")], "next": null}).to_string()
+                }
+                "/v1/cases" if last => json!({"items": [], "next": null}).to_string(),
+                "/v1/cases" => json!({"items": [case("case-0001")], "next": "more"}).to_string(),
+                "/v1/cases/case-0002/timeline" => {
+                    let (status, refusal) =
+                        problem(StatusCode::INTERNAL_SERVER_ERROR, "E0402", "it can't be read");
+                    return (status, raw(refusal.to_string()));
+                }
+                path if path.ends_with("/export") => export.to_string(),
+                _ => {
+                    if broken {
+                        sealed.remove(3);
+                    }
+                    page(&sealed, &head, &request.query)
+                }
+            };
+            (StatusCode::OK, raw(text))
+        })
+        .await;
+        let (mut human, out, _) = screen(false);
+        let code = verify::all(&service.client(), &mut human).await.unwrap();
+        let words = out.text();
+        let (mut program, out, _) = screen(true);
+        assert_eq!(verify::all(&service.client(), &mut program).await, Ok(code));
+        let value = out.value();
+        if broken {
+            let lines: Vec<&str> = words.lines().collect();
+            assert_eq!((code, lines.len()), (NO, 3), "{words}");
+            assert!(lines[0].starts_with("INVALID: case-0001: "), "{words}");
+            assert!(lines[1].starts_with("INVALID: case-0002: E0402: "), "{words}");
+            assert_eq!(lines[2], "INVALID: 2 of 2 cases");
+            assert_eq!((&value["valid"], &value["invalid"]), (&json!(false), &json!(2)));
+        } else {
+            assert_eq!((code, words.as_str()), (0, "valid: 1 case, each with its whole chain\n"));
+            assert_eq!((&value["valid"], &value["cases"]), (&json!(true), &json!(1)));
+            assert_eq!(value["items"][0]["entries"], 6);
+        }
+    }
+}
+
+/// A service that has one case, with this timeline and export.
+async fn serving(export: Value, sealed: Vec<Sealed>, head: Head) -> Service {
+    Service::start(move |request| {
+        let text = match request.path.as_str() {
+            "/v1/cases/case-0001/export" => export.to_string(),
+            _ => page(&sealed, &head, &request.query),
+        };
+        (StatusCode::OK, serde_json::value::RawValue::from_string(text).unwrap())
+    })
+    .await
 }
