@@ -10,12 +10,12 @@ use super::runbook::check;
 use super::sanitise::{VALUE_MAX, sanitise};
 use super::screen::Screen;
 use super::table::Tone;
-use super::{Common, cloud};
+use super::{Common, cloud, settings};
 use crate::clock::{Clock as _, SystemClock};
-use crate::config::{Config, ConfigError};
+use crate::config::Config;
 use crate::runbook::{Library, channels};
 use crate::store::Store;
-use crate::{telemetry, web};
+use crate::web;
 
 /// What to do with the configuration.
 #[derive(Debug, Clone, Subcommand)]
@@ -34,7 +34,7 @@ pub fn config(
     command: &ConfigCommand,
 ) -> Result<u8, CliError> {
     let ConfigCommand::Check = command;
-    let config = load(common)?;
+    let config = settings::load(common)?;
     Store::check(&config.database)?;
     if let Some(folder) = &config.runbooks {
         check::loadable(screen, folder)?;
@@ -83,28 +83,4 @@ fn unheard(config: &Config, library: &Library) -> Vec<String> {
         )
     };
     unheard.into_iter().map(words).collect()
-}
-
-/// Whether a configuration file that is named is there, also for commands that read nothing in it:
-/// whoever mistypes its name must not believe that it was used.
-///
-/// # Errors
-/// When it can't be opened.
-pub fn named(common: &Common) -> Result<(), CliError> {
-    let Some(path) = &common.config else { return Ok(()) };
-    let unreadable = |error: std::io::Error| ConfigError::Unreadable {
-        path: path.clone(),
-        reason: error.to_string(),
-    };
-    Ok(std::fs::File::open(path).map(drop).map_err(unreadable)?)
-}
-
-/// The configuration that the options name, checked.
-///
-/// # Errors
-/// When it is not valid.
-pub fn load(common: &Common) -> Result<Config, CliError> {
-    let config = Config::load(common.config.as_deref())?;
-    telemetry::check(&config.log)?;
-    Ok(config)
 }

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use super::error::CliError;
 use super::sanitise::inert_json;
 use super::screen::Screen;
-use super::{Common, config};
+use super::{Common, settings};
 use crate::action::Forensics;
 use crate::config::{Config, ForensicsConfig};
 use crate::deploy::{Setup, cloudformation, external_id, terraform};
@@ -57,7 +57,7 @@ pub fn deploy(
     command: DeployCommand,
 ) -> Result<u8, CliError> {
     let DeployCommand::Roles(args) = command;
-    let config = config::load(common)?;
+    let config = settings::load(common)?;
     let library = web::library(&config)?;
     let setup = Setup {
         hub: args.hub_account,

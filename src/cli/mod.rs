@@ -41,6 +41,7 @@ mod runbook;
 mod sanitise;
 mod screen;
 mod serve;
+mod settings;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -143,7 +144,7 @@ pub fn main() -> ExitCode {
 
 /// Carries a command out; gives the exit code.
 async fn dispatch(common: &Common, screen: &mut Screen, command: Command) -> Result<u8, CliError> {
-    config::named(common)?;
+    settings::named(common)?;
     match command {
         Command::Serve(args) => Box::pin(serve::serve(common, screen, args)).await,
         Command::Demo(args) => Box::pin(demo::demo(screen, args)).await,

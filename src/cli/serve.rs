@@ -8,7 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::error::CliError;
 use super::screen::Screen;
-use super::{Common, cloud, config};
+use super::{Common, cloud, settings};
 use crate::clock::{Clock, SystemClock};
 use crate::id::Ids;
 use crate::telemetry;
@@ -31,7 +31,7 @@ pub struct ServeArgs {
 /// # Errors
 /// When the configuration is not valid or something can't be started.
 pub async fn serve(common: &Common, screen: &mut Screen, args: ServeArgs) -> Result<u8, CliError> {
-    let mut config = config::load(common)?;
+    let mut config = settings::load(common)?;
     if let Some(listen) = args.listen {
         config.listen = listen;
     }

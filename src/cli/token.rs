@@ -14,7 +14,7 @@ use super::grid::Column;
 use super::sanitise::{VALUE_MAX, sanitise};
 use super::screen::Screen;
 use super::table::{Tone, tone_of};
-use super::{Common, config, input};
+use super::{Common, input, settings};
 use crate::clock::{Clock, SystemClock};
 use crate::error::Code;
 use crate::id::Ids;
@@ -76,7 +76,7 @@ pub async fn token(
     screen: &mut Screen,
     command: TokenCommand,
 ) -> Result<u8, CliError> {
-    let database = Database::of(&config::load(common)?);
+    let database = Database::of(&settings::load(common)?);
     if common.url.is_some() {
         screen.warn(&format!(
             "working on the database itself, {database}: TOURNIQUET_URL and --url are not used"

@@ -10,7 +10,7 @@ use crate::timeline::{Actor, Draft, Kind};
 
 use super::approvals::{self, ApprovalRow, ApprovalState, Decide};
 use super::chain::Chain;
-use super::decided::{self, Word};
+use super::words::{self, Word};
 use super::{StoreError, runs};
 
 /// Records a decision; the one that settles the question makes its run due.
@@ -32,7 +32,7 @@ pub(super) async fn decide(
     runs::refresh_asks(connection, &row.run).await?;
     if row.state != ApprovalState::Pending {
         let word = if decision.grant { Word::Yes } else { Word::No };
-        decided::say(connection, &row.run, word).await?;
+        words::say(connection, &row.run, word).await?;
         runs::wake(connection, &row.run, decision.at).await?;
     }
     Ok(())

@@ -3,51 +3,13 @@
 use sqlx::AnyConnection;
 
 use crate::case::{Earlier, is_recent};
-use crate::id::{CaseId, RunId};
+use crate::id::CaseId;
 use crate::routing::Mode;
 
 use super::batch::Batch;
 use super::row::Cells;
 use super::standing::{self, run_columns};
 use super::{Acceptance, StoreError};
-
-/// What people say to a run. Its place among all that they ever said is kept: the last one counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Word {
-    /// Enough of them agreed to a question of it.
-    Yes,
-    /// One of them did not.
-    No,
-    /// It is to be taken back.
-    Undo,
-}
-
-impl Word {
-    fn label(self) -> &'static str {
-        match self {
-            Self::Yes => "yes",
-            Self::No => "no",
-            Self::Undo => "undo",
-        }
-    }
-}
-
-/// Keeps what was said to a run, after all that was said before.
-pub(super) async fn say(
-    connection: &mut AnyConnection,
-    run: &RunId,
-    word: Word,
-) -> Result<(), StoreError> {
-    sqlx::query(
-        "INSERT INTO words (n, run, word) \
-         VALUES ((SELECT COALESCE(MAX(n), 0) + 1 FROM words), $1, $2)",
-    )
-    .bind(run.as_str())
-    .bind(word.label())
-    .execute(connection)
-    .await?;
-    Ok(())
-}
 
 /// A run that people have decided on: they said no or yes, or took it back.
 pub(super) struct DecidedRun {

@@ -36,6 +36,7 @@ mod targets;
 mod tests;
 mod tokens;
 mod transaction;
+mod words;
 mod writable;
 mod writer;
 

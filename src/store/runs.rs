@@ -14,8 +14,8 @@ use crate::timeline::{Actor, Draft, Kind};
 
 use super::batch::Batch;
 use super::chain::Chain;
-use super::decided::{self, Word};
 use super::row::{Cells, micros, micros_or_none, named};
+use super::words::{self, Word};
 use super::{RunKind, RunRow, StoreError, blobs, targets};
 
 /// Who asks for what findings start; no token may have this name.
@@ -122,7 +122,7 @@ pub(super) async fn create(
     insert(&mut batch, [Asked { case: chain.case(), run: &run, at, told: None }]);
     batch.execute(&mut *connection).await?;
     match undoes(&run).map(str::parse) {
-        Some(Ok(of)) => decided::say(connection, &of, Word::Undo).await,
+        Some(Ok(of)) => words::say(connection, &of, Word::Undo).await,
         _ => Ok(()),
     }
 }

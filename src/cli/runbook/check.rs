@@ -9,7 +9,7 @@ use crate::cli::error::CliError;
 use crate::cli::sanitise::{VALUE_MAX, sanitise};
 use crate::cli::screen::Screen;
 use crate::cli::table::Tone;
-use crate::cli::{Common, config, input};
+use crate::cli::{Common, input, settings};
 use crate::config::NotifyConfig;
 use crate::error::Code;
 use crate::runbook::{
@@ -78,7 +78,7 @@ fn listed(checked: &[CheckedFile]) -> Value {
 }
 
 fn configured(common: &Common) -> Result<Vec<CheckedFile>, CliError> {
-    let config = config::load(common)?;
+    let config = settings::load(common)?;
     if let Some(dir) = &config.runbooks {
         let checked = folder(dir)?;
         // Line by line; what a service says that does not start is one text.

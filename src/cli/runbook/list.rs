@@ -10,7 +10,7 @@ use crate::cli::grid::Column;
 use crate::cli::sanitise::{VALUE_MAX, sanitise};
 use crate::cli::screen::Screen;
 use crate::cli::table::Tone;
-use crate::cli::{Common, config};
+use crate::cli::{Common, settings};
 use crate::error::Code;
 use crate::web;
 
@@ -33,7 +33,7 @@ pub(super) async fn list(common: &Common, screen: &mut Screen) -> Result<u8, Cli
             (format!("runbooks of the service at {url}:"), of_service(&client).await?)
         }
         None => {
-            let config = config::load(common)?;
+            let config = settings::load(common)?;
             let library = web::library(&config)?;
             let place = match &config.runbooks {
                 Some(folder) => format!("the folder {}", folder.display()),

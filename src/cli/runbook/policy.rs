@@ -9,7 +9,7 @@ use crate::change::{Document, document};
 use crate::cli::error::CliError;
 use crate::cli::sanitise::inert_json;
 use crate::cli::screen::Screen;
-use crate::cli::{Common, config, deploy};
+use crate::cli::{Common, deploy, settings};
 use crate::error::Code;
 use crate::id::{AccountId, Region, RunbookName};
 use crate::runbook::{ANY_ACCOUNT, Policies, Terms, policies};
@@ -38,7 +38,7 @@ pub(super) fn policy(
     screen: &mut Screen,
     args: PolicyArgs,
 ) -> Result<u8, CliError> {
-    let config = config::load(common)?;
+    let config = settings::load(common)?;
     let library = web::library(&config)?;
     let runbook = library.get(&args.runbook).ok_or_else(|| {
         CliError::new(Code::RUNBOOK_UNKNOWN, format!("there is no runbook {}", args.runbook))
