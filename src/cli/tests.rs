@@ -198,7 +198,7 @@ async fn what_a_service_could_not_use_is_told_when_the_configuration_is_checked(
     );
     let good = database(folder.path());
     let (ended, _, err) = check(&good).await;
-    assert!(ended == Ok(0) && !err.contains("notify has no channel"), "{err}");
+    assert!(ended == Ok(0) && !err.contains("notify has no channel oncall"), "{err}");
     assert!(!folder.path().join("t.db").exists(), "a check makes no database");
     let (ended, _, err) =
         check(&format!("{good}[notify.security]\nwebhook = \"https://chat.example\"\n")).await;
