@@ -84,12 +84,15 @@ fn a_runbook_with_an_error_is_told_with_its_place_and_nothing_starts() {
     std::fs::write(books.join("broken.rhai"), BROKEN).unwrap();
     let words = ["broken.rhai", "6:", "E0301"];
     refused("serve", &super::support::ended(deployment.command().arg("serve")), "E0004", &words);
-    refused("config check", &deployment.run(&["config", "check"]), "E0004", &words);
     refused("runbook list", &deployment.run(&["runbook", "list"]), "E0004", &words);
-    let checked = deployment.run(&["runbook", "check", "books/broken.rhai"]);
-    assert_eq!(checked.status.code(), Some(1));
-    let said = format!("{}{}", text(&checked.stdout), text(&checked.stderr));
-    assert!(["E0004", "E0301", "broken.rhai:6:"].iter().all(|word| said.contains(word)), "{said}");
+    // Whoever asks what is wrong is told line by line.
+    for asks in [&["config", "check"][..], &["runbook", "check", "books/broken.rhai"]] {
+        let checked = deployment.run(asks);
+        assert_eq!(checked.status.code(), Some(1));
+        let said = format!("{}{}", text(&checked.stdout), text(&checked.stderr));
+        let words = ["E0004", "E0301", "broken.rhai:6:"];
+        assert!(words.iter().all(|word| said.contains(word)), "{said}");
+    }
     assert_eq!(files(&deployment), ["books", "tourniquet.toml"], "no database was made");
 }
 
