@@ -28,7 +28,7 @@ mod subject;
 mod told;
 mod when;
 
-pub use model::{Band, Finding, Severity};
+pub use model::{Finding, Severity};
 pub use recognise::{Recognised, recognise};
 pub use rejection::Rejection;
 pub use told::Told;

@@ -166,7 +166,8 @@ fn find(
     name: &RunbookName,
     decision: &mut Decision,
 ) -> Result<Arc<Runbook>, String> {
-    intake.library.get(name).ok_or_else(|| {
+    let Intake { library, .. } = intake;
+    library.get(name).ok_or_else(|| {
         let why = format!("no runbook is called {name}");
         decision.reasons.push(format!("{}: {why}", Code::RUNBOOK_UNKNOWN.number));
         why

@@ -4,17 +4,15 @@
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 
-use serde_json::json;
-
 use super::drive::{Drive, Driven};
-use super::end::{Reason, cut};
+use super::end::Reason;
 use super::record::log_of;
 use super::replay::RunLog;
 use super::step::StepLog;
 use super::tell;
 use crate::error::Code;
 use crate::store::{Effect, StoreError};
-use crate::timeline::{Actor, Draft, Kind};
+use crate::timeline::Draft;
 
 /// What is said of a step whose way back failed when the process stopped.
 const STOPPED: &str = "was stopped half way with the service, and goes on after its next start";
@@ -82,8 +80,7 @@ impl Drive<'_> {
                     // It may be stopped so more than once.
                     let id = format!("{}/{}/{}", self.run.id, step.key, now.as_microsecond());
                     effects.push(tell::of_run(self.env, self.run, id, &text).await);
-                    let body = json!({"text": cut(&text)});
-                    drafts.push(Draft::new(now, Actor::Service, Kind::NoteAdded, body));
+                    drafts.push(tell::remark(now, &text));
                 }
             }
         }

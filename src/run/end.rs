@@ -65,6 +65,15 @@ impl Reason {
     pub fn new(code: Code, class: &'static str, text: impl Into<String>) -> Self {
         Self { code, class, text: text.into(), half: BTreeSet::new() }
     }
+
+    /// Why a look refused: what it acts on is gone, or may not or can't be contained.
+    pub fn refused(text: impl Into<String>) -> Self {
+        let text = text.into();
+        match text.starts_with("gone:") {
+            true => Self::new(Code::TARGET_GONE, "gone", text),
+            false => Self::new(Code::ACTION_REFUSED, "refused", text),
+        }
+    }
 }
 
 /// The end of a step that AWS refused.

@@ -173,9 +173,7 @@ impl Executor<'_> {
                     return Ok(self.done(action, &step, &target, output, pending));
                 }
                 Ok(Verdict::Refuse(reason)) => {
-                    let gone = reason.starts_with("gone:");
-                    let code = if gone { Code::TARGET_GONE } else { Code::ACTION_REFUSED };
-                    let reason = Reason::new(code, if gone { "gone" } else { "refused" }, reason);
+                    let reason = Reason::refused(reason);
                     return self.give_up(step, reason, hold.as_ref(), pending).await;
                 }
                 Ok(Verdict::Short { output, reason }) => {

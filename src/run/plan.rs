@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::end::{REFUSED, cut, failed};
+use super::end::{REFUSED, Reason, cut, failed};
 use super::execute::{Executor, StepRun};
 use super::journal::Plan;
 use super::line::{self, Line};
@@ -17,7 +17,6 @@ use super::script::Script;
 use super::step::StepLog;
 use crate::action;
 use crate::change::Urgency;
-use crate::error::Code;
 use crate::id::Digest;
 use crate::routing::Mode;
 use crate::runbook::{Advance, ScriptError};
@@ -99,12 +98,8 @@ fn refused(step: &StepLog, end: &StepEnd) -> Option<StepEnd> {
         return None;
     }
     let words = end.planned.get(line).map_or("", String::as_str);
-    let reason = words.split_once(REFUSED).map_or(words, |(_, reason)| reason);
-    let (code, class) = match reason.starts_with("gone:") {
-        true => (Code::TARGET_GONE, "gone"),
-        false => (Code::ACTION_REFUSED, "refused"),
-    };
-    Some(failed(step, code, class, reason))
+    let reason = Reason::refused(words.split_once(REFUSED).map_or(words, |(_, reason)| reason));
+    Some(failed(step, reason.code, reason.class, &reason.text))
 }
 
 /// The lines of a run that only observed. Its script was never told of a refusal: what it did after that

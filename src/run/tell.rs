@@ -1,12 +1,16 @@
 //! What people on call are told, in words: of a question, of how a run ended, and of a finding that
 //! nothing acts on. Written down with what it tells of; `telling` sends it.
 
+use jiff::Timestamp;
+use serde_json::json;
+
 use super::Env;
 use super::end::{cut, cut_at};
 use crate::config::ON_CALL;
 use crate::finding::{Finding, Severity};
 use crate::id::{AccountId, Region};
 use crate::store::{Effect, NewMessage, RunRow};
+use crate::timeline::{Actor, Draft, Kind};
 
 /// Characters of a finding's type and severity, or of its resource, in a message: they came from
 /// outside.
@@ -18,6 +22,11 @@ pub(super) async fn of_run(env: &Env, run: &RunRow, id: String, text: &str) -> E
     let text = cut(&format!("{}: {text}", about(env, run).await));
     let (run, channel, at) = (Some(run.id.clone()), ON_CALL.to_owned(), env.clock.now());
     Effect::Tell(NewMessage { id, run, channel, text, at })
+}
+
+/// The entry in which the service itself says something to whoever reads the case.
+pub(super) fn remark(at: Timestamp, text: &str) -> Draft {
+    Draft::new(at, Actor::Service, Kind::NoteAdded, json!({"text": cut(text)}))
 }
 
 /// The finding, the resource, the account and the Region, for people who read nothing else.

@@ -15,13 +15,11 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
-use serde_json::json;
 
-use super::Env;
+use super::{Env, tell};
 use crate::id::RunId;
 use crate::notify::{Message, NotifyError};
 use crate::store::{MessageRow, StoreError};
-use crate::timeline::{Actor, Draft, Kind};
 
 /// The longest time between two looks for what is due: what another process or a finding left.
 const POLL: Duration = Duration::from_secs(1);
@@ -132,8 +130,7 @@ async fn send(env: &Env, row: &MessageRow) -> Result<(), StoreError> {
         let run = row.run.as_ref().map(RunId::as_str);
         tracing::warn!(case = %row.case, run, channel = row.channel, attempts = row.attempts + 1, given_up = again.is_none(), error = %error, "people were not told");
     }
-    let note = note(row, sent.err().as_ref(), again)
-        .map(|text| Draft::new(now, Actor::Service, Kind::NoteAdded, json!({"text": text})));
+    let note = note(row, sent.err().as_ref(), again).map(|text| tell::remark(now, &text));
     env.store.settle_message(row, again, note).await
 }
 

@@ -18,17 +18,20 @@ mod turns;
 mod undo;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use serde_json::{Map, Value};
 
 use super::StartRun;
-use crate::clock::ManualClock;
+use super::drive::{Driven, drive};
+use super::lease::Lease;
+use crate::clock::{Clock as _, ManualClock};
 use crate::cloud::sandbox::Sandbox;
 use crate::finding::fixtures;
 use crate::id::{CaseId, RunId};
 use crate::lab::{Lab, LabSettings};
 use crate::routing::Mode;
-use crate::store::{Decide, RunRow};
+use crate::store::{Decide, RunRow, StoreError};
 use crate::timeline::Entry;
 
 /// The world of the crash tests, too.
@@ -110,6 +113,40 @@ async fn decide(lab: &Lab, by: &str, grant: bool) -> Result<(), super::DeskError
     let at = "2026-03-14T09:27:12Z".parse().unwrap();
     let decide = Decide { approval, by: by.to_owned(), grant, reason: "seen".to_owned(), hash, at };
     lab.desk.decide(decide).await.map(drop)
+}
+
+/// One drive of the run that is next, as the driver makes it; `None`: none can go on.
+async fn drive_once(lab: &Lab, stopping: &AtomicBool) -> Option<Result<Driven, StoreError>> {
+    let (run, fence) = lab.env.store.claim("lab", lab.clock.now()).await.unwrap()?;
+    let lease = Lease::new(fence, lab.clock.monotonic());
+    Some(Box::pin(drive(&lab.env, &run, &lease, stopping)).await)
+}
+
+/// The same in a process that a panic kills: whether one did; `None`: none can go on.
+async fn drive_killed(lab: &Lab) -> Option<bool> {
+    let (run, fence) = lab.env.store.claim("lab", lab.clock.now()).await.unwrap()?;
+    let (lease, env) = (Lease::new(fence, lab.clock.monotonic()), lab.env.clone());
+    let drives = tokio::spawn(async move {
+        Box::pin(drive(&env, &run, &lease, &AtomicBool::new(false))).await.map(drop)
+    });
+    Some(drives.await.is_err())
+}
+
+/// The case of the mining finding, whose containment was taken back.
+async fn lifted_case(lab: &Lab) -> CaseId {
+    let case = lab.deliver(mining()).await;
+    lab.settle().await;
+    let first = only_run(lab, &case).await;
+    lab.desk.undo(&first.id, "ada".to_owned(), false).await.unwrap();
+    lab.settle().await;
+    case
+}
+
+/// The same, closed after that.
+async fn closed_case(lab: &Lab) -> CaseId {
+    let case = lifted_case(lab).await;
+    lab.desk.close_case(&case, "ada".to_owned(), "a test of ours").await.unwrap();
+    case
 }
 
 fn count(entries: &[Entry], kind: &str) -> usize {

@@ -138,14 +138,7 @@ async fn a_run_that_is_given_up_after_many_crashes_leaves_no_interface_open() {
     let (sandbox, clock) = world();
     let (lab, _) = lab_on(&sandbox, clock, plan.before(n + 8, killed), ISOLATES).await;
     let started = lab.desk.start(by_hand("probe", json!({}), Mode::Contain)).await.unwrap();
-    let claimed = lab.env.clock.monotonic();
-    let (row, fence) = lab.env.store.claim("lab", lab.clock.now()).await.unwrap().unwrap();
-    let env = lab.env.clone();
-    let dies = tokio::spawn(async move {
-        let lease = crate::run::lease::Lease::new(fence, claimed);
-        Box::pin(crate::run::drive::drive(&env, &row, &lease, &false.into())).await.map(drop)
-    });
-    assert!(dies.await.is_err() && in_the_open(&sandbox));
+    assert!(drive_killed(&lab).await.unwrap() && in_the_open(&sandbox));
     for _ in 0..21 {
         lab.clock.advance(std::time::Duration::from_secs(60));
         let claimed = lab.env.store.claim("lab", lab.clock.now()).await.unwrap();

@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::clock::Clock;
-use crate::run::lease::Lease;
 use crate::run::telling::{GIVEN_UP_AFTER, Telling};
 
 const ASKS: &str = "//! Asks.\nconst RUNBOOK = #{ on: [\"Never:X/*\"], mode: \"contain\" };\n\
@@ -26,10 +25,7 @@ async fn begun(source: &str) -> (Lab, RunRow) {
 
 /// Drives what can be claimed, and sends nothing: as a process that is killed after the commit.
 async fn drive_alone(lab: &Lab) {
-    let claimed = lab.env.store.claim("lab", lab.clock.now()).await.unwrap();
-    let (run, fence) = claimed.unwrap();
-    let lease = Lease::new(fence, lab.clock.monotonic());
-    Box::pin(crate::run::drive::drive(&lab.env, &run, &lease, &false.into())).await.unwrap();
+    drive_once(lab, &false.into()).await.unwrap().unwrap();
 }
 
 async fn notes(lab: &Lab, case: &CaseId) -> Vec<String> {

@@ -4,12 +4,11 @@ use sqlx::AnyConnection;
 
 use crate::case::Disposition;
 use crate::config::ON_CALL;
-use crate::finding::{Band, Severity};
 use crate::store::batch::Batch;
 use crate::store::cases::Counted;
 use crate::store::findings::NewFinding;
 use crate::store::messages::{self, Unanswered};
-use crate::store::{StoreError, blobs, cases, chain, findings, runs};
+use crate::store::{StoreError, blobs, cases, chain, findings, runs, standing};
 
 use super::outcome::{self, Outcome, Written};
 
@@ -64,13 +63,7 @@ fn unanswered<'a>(outcome: &'a Outcome<'_>, written: &Written) -> Option<Unanswe
     let incoming = outcome.delivery.incoming.as_ref();
     let text =
         incoming.tells.as_deref().filter(|_| incoming.run.is_none() && !is_known(outcome))?;
-    let band = match incoming.severity.map(|tenths| Severity(tenths).band()) {
-        None => 0,
-        Some(Band::Low) => 1,
-        Some(Band::Medium) => 2,
-        Some(Band::High) => 3,
-        Some(Band::Critical) => 4,
-    };
+    let band = incoming.severity.map_or(0, |tenths| 1 + i64::from(standing::band(tenths)));
     let (case, seq) = (&outcome.accepted.case, written.seq);
     Some(Unanswered { case, seq, channel: ON_CALL, text, at: incoming.now, band })
 }

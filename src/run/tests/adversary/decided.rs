@@ -11,12 +11,7 @@ use crate::error::Code;
 #[tokio::test]
 async fn what_was_taken_back_and_closed_is_asked_about_in_the_next_case() {
     let (lab, sandbox) = lab().await;
-    let case = lab.deliver(mining()).await;
-    lab.settle().await;
-    let first = only_run(&lab, &case).await;
-    lab.desk.undo(&first.id, "ada".to_owned(), false).await.unwrap();
-    lab.settle().await;
-    lab.desk.close_case(&case, "ada".to_owned(), "a test of ours").await.unwrap();
+    let case = closed_case(&lab).await;
     let next = lab.deliver(&another(1).to_string()).await;
     assert_ne!(next, case);
     lab.settle().await;
@@ -32,12 +27,7 @@ async fn what_was_taken_back_and_closed_is_asked_about_in_the_next_case() {
 #[tokio::test]
 async fn what_was_taken_back_days_ago_is_contained_again() {
     let (lab, sandbox) = lab().await;
-    let case = lab.deliver(mining()).await;
-    lab.settle().await;
-    let first = only_run(&lab, &case).await;
-    lab.desk.undo(&first.id, "ada".to_owned(), false).await.unwrap();
-    lab.settle().await;
-    lab.desk.close_case(&case, "ada".to_owned(), "a test of ours").await.unwrap();
+    closed_case(&lab).await;
     lab.clock.advance(Duration::from_secs(25 * 3600));
     lab.deliver(&another(1).to_string()).await;
     lab.settle().await;

@@ -65,12 +65,7 @@ async fn a_database_that_fails_half_way_leaves_no_instance_in_the_open() {
     let (lab, sandbox, _) = faulty_lab(changes().before(n, event), ISOLATES).await;
     *store.lock().unwrap() = Some(lab.env.store.clone());
     lab.desk.start(by_hand("probe", json!({}), Mode::Contain)).await.unwrap();
-    use std::sync::atomic::AtomicBool;
-    let now = crate::clock::Clock::now(&lab.clock);
-    let (taken, fence) = lab.env.store.claim("lab", now).await.unwrap().unwrap();
-    let lease = crate::run::lease::Lease::new(fence, crate::clock::Clock::monotonic(&lab.clock));
-    let stopping = AtomicBool::new(false);
-    let ended = crate::run::drive::drive(&lab.env, &taken, &lease, &stopping).await;
+    let ended = drive_once(&lab, &false.into()).await.unwrap();
     assert!(ended.is_err(), "the database did not fail");
     assert!(!in_the_open(&sandbox), "{:?}", groups(&sandbox));
 }
@@ -86,20 +81,9 @@ async fn a_stop_leaves_no_instance_in_the_open() {
     let plan = (n..n + 12).fold(changes().before(n, event), |plan, n| plan.at(n, Fault::Throttled));
     let (lab, sandbox, _) = faulty_lab(plan, ISOLATES).await;
     lab.desk.start(by_hand("probe", json!({}), Mode::Contain)).await.unwrap();
-    let now = crate::clock::Clock::now(&lab.clock);
-    let (taken, fence) = lab.env.store.claim("lab", now).await.unwrap().unwrap();
-    let lease = crate::run::lease::Lease::new(fence, crate::clock::Clock::monotonic(&lab.clock));
-    let driven = crate::run::drive::drive(&lab.env, &taken, &lease, &stopping).await.unwrap();
+    let driven = drive_once(&lab, &stopping).await.unwrap().unwrap();
     assert!(!in_the_open(&sandbox), "{driven:?} {:?}", groups(&sandbox));
     lab.finish().await;
-}
-
-/// One drive, as the driver makes it.
-async fn once(lab: &Lab, stopping: &std::sync::atomic::AtomicBool) -> crate::run::drive::Driven {
-    let now = crate::clock::Clock::now(&lab.clock);
-    let (taken, fence) = lab.env.store.claim("lab", now).await.unwrap().unwrap();
-    let lease = crate::run::lease::Lease::new(fence, crate::clock::Clock::monotonic(&lab.clock));
-    crate::run::drive::drive(&lab.env, &taken, &lease, stopping).await.unwrap()
 }
 
 /// AWS throttles the second swap for several rounds: only drives under way put anything back, so that
@@ -111,7 +95,7 @@ async fn no_drive_ends_with_an_instance_in_the_open() {
         let plan = (n..n + 40).fold(changes(), |plan, n| plan.at(n, fault));
         let (lab, sandbox, _) = faulty_lab(plan, ISOLATES).await;
         lab.desk.start(by_hand("probe", json!({}), Mode::Contain)).await.unwrap();
-        let driven = once(&lab, &false.into()).await;
+        let driven = drive_once(&lab, &false.into()).await.unwrap().unwrap();
         assert!(!in_the_open(&sandbox), "{fault:?} {driven:?} {:?}", groups(&sandbox));
         lab.finish().await;
     }
@@ -128,8 +112,8 @@ async fn a_stop_between_two_rounds_leaves_no_instance_in_the_open() {
     let plan = (n..n + 24).fold(changes(), |plan, n| plan.at(n, Fault::Throttled));
     let (lab, sandbox, _) = faulty_lab(plan.before(n + 13, event), ISOLATES).await;
     lab.desk.start(by_hand("probe", json!({}), Mode::Contain)).await.unwrap();
-    let driven = once(&lab, &stopping).await;
-    assert_eq!(driven, crate::run::drive::Driven::Released);
+    let driven = drive_once(&lab, &stopping).await.unwrap().unwrap();
+    assert_eq!(driven, Driven::Released);
     assert!(
         groups(&sandbox).iter().all(|groups| *groups != ["quarantine"]),
         "{:?}",
@@ -167,11 +151,7 @@ async fn a_run_that_sleeps_holds_up_no_containment() {
     let asleep = by_hand("probe", json!({"instance": "i-0a1b2c3d4e5f60718"}), Mode::Contain);
     lab.desk.start(asleep).await.unwrap();
     let began = crate::clock::Clock::now(&lab.clock);
-    use std::sync::atomic::AtomicBool;
-    let stopping = AtomicBool::new(false);
-    let (sleeper, fence) = lab.env.store.claim("lab", began).await.unwrap().unwrap();
-    let lease = crate::run::lease::Lease::new(fence, crate::clock::Clock::monotonic(&lab.clock));
-    crate::run::drive::drive(&lab.env, &sleeper, &lease, &stopping).await.unwrap();
+    drive_once(&lab, &false.into()).await.unwrap().unwrap();
     let case = lab.deliver(mining()).await;
     lab.settle().await;
     assert!(groups(&sandbox).iter().all(|groups| *groups == ["quarantine"]));

@@ -1,25 +1,17 @@
 //! Kills at awkward moments.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::json;
 
 use super::mends::*;
 use super::*;
-use crate::clock::Clock as _;
-use crate::run::drive::drive;
-use crate::run::lease::Lease;
 
 /// Starts the probe, whose process is killed on its way, and lets a successor bring it to its end;
 /// `None`: nothing killed it.
 async fn killed(lab: &Lab) -> Option<RunId> {
     let started = lab.desk.start(by_hand("probe", json!({}), Mode::Contain)).await.unwrap();
-    let stopping = AtomicBool::new(false);
-    let (taken, fence) = lab.env.store.claim("lab", lab.clock.now()).await.unwrap().unwrap();
-    let lease = Lease::new(fence, lab.clock.monotonic());
-    let env = lab.env.clone();
-    let work = async move { Box::pin(drive(&env, &taken, &lease, &stopping)).await.map(drop) };
-    if tokio::spawn(work).await.is_ok() {
+    if !drive_killed(lab).await.unwrap() {
         return None;
     }
     lab.clock.advance(std::time::Duration::from_secs(31));
@@ -103,22 +95,14 @@ async fn a_kill_while_a_run_is_broken_off_leaves_nothing_open() {
 /// Drives all as `settle` does; a process that is killed has a successor.
 async fn settle_killed(lab: &Lab) {
     for _ in 0..200 {
-        let Some((taken, fence)) = lab.env.store.claim("lab", lab.clock.now()).await.unwrap()
-        else {
+        if drive_killed(lab).await.is_none() {
             let open = lab.env.store.runs_open().await.unwrap();
             let wakes = open.iter().filter(|run| !run.asks).filter_map(|run| run.wake_at).min();
             if wakes.is_none() && !open.iter().any(|run| run.state == RunState::Running) {
                 return;
             }
             lab.clock.advance(std::time::Duration::from_secs(31));
-            continue;
-        };
-        let (lease, env) = (Lease::new(fence, lab.clock.monotonic()), lab.env.clone());
-        let work = tokio::spawn(async move {
-            let stopping = AtomicBool::new(false);
-            Box::pin(drive(&env, &taken, &lease, &stopping)).await.map(drop)
-        });
-        work.await.ok();
+        }
     }
     panic!("it never ends");
 }
@@ -139,17 +123,9 @@ async fn a_kill_at_any_call_of_a_containment_or_its_undo_is_survived() {
                 undone = true;
                 break;
             }
-            let Some((taken, fence)) = lab.env.store.claim("lab", lab.clock.now()).await.unwrap()
-            else {
+            if drive_killed(&lab).await.is_none() {
                 lab.clock.advance(std::time::Duration::from_secs(31));
-                continue;
-            };
-            let (lease, env) = (Lease::new(fence, lab.clock.monotonic()), lab.env.clone());
-            let work = tokio::spawn(async move {
-                let stopping = AtomicBool::new(false);
-                Box::pin(drive(&env, &taken, &lease, &stopping)).await.map(drop)
-            });
-            work.await.ok();
+            }
         }
         settle_killed(&lab).await;
         let entries = lab.entries(&case).await;

@@ -25,11 +25,7 @@ async fn a_version_that_comes_during_an_undo_is_asked_about() {
 #[tokio::test]
 async fn another_finding_after_an_undo_is_asked_about_as_a_version_is() {
     let (lab, sandbox) = lab().await;
-    let case = lab.deliver(mining()).await;
-    lab.settle().await;
-    let first = only_run(&lab, &case).await;
-    lab.desk.undo(&first.id, "ada".to_owned(), false).await.unwrap();
-    lab.settle().await;
+    let case = lifted_case(&lab).await;
     assert_eq!(lab.deliver(&another(1).to_string()).await, case);
     lab.settle().await;
     let isolated = groups(&sandbox).iter().all(|groups| *groups == ["quarantine"]);
@@ -115,14 +111,9 @@ async fn an_undo_of_a_run_that_did_nothing_hides_no_failure() {
 /// A containment can be lifted while its disks are still being copied, which may take three days.
 #[tokio::test]
 async fn a_wrong_isolation_can_be_lifted_while_evidence_is_awaited() {
-    use std::sync::atomic::AtomicBool;
     let (lab, sandbox) = lab().await;
     let case = lab.deliver(mining()).await;
-    let stopping = AtomicBool::new(false);
-    let now = crate::clock::Clock::now(&lab.clock);
-    let (taken, fence) = lab.env.store.claim("lab", now).await.unwrap().unwrap();
-    let lease = crate::run::lease::Lease::new(fence, crate::clock::Clock::monotonic(&lab.clock));
-    crate::run::drive::drive(&lab.env, &taken, &lease, &stopping).await.unwrap();
+    drive_once(&lab, &false.into()).await.unwrap().unwrap();
     let waits = only_run(&lab, &case).await;
     assert!(groups(&sandbox).iter().all(|groups| *groups == ["quarantine"]));
     if !waits.state.is_over() {

@@ -1,21 +1,15 @@
 //! What a second hostile reader tried on the mends.
 
-use std::sync::atomic::AtomicBool;
-
 use serde_json::json;
 
 use super::*;
 use crate::clock::Clock as _;
 use crate::id::{AccountId, GroupId};
-use crate::run::drive::{Driven, drive};
-use crate::run::lease::Lease;
+use crate::run::drive::Driven;
 
 /// One drive of the oldest run that can go on.
 pub(super) async fn once(lab: &Lab) -> Option<Driven> {
-    let stopping = AtomicBool::new(false);
-    let (taken, fence) = lab.env.store.claim("lab", lab.clock.now()).await.unwrap()?;
-    let lease = Lease::new(fence, lab.clock.monotonic());
-    Some(drive(&lab.env, &taken, &lease, &stopping).await.unwrap())
+    drive_once(lab, &false.into()).await.map(Result::unwrap)
 }
 
 pub(super) fn isolated(sandbox: &Sandbox) -> bool {

@@ -22,11 +22,7 @@ async fn a_rest_half_way_forgets_no_sibling_that_ended() {
         let plan = (n..n + 40).fold(changes(), |plan, n| plan.at(n, Fault::Throttled));
         let (lab, sandbox, _) = faulty_lab(plan, &source).await;
         lab.desk.start(by_hand("probe", json!({}), Mode::Contain)).await.unwrap();
-        let now = crate::clock::Clock::now(&lab.clock);
-        let (taken, fence) = lab.env.store.claim("lab", now).await.unwrap().unwrap();
-        let lease =
-            crate::run::lease::Lease::new(fence, crate::clock::Clock::monotonic(&lab.clock));
-        let driven = crate::run::drive::drive(&lab.env, &taken, &lease, &false.into()).await;
+        let driven = drive_once(&lab, &false.into()).await.unwrap();
         let said = lab.told().iter().filter(|told| told.contains("said once")).count();
         if said != 1 || driven.is_err() || in_the_open(&sandbox) {
             bad.push(format!("{looks}: said {said}, {driven:?}, {:?}", groups(&sandbox)));
@@ -42,12 +38,7 @@ async fn a_no_of_a_closed_case_binds_the_second_finding_of_the_next_one() {
     let mut bad = Vec::new();
     for (name, version) in [("another finding", false), ("a later version", true)] {
         let (lab, sandbox) = lab().await;
-        let case = lab.deliver(mining()).await;
-        lab.settle().await;
-        let first = only_run(&lab, &case).await;
-        lab.desk.undo(&first.id, "ada".to_owned(), false).await.unwrap();
-        lab.settle().await;
-        lab.desk.close_case(&case, "ada".to_owned(), "a test of ours").await.unwrap();
+        let case = closed_case(&lab).await;
         let next = lab.deliver(&another(1).to_string()).await;
         assert_ne!(next, case);
         lab.settle().await;
@@ -68,12 +59,7 @@ async fn a_no_of_a_closed_case_binds_the_second_finding_of_the_next_one() {
 #[tokio::test]
 async fn a_no_outlives_two_closings_within_the_day() {
     let (lab, sandbox) = lab().await;
-    let case = lab.deliver(mining()).await;
-    lab.settle().await;
-    let first = only_run(&lab, &case).await;
-    lab.desk.undo(&first.id, "ada".to_owned(), false).await.unwrap();
-    lab.settle().await;
-    lab.desk.close_case(&case, "ada".to_owned(), "a test of ours").await.unwrap();
+    closed_case(&lab).await;
     let next = lab.deliver(&another(1).to_string()).await;
     lab.settle().await;
     assert_eq!(pending(&lab).await, 1);
@@ -236,11 +222,7 @@ async fn throttled_containments_beside_each_other_break_no_drive() {
         }
         let (lab, sandbox, _) = faulty_lab(plan, source).await;
         lab.desk.start(by_hand("probe", json!({}), Mode::Contain)).await.unwrap();
-        let now = crate::clock::Clock::now(&lab.clock);
-        let (taken, fence) = lab.env.store.claim("lab", now).await.unwrap().unwrap();
-        let lease =
-            crate::run::lease::Lease::new(fence, crate::clock::Clock::monotonic(&lab.clock));
-        let driven = crate::run::drive::drive(&lab.env, &taken, &lease, &false.into()).await;
+        let driven = drive_once(&lab, &false.into()).await.unwrap();
         if driven.is_err() || in_the_open(&sandbox) {
             bad.push((seed, driven, groups(&sandbox)));
         }
@@ -260,11 +242,9 @@ async fn what_a_stop_leaves_in_the_open_is_told() {
     let plan = (n..n + 400).fold(changes(), |plan, n| plan.at(n, Fault::Throttled));
     let (lab, sandbox, _) = faulty_lab(plan.before(n + 13, event), ISOLATES).await;
     let started = lab.desk.start(by_hand("probe", json!({}), Mode::Contain)).await.unwrap();
-    let now = crate::clock::Clock::now(&lab.clock);
-    let (taken, fence) = lab.env.store.claim("lab", now).await.unwrap().unwrap();
-    let lease = crate::run::lease::Lease::new(fence, crate::clock::Clock::monotonic(&lab.clock));
-    let driven = crate::run::drive::drive(&lab.env, &taken, &lease, &stopping).await.unwrap();
-    assert_eq!(driven, crate::run::drive::Driven::Released);
+    let now = lab.clock.now();
+    let driven = drive_once(&lab, &stopping).await.unwrap().unwrap();
+    assert_eq!(driven, Driven::Released);
     let took = crate::clock::Clock::now(&lab.clock).duration_since(now).as_secs();
     let entries = lab.entries(&started.case).await;
     let words = format!("{:?}", entries.iter().map(|entry| &entry.body).collect::<Vec<_>>());
