@@ -24,7 +24,7 @@ use futures::future::BoxFuture;
 pub use lab::{Ability, Console, Disk, Fixture, InstanceWish, Ip, Lab, Outcome};
 
 use super::{Cloud, CloudError, ErrorClass, Receipt, Scope, Session, Standing, standing};
-use crate::change::{Change, Kind, Permission, TAG_CASE, TAG_STEP, Tags};
+use crate::change::{Change, Kind, Permission, TAG_CASE, TAG_STEP, Tags, Urgency};
 use crate::id::{InstanceId, Place};
 
 /// What one check works with.
@@ -163,6 +163,7 @@ fn scope(permissions: BTreeSet<Permission>, step: &str) -> Scope {
         run: Some("run-contract".parse().unwrap()),
         step,
         permissions,
+        urgency: Urgency::Containment,
     }
 }
 

@@ -15,7 +15,7 @@ pub const ATTEMPTS_MAX: u32 = 6;
 const BACKOFF: Duration = Duration::from_millis(250);
 
 /// The longest wait between two attempts: EC2's slowest bucket refills 5 tokens a second.
-const BACKOFF_MAX: Duration = Duration::from_secs(8);
+pub const BACKOFF_MAX: Duration = Duration::from_secs(8);
 
 /// The longest that a step rests between two rounds of attempts.
 const REST_MAX: Duration = Duration::from_secs(300);

@@ -16,17 +16,23 @@ use super::end::{cloud_failed, failed, look_failed, succeeded};
 use super::journal::{OutcomeResult, StepEnd, Writer};
 use super::lease::Lease;
 use super::replay::StepLog;
-use crate::action::{Action, Context, LookError, Params, Verdict};
-use crate::change::{Permission, Urgency};
+use super::undo;
+use crate::action::{self, Action, Context, LookError, Params, Verdict};
+use crate::change::{Change, Permission, Urgency};
 use crate::cloud::{ErrorClass, Scope, Session};
 use crate::error::Code;
 use crate::id::Place;
+use crate::routing::Mode;
 use crate::store::{Commit, Effect, RunRow, StoreError};
 use crate::timeline::Draft;
 
 /// Rounds of look and change in one step. The longest plain action needs five; more means that
 /// something changes the world back.
 const ROUNDS_MAX: u32 = 12;
+
+/// How old a look may be when it is acted on: about as long as a look and the guards take on AWS when
+/// every call is slow.
+const LOOK_AGE_MAX: Duration = Duration::from_secs(5);
 
 /// How a step went.
 pub enum StepRun {
@@ -76,15 +82,37 @@ impl Executor<'_> {
     #[must_use]
     pub fn session(
         &self,
-        step: &str,
+        step: &StepLog,
         permissions: BTreeSet<Permission>,
     ) -> std::sync::Arc<dyn Session> {
         self.env.cloud.open(Scope {
             case: self.run.case.clone(),
             run: Some(self.run.id.clone()),
-            step: step.to_owned(),
+            step: step.key.to_string(),
             permissions,
+            urgency: self.urgency(&step.name),
         })
+    }
+
+    /// How urgent all calls of a step are: its looks and guards hold up what they belong to. What is
+    /// not an action is a query, whose answer decides what a run that acts does next. To give back
+    /// what was contained is in nobody's way, and people wait for it.
+    fn urgency(&self, step: &str) -> Urgency {
+        match action::find(step) {
+            _ if self.run.mode == Mode::Observe => Urgency::Description,
+            Some(action) => action.urgency(),
+            None if step == undo::RESTORE => Urgency::Evidence,
+            None => Urgency::Containment,
+        }
+    }
+
+    /// Waits until AWS's limits have room for all `changes` of a step, and says how long that took.
+    /// All at once, before the first: an interface must not stay in the open transition group for
+    /// want of the second call's token.
+    pub(super) async fn admit(&self, step: &StepLog, changes: &[Change]) -> Duration {
+        let began = self.env.clock.monotonic();
+        self.session(step, BTreeSet::new()).admit(changes).await;
+        self.env.clock.monotonic().saturating_sub(began)
     }
 
     /// Executes an action step until a look says that it is done.
@@ -162,6 +190,12 @@ impl Executor<'_> {
                 }
                 Ok(Verdict::Change(stages)) => stages,
             };
+            // Before the guards and the intents, so that both are as fresh as the calls. What was
+            // seen before a long wait is old: the target may have been changed or protected since.
+            let waited = self.admit(&step, &stages.concat()).await;
+            if waited > LOOK_AGE_MAX && self.age(&step) < attempt::READ_PATIENCE {
+                continue;
+            }
             if step.changes.is_empty()
                 && let Err(trip) = self.guard(&step, &target, &stages).await
             {
@@ -225,7 +259,7 @@ impl Executor<'_> {
         params: &Params,
     ) -> Result<Verdict, LookError> {
         let at = self.place();
-        let session = self.session(step.key.as_str(), action.permissions(&at, &self.env.settings));
+        let session = self.session(step, action.permissions(&at, &self.env.settings));
         let applied = step.applied();
         let mut patience = Patience::default();
         loop {

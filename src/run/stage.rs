@@ -4,15 +4,16 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use futures::future::join_all;
+use futures::future::{Either, join_all, select};
 
-use super::attempt::{ATTEMPTS_MAX, backoff, may_pass};
+use super::attempt::{ATTEMPTS_MAX, BACKOFF_MAX, backoff, may_pass};
 use super::execute::Executor;
 use super::journal::{Outcome, OutcomeResult};
 use super::replay::{ChangeLog, StepLog};
 use super::settle::{millis, settle};
 use crate::action::{Read, permissions_for};
 use crate::change::{Change, Permission};
+use crate::clock::Clock;
 use crate::cloud::{CloudError, ErrorClass, Session};
 use crate::fault;
 use crate::id::Place;
@@ -37,7 +38,7 @@ impl Executor<'_> {
         self.write(entries, vec![]).await?;
         self.lease.hold(&self.env.store, self.env.clock.as_ref()).await?;
         let permissions = stage.iter().flat_map(Change::permissions).collect();
-        let session = self.session(step.key.as_str(), permissions);
+        let session = self.session(step, permissions);
         let calls = stage.iter().map(|change| self.call(session.as_ref(), change));
         let outcomes = join_all(calls).await;
         fault::point("run::after_calls");
@@ -52,8 +53,7 @@ impl Executor<'_> {
                 }
                 if error.class == ErrorClass::InDoubt {
                     // The lost answer is an entry of its own kind of truth: settled at once, by a look.
-                    let session =
-                        self.session(step.key.as_str(), settle_permissions(&log.change.at));
+                    let session = self.session(step, settle_permissions(&log.change.at));
                     let settled = settle(
                         session.as_ref(),
                         self.env.clock.as_ref(),
@@ -82,58 +82,42 @@ impl Executor<'_> {
         let clock = self.env.clock.as_ref();
         let started = clock.monotonic();
         let mut attempts = 0;
-        loop {
+        let (receipt, error) = loop {
             attempts += 1;
             let result = session.apply(change).await;
             fault::point("run::after_call");
             match result {
-                Ok(receipt) => {
-                    let receipt = Some(receipt);
-                    let millis = millis(clock, started);
-                    return Outcome {
-                        result: OutcomeResult::Ok,
-                        receipt,
-                        error: None,
-                        attempts,
-                        millis,
-                    };
-                }
+                Ok(receipt) => break (Some(receipt), None),
                 Err(error) if may_pass(error.class) && attempts < ATTEMPTS_MAX => {
                     clock.sleep(backoff(attempts)).await;
+                    if !admitted_soon(session, clock, change).await {
+                        break (None, Some(error));
+                    }
                     if let Err(lost) = self.lease.hold(&self.env.store, clock).await {
                         tracing::warn!(run = %self.run.id, error = %lost, "the lease was lost between two attempts");
-                        let millis = millis(clock, started);
-                        let result = OutcomeResult::Failed;
-                        return Outcome {
-                            result,
-                            receipt: None,
-                            error: Some(error),
-                            attempts,
-                            millis,
-                        };
+                        break (None, Some(error));
                     }
                 }
-                Err(error) => {
-                    let result = OutcomeResult::Failed;
-                    let millis = millis(clock, started);
-                    return Outcome { result, receipt: None, error: Some(error), attempts, millis };
-                }
+                Err(error) => break (None, Some(error)),
             }
-        }
+        };
+        let result = if error.is_none() { OutcomeResult::Ok } else { OutcomeResult::Failed };
+        Outcome { result, receipt, error, attempts, millis: millis(clock, started) }
     }
 
     /// Settles intents that a crash left without an outcome.
     pub(super) async fn settle_open(&self, step: &mut StepLog) -> Result<Vec<Draft>, StoreError> {
         let mut drafts = Vec::new();
         let key = step.key.clone();
-        for (n, log) in step.changes.iter_mut().enumerate() {
+        for n in 0..step.changes.len() {
+            let log = &step.changes[n];
             if log.outcome.is_some() {
                 continue;
             }
             self.lease.hold(&self.env.store, self.env.clock.as_ref()).await?;
             let now = self.env.clock.now();
             let age = Duration::try_from(now.duration_since(log.intended)).unwrap_or_default();
-            let session = self.session(key.as_str(), settle_permissions(&log.change.at));
+            let session = self.session(step, settle_permissions(&log.change.at));
             let outcome = settle(
                 session.as_ref(),
                 self.env.clock.as_ref(),
@@ -147,9 +131,20 @@ impl Executor<'_> {
                 result = ?outcome.result, "an intent without an outcome was settled by a look"
             );
             drafts.push(self.writer.outcome(self.env.clock.now(), &key, n + 1, &outcome));
-            log.outcome = Some(outcome);
+            step.changes[n].outcome = Some(outcome);
         }
         Ok(drafts)
+    }
+}
+
+/// Waits for room in AWS's limits, but no longer than the longest wait between two attempts: a call
+/// that is made long after its intent would be missed by who looks for it after a crash. The next
+/// round has an intent of its own.
+async fn admitted_soon(session: &dyn Session, clock: &dyn Clock, change: &Change) -> bool {
+    let admitted = session.admit(std::slice::from_ref(change));
+    match select(admitted, clock.sleep(BACKOFF_MAX)).await {
+        Either::Left(_) => true,
+        Either::Right(_) => false,
     }
 }
 

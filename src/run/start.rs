@@ -12,7 +12,7 @@ use super::journal::Writer;
 use super::replay::{RunLog, Unfit};
 use super::script::Script;
 use super::undo;
-use crate::change::Permission;
+use crate::change::{Permission, Urgency};
 use crate::cloud::{CloudError, Scope};
 use crate::error::Code;
 use crate::id::{CaseId, Digest, FindingId, Place, RunId};
@@ -227,6 +227,8 @@ async fn confirm(env: &Env, run: &RunRow, facts: &Value) -> Result<String, Start
         run: Some(run.id.clone()),
         step: "confirm".to_owned(),
         permissions,
+        // What the run would contain waits for it.
+        urgency: Urgency::Containment,
     };
     let session = env.cloud.open(scope);
     // A wave of findings is when GuardDuty throttles, and no reason to leave them to people.

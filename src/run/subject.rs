@@ -99,7 +99,7 @@ impl Executor<'_> {
 
     async fn tags_of(&self, step: &StepLog, resource: &Taggable) -> Result<Tags, CloudError> {
         let at = self.place();
-        let session = self.session(step.key.as_str(), permissions_for(&[Read::Tags], &at));
+        let session = self.session(step, permissions_for(&[Read::Tags], &at));
         let mut patience = Patience::default();
         loop {
             match session.tags(&at, resource).await {

@@ -141,9 +141,10 @@ pub async fn restore(executor: &Executor<'_>, mut step: StepLog) -> Result<StepR
     };
     let mut permissions = super::stage::settle_permissions(&done.at);
     permissions.extend(inverse.permissions());
-    let session = executor.session(step.key.as_str(), permissions);
+    let session = executor.session(&step, permissions);
     let clock = executor.env.clock.as_ref();
     let visible = executor.env.cloud.visible_within();
+    executor.admit(&step, std::slice::from_ref(&inverse)).await;
     let mut drafts = Vec::new();
     if let Some(log) = step.changes.last_mut().filter(|log| log.outcome.is_none()) {
         let outcome = settle(session.as_ref(), clock, &log.change, Duration::ZERO, visible).await;

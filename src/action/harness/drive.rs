@@ -85,12 +85,17 @@ impl Step {
             .collect()
     }
 
-    fn scope(&self, permissions: std::collections::BTreeSet<crate::change::Permission>) -> Scope {
+    fn scope(
+        &self,
+        action: &dyn Action,
+        permissions: std::collections::BTreeSet<crate::change::Permission>,
+    ) -> Scope {
         Scope {
             case: self.case.clone(),
             run: Some(self.run.clone()),
             step: self.key.clone(),
             permissions,
+            urgency: action.urgency(),
         }
     }
 
@@ -102,7 +107,7 @@ impl Step {
         params: &Params,
     ) -> Result<Verdict, LookError> {
         let applied = self.applied();
-        let session = cloud.open(self.scope(action.permissions(&self.at, &self.settings)));
+        let session = cloud.open(self.scope(action, action.permissions(&self.at, &self.settings)));
         let context = Context {
             session: session.as_ref(),
             at: &self.at,
@@ -189,7 +194,7 @@ impl Step {
         let at = self.clock.now();
         self.records.push(Record { at, change: change.clone(), outcome: Outcome::Unknown });
         die(Point::AfterIntent)?;
-        let answer = cloud.open(self.scope(change.permissions())).apply(&change).await;
+        let answer = cloud.open(self.scope(action, change.permissions())).apply(&change).await;
         self.clock.advance(Duration::from_millis(200));
         die(Point::AfterCall)?;
         match answer {

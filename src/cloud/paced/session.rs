@@ -1,0 +1,170 @@
+//! Every call of a session, behind the buckets of the operations that it makes.
+
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+
+use super::pacer::Pacer;
+use crate::change::{Change, Document, Taggable, Tags};
+use crate::cloud::{
+    Instance, Receipt, Result, Role, Scope, SecurityGroup, Session, Snapshot, User,
+};
+use crate::id::{
+    AccessKeyId, AccountId, FindingId, GroupId, InstanceId, Place, RoleName, SnapshotId, UserName,
+    VpcId,
+};
+
+/// A session whose calls wait for their tokens.
+pub(super) struct PacedSession {
+    inner: Arc<dyn Session>,
+    pacer: Arc<Pacer>,
+    scope: Scope,
+    /// Accounts that it was in: the first call to one may assume its role.
+    entered: Mutex<BTreeSet<AccountId>>,
+}
+
+impl PacedSession {
+    pub(super) fn new(inner: Arc<dyn Session>, pacer: Arc<Pacer>, scope: Scope) -> Self {
+        Self { inner, pacer, scope, entered: Mutex::default() }
+    }
+
+    async fn enter(&self, at: &Place) {
+        let first = {
+            let mut entered = self.entered.lock().unwrap_or_else(PoisonError::into_inner);
+            entered.insert(at.account.clone())
+        };
+        if first {
+            self.pacer.pass(&self.scope, "sts:AssumeRole", at).await;
+        }
+    }
+
+    /// `call`, once there is a token for each of the operations it makes.
+    async fn paced<T>(
+        &self,
+        at: &Place,
+        operations: &[&str],
+        call: impl Future<Output = Result<T>> + Send,
+    ) -> Result<T> {
+        self.enter(at).await;
+        for operation in operations {
+            self.pacer.pass(&self.scope, operation, at).await;
+        }
+        let answer = call.await;
+        if let Err(error) = &answer {
+            self.pacer.heed(at, error);
+        }
+        answer
+    }
+}
+
+#[async_trait]
+impl Session for PacedSession {
+    async fn instance(&self, at: &Place, id: &InstanceId) -> Result<Option<Instance>> {
+        let operations = ["ec2:DescribeInstances", "ec2:DescribeNetworkInterfaces"];
+        self.paced(at, &operations, self.inner.instance(at, id)).await
+    }
+
+    async fn groups_for(
+        &self,
+        at: &Place,
+        vpc: &VpcId,
+        purpose: &str,
+    ) -> Result<Vec<SecurityGroup>> {
+        let call = self.inner.groups_for(at, vpc, purpose);
+        self.paced(at, &["ec2:DescribeSecurityGroups"], call).await
+    }
+
+    async fn groups(&self, at: &Place, ids: &[GroupId]) -> Result<Vec<SecurityGroup>> {
+        self.paced(at, &["ec2:DescribeSecurityGroups"], self.inner.groups(at, ids)).await
+    }
+
+    async fn snapshots_tagged(&self, at: &Place, key: &str, value: &str) -> Result<Vec<Snapshot>> {
+        let call = self.inner.snapshots_tagged(at, key, value);
+        self.paced(at, &["ec2:DescribeSnapshots"], call).await
+    }
+
+    async fn snapshot(&self, at: &Place, id: &SnapshotId) -> Result<Option<Snapshot>> {
+        self.paced(at, &["ec2:DescribeSnapshots"], self.inner.snapshot(at, id)).await
+    }
+
+    async fn snapshot_sharing(
+        &self,
+        at: &Place,
+        id: &SnapshotId,
+    ) -> Result<Option<BTreeSet<AccountId>>> {
+        let call = self.inner.snapshot_sharing(at, id);
+        self.paced(at, &["ec2:DescribeSnapshotAttribute"], call).await
+    }
+
+    async fn is_default_key(&self, at: &Place, key: &str) -> Result<bool> {
+        self.paced(at, &["ec2:GetEbsDefaultKmsKeyId"], self.inner.is_default_key(at, key)).await
+    }
+
+    async fn role(&self, at: &Place, name: &RoleName) -> Result<Option<Role>> {
+        let operations = ["iam:GetRole", "iam:ListInstanceProfilesForRole"];
+        self.paced(at, &operations, self.inner.role(at, name)).await
+    }
+
+    async fn profile_role(&self, at: &Place, profile_arn: &str) -> Result<Option<RoleName>> {
+        let call = self.inner.profile_role(at, profile_arn);
+        self.paced(at, &["iam:GetInstanceProfile"], call).await
+    }
+
+    async fn role_policy(
+        &self,
+        at: &Place,
+        role: &RoleName,
+        policy: &str,
+    ) -> Result<Option<Document>> {
+        let call = self.inner.role_policy(at, role, policy);
+        self.paced(at, &["iam:GetRolePolicy"], call).await
+    }
+
+    async fn key_owner(&self, at: &Place, key: &AccessKeyId) -> Result<Option<UserName>> {
+        self.paced(at, &["iam:GetAccessKeyLastUsed"], self.inner.key_owner(at, key)).await
+    }
+
+    async fn user(&self, at: &Place, name: &UserName) -> Result<Option<User>> {
+        let operations =
+            ["iam:GetUser", "iam:ListAccessKeys", "iam:ListUserTags", "iam:GetLoginProfile"];
+        self.paced(at, &operations, self.inner.user(at, name)).await
+    }
+
+    async fn user_policy(
+        &self,
+        at: &Place,
+        user: &UserName,
+        policy: &str,
+    ) -> Result<Option<Document>> {
+        let call = self.inner.user_policy(at, user, policy);
+        self.paced(at, &["iam:GetUserPolicy"], call).await
+    }
+
+    async fn tags(&self, at: &Place, resource: &Taggable) -> Result<Option<Tags>> {
+        let operation = match resource {
+            Taggable::Instance(_) | Taggable::Volume(_) | Taggable::Snapshot(_) => {
+                "ec2:DescribeTags"
+            }
+            Taggable::Role(_) => "iam:ListRoleTags",
+            Taggable::User(_) => "iam:ListUserTags",
+            Taggable::Bucket(_) => "s3:GetBucketTagging",
+        };
+        self.paced(at, &[operation], self.inner.tags(at, resource)).await
+    }
+
+    async fn finding(&self, at: &Place, id: &FindingId) -> Result<Option<serde_json::Value>> {
+        let operations = ["guardduty:ListDetectors", "guardduty:GetFindings"];
+        self.paced(at, &operations, self.inner.finding(at, id)).await
+    }
+
+    async fn admit(&self, changes: &[Change]) {
+        self.pacer.admit(&self.scope, changes).await;
+        self.inner.admit(changes).await;
+    }
+
+    async fn apply(&self, change: &Change) -> Result<Receipt> {
+        self.paced(&change.at, &[change.operation()], self.inner.apply(change)).await
+    }
+}
