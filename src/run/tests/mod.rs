@@ -4,6 +4,7 @@ mod approvals;
 mod faults;
 mod guards;
 mod lifecycle;
+mod pacing;
 mod undo;
 
 use std::sync::Arc;

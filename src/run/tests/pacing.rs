@@ -1,0 +1,144 @@
+//! What AWS's limits make of a run: who is urgent, what waits, and what is looked at again after.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use super::*;
+use crate::case::RunState;
+use crate::change::Urgency;
+use crate::clock::Clock;
+use crate::cloud::faulty::{Call, Fault, Faulty, Limits, Plan};
+use crate::cloud::paced::Paced;
+
+/// A lab on a watched sandbox that has no limits.
+async fn watched() -> (Lab, Arc<Limits>) {
+    let clock = clock();
+    let sandbox = Sandbox::from_scenario(SCENARIO, Arc::new(clock.clone())).unwrap();
+    let watch = Limits::none(Arc::new(clock.clone()));
+    let cloud = Faulty::new(Arc::new(sandbox), Plan::none().limited(&watch));
+    (Lab::new(Arc::new(cloud), clock, settings()).await, watch)
+}
+
+fn urgencies(calls: &[Call], step: &str) -> BTreeSet<Urgency> {
+    calls.iter().filter(|call| call.step == step).map(|call| call.urgency).collect()
+}
+
+#[tokio::test]
+async fn every_call_is_as_urgent_as_the_step_that_it_belongs_to() {
+    let (lab, watch) = watched().await;
+    let case = lab.deliver(mining()).await;
+    lab.settle().await;
+    let calls = watch.calls();
+    let mut seen = BTreeSet::new();
+    for entry in lab.entries(&case).await.iter().filter(|entry| entry.kind == "step.requested") {
+        let body: Value = serde_json::to_value(&entry.body).unwrap();
+        let (step, name) = (body["step"].as_str().unwrap(), body["name"].as_str().unwrap());
+        let of_step = urgencies(&calls, step);
+        let Some((namespace, _)) = name.split_once("::") else {
+            assert!(of_step.is_empty(), "{name} calls nothing");
+            continue;
+        };
+        let expected = match namespace {
+            // What is looked at decides what is contained.
+            "contain" | "look" => Urgency::Containment,
+            "evidence" => Urgency::Evidence,
+            _ => Urgency::Description,
+        };
+        assert_eq!(of_step, BTreeSet::from([expected]), "{name}");
+        seen.insert(namespace.to_owned());
+    }
+    assert!(seen.contains("contain") && seen.contains("evidence"), "{seen:?}");
+    lab.finish().await;
+
+    let (lab, watch) = watched().await;
+    let role = serde_json::json!({"role": "batch-worker"});
+    lab.desk.start(by_hand("stolen-role-credentials", role, Mode::Observe)).await.unwrap();
+    lab.settle().await;
+    let all: BTreeSet<Urgency> = watch.calls().iter().map(|call| call.urgency).collect();
+    assert_eq!(all, BTreeSet::from([Urgency::Description]), "who only looks stands back");
+    lab.finish().await;
+}
+
+#[tokio::test]
+async fn in_a_storm_a_run_is_later_and_ends_the_same() {
+    for seed in 1..=3 {
+        let clock = clock();
+        let sandbox = Sandbox::from_scenario(SCENARIO, Arc::new(clock.clone())).unwrap();
+        let plan = Plan::none().seeded(seed, 900, &[Fault::Throttled], 150);
+        let storm = Faulty::new(Arc::new(sandbox.clone()), plan);
+        let paced = Paced::new(Arc::new(storm.clone()), Arc::new(clock.clone()));
+        let lab = Lab::new(Arc::new(paced), clock, settings()).await;
+        let (case, began) = (lab.deliver(mining()).await, lab.clock.now());
+        lab.settle().await;
+        let done = only_run(&lab, &case).await;
+        assert_eq!((done.state, done.contained), (RunState::Succeeded, true), "{:?}", done.summary);
+        assert_eq!(storm.met().len(), 150, "seed {seed}: the storm was met to its end");
+        let took = lab.clock.now().duration_since(began);
+        assert!(took < jiff::SignedDuration::from_mins(60), "seed {seed}: {took}");
+        for ((operation, resource), effects) in sandbox.snapshot_world().effects() {
+            let again = operation == "iam:PutRolePolicy";
+            assert!(effects == 1 || again, "{operation} on {resource}: {effects} times");
+        }
+        let entries = lab.entries(&case).await;
+        assert_eq!(count(&entries, "change.intent"), count(&entries, "change.outcome"));
+        lab.finish().await;
+    }
+}
+
+/// A lab in which `event` happens while the first step waits for a minute.
+async fn waits_while(event: fn(&Sandbox)) -> (Lab, Sandbox, CaseId) {
+    let clock = clock();
+    let sandbox = Sandbox::from_scenario(SCENARIO, Arc::new(clock.clone())).unwrap();
+    let (outside, time, once) = (sandbox.clone(), clock.clone(), AtomicBool::new(false));
+    let plan = Plan::none().while_admitting(Arc::new(move || {
+        if !once.swap(true, Ordering::Relaxed) {
+            time.advance(Duration::from_secs(60));
+            event(&outside);
+        }
+    }));
+    let faulty = Faulty::new(Arc::new(sandbox.clone()), plan);
+    let lab = Lab::new(Arc::new(faulty), clock, settings()).await;
+    let case = lab.deliver(mining()).await;
+    lab.settle().await;
+    (lab, sandbox, case)
+}
+
+#[tokio::test]
+async fn what_is_protected_while_its_containment_waits_is_left_alone() {
+    let (lab, sandbox, case) = waits_while(protect).await;
+    let done = only_run(&lab, &case).await;
+    assert!(!done.contained, "{:?}", done.summary);
+    let world = sandbox.snapshot_world();
+    assert!(world.mutations.iter().all(|made| !made.operation.starts_with("ec2:Modify")));
+    lab.finish().await;
+}
+
+#[tokio::test]
+async fn what_was_seen_before_a_long_wait_is_looked_at_again() {
+    const OTHERS: &str = "sg-0fedcba9876543210";
+    let (lab, _, case) = waits_while(|sandbox| {
+        let edit = |world: &mut crate::cloud::sandbox::World| {
+            let regions = world.accounts.values_mut().flat_map(|a| a.regions.values_mut());
+            for machine in regions.flat_map(|region| region.instances.values_mut()) {
+                for interface in &mut machine.instance.interfaces {
+                    interface.groups.push(OTHERS.parse().unwrap());
+                }
+            }
+        };
+        sandbox.edit(edit).unwrap();
+    })
+    .await;
+    let done = only_run(&lab, &case).await;
+    assert!(done.contained, "{:?}", done.summary);
+    let entries = lab.entries(&case).await;
+    let swap = entries.iter().find_map(|entry| {
+        let body = serde_json::to_value(&entry.body).unwrap().to_string();
+        (entry.kind == "change.intent" && body.contains("interface_groups")).then_some(body)
+    });
+    assert!(
+        swap.as_ref().is_some_and(|swap| swap.contains(OTHERS)),
+        "undo would lose it: {swap:?}"
+    );
+    lab.finish().await;
+}
