@@ -197,8 +197,12 @@ impl Executor<'_> {
                 continue;
             }
             if step.changes.is_empty()
-                && let Err(trip) = self.guard(&step, &target, &stages).await
+                && let Err(held) = self.guard(&step, &target, &stages).await
             {
+                if held.may_pass && self.age(&step) < attempt::READ_PATIENCE {
+                    return Ok(self.rest(1, pending));
+                }
+                let trip = held.trip;
                 let now = self.env.clock.now();
                 pending.push(self.writer.tripped(now, &step.key, trip.code.number, &trip.reason));
                 return ended(failed(&step, trip.code, "guard", &trip.reason), pending);
@@ -231,13 +235,13 @@ impl Executor<'_> {
     }
 
     /// Parks the step until AWS may answer again.
-    fn rest(&self, round: usize, drafts: Vec<Draft>) -> StepRun {
+    pub(super) fn rest(&self, round: usize, drafts: Vec<Draft>) -> StepRun {
         let wake_at = self.env.clock.now().checked_add(attempt::rest(round)).ok();
         StepRun::Parked { wake_at, drafts, effects: vec![] }
     }
 
     /// How long ago the step was asked for.
-    fn age(&self, step: &StepLog) -> Duration {
+    pub(super) fn age(&self, step: &StepLog) -> Duration {
         let age = self.env.clock.now().duration_since(step.requested);
         Duration::try_from(age).unwrap_or_default()
     }

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::approve;
-use super::attempt::Patience;
+use super::attempt::{Passing, Patience, READ_PATIENCE};
 use super::end::{failed, look_failed, plan_of, succeeded};
 use super::execute::{Executor, StepRun};
 use super::journal::{StepEnd, StepResult};
@@ -41,7 +41,7 @@ pub async fn perform(
         });
     }
     if let Some(query) = action::queries().iter().find(|query| query.name() == step.name) {
-        return Ok(ended(read(executor, *query, &step).await));
+        return Ok(read(executor, *query, &step, mode).await);
     }
     match step.name.as_str() {
         "approve" if observes => Ok(ended(planned(
@@ -103,20 +103,34 @@ fn never_raises(run: StepRun, name: &str, key: &str) -> StepRun {
     }
 }
 
-async fn read(executor: &Executor<'_>, query: &dyn action::Query, step: &StepLog) -> StepEnd {
+async fn read(
+    executor: &Executor<'_>,
+    query: &dyn action::Query,
+    step: &StepLog,
+    mode: Mode,
+) -> StepRun {
     let params =
         match Params::check(query.params(), step.args.as_object().cloned().unwrap_or_default()) {
             Ok(params) => params,
-            Err(error) => return look_failed(step, &error),
+            Err(error) => return ended(look_failed(step, &error)),
         };
     let at = executor.place();
     let session = executor.session(step, query.permissions(&at));
     let mut patience = Patience::default();
     loop {
         match query.read(session.as_ref(), &at, &params).await {
-            Ok(output) => return succeeded(step, output),
+            Ok(output) => return ended(succeeded(step, output)),
             Err(error) if patience.again(executor.env.clock.as_ref(), &error).await => {}
-            Err(error) => return look_failed(step, &error),
+            // What the script does next hangs on the answer: it is worth as long a wait as the look
+            // of an action. A plan is made again by who asked for it.
+            Err(error)
+                if mode != Mode::Observe
+                    && error.may_pass()
+                    && executor.age(step) < READ_PATIENCE =>
+            {
+                return executor.rest(1, vec![]);
+            }
+            Err(error) => return ended(look_failed(step, &error)),
         }
     }
 }

@@ -14,6 +14,7 @@ use super::execute::{Executor, StepRun};
 use super::journal::{Outcome, OutcomeResult};
 use super::replay::{ChangeLog, RunLog, StepLog};
 use super::settle::settle;
+use super::subject::Held;
 use crate::change::{Change, GROUP_NAME_PREFIX, Inverse, Kind, TAG_PURPOSE};
 use crate::cloud::{SecurityGroup, Standing, standing};
 use crate::error::Code;
@@ -177,7 +178,7 @@ pub async fn restore(executor: &Executor<'_>, mut step: StepLog) -> Result<StepR
         }
         Ok(Standing::After) => {}
     }
-    if let Err(trip) = executor.guard_restore(&step, &inverse).await {
+    if let Err(Held { trip, .. }) = executor.guard_restore(&step, &inverse).await {
         drafts.push(executor.writer.tripped(
             clock.now(),
             &step.key,
