@@ -55,8 +55,11 @@ fn main() {
             let floor = floor(connections, requests).await;
             print(&format!("bare append + fsync, {connections}"), &floor);
             let server = Server::start();
-            let acks = acknowledge(&server, connections, requests).await;
+            let acks = acknowledge(&server, connections, requests, finding).await;
             print(&format!("finding acknowledged, {connections}"), &acks);
+            println!("{:<34} {:>12.2}", "  share of the floor", acks.rate() / floor.rate());
+            let acks = acknowledge(&Server::start(), connections, requests, version).await;
+            print(&format!("new version acknowledged, {connections}"), &acks);
             println!("{:<34} {:>12.2}", "  share of the floor", acks.rate() / floor.rate());
             println!("{:<34} {:>9} KiB", "  memory at the peak", server.memory("VmHWM"));
         }
@@ -146,10 +149,15 @@ async fn floor(connections: usize, requests: usize) -> Measured {
     Measured { latencies, took }
 }
 
-async fn acknowledge(server: &Server, connections: usize, requests: usize) -> Measured {
+async fn acknowledge(
+    server: &Server,
+    connections: usize,
+    requests: usize,
+    body: fn(usize, usize) -> Value,
+) -> Measured {
     let token = Arc::new(server.token.clone());
     // Made before: client and server share the cores.
-    let bodies = |n| (0..share(requests, connections, n)).map(move |m| finding(n, m).to_string());
+    let bodies = |n| (0..share(requests, connections, n)).map(move |m| body(n, m).to_string());
     let bodies: Vec<Vec<String>> = (0..connections).map(|n| bodies(n).collect()).collect();
     let started = Instant::now();
     let tasks: Vec<_> = bodies
@@ -286,6 +294,16 @@ fn finding(n: usize, m: usize) -> Value {
                 "action": {"actionType": "PORT_PROBE"}},
         },
     })
+}
+
+/// The `m`-th version of finding `n`: it updates the case and starts nothing, so that the
+/// acknowledgement is measured without the run that a new finding starts.
+fn version(n: usize, m: usize) -> Value {
+    let mut event = finding(n, 0);
+    let seconds = format!("2026-01-03T{:02}:{:02}:{:02}.000Z", 10 + m / 3600, m / 60 % 60, m % 60);
+    event["detail"]["updatedAt"] = json!(seconds);
+    event["detail"]["service"]["count"] = json!(m + 1);
+    event
 }
 
 fn here() -> &'static Path {

@@ -103,7 +103,7 @@ codes! {
         "Read the message, which names the field.";
     CONFLICT = "E0205", "the request does not fit the present state",
         "Somebody else decided first, or the run is in a state that does not allow this.",
-        "Look at the case's timeline, then decide again.";
+        "Read the sentence above; `tourniquet case show CASE` shows where things stand.";
     UNAVAILABLE = "E0206", "the service can't do this now",
         "The database does not answer or the service is shutting down. Nothing was changed.",
         "Try again after the time in Retry-After.";
@@ -149,9 +149,9 @@ codes! {
         "The run's lease ran out, for example while the machine was paused.",
         "Nothing: the other replica goes on.";
 
-    GUARD_ACCOUNT = "E0501", "the account is not on the allow list",
-        "Changes are made only in accounts listed under [accounts].",
-        "Add the account to the configuration when it is right to act there.";
+    GUARD_ACCOUNT = "E0501", "the account does not allow this",
+        "Changes are made only in accounts listed under [accounts], and only as freely as the account's mode says: observe, approve or contain.",
+        "Ask for a stricter mode; or, when it is right to act there, add the account to the configuration or give it a freer mode.";
     GUARD_PROTECTED = "E0502", "the target is protected",
         "The target is our own role, the forensics account or carries the protection tag.",
         "Contain it by hand, or take the protection away first.";
@@ -179,6 +179,9 @@ codes! {
     TARGET_GONE = "E0510", "the target does not exist any more",
         "AWS knows no such resource in this account and Region.",
         "Check account and Region; the instance may have been replaced by its Auto Scaling group.";
+    SESSION_POLICY = "E0511", "the session policy of a step is too long",
+        "STS takes 2,048 characters. The step needs more, even with its resources widened to their kinds; it was not started, because no step runs without its session policy.",
+        "Give the step fewer targets, for example several calls in place of one. Every shipped action fits: report it where only these were called.";
 }
 
 #[cfg(test)]

@@ -124,6 +124,14 @@ ids! {
     VpcId, "a", "VPC id", "vpc- and 8 or 17 hex digits", |t| hex_after(t, "vpc-");
     /// A security group.
     GroupId, "a", "security group id", "sg- and 8 or 17 hex digits", |t| hex_after(t, "sg-");
+    /// An Elastic IP address that belongs to the account, whether it leads anywhere or not.
+    AllocationId, "an", "Elastic IP allocation id", "eipalloc- and 8 or 17 hex digits", |t| {
+        hex_after(t, "eipalloc-")
+    };
+    /// What an Elastic IP address leads to.
+    AssociationId, "an", "Elastic IP association id", "eipassoc- and 8 or 17 hex digits", |t| {
+        hex_after(t, "eipassoc-")
+    };
     /// An EBS volume.
     VolumeId, "a", "volume id", "vol- and 8 or 17 hex digits", |t| hex_after(t, "vol-");
     /// An EBS snapshot.

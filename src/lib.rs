@@ -5,9 +5,9 @@
 //! | Floor | Module | Is | Never |
 //! |---|---|---|---|
 //! | 9 | `main`, `cli`, `measured` | a menu: one file per subcommand; what benchmarks see | logic |
-//! | 8 | `web`, `intake`, `demo`, `playtest` | the edges | SQL, AWS calls |
+//! | 8 | `web`, `intake`, `demo`, `deploy`, `playtest` | the edges | SQL, AWS calls |
 //! | 7 | `run` | driver, replay, approvals, guards, undo, recovery | AWS names |
-//! | 6 | `runbook` | load, engine, host API, lint, advance | IO other than reading scripts |
+//! | 6 | `runbook` | load, engine, host API, lint, advance, derived policy | IO other than reading scripts |
 //! | 5 | `action` | one verb per file, the registry, the shared harness | store |
 //! | 4 | `store`, `notify`, `cloud` | the seams | each other |
 //! | 3 | `change` | the kinds of change: inverse, IAM actions, ARNs, words | async |
@@ -21,6 +21,7 @@ mod cli;
 mod clock;
 mod cloud;
 mod config;
+mod deploy;
 mod error;
 mod fault;
 mod finding;

@@ -1,18 +1,28 @@
-//! Cuts an instance off the network: every interface behind a verified, empty quarantine group.
+//! Cuts an instance off the network: every interface behind a verified, empty quarantine group, and no
+//! Elastic IP address leading to it.
 //!
 //! An interface goes through the transition group first, because a single swap leaves established
-//! connections alive. How the groups are found and verified stands in `quarantine_group`.
+//! connections alive. How the groups are found and verified stands in `quarantine_group`, what is
+//! told afterwards in `isolation_report`.
+//!
+//! Elastic IP addresses are disassociated beside the last swap, never before it: they cost no time of
+//! their own, and one that AWS refuses can't keep an interface open. None is ever released.
+//!
+//! An interface that an AWS service manages can't be changed. The others are contained all the same,
+//! but the step does not end as contained: a person is told which one stays open.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
-use serde_json::{Value, json};
 
+use super::isolation_report::{contained, stays_open};
 use super::quarantine_group::{Found, Purpose, find};
 use super::reads::{Read, any, permissions_for, permissions_to};
 use super::{Action, Context, LookError, ParamKind, ParamSpec, Params, Settings, Verdict, gone};
-use crate::change::{Change, Direction, Kind, Permission, Rule, RuleEffect, Tags, Urgency};
-use crate::cloud::{Instance, Interface};
+use crate::change::{
+    AddressUse, Change, Direction, Kind, Permission, Rule, RuleEffect, Tags, Urgency,
+};
+use crate::cloud::Interface;
 use crate::id::{GroupId, InstanceId, Place, VpcId};
 
 /// Cuts an instance off: every interface behind a verified, empty quarantine group.
@@ -24,16 +34,6 @@ const PARAMS: &[ParamSpec] = &[ParamSpec {
     required: true,
     doc: "The instance.",
 }];
-
-/// What no security group cuts (VPC User Guide, "Security groups").
-const NEVER_FILTERED: &str = "Security groups do not filter DNS to the VPC resolver, the instance \
-    metadata service, NTP or DHCP: data can still leave by DNS, and the instance still gets \
-    credentials of its role.";
-
-/// What survives the swap (EC2 User Guide, "Automatically tracked connections").
-const ALWAYS_TRACKED: &str = "Connections through a NAT gateway, Network Load Balancer, PrivateLink, \
-    Network Firewall, Global Accelerator or egress-only internet gateway are always tracked: those \
-    open before the isolation can last until they idle out. Only a network ACL breaks them.";
 
 #[async_trait]
 impl Action for IsolateInstance {
@@ -72,6 +72,16 @@ impl Action for IsolateInstance {
                     instance: any("i-"),
                     before: vec![any("sg-")],
                     after: vec![any("sg-")],
+                },
+                Kind::ElasticAddress {
+                    interface: any("eni-"),
+                    instance: any("i-"),
+                    allocation: any("eipalloc-"),
+                    association: any("eipassoc-"),
+                    public_ip: String::new(),
+                    private_ip: String::new(),
+                    before: AddressUse::Associated,
+                    after: AddressUse::Free,
                 },
                 Kind::CreateGroup {
                     vpc: any("vpc-"),
@@ -121,8 +131,13 @@ impl Action for IsolateInstance {
         };
         let open: Vec<&Interface> =
             interfaces.iter().copied().filter(|interface| !behind(&walls, interface)).collect();
-        if open.is_empty() {
-            return Ok(Verdict::Done(report(context, &instance, &walls, &unmanaged)));
+        let reachable = disassociations(context, &id, &interfaces);
+        if open.is_empty() && reachable.is_empty() {
+            let output = contained(context, &instance, &walls, &unmanaged);
+            return Ok(match unmanaged.is_empty() {
+                true => Verdict::Done(output),
+                false => Verdict::Short { output, reason: stays_open(&id, &unmanaged) },
+            });
         }
         for interface in &open {
             if let Some(wall) = walls.get_mut(&interface.vpc)
@@ -131,13 +146,20 @@ impl Action for IsolateInstance {
                 wall.transition = Some(find(context, &interface.vpc, Purpose::Transition).await?);
             }
         }
-        Ok(prepare(&walls).unwrap_or_else(|| swap(context, &id, &open, &walls)))
+        Ok(prepare(&walls).unwrap_or_else(|| {
+            let mut stages = swap(context, &id, &open, &walls);
+            match stages.last_mut() {
+                Some(last) => last.extend(reachable),
+                None => stages.push(reachable),
+            }
+            Verdict::Change(stages)
+        }))
     }
 }
 
 /// The groups of one VPC; the transition group only where it is needed.
-struct Wall {
-    quarantine: Found,
+pub(super) struct Wall {
+    pub(super) quarantine: Found,
     transition: Option<Found>,
 }
 
@@ -163,7 +185,7 @@ fn swap(
     instance: &InstanceId,
     open: &[&Interface],
     walls: &BTreeMap<&VpcId, Wall>,
-) -> Verdict {
+) -> Vec<Vec<Change>> {
     let (mut half, mut whole) = (Vec::new(), Vec::new());
     for interface in open {
         let wall = &walls[&interface.vpc];
@@ -189,7 +211,28 @@ fn swap(
         }
     }
     half.append(&mut whole);
-    Verdict::Change(half)
+    half
+}
+
+/// Every Elastic IP address that leads to one of the interfaces, taken off it.
+fn disassociations(
+    context: &Context<'_>,
+    instance: &InstanceId,
+    interfaces: &[&Interface],
+) -> Vec<Change> {
+    let all = interfaces.iter().flat_map(|interface| {
+        interface.addresses.iter().map(move |address| Kind::ElasticAddress {
+            interface: interface.id.clone(),
+            instance: instance.clone(),
+            allocation: address.allocation.clone(),
+            association: address.association.clone(),
+            public_ip: address.public_ip.clone(),
+            private_ip: address.private_ip.clone(),
+            before: AddressUse::Associated,
+            after: AddressUse::Free,
+        })
+    });
+    all.map(|kind| Change { at: context.at.clone(), kind }).collect()
 }
 
 /// Whether the interface's quarantine group had rules when this step found it, and the interface has
@@ -211,73 +254,4 @@ fn opened_meanwhile(context: &Context<'_>, interface: &Interface) -> bool {
         _ => false,
     });
     emptied.is_some() && emptied > entered
-}
-
-/// The groups an interface had before this step touched it; `None` when it was never touched.
-fn original<'a>(context: &Context<'a>, interface: &Interface) -> Option<&'a [GroupId]> {
-    let applied: &'a [super::Applied] = context.applied;
-    applied.iter().find_map(|applied| match &applied.change.kind {
-        Kind::InterfaceGroups { interface: id, before, .. } if *id == interface.id => {
-            Some(before.as_slice())
-        }
-        _ => None,
-    })
-}
-
-fn report(
-    context: &Context<'_>,
-    instance: &Instance,
-    walls: &BTreeMap<&VpcId, Wall>,
-    unmanaged: &[&Interface],
-) -> Value {
-    let mut warnings = vec![NEVER_FILTERED.to_owned(), ALWAYS_TRACKED.to_owned()];
-    if !unmanaged.is_empty() {
-        warnings.push(
-            "Interfaces under `unmanaged` belong to AWS services and could not be changed: they \
-             stay reachable."
-                .to_owned(),
-        );
-    }
-    let mut interfaces = serde_json::Map::new();
-    for interface in instance.interfaces.iter().filter(|interface| !interface.requester_managed) {
-        let before = original(context, interface);
-        let through_transition = context.applied.iter().any(|applied| {
-            matches!(&applied.change.kind, Kind::InterfaceGroups { interface: id, after, .. }
-                if *id == interface.id && *after != interface.groups)
-        });
-        if before.is_some() && !through_transition {
-            warnings.push(format!(
-                "{} was already in the transition group: its original groups stand in the record \
-                 of an earlier step.",
-                interface.id
-            ));
-        }
-        if before.is_none() {
-            warnings.push(format!(
-                "{} was in a quarantine group before this step: nothing new gets through, but what \
-                 was open when somebody put it there may last, unless that was an earlier step of \
-                 ours.",
-                interface.id
-            ));
-        }
-        interfaces
-            .insert(interface.id.to_string(), json!({"before": before, "after": interface.groups}));
-    }
-    let quarantine: BTreeMap<&str, &GroupId> = walls
-        .iter()
-        .filter_map(|(vpc, wall)| match &wall.quarantine {
-            Found::Ready { group, .. } => Some((vpc.as_str(), group)),
-            _ => None,
-        })
-        .collect();
-    json!({
-        "instance": instance.id,
-        "state": instance.state,
-        "vpc": instance.vpc,
-        "already": context.applied.is_empty(),
-        "quarantine": quarantine,
-        "interfaces": interfaces,
-        "unmanaged": unmanaged.iter().map(|interface| &interface.id).collect::<Vec<_>>(),
-        "warnings": warnings,
-    })
 }

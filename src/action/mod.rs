@@ -7,11 +7,14 @@
 mod creation;
 mod disable_access_keys;
 mod evidence_trail;
+mod guard_instance;
 #[cfg(test)]
 mod harness;
 mod isolate_instance;
+mod isolation_report;
 mod look;
 mod made;
+mod need;
 mod params;
 mod quarantine_group;
 mod reads;
@@ -21,7 +24,7 @@ mod revoke_role_sessions;
 mod snapshot_volumes;
 mod tag_resource;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -31,6 +34,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 pub use look::{Query, queries};
+pub use need::{Need, needs};
 pub use params::{ParamKind, ParamSpec, Params};
 pub use reads::{Read, permissions_for};
 pub use registry::{find, registry};
@@ -45,7 +49,8 @@ pub enum Verdict {
     /// The desired state was observed. The value is the step's output for the runbook; for evidence
     /// it holds `evidence`, a list of chain-of-custody records.
     Done(Value),
-    /// Stages of changes; the changes inside one stage are independent of each other.
+    /// Stages of changes; the changes inside one stage are independent of each other. A resource that
+    /// AWS refuses to change is left out of the later stages, which are carried out for the others.
     Change(Vec<Vec<Change>>),
     /// Nothing to do but wait, then look again.
     Wait(Duration, String),
@@ -172,6 +177,16 @@ pub trait Action: Send + Sync {
     fn target(&self, params: &Params) -> Result<String, LookError>;
     /// All that it may call, for any target in `at`: reads and changes. The runbook's policy.
     fn permissions(&self, at: &Place, settings: &Settings) -> BTreeSet<Permission>;
+    /// The same by the account that is called, as far as one call needs it: `starts` is how the text
+    /// of each argument begins in the script, where that is known.
+    fn permissions_of_call(
+        &self,
+        at: &Place,
+        settings: &Settings,
+        _starts: &[Option<String>],
+    ) -> BTreeMap<AccountId, BTreeSet<Permission>> {
+        [(at.account.clone(), self.permissions(at, settings))].into()
+    }
     /// Looks at the world and says what is next.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
-//! The two security groups of a containment, per VPC: found by tag, verified, never trusted by tag or
-//! name.
+//! The two security groups of a containment, per VPC: found by tag or name, verified, never trusted by
+//! either. Tags can be taken off a group, its name can't: found by its tag alone it would be made anew
+//! under a name that is taken, and refused for ever.
 //!
 //! The quarantine group has no rule at all. The transition group lets everything through in both
 //! directions: an interface rests there for a moment, so that AWS stops tracking its connections
@@ -11,8 +12,8 @@ use std::collections::BTreeSet;
 use super::creation::{Unseen, created, unseen};
 use super::{Context, LookError};
 use crate::change::{
-    Change, Direction, GROUP_NAME_PREFIX, Kind, Rule, RuleEffect, TAG_CASE, TAG_PURPOSE, TAG_STEP,
-    Tags,
+    Change, Direction, Kind, Rule, RuleEffect, TAG_CASE, TAG_PURPOSE, TAG_STEP, Tags,
+    group_name_prefix,
 };
 use crate::cloud::{Created, SecurityGroup};
 use crate::id::{GroupId, VpcId};
@@ -107,7 +108,7 @@ impl Purpose {
         // The name is unique in a VPC, so the case in it makes two steps of one case that create at
         // the same time end with one group: AWS refuses the second, and its next look finds the
         // first by tag. A foreign group can't have it by chance.
-        let name = format!("tourniquet-{}-{}", self.label(), context.case);
+        let name = format!("{}{}", group_name_prefix(self.label()), context.case);
         let description = self.description().to_owned();
         Change {
             at: context.at.clone(),
@@ -162,7 +163,7 @@ pub(super) async fn find(
     }
     // Whoever may tag can tag any group: only one that also has our name, which nobody can change, is
     // corrected. A verified one above is good whatever it is called.
-    let prefix = format!("{GROUP_NAME_PREFIX}{}-", purpose.label());
+    let prefix = group_name_prefix(purpose.label());
     let ours_by_name: BTreeSet<GroupId> = groups
         .iter()
         .filter(|group| group.name.starts_with(&prefix))

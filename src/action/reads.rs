@@ -11,7 +11,7 @@ use crate::id::Place;
 /// A read of [`crate::cloud::Session`], by the method's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Read {
-    /// `instance`.
+    /// `instance` and `safeguards`.
     Instance,
     /// `groups_for` and `groups`.
     Groups,
@@ -41,11 +41,13 @@ impl Read {
     /// Its IAM actions, each with the type of resource it is limited to (IAM service authorization
     /// reference; `ec2:Describe…` mostly takes none).
     fn needs(self) -> &'static [(&'static str, Resource)] {
-        use Resource::{Any, Bucket, Profile, Role, Snapshot, User};
+        use Resource::{Any, Bucket, Instance, Profile, Role, Snapshot, User};
         match self {
-            Self::Instance => {
-                &[("ec2:DescribeInstances", Any), ("ec2:DescribeNetworkInterfaces", Any)]
-            }
+            Self::Instance => &[
+                ("ec2:DescribeInstances", Any),
+                ("ec2:DescribeNetworkInterfaces", Any),
+                ("ec2:DescribeInstanceAttribute", Instance),
+            ],
             Self::Groups => &[("ec2:DescribeSecurityGroups", Any)],
             Self::Snapshots => &[("ec2:DescribeSnapshots", Any)],
             Self::SnapshotSharing => &[("ec2:DescribeSnapshotAttribute", Snapshot)],
@@ -54,7 +56,6 @@ impl Read {
                 ("iam:GetRole", Role),
                 ("iam:ListInstanceProfilesForRole", Role),
                 ("iam:ListRolePolicies", Role),
-                ("iam:ListRoleTags", Role),
             ],
             Self::ProfileRole => &[("iam:GetInstanceProfile", Profile)],
             Self::RolePolicy => &[("iam:GetRolePolicy", Role)],
@@ -83,6 +84,7 @@ impl Read {
 #[derive(Clone, Copy)]
 enum Resource {
     Any,
+    Instance,
     Snapshot,
     Role,
     Profile,
@@ -95,6 +97,7 @@ impl Resource {
         let Place { account, region } = at;
         match self {
             Self::Any => "*".to_owned(),
+            Self::Instance => format!("arn:aws:ec2:{region}:{account}:instance/*"),
             // A snapshot's ARN has no account.
             Self::Snapshot => format!("arn:aws:ec2:{region}::snapshot/*"),
             Self::Role => format!("arn:aws:iam::{account}:role/*"),
@@ -113,6 +116,22 @@ pub fn permissions_for(reads: &[Read], at: &Place) -> BTreeSet<Permission> {
         .flat_map(|read| read.needs())
         .map(|(action, resource)| Permission::new(action, resource.arn(at)))
         .collect()
+}
+
+/// What reading the tags of one kind of resource needs in `at`: of `tags`, what asks for this kind.
+pub(super) fn tag_reads(kind: &str, at: &Place) -> BTreeSet<Permission> {
+    let actions: &[&str] = match kind {
+        "instance" => &["ec2:DescribeTags", "ec2:DescribeInstances"],
+        "volume" => &["ec2:DescribeTags", "ec2:DescribeVolumes"],
+        "snapshot" => &["ec2:DescribeTags", "ec2:DescribeSnapshots"],
+        "role" => &["iam:ListRoleTags"],
+        "user" => &["iam:ListUserTags"],
+        "bucket" => &["s3:GetBucketTagging"],
+        _ => &[],
+    };
+    let mut needed = permissions_for(&[Read::Tags], at);
+    needed.retain(|one| actions.contains(&one.action.as_str()));
+    needed
 }
 
 /// The stand-in for an id that is not known before a look: digits that every EC2 id and IAM name

@@ -2,6 +2,7 @@
 
 use super::Action;
 use super::disable_access_keys::DisableAccessKeys;
+use super::guard_instance::GuardInstance;
 use super::isolate_instance::IsolateInstance;
 use super::revoke_role_sessions::RevokeRoleSessions;
 use super::snapshot_volumes::SnapshotVolumes;
@@ -10,7 +11,14 @@ use super::tag_resource::TagResource;
 /// Every action.
 #[must_use]
 pub fn registry() -> &'static [&'static dyn Action] {
-    &[&IsolateInstance, &SnapshotVolumes, &RevokeRoleSessions, &DisableAccessKeys, &TagResource]
+    &[
+        &IsolateInstance,
+        &SnapshotVolumes,
+        &RevokeRoleSessions,
+        &DisableAccessKeys,
+        &TagResource,
+        &GuardInstance,
+    ]
 }
 
 /// The action with this name, namespace included.

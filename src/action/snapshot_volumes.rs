@@ -4,7 +4,7 @@
 //! Works on a stopped instance and goes on when the instance is gone meanwhile. How one snapshot
 //! travels stands in `evidence_trail`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ use super::reads::{Read, any, permissions_for, permissions_to};
 use super::{Action, Context, LookError, ParamKind, ParamSpec, Params, Settings, Verdict, gone};
 use crate::change::{Change, Kind, Permission, TAG_STEP, Tags, Urgency};
 use crate::cloud::{Created, Instance, Snapshot};
-use crate::id::{InstanceId, Place, SnapshotId, VolumeId};
+use crate::id::{AccountId, InstanceId, Place, SnapshotId, VolumeId};
 
 /// Preserves an instance's volumes as snapshots, copied to the forensics account where there is one.
 pub struct SnapshotVolumes;
@@ -63,7 +63,16 @@ impl Action for SnapshotVolumes {
     }
 
     fn permissions(&self, at: &Place, settings: &Settings) -> BTreeSet<Permission> {
-        let mut needed = permissions_for(&[Read::Instance, Read::Snapshots], at);
+        self.permissions_of_call(at, settings, &[]).into_values().flatten().collect()
+    }
+
+    fn permissions_of_call(
+        &self,
+        at: &Place,
+        settings: &Settings,
+        _starts: &[Option<String>],
+    ) -> BTreeMap<AccountId, BTreeSet<Permission>> {
+        let mut here = permissions_for(&[Read::Instance, Read::Snapshots], at);
         let create = Kind::CreateSnapshots {
             instance: any("i-"),
             volumes: vec![any("vol-")],
@@ -71,7 +80,8 @@ impl Action for SnapshotVolumes {
             exclude: Vec::new(),
             tags: Tags::new(),
         };
-        needed.extend(permissions_to(vec![create], at));
+        here.extend(permissions_to(vec![create], at));
+        let mut needed = BTreeMap::new();
         if let Some(forensics) = &settings.forensics {
             let copy = |kms_key: &str| Kind::CopySnapshot {
                 source: any("snap-"),
@@ -84,12 +94,15 @@ impl Action for SnapshotVolumes {
                 before: BTreeSet::new(),
                 after: BTreeSet::from([forensics.account.clone()]),
             };
-            let there = forensics_place(forensics, at);
-            needed.extend(permissions_for(&[Read::SnapshotSharing, Read::DefaultKey], at));
-            needed.extend(permissions_to(vec![copy(&forensics.transfer_kms_key), share], at));
-            needed.extend(permissions_for(&[Read::Snapshots], &there));
-            needed.extend(permissions_to(vec![copy(&forensics.kms_key)], &there));
+            let place = forensics_place(forensics, at);
+            here.extend(permissions_for(&[Read::SnapshotSharing, Read::DefaultKey], at));
+            here.extend(permissions_to(vec![copy(&forensics.transfer_kms_key), share], at));
+            let mut there = permissions_for(&[Read::Snapshots], &place);
+            there.extend(permissions_to(vec![copy(&forensics.kms_key)], &place));
+            needed.insert(place.account, there);
         }
+        // It may be the same account.
+        needed.entry(at.account.clone()).or_default().extend(here);
         needed
     }
 

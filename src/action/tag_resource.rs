@@ -3,15 +3,15 @@
 //! A description: when it fails, nothing else stops. Tags by which we find our own things again are
 //! not to be set here.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
-use super::reads::{Read, any, permissions_for, permissions_to};
+use super::reads::{any, permissions_to, tag_reads};
 use super::{Action, Context, LookError, ParamKind, ParamSpec, Params, Settings, Verdict, gone};
 use crate::change::{Change, Kind, Permission, TAG_PURPOSE, TAG_STEP, Taggable, Tags, Urgency};
-use crate::id::{IdError, Place};
+use crate::id::{AccountId, IdError, Place};
 
 /// Sets tags on a resource. Never stops containment.
 pub struct TagResource;
@@ -32,6 +32,30 @@ const TAGS_MAX: usize = 20;
 const KEY_MAX: usize = 128;
 /// Characters of a value (AWS, "Tag naming limits").
 const VALUE_MAX: usize = 256;
+
+/// What can be tagged.
+const KINDS: [&str; 6] = ["instance", "volume", "snapshot", "role", "user", "bucket"];
+
+/// What tagging any resource of a kind needs; nothing for a kind that is none.
+fn permissions_on(kind: &str, at: &Place) -> BTreeSet<Permission> {
+    let resource = match kind {
+        "instance" => Taggable::Instance(any("i-")),
+        "volume" => Taggable::Volume(any("vol-")),
+        "snapshot" => Taggable::Snapshot(any("snap-")),
+        "role" => Taggable::Role(any("")),
+        "user" => Taggable::User(any("")),
+        "bucket" => Taggable::Bucket(any::<crate::id::UserName>("").to_string()),
+        _ => return BTreeSet::new(),
+    };
+    let tags = Kind::Tags {
+        resource,
+        before: Tags::new(),
+        after: [("key".to_owned(), String::new())].into(),
+    };
+    let mut needed = permissions_to(vec![tags], at);
+    needed.extend(tag_reads(kind, at));
+    needed
+}
 
 #[async_trait]
 impl Action for TagResource {
@@ -56,22 +80,21 @@ impl Action for TagResource {
     }
 
     fn permissions(&self, at: &Place, _settings: &Settings) -> BTreeSet<Permission> {
-        let mut needed = permissions_for(&[Read::Tags], at);
-        let resources = [
-            Taggable::Instance(any("i-")),
-            Taggable::Volume(any("vol-")),
-            Taggable::Snapshot(any("snap-")),
-            Taggable::Role(any("")),
-            Taggable::User(any("")),
-            Taggable::Bucket(any::<crate::id::UserName>("").to_string()),
-        ];
-        let kinds = resources.map(|resource| Kind::Tags {
-            resource,
-            before: Tags::new(),
-            after: [("key".to_owned(), String::new())].into(),
-        });
-        needed.extend(permissions_to(kinds.to_vec(), at));
-        needed
+        KINDS.iter().flat_map(|kind| permissions_on(kind, at)).collect()
+    }
+
+    fn permissions_of_call(
+        &self,
+        at: &Place,
+        settings: &Settings,
+        starts: &[Option<String>],
+    ) -> BTreeMap<AccountId, BTreeSet<Permission>> {
+        let start = starts.first().and_then(Option::as_deref).and_then(|text| text.split_once('/'));
+        let needed = match start {
+            Some((kind, _)) => permissions_on(kind, at),
+            None => self.permissions(at, settings),
+        };
+        [(at.account.clone(), needed)].into()
     }
 
     async fn look(&self, context: &Context<'_>, params: &Params) -> Result<Verdict, LookError> {

@@ -29,6 +29,48 @@ impl Change {
                     after: before,
                 }))
             }
+            Kind::ElasticAddress {
+                interface,
+                instance,
+                allocation,
+                association,
+                public_ip,
+                private_ip,
+                before,
+                after,
+            } => Inverse::Change(swapped(Kind::ElasticAddress {
+                interface,
+                instance,
+                allocation,
+                association,
+                public_ip,
+                private_ip,
+                before: after,
+                after: before,
+            })),
+            Kind::TerminationProtection { instance, before, after } => {
+                Inverse::Change(swapped(Kind::TerminationProtection {
+                    instance,
+                    before: after,
+                    after: before,
+                }))
+            }
+            Kind::ShutdownBehavior { instance, before, after } => {
+                Inverse::Change(swapped(Kind::ShutdownBehavior {
+                    instance,
+                    before: after,
+                    after: before,
+                }))
+            }
+            Kind::DeleteOnTermination { instance, volume, device, before, after } => {
+                Inverse::Change(swapped(Kind::DeleteOnTermination {
+                    instance,
+                    volume,
+                    device,
+                    before: after,
+                    after: before,
+                }))
+            }
             Kind::CreateGroup { .. } => Inverse::Kept(
                 "the quarantine group may hold other instances, and an unused group does no harm",
             ),

@@ -4,20 +4,28 @@
 //! permissions of a step. Nothing here talks to AWS, and nothing here is async: the `cloud` module
 //! applies changes, and the executor in `run` decides when.
 
+mod document;
 mod inverse;
 mod permission;
+mod rule;
+mod taggable;
+mod value;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+pub use document::{carried, policy_text};
 pub use inverse::Inverse;
-pub use permission::Permission;
+pub use permission::{Permission, Statement, document, statements};
+pub use rule::{Direction, Peer, Rule, RuleEffect};
+pub use taggable::Taggable;
+pub use value::{AddressUse, KeyStatus, LoginProfile, OnShutdown};
 
 use crate::id::{
-    AccessKeyId, AccountId, GroupId, InstanceId, InterfaceId, Place, RoleName, SnapshotId,
-    UserName, VolumeId, VpcId,
+    AccessKeyId, AccountId, AllocationId, AssociationId, GroupId, InstanceId, InterfaceId, Place,
+    RoleName, SnapshotId, UserName, VolumeId, VpcId,
 };
 
 /// Tags of a resource, by key.
@@ -36,9 +44,14 @@ pub const TAG_PURPOSE: &str = "tourniquet:purpose";
 pub const TAG_STAGE: &str = "tourniquet:stage";
 /// The tag with the id of what a snapshot was made of: an instance or a snapshot.
 pub const TAG_SOURCE: &str = "tourniquet:source";
-
 /// How the name of each security group of ours starts; EC2 lets nobody change a group's name.
 pub const GROUP_NAME_PREFIX: &str = "tourniquet-";
+
+/// How the name of each security group of ours with this purpose starts.
+#[must_use]
+pub fn group_name_prefix(purpose: &str) -> String {
+    format!("{GROUP_NAME_PREFIX}{purpose}-")
+}
 
 /// One change in one account and Region.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -64,6 +77,60 @@ pub enum Kind {
         before: Vec<GroupId>,
         /// Its groups afterwards; never empty.
         after: Vec<GroupId>,
+    },
+    /// An Elastic IP address on a private address of an interface (`ec2:DisassociateAddress`,
+    /// `ec2:AssociateAddress`). It is never released, so that the same one can come back.
+    ElasticAddress {
+        /// The interface.
+        interface: InterfaceId,
+        /// The instance it is attached to.
+        instance: InstanceId,
+        /// What stays ours while the address is nowhere.
+        allocation: AllocationId,
+        /// The association that ends. One that is made anew has another id.
+        association: AssociationId,
+        /// The Elastic IP address.
+        public_ip: String,
+        /// The interface's address that it leads to.
+        private_ip: String,
+        /// As it was looked up.
+        before: AddressUse,
+        /// Afterwards.
+        after: AddressUse,
+    },
+    /// Whether the API refuses to terminate an instance (`ec2:ModifyInstanceAttribute`,
+    /// `disableApiTermination`).
+    TerminationProtection {
+        /// The instance.
+        instance: InstanceId,
+        /// As it was looked up.
+        before: bool,
+        /// Afterwards.
+        after: bool,
+    },
+    /// What becomes of an instance that shuts itself down (`ec2:ModifyInstanceAttribute`,
+    /// `instanceInitiatedShutdownBehavior`).
+    ShutdownBehavior {
+        /// The instance.
+        instance: InstanceId,
+        /// As it was looked up.
+        before: OnShutdown,
+        /// Afterwards.
+        after: OnShutdown,
+    },
+    /// Whether a volume goes when its instance goes (`ec2:ModifyInstanceAttribute`,
+    /// `blockDeviceMapping`). Never of an instance store, which has no such attribute.
+    DeleteOnTermination {
+        /// The instance.
+        instance: InstanceId,
+        /// The volume.
+        volume: VolumeId,
+        /// Under which name it is attached: the name by which EC2 takes the attribute.
+        device: String,
+        /// As it was looked up.
+        before: bool,
+        /// Afterwards.
+        after: bool,
     },
     /// A new security group (`ec2:CreateSecurityGroup`), tagged at creation. The world after it
     /// holds one more group with these tags; there is no `before`.
@@ -177,113 +244,6 @@ pub enum Kind {
     },
 }
 
-/// A side of a security group.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Direction {
-    /// Into the interface.
-    Ingress,
-    /// Out of the interface.
-    Egress,
-}
-
-/// Whether rules come or go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RuleEffect {
-    /// The rules are added.
-    Authorize,
-    /// The rules are taken away.
-    Revoke,
-}
-
-/// A rule of a security group, one peer each.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Rule {
-    /// `-1` (everything), `tcp`, `udp`, `icmp`, `icmpv6` or a protocol number.
-    pub protocol: String,
-    /// First port, or ICMP type; `None` where the protocol has none.
-    pub from_port: Option<i32>,
-    /// Last port, or ICMP code.
-    pub to_port: Option<i32>,
-    /// The other side.
-    pub peer: Peer,
-}
-
-/// The other side of a rule.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Peer {
-    /// An IPv4 range in CIDR form.
-    Ipv4(String),
-    /// An IPv6 range in CIDR form.
-    Ipv6(String),
-    /// A prefix list's id.
-    PrefixList(String),
-    /// Another group's id.
-    Group(String),
-}
-
-impl Rule {
-    /// Everything, to or from every IPv4 address.
-    #[must_use]
-    pub fn everything_ipv4() -> Self {
-        Self {
-            protocol: "-1".into(),
-            from_port: None,
-            to_port: None,
-            peer: Peer::Ipv4("0.0.0.0/0".into()),
-        }
-    }
-
-    /// Everything, to or from every IPv6 address.
-    #[must_use]
-    pub fn everything_ipv6() -> Self {
-        Self {
-            protocol: "-1".into(),
-            from_port: None,
-            to_port: None,
-            peer: Peer::Ipv6("::/0".into()),
-        }
-    }
-}
-
-/// Whether an access key works.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum KeyStatus {
-    /// Requests signed with it are accepted.
-    Active,
-    /// Requests signed with it are refused.
-    Inactive,
-}
-
-/// What IAM tells of a console password.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LoginProfile {
-    /// When it was created, RFC 3339.
-    pub created: String,
-    /// Whether the user must set a new password at the next sign-in.
-    pub reset_required: bool,
-}
-
-/// What can be tagged.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(tag = "type", content = "id", rename_all = "snake_case")]
-pub enum Taggable {
-    /// An EC2 instance.
-    Instance(InstanceId),
-    /// An EBS volume.
-    Volume(VolumeId),
-    /// An EBS snapshot.
-    Snapshot(SnapshotId),
-    /// An IAM role.
-    Role(RoleName),
-    /// An IAM user.
-    User(UserName),
-    /// An S3 bucket, by name.
-    Bucket(String),
-}
-
 /// Which calls go first when AWS throttles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -302,6 +262,11 @@ impl Change {
     pub fn operation(&self) -> &'static str {
         match &self.kind {
             Kind::InterfaceGroups { .. } => "ec2:ModifyNetworkInterfaceAttribute",
+            Kind::ElasticAddress { after: AddressUse::Associated, .. } => "ec2:AssociateAddress",
+            Kind::ElasticAddress { after: AddressUse::Free, .. } => "ec2:DisassociateAddress",
+            Kind::TerminationProtection { .. }
+            | Kind::ShutdownBehavior { .. }
+            | Kind::DeleteOnTermination { .. } => "ec2:ModifyInstanceAttribute",
             Kind::CreateGroup { .. } => "ec2:CreateSecurityGroup",
             Kind::GroupRules { direction, effect, .. } => match (direction, effect) {
                 (Direction::Ingress, RuleEffect::Authorize) => "ec2:AuthorizeSecurityGroupIngress",
@@ -339,6 +304,18 @@ impl Change {
     pub fn resource(&self) -> String {
         match &self.kind {
             Kind::InterfaceGroups { interface, .. } => format!("network-interface/{interface}"),
+            Kind::ElasticAddress { interface, allocation, .. } => {
+                format!("network-interface/{interface}/elastic-ip/{allocation}")
+            }
+            Kind::TerminationProtection { instance, .. } => {
+                format!("instance/{instance}/termination-protection")
+            }
+            Kind::ShutdownBehavior { instance, .. } => {
+                format!("instance/{instance}/shutdown-behavior")
+            }
+            Kind::DeleteOnTermination { instance, volume, .. } => {
+                format!("instance/{instance}/delete-on-termination/{volume}")
+            }
             Kind::CreateGroup { vpc, name, .. } => format!("security-group/{vpc}/{name}"),
             Kind::GroupRules { group, .. } => format!("security-group/{group}"),
             Kind::CreateSnapshots { instance, .. } => format!("instance/{instance}/snapshots"),
@@ -356,9 +333,12 @@ impl Change {
     #[must_use]
     pub fn subject(&self) -> Option<Taggable> {
         match &self.kind {
-            Kind::InterfaceGroups { instance, .. } | Kind::CreateSnapshots { instance, .. } => {
-                Some(Taggable::Instance(instance.clone()))
-            }
+            Kind::InterfaceGroups { instance, .. }
+            | Kind::ElasticAddress { instance, .. }
+            | Kind::TerminationProtection { instance, .. }
+            | Kind::ShutdownBehavior { instance, .. }
+            | Kind::DeleteOnTermination { instance, .. }
+            | Kind::CreateSnapshots { instance, .. } => Some(Taggable::Instance(instance.clone())),
             Kind::RolePolicy { role, .. } => Some(Taggable::Role(role.clone())),
             Kind::UserPolicy { user, .. }
             | Kind::AccessKey { user, .. }
@@ -380,20 +360,5 @@ impl Change {
             self.kind,
             Kind::CreateGroup { .. } | Kind::CreateSnapshots { .. } | Kind::CopySnapshot { .. }
         )
-    }
-}
-
-impl Taggable {
-    /// `type/id`.
-    #[must_use]
-    pub fn path(&self) -> String {
-        match self {
-            Self::Instance(id) => format!("instance/{id}"),
-            Self::Volume(id) => format!("volume/{id}"),
-            Self::Snapshot(id) => format!("snapshot/{id}"),
-            Self::Role(name) => format!("role/{name}"),
-            Self::User(name) => format!("user/{name}"),
-            Self::Bucket(name) => format!("bucket/{name}"),
-        }
     }
 }

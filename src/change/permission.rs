@@ -1,10 +1,18 @@
 //! The IAM actions and resource ARNs that a change needs.
 //!
 //! Actions that take no resource-level permission get `*` (IAM service authorization reference).
+//! What is made of permissions stands in `document` (policies of roles) and `session` (those of a
+//! step).
+
+mod document;
+#[cfg(any(feature = "aws", test))]
+mod session;
 
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
+
+pub use document::{Statement, document, statements};
 
 use super::{Change, Kind, Taggable};
 
@@ -22,6 +30,25 @@ impl Permission {
     #[must_use]
     pub fn new(action: &str, resource: impl Into<String>) -> Self {
         Self { action: action.to_owned(), resource: resource.into() }
+    }
+
+    /// Whether it allows all that `other` does. Every pattern of ours ends with its star, so that a
+    /// prefix decides.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        self.action == other.action
+            && match self.resource.strip_suffix('*') {
+                Some(stem) => other.resource.starts_with(stem),
+                None => self.resource == other.resource,
+            }
+    }
+
+    /// A part of its ARN, counted from 0 (`arn:partition:service:region:account:resource`); `None`
+    /// where the resource is `*`.
+    #[must_use]
+    pub fn part(&self, n: usize) -> Option<&str> {
+        let mut parts = self.resource.splitn(6, ':');
+        (parts.clone().count() == 6).then(|| parts.nth(n)).flatten()
     }
 }
 
@@ -47,6 +74,19 @@ impl Change {
                 for group in after {
                     need(operation, ec2("security-group", group.as_str()));
                 }
+            }
+            Kind::ElasticAddress { interface, instance, allocation, .. } => {
+                need(operation, ec2("elastic-ip", allocation.as_str()));
+                need(operation, ec2("network-interface", interface.as_str()));
+                need(operation, ec2("instance", instance.as_str()));
+            }
+            Kind::TerminationProtection { instance, .. }
+            | Kind::ShutdownBehavior { instance, .. } => {
+                need(operation, ec2("instance", instance.as_str()));
+            }
+            Kind::DeleteOnTermination { instance, volume, .. } => {
+                need(operation, ec2("instance", instance.as_str()));
+                need(operation, ec2("volume", volume.as_str()));
             }
             Kind::CreateGroup { vpc, .. } => {
                 need(operation, ec2("security-group", "*"));

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use super::{Change, Direction, KeyStatus, Kind, Peer, Rule, RuleEffect};
+use super::{AddressUse, Change, Direction, Kind, Peer, Rule, RuleEffect};
 
 fn list<T: Display>(items: impl IntoIterator<Item = T>) -> String {
     let words: Vec<String> = items.into_iter().map(|item| item.to_string()).collect();
@@ -31,6 +31,28 @@ impl Change {
                 list(before),
                 list(after)
             ),
+            Kind::ElasticAddress { interface, instance, public_ip, private_ip, after, .. } => {
+                let becomes = match after {
+                    AddressUse::Associated => "associated with",
+                    AddressUse::Free => "disassociated from",
+                };
+                format!(
+                    "{interface} of {instance}: Elastic IP {public_ip} is {becomes} {private_ip}"
+                )
+            }
+            Kind::TerminationProtection { instance, after, .. } => {
+                let becomes = if *after { "on" } else { "off" };
+                format!("{instance}: termination protection is turned {becomes}")
+            }
+            Kind::ShutdownBehavior { instance, before, after } => format!(
+                "{instance}: a shutdown from inside becomes {} instead of {}",
+                after.label(),
+                before.label()
+            ),
+            Kind::DeleteOnTermination { instance, volume, after, .. } => {
+                let becomes = if *after { "is deleted" } else { "stays" };
+                format!("{instance}: {volume} {becomes} when the instance is terminated")
+            }
             Kind::CreateGroup { vpc, name, .. } => format!("new security group {name} in {vpc}"),
             Kind::GroupRules { group, direction, effect, rules } => format!(
                 "{group}: {} {} rules: {}",
@@ -89,17 +111,6 @@ impl Change {
                 resource.path(),
                 list(after.iter().map(|(key, value)| format!("{key}={value}")))
             ),
-        }
-    }
-}
-
-impl KeyStatus {
-    /// As IAM writes it.
-    #[must_use]
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Active => "Active",
-            Self::Inactive => "Inactive",
         }
     }
 }

@@ -12,6 +12,7 @@ use super::error::CliError;
 use super::sanitise::{VALUE_MAX, sanitise};
 use super::screen::Screen;
 use super::table::{Tone, tone_of};
+use crate::error::Code;
 use crate::id::{ApprovalId, CaseId};
 use crate::timeline::Kind;
 
@@ -70,7 +71,8 @@ async fn list(client: &Client, screen: &mut Screen) -> Result<u8, CliError> {
         screen.line("nothing waits for an approval")?;
     } else {
         let rows = approvals.iter().map(approval_row).collect();
-        let table = screen.style.table(&APPROVAL_HEADER, rows);
+        // A question is there to be read: its end can be the target.
+        let table = screen.style.whole(&APPROVAL_HEADER, rows);
         screen.line(&table)?;
         screen.note("see what it stands for: tourniquet approve APPROVAL");
     }
@@ -163,7 +165,14 @@ async fn decide(
     let (asked, _) = question(client, screen, id).await?;
     let body =
         json!({"decision": decision.label(), "reason": reason, "hash": text(&asked, "hash")});
-    let row: Value = client.post(&["v1", "approvals", id.as_str()], &body).await?;
+    let answer = client.post(&["v1", "approvals", id.as_str()], &body).await;
+    let row: Value = answer.map_err(|error: CliError| match error.code {
+        Code::CONFLICT => error.with_remedy(format!(
+            "Read the sentence above; `tourniquet approve {id}` shows the question as it stands. A run that you \
+             asked for yourself is decided by another person, with an approver's token."
+        )),
+        _ => error,
+    })?;
     let state = screen.paint(tone_of(text(&row, "state")), &progress(&row));
     screen.line(&format!("{id} is {state}"))?;
     screen.value(&row)?;
@@ -177,7 +186,6 @@ mod tests {
     use super::*;
     use crate::cli::client::tests::{Request, Service, problem};
     use crate::cli::screen::tests::screen;
-    use crate::error::Code;
     use crate::timeline::{Actor, Draft, Head};
 
     /// Two plans, of which the approval's hash names the first.
@@ -279,5 +287,30 @@ mod tests {
             .await
             .unwrap_err();
         assert_eq!(error.code, Code::NOT_FOUND);
+    }
+
+    #[tokio::test]
+    async fn a_long_question_is_listed_to_its_end_and_a_refused_answer_says_who_decides() {
+        let long = format!("Isolate {} now?", "i-0a1b2c3d4e5f60718, ".repeat(8));
+        let asked = json!({"id": "apr-0003", "case": "case-0001", "run": "run-0002", "question": long,
+            "hash": "ab".repeat(32), "quorum": 1, "requested_by": "ada", "state": "pending"});
+        let service =
+            Service::start(move |request| match (request.method.as_str(), request.path.as_str()) {
+                ("GET", "/v1/approvals") => (StatusCode::OK, json!({"items": [asked]})),
+                ("GET", "/v1/approvals/apr-0003") => (StatusCode::OK, asked.clone()),
+                ("POST", _) => problem(StatusCode::CONFLICT, "E0205", "who asked can't decide"),
+                _ => (StatusCode::OK, timeline()),
+            })
+            .await;
+        let (mut human, out, _) = screen(false);
+        human.style.width = Some(80);
+        assert_eq!(list(&service.client(), &mut human).await, Ok(0));
+        let text = out.text();
+        assert!(text.contains("now?") && !text.contains('…'), "{text}");
+        assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+        let id = "apr-0003".parse().unwrap();
+        let refused = decide(&service.client(), &mut human, &id, Decision::Approve, "x").await;
+        let remedy = refused.unwrap_err().remedy.unwrap();
+        assert!(remedy.contains("another person, with an approver's token"), "{remedy}");
     }
 }

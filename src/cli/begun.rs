@@ -79,9 +79,9 @@ impl<'a> Begun<'a> {
         seen: &Value,
     ) -> Result<(), CliError> {
         let over = RunState::from_label(text(seen, "state")).is_some_and(RunState::is_over);
-        if self.undoes.is_none() || !over {
+        let Some(undone) = self.undoes.filter(|_| over) else {
             return Ok(());
-        }
+        };
         // That it can't be read is no failure: the case shows it, and how to see it stands above.
         let Ok(entries) = Chain::fetch(client, &self.case, 0).await.and_then(|chain| chain.read())
         else {
@@ -96,6 +96,14 @@ impl<'a> Begun<'a> {
         }
         for what in &left.by_hand {
             screen.line(&format!("  by hand: {}", sanitise(what, VALUE_MAX)))?;
+        }
+        for what in &left.kept {
+            screen.line(&format!("  stays: {}", sanitise(what, VALUE_MAX)))?;
+        }
+        if left.revivable() {
+            screen.line(&format!(
+                "  what keeps stolen credentials out is taken back by: tourniquet undo --revive {undone}"
+            ))?;
         }
         Ok(())
     }
@@ -123,6 +131,7 @@ impl<'a> Begun<'a> {
                 .note(&format!("stopped watching; the run goes on: tourniquet case watch {case}"));
             return Ok(0);
         }
+        self.left(client, screen, &run).await?;
         Ok(if text(&run, "state") == "succeeded" { 0 } else { NO })
     }
 
@@ -283,16 +292,24 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_undo_that_is_over_says_what_it_left_to_a_person() {
+    async fn an_undo_that_is_over_says_what_it_left_and_how_to_take_that_back() {
         let mut head = Head::empty();
-        let end = json!({"run": "run-0002", "step": "1", "name": "undo::restore", "result": "ok",
-            "output": {"by_hand": "user ci: console password removed: \u{1b}[2Jcreate a new one"}});
-        let actor = Actor::Run("run-0002".parse().unwrap());
-        let draft = Draft::new(jiff::Timestamp::UNIX_EPOCH, actor, Kind::StepFinished, end);
-        let sealed = draft.seal(&"case-0001".parse().unwrap(), &mut head).unwrap();
-        let entry: Value = serde_json::from_slice(&sealed.bytes).unwrap();
-        let page = json!({"entries": [{"seq": 0, "hash": sealed.hash, "entry": entry}], "next": null,
-            "head": {"length": 1, "hash": head.hash}});
+        let mut entries = Vec::new();
+        for output in [
+            json!({"by_hand": "user ci: console password removed: \u{1b}[2Jcreate a new one"}),
+            json!({"kept": "new snapshots of vol-1: they are evidence"}),
+            json!({"kept": "left in place (role web: deny): old sessions; `tourniquet undo --revive` takes it back, too"}),
+        ] {
+            let end = json!({"run": "run-0002", "step": "1", "name": "undo::restore", "result": "ok",
+                "output": output});
+            let actor = Actor::Run("run-0002".parse().unwrap());
+            let draft = Draft::new(jiff::Timestamp::UNIX_EPOCH, actor, Kind::StepFinished, end);
+            let sealed = draft.seal(&"case-0001".parse().unwrap(), &mut head).unwrap();
+            let entry: Value = serde_json::from_slice(&sealed.bytes).unwrap();
+            entries.push(json!({"seq": sealed.seq, "hash": sealed.hash, "entry": entry}));
+        }
+        let page = json!({"entries": entries, "next": null,
+            "head": {"length": head.length, "hash": head.hash}});
         let service = Service::start(move |request| {
             let mut over = run("succeeded");
             over["summary"] = json!("taken back");
@@ -310,8 +327,11 @@ mod tests {
             last,
             [
                 "run-0002 is succeeded: taken back",
-                "  but 1 thing must be done by hand",
-                "  by hand: user ci: console password removed: create a new one"
+                "  but 1 thing must be done by hand, 2 stay in place on purpose",
+                "  by hand: user ci: console password removed: create a new one",
+                "  stays: new snapshots of vol-1: they are evidence",
+                "  stays: left in place (role web: deny): old sessions; `tourniquet undo --revive` takes it back, too",
+                "  what keeps stolen credentials out is taken back by: tourniquet undo --revive run-0001",
             ]
         );
     }

@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::error::CliError;
 use crate::clock::Clock;
 use crate::cloud::Cloud;
@@ -38,12 +40,7 @@ pub async fn of(config: &Config, clock: Arc<dyn Clock>) -> Result<Arc<dyn Cloud>
         CloudConfig::Aws { region } => aws(config, region, clock).await,
         CloudConfig::Sandbox { scenario, world } => {
             let refused = |reason: String| CliError::new(Code::CLOUD_SETUP, reason);
-            let scenario = match scenario {
-                Some(path) => read(path)?,
-                // A world without accounts: what is kept in `world` replaces it.
-                None => Scenario::parse("").map_err(refused)?,
-            };
-            let initial = World::build(&scenario, clock.now()).map_err(refused)?;
+            let initial = initial(scenario.as_deref(), clock.now())?;
             let sandbox = Sandbox::open(world.clone(), initial, clock)
                 .map_err(|error| refused(error.to_string()))?;
             Ok(Arc::new(sandbox))
@@ -51,11 +48,41 @@ pub async fn of(config: &Config, clock: Arc<dyn Clock>) -> Result<Arc<dyn Cloud>
     }
 }
 
+/// Whether `of` could read what the configuration names; nothing is written or connected.
+///
+/// # Errors
+/// When the sandbox's scenario is missing or describes no world.
+pub fn check(config: &Config, now: Timestamp) -> Result<(), CliError> {
+    match &config.cloud {
+        CloudConfig::Sandbox { scenario, .. } => initial(scenario.as_deref(), now).map(drop),
+        CloudConfig::Aws { .. } => Ok(()),
+    }
+}
+
+/// The world that a scenario describes; without one it has no accounts, and what is kept in `world`
+/// replaces it.
+fn initial(scenario: Option<&Path>, now: Timestamp) -> Result<World, CliError> {
+    let scenario_path = scenario;
+    let scenario = match scenario_path {
+        Some(path) => read(path)?,
+        None => Scenario::parse("").map_err(|reason| CliError::new(Code::CLOUD_SETUP, reason))?,
+    };
+    World::build(&scenario, now).map_err(|reason| match scenario_path {
+        Some(path) => unusable(path, &reason),
+        None => CliError::new(Code::CLOUD_SETUP, reason),
+    })
+}
+
 fn read(path: &Path) -> Result<Scenario, CliError> {
-    let refused =
-        |reason: String| CliError::new(Code::CLOUD_SETUP, format!("{}: {reason}", path.display()));
-    let text = std::fs::read_to_string(path).map_err(|error| refused(error.to_string()))?;
-    Scenario::parse(&text).map_err(refused)
+    let text = std::fs::read_to_string(path).map_err(|error| unusable(path, &error.to_string()))?;
+    Scenario::parse(&text).map_err(|reason| unusable(path, &reason))
+}
+
+fn unusable(path: &Path, reason: &str) -> CliError {
+    let path = path.display();
+    CliError::new(Code::CLOUD_SETUP, format!("cloud.scenario: {path}: {reason}")).with_remedy(
+        "Correct the file or the path; a relative path is looked up in the working directory. The README shows a scenario.",
+    )
 }
 
 #[cfg(feature = "aws")]
@@ -115,5 +142,34 @@ mod tests {
             }));
         }
         assert_eq!(warning(&Config::default()).is_none(), cfg!(feature = "aws"));
+    }
+
+    #[test]
+    fn a_scenario_that_serve_could_not_use_is_told() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        for (content, expected) in [
+            (Some("[[account]]\nid = \"111122223333\"\n"), None),
+            (Some("[[account]]\nid = \"1\"\n"), Some("line 2")),
+            (Some("[[acount]]\n"), Some("unknown field")),
+            (None, Some("No such file")),
+        ] {
+            let path = match content {
+                Some(content) => {
+                    std::fs::write(file.path(), content).unwrap();
+                    file.path().to_owned()
+                }
+                None => "/nonexistent/lab.toml".into(),
+            };
+            let cloud = CloudConfig::Sandbox { scenario: Some(path), world: None };
+            let checked = check(&Config { cloud, ..Config::default() }, Timestamp::UNIX_EPOCH);
+            match expected {
+                None => assert_eq!(checked, Ok(())),
+                Some(words) => {
+                    let error = checked.unwrap_err();
+                    assert!(error.detail.contains(words), "{error}");
+                    assert_eq!(error.code, Code::CLOUD_SETUP);
+                }
+            }
+        }
     }
 }

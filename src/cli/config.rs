@@ -8,6 +8,7 @@ use super::sanitise::{VALUE_MAX, sanitise};
 use super::screen::Screen;
 use super::table::Tone;
 use super::{Common, cloud};
+use crate::clock::{Clock as _, SystemClock};
 use crate::config::Config;
 use crate::{telemetry, web};
 
@@ -30,11 +31,16 @@ pub fn config(
     let ConfigCommand::Check = command;
     let config = load(common)?;
     let library = web::library(&config)?;
+    cloud::check(&config, SystemClock::new().now())?;
     for line in config.describe() {
         screen.line(&sanitise(&line, VALUE_MAX))?;
     }
     let valid = screen.paint(Tone::Good, "the configuration is valid");
     screen.line(&valid)?;
+    let warnings = config.warnings();
+    for warning in &warnings {
+        screen.warn(&format!("WARNING: {warning}"));
+    }
     if let Some(warning) = cloud::warning(&config) {
         screen.warn(&warning);
     }
@@ -44,6 +50,7 @@ pub fn config(
         "file": file.map(|path| path.display().to_string()),
         "variables": config.origin.variables,
         "runbooks": library.iter().count(),
+        "warnings": warnings,
         "config": config,
     }))?;
     Ok(0)

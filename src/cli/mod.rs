@@ -1,6 +1,6 @@
 //! The command line: a menu, one file per subcommand. Commands that concern a running service talk
-//! to it over HTTP; `serve`, `token`, `config`, `explain` and `runbook check` work on their own, and
-//! so does `runbook list` where no address is given.
+//! to it over HTTP; `serve`, `token`, `config`, `deploy`, `explain`, `runbook check` and `runbook policy`
+//! work on their own, and so does `runbook list` where no address is given.
 //!
 //! ```text
 //!  words ─► menu ─► subcommand ─► client ─► service
@@ -24,6 +24,7 @@ mod cloud;
 mod config;
 mod database;
 mod demo;
+mod deploy;
 mod draw;
 mod error;
 mod explain;
@@ -97,9 +98,12 @@ enum Command {
     Approve(approve::ApproveArgs),
     /// Take a run's changes back, as a run of its own.
     Undo(undo::UndoArgs),
-    /// List, check and plan runbooks.
+    /// List, check and plan runbooks, and print the IAM policies that they need.
     #[command(subcommand)]
     Runbook(runbook::RunbookCommand),
+    /// Print templates for AWS: roles, and the way of findings to the service.
+    #[command(subcommand)]
+    Deploy(deploy::DeployCommand),
     /// Create, list and revoke API tokens, in the database itself.
     #[command(subcommand)]
     Token(token::TokenCommand),
@@ -141,6 +145,7 @@ async fn dispatch(common: &Common, screen: &mut Screen, command: Command) -> Res
         Command::Approve(args) => approve::approve(common, screen, args).await,
         Command::Undo(args) => undo::undo(common, screen, args).await,
         Command::Runbook(command) => runbook::runbook(common, screen, command).await,
+        Command::Deploy(command) => deploy::deploy(common, screen, command),
         Command::Token(command) => token::token(common, screen, command).await,
         Command::Config(command) => config::config(common, screen, &command),
         Command::Explain(args) => explain::explain(screen, &args),

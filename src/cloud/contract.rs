@@ -6,10 +6,12 @@
 //! that is said to be beyond an emulator is run all the same and must fail, so that no limit
 //! outlives its cause. Nothing here knows an implementation: each calls [`suite`] with its fixture.
 
+mod address;
 mod copying;
 mod disk;
 mod general;
 mod group;
+mod guard;
 mod identity;
 mod lab;
 mod network;
@@ -65,7 +67,15 @@ const CHECKS: &[Check] = checks! {
     network::refuses_an_empty_list_of_groups needs GroupsChecked;
     network::refuses_an_unknown_interface;
     network::shows_a_terminated_instance;
+    guard::turns_termination_protection_on_and_off;
+    guard::turns_a_shutdown_into_a_stop_and_back;
+    guard::keeps_one_volume_and_lets_it_go_again;
+    guard::finds_no_safeguards_of_the_unknown;
+    address::takes_an_elastic_ip_off_and_gives_it_back;
+    address::leaves_an_address_that_is_in_use_where_it_is;
+    address::refuses_an_address_of_nobody;
     group::creates_a_group_and_finds_it_by_purpose;
+    group::finds_a_group_without_its_tag_by_its_name;
     group::refuses_a_name_that_is_taken;
     group::refuses_a_name_that_is_taken_in_another_case needs NamesWithoutCase;
     group::refuses_a_group_in_an_unknown_vpc;

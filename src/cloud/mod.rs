@@ -28,8 +28,8 @@ use async_trait::async_trait;
 
 pub use error::{CloudError, ErrorClass};
 pub use model::{
-    Created, Instance, Interface, Receipt, Role, SecurityGroup, Snapshot, SnapshotState, User,
-    UserKey, copy_description,
+    Address, Created, Instance, Interface, Receipt, Role, Safeguards, SecurityGroup, Snapshot,
+    SnapshotState, User, UserKey, copy_description,
 };
 pub use origin::unlike;
 pub use standing::{Standing, standing};
@@ -77,8 +77,11 @@ pub trait Session: Send + Sync {
     /// An instance with its interfaces (`ec2:DescribeInstances`, `ec2:DescribeNetworkInterfaces` by
     /// attachment). Terminated instances are still returned while EC2 shows them.
     async fn instance(&self, at: &Place, id: &InstanceId) -> Result<Option<Instance>>;
-    /// The groups of a VPC that carry the tag [`crate::change::TAG_PURPOSE`] = `purpose`
-    /// (`ec2:DescribeSecurityGroups`).
+    /// What keeps an instance and its disks from being destroyed (`ec2:DescribeInstances`,
+    /// `ec2:DescribeInstanceAttribute`).
+    async fn safeguards(&self, at: &Place, id: &InstanceId) -> Result<Option<Safeguards>>;
+    /// The groups of a VPC that carry the tag [`crate::change::TAG_PURPOSE`] = `purpose`, or the name
+    /// that ours have, which nobody can take off them (`ec2:DescribeSecurityGroups`).
     async fn groups_for(
         &self,
         at: &Place,

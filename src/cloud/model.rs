@@ -1,13 +1,13 @@
 //! What reads return: the fields that actions look at, and no more.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::change::{KeyStatus, LoginProfile, Rule, Tags};
+use crate::change::{KeyStatus, LoginProfile, OnShutdown, Rule, Tags};
 use crate::id::{
-    AccessKeyId, AccountId, GroupId, InstanceId, InterfaceId, RoleName, SnapshotId, UserName,
-    VolumeId, VpcId,
+    AccessKeyId, AccountId, AllocationId, AssociationId, GroupId, InstanceId, InterfaceId,
+    RoleName, SnapshotId, UserName, VolumeId, VpcId,
 };
 
 /// An EC2 instance.
@@ -31,6 +31,23 @@ pub struct Instance {
     pub tags: Tags,
 }
 
+/// What keeps an instance and its disks from being destroyed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Safeguards {
+    /// As [`Instance::state`].
+    pub state: String,
+    /// Whether it is a Spot Instance: AWS may end it at any time, and it can't be protected.
+    pub spot: bool,
+    /// Whether its root volume is in EBS; one in an instance store can't be stopped.
+    pub ebs_root: bool,
+    /// Whether the API refuses to terminate it.
+    pub termination_protection: bool,
+    /// What becomes of it when it shuts itself down.
+    pub on_shutdown: OnShutdown,
+    /// Its EBS volumes by device name, and whether each goes when the instance goes.
+    pub disks: BTreeMap<String, (VolumeId, bool)>,
+}
+
 /// A network interface.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Interface {
@@ -42,6 +59,22 @@ pub struct Interface {
     pub groups: Vec<GroupId>,
     /// Whether an AWS service owns it, so that its attributes can't be changed by us.
     pub requester_managed: bool,
+    /// The Elastic IP addresses that lead to it. A public address that AWS only lends is none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub addresses: Vec<Address>,
+}
+
+/// An Elastic IP address that leads to an interface.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Address {
+    /// What stays the account's while the address leads nowhere.
+    pub allocation: AllocationId,
+    /// By what EC2 knows that it leads here.
+    pub association: AssociationId,
+    /// The address.
+    pub public_ip: String,
+    /// The interface's address that it leads to.
+    pub private_ip: String,
 }
 
 /// A security group.

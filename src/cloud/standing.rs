@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{Result, Session, unlike};
-use crate::change::{Change, Kind, TAG_STEP, Tags};
-use crate::id::GroupId;
+use super::{Address, Interface, Result, Safeguards, Session, unlike};
+use crate::change::{AddressUse, Change, Kind, TAG_STEP, Tags};
+use crate::id::{AllocationId, GroupId, InstanceId, Place};
 
 /// How the world compares with a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +31,35 @@ pub async fn standing(session: &dyn Session, change: &Change) -> Result<Standing
             match found.and_then(|i| i.interfaces.into_iter().find(|i| i.id == *interface)) {
                 None => Standing::Gone,
                 Some(now) => compare(&set(&now.groups), &set(before), &set(after)),
+            }
+        }
+        Kind::ElasticAddress {
+            interface, instance, allocation, private_ip, before, after, ..
+        } => {
+            let found = session.instance(at, instance).await?;
+            match found.and_then(|i| i.interfaces.into_iter().find(|i| i.id == *interface)) {
+                None => Standing::Gone,
+                Some(now) => address(&now, allocation, private_ip, *before, *after),
+            }
+        }
+        Kind::TerminationProtection { instance, before, after } => {
+            match safeguards(session, at, instance).await? {
+                None => Standing::Gone,
+                Some(now) => compare(&now.termination_protection, before, after),
+            }
+        }
+        Kind::ShutdownBehavior { instance, before, after } => {
+            match safeguards(session, at, instance).await? {
+                None => Standing::Gone,
+                Some(now) => compare(&now.on_shutdown, before, after),
+            }
+        }
+        Kind::DeleteOnTermination { instance, volume, device, before, after } => {
+            let found = safeguards(session, at, instance).await?;
+            // Another volume under that name is not ours to decide about.
+            match found.and_then(|mut now| now.disks.remove(device)) {
+                Some((found, goes)) if found == *volume => compare(&goes, before, after),
+                _ => Standing::Gone,
             }
         }
         Kind::CreateGroup { vpc, name, tags, .. } => {
@@ -108,6 +137,35 @@ pub async fn standing(session: &dyn Session, change: &Change) -> Result<Standing
             }
         },
     })
+}
+
+/// A terminated instance has nothing left to guard.
+async fn safeguards(
+    session: &dyn Session,
+    at: &Place,
+    id: &InstanceId,
+) -> Result<Option<Safeguards>> {
+    Ok(session.safeguards(at, id).await?.filter(|now| now.state != "terminated"))
+}
+
+/// The same address on another private one, or another on the same, is somebody else's doing: to
+/// associate ours then would throw theirs off.
+fn address(
+    now: &Interface,
+    allocation: &AllocationId,
+    private_ip: &str,
+    before: AddressUse,
+    after: AddressUse,
+) -> Standing {
+    let related =
+        |found: &&Address| found.allocation == *allocation || found.private_ip == private_ip;
+    match now.addresses.iter().find(related) {
+        None => compare(&AddressUse::Free, &before, &after),
+        Some(found) if found.allocation == *allocation && found.private_ip == private_ip => {
+            compare(&AddressUse::Associated, &before, &after)
+        }
+        Some(found) => Standing::Other(format!("{} on {}", found.public_ip, found.private_ip)),
+    }
 }
 
 fn set(groups: &[GroupId]) -> BTreeSet<GroupId> {

@@ -82,10 +82,18 @@ impl Config {
         };
         let cloud = match &self.cloud {
             CloudConfig::Aws { region } => format!("aws, {region} for STS and IAM"),
-            CloudConfig::Sandbox { world: Some(world), .. } => {
-                format!("sandbox, its world in {}", world.display())
+            CloudConfig::Sandbox { scenario, world } => {
+                let scenario = match scenario {
+                    Some(path) => format!("its accounts from {}", Self::resolved(path)),
+                    None => "without accounts of its own".to_owned(),
+                };
+                match world {
+                    Some(path) => {
+                        format!("sandbox, {scenario}, its world in {}", Self::resolved(path))
+                    }
+                    None => format!("sandbox, {scenario}, in memory"),
+                }
             }
-            CloudConfig::Sandbox { world: None, .. } => "sandbox, in memory".to_owned(),
         };
         let accounts = if self.accounts.is_empty() {
             "none on the allow list: everything is observed, nothing is changed".to_owned()
@@ -95,6 +103,28 @@ impl Config {
             };
             self.accounts.iter().map(words).collect::<Vec<_>>().join(", ")
         };
+        let forensics = match &self.forensics {
+            Some(forensics) => {
+                format!("account {}, key {}", forensics.account, forensics.kms_key)
+            }
+            None => "none: snapshots stay in their account".to_owned(),
+        };
+        let roles = match self.guards.protected_roles.as_slice() {
+            [] => "no roles by name".to_owned(),
+            names => format!("the roles {}", names.join(", ")),
+        };
+        let notify = if self.notify.is_empty() {
+            "no channel has a webhook: every message is logged only".to_owned()
+        } else {
+            let channels: Vec<&str> = self.notify.keys().map(String::as_str).collect();
+            format!("{} by webhook, the others are logged only", channels.join(", "))
+        };
+        let findings = match (self.guards.confirm_findings, &self.cloud) {
+            (Some(true), _) | (None, CloudConfig::Aws { .. }) => {
+                "asked of GuardDuty before a run acts on them"
+            }
+            _ => "acted on as delivered, without asking GuardDuty",
+        };
         vec![
             format!("configuration: {origin}"),
             format!("listen: {}", self.listen),
@@ -102,8 +132,68 @@ impl Config {
             format!("runbooks: {runbooks}"),
             format!("cloud: {cloud}"),
             format!("accounts: {accounts}"),
+            format!("forensics: {forensics}"),
+            format!("protected: what has the tag {}, and {roles}", self.guards.protected_tag),
+            format!("notify: {notify}"),
+            format!("findings: {findings}"),
         ]
     }
+
+    /// What works and leaves a door open, a sentence each.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        let accounts = self.accounts.iter().map(|(id, account)| {
+            (format!("accounts.{id}"), account.role_arn.is_some(), account.external_id.is_some())
+        });
+        let forensics = self.forensics.iter().map(|forensics| {
+            let (role, external) = (&forensics.role_arn, &forensics.external_id);
+            ("forensics".to_owned(), role.is_some(), external.is_some())
+        });
+        for (key, _, _) in
+            accounts.chain(forensics).filter(|(_, role, external)| *role && !external)
+        {
+            warnings.push(format!(
+                "{key} has no external_id: whoever may use the hub for something else can have it assume this role"
+            ));
+        }
+        for (channel, settings) in &self.notify {
+            if settings.webhook.starts_with("http://") && !is_loopback(&settings.webhook) {
+                warnings.push(format!(
+                    "notify.{channel}.webhook is http://: messages about cases can be read and changed on their way"
+                ));
+            }
+        }
+        if !self.listen.ip().is_loopback() {
+            warnings.push(format!(
+                "listen = {} is no loopback address, and HTTP is plain: tokens can be read on their way; \
+                 listen on 127.0.0.1 behind a TLS proxy",
+                self.listen
+            ));
+        }
+        warnings
+    }
+
+    /// A path as `serve` reads it: relative to the working directory of the process.
+    fn resolved(path: &Path) -> String {
+        if path.is_absolute() {
+            return path.display().to_string();
+        }
+        format!("{} (relative to the working directory, not to the configuration)", path.display())
+    }
+}
+
+/// Whether an http address stays on this machine.
+fn is_loopback(url: &str) -> bool {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host_port = authority.rsplit('@').next().unwrap_or_default();
+    let host = match host_port.strip_prefix('[') {
+        Some(v6) => v6.split(']').next().unwrap_or_default(),
+        None => host_port.split(':').next().unwrap_or_default(),
+    };
+    host.eq_ignore_ascii_case("localhost")
+        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 fn database(url: &str) -> Result<(), ConfigError> {
@@ -202,5 +292,48 @@ mod tests {
         let banner = Config::default().describe().join("\n");
         assert!(banner.contains("neither a file nor variables"), "{banner}");
         assert!(banner.contains("everything is observed"), "{banner}");
+    }
+
+    #[test]
+    fn what_is_open_is_warned_of() {
+        for (file, expected) in [
+            ("", None),
+            (
+                "[accounts.111122223333]\nrole_arn = \"arn:aws:iam::111122223333:role/a\"",
+                Some("accounts.111122223333 has no external_id"),
+            ),
+            ("[accounts.111122223333]", None),
+            ("[notify.oncall]\nwebhook = \"http://127.0.0.1:9/x\"", None),
+            ("[notify.oncall]\nwebhook = \"http://[::1]:9/x\"", None),
+            ("[notify.oncall]\nwebhook = \"https://chat.example\"", None),
+            ("[notify.oncall]\nwebhook = \"http://chat.example\"", Some("notify.oncall.webhook")),
+            ("[notify.oncall]\nwebhook = \"http://localhost@chat.example\"", Some("notify.oncall")),
+            ("listen = \"0.0.0.0:8080\"", Some("no loopback address")),
+        ] {
+            let config: Config = toml::from_str(file).unwrap();
+            let warnings = config.warnings();
+            assert_eq!(warnings.len(), usize::from(expected.is_some()), "{file}: {warnings:?}");
+            assert!(expected.is_none_or(|words| warnings[0].contains(words)), "{warnings:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_configured_is_told() {
+        let config: Config = toml::from_str(
+            "[cloud]\nkind = \"sandbox\"\nscenario = \"lab.toml\"\n[forensics]\naccount = \"999988887777\"\n\
+             [guards]\nprotected_roles = [\"hub\"]\n[notify.oncall]\nwebhook = \"https://chat.example/secret\"",
+        )
+        .unwrap();
+        let told = config.describe().join("\n");
+        for words in [
+            "its accounts from lab.toml (relative to the working directory",
+            "forensics: account 999988887777",
+            "the tag tourniquet:protected, and the roles hub",
+            "notify: oncall by webhook",
+            "findings: acted on as delivered",
+        ] {
+            assert!(told.contains(words), "{words}: {told}");
+        }
+        assert!(!told.contains("secret"), "a webhook's address is a secret: {told}");
     }
 }

@@ -134,6 +134,7 @@ fn new_run(intake: &Intake, finding: &Finding, decision: &mut Decision) -> Optio
         region,
         target,
         requested_by: "service".to_owned(),
+        document: None,
     })
 }
 

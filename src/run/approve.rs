@@ -139,3 +139,14 @@ pub async fn perform(executor: &Executor<'_>, step: &StepLog) -> Result<StepRun,
     };
     Ok(StepRun::Ended { end, drafts: vec![], effects: vec![] })
 }
+
+/// The questions that effects open, each with the command that answers it.
+pub fn asked(effects: &[Effect]) -> Vec<String> {
+    let asked = effects.iter().filter_map(|effect| match effect {
+        Effect::OpenApproval(row) => {
+            Some(format!("{}: tourniquet approve {}", row.question, row.id))
+        }
+        _ => None,
+    });
+    asked.collect()
+}

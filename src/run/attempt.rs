@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use crate::action::LookError;
+use crate::change::Urgency;
 use crate::clock::Clock;
 use crate::cloud::{CloudError, ErrorClass};
 
@@ -27,6 +28,9 @@ const PAUSE_MAX: Duration = Duration::from_secs(600);
 /// a person is told: with the rests between them somewhat more than half an hour. Counted from the
 /// timeline, so that neither a restart nor a day of standstill changes it.
 pub const ROUNDS_MAX: usize = 12;
+
+/// As [`ROUNDS_MAX`], for a step that stands half way: some half an hour of attempts.
+const HALF_WAY_ROUNDS_MAX: usize = 200;
 
 /// How long after a step was asked for its looks may still be throttled before it is given up. A
 /// look leaves no trace in the timeline that could be counted; after a standstill one more round is
@@ -94,8 +98,23 @@ pub fn backoff(attempt: u32) -> Duration {
     BACKOFF.saturating_mul(1 << attempt.min(8).saturating_sub(1)).min(BACKOFF_MAX)
 }
 
-/// The rest after failed round `round`, from 1.
+/// Rounds before a step is given up. One that stands half way goes on for longer, and without rests:
+/// an interface may be open to the world in between.
+pub fn rounds(half_way: bool) -> usize {
+    if half_way { HALF_WAY_ROUNDS_MAX } else { ROUNDS_MAX }
+}
+
+/// How long after a step was asked for its looks may still be throttled before it is given up.
+/// Evidence may have waited for days for AWS.
+pub fn read_patience(urgency: Urgency) -> Duration {
+    if urgency == Urgency::Evidence { WAIT_MAX } else { READ_PATIENCE }
+}
+
+/// The rest after failed round `round`, from 1; 0: hardly any.
 pub fn rest(round: usize) -> Duration {
+    if round == 0 {
+        return BACKOFF;
+    }
     let doubled = u32::try_from(round.saturating_sub(1)).unwrap_or(u32::MAX).min(8);
     BACKOFF_MAX.saturating_mul(1 << doubled).min(REST_MAX)
 }

@@ -10,10 +10,12 @@ use super::Env;
 use super::execute::Executor;
 use super::journal::Writer;
 use super::lease::Lease;
+use super::plan::Unplanned;
 use super::refused::DeskError;
 use super::request::{StartRun, check, row};
 use super::script::Script;
 use super::{start, undo};
+use crate::case::RunState;
 use crate::error::Code;
 use crate::id::{CaseId, RunId};
 use crate::routing::Mode;
@@ -123,17 +125,19 @@ impl Desk {
             writer: &writer,
             changed: &changed,
         };
-        let changes = super::plan::pass(&executor, &script).await.map_err(|error| DeskError {
-            code: Code::SCRIPT_FAILED,
-            detail: error.message,
-            cause: None,
-        })?;
+        let plan =
+            super::plan::pass(&executor, &script).await.map_err(|unplanned| match unplanned {
+                Unplanned::Script(error) => DeskError::new(Code::SCRIPT_FAILED, error.message),
+                Unplanned::Later => {
+                    DeskError::new(Code::CONFLICT, "AWS can't be read now; ask again")
+                }
+            })?;
         Ok(json!({
             "runbook": new.runbook,
-            "hash": super::plan::hash(&run, &changes),
+            "hash": super::plan::hash(&run, &plan),
             "account": run.account,
             "region": run.region,
-            "changes": changes,
+            "changes": plan.changes,
         }))
     }
 
@@ -203,19 +207,18 @@ impl Desk {
                 ),
             ));
         }
-        if of.released {
+        let others = self.env.store.runs_of(&of.case).await?;
+        // What an undo kept may still be taken back, too.
+        let revived = others.iter().any(|other| {
+            undoes(other, &of) && undo::revives(other) && other.state == RunState::Succeeded
+        });
+        if of.released && (!revive || revived) {
             return refuse("the run was taken back before");
         }
-        let others = self.env.store.runs_of(&of.case).await?;
-        let under_way = others.iter().any(|other| {
-            other.kind == RunKind::Undo
-                && !other.state.is_over()
-                && other.params.get("of").and_then(Value::as_str) == Some(of.id.as_str())
-        });
-        if under_way {
+        if others.iter().any(|other| undoes(other, &of) && !other.state.is_over()) {
             return refuse("an undo of this run is under way");
         }
-        if let Some(reason) = undo::held_later(&self.env, &of.id).await? {
+        if let Some(reason) = undo::held_later(&self.env, &of.id, revive).await? {
             return refuse(&reason);
         }
         let new = NewRun {
@@ -231,6 +234,7 @@ impl Desk {
             region: of.region.clone(),
             target: of.target.clone(),
             requested_by: by,
+            document: None,
         };
         let id = new.id.clone();
         let entries = vec![new.requested(self.env.clock.now())];
@@ -287,6 +291,12 @@ impl Desk {
     async fn run(&self, run: &RunId) -> Result<RunRow, DeskError> {
         self.env.store.run(run).await?.ok_or_else(|| StoreError::NotFound.into())
     }
+}
+
+/// Whether `other` takes `of` back.
+fn undoes(other: &RunRow, of: &RunRow) -> bool {
+    other.kind == RunKind::Undo
+        && other.params.get("of").and_then(Value::as_str) == Some(of.id.as_str())
 }
 
 fn note(at: jiff::Timestamp, by: &str, text: &str) -> Draft {

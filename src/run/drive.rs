@@ -11,30 +11,26 @@ use futures::stream::{FuturesUnordered, StreamExt};
 use jiff::Timestamp;
 
 use super::Env;
-use super::approve::{self, Answer, Question};
+use super::approve::asked;
 use super::end::cut;
 use super::execute::{Executor, StepRun};
-use super::journal::{PLAN_STEP, StepEnd, Writer};
+use super::journal::{StepEnd, Writer};
 use super::lease::Lease;
 use super::perform::perform;
-use super::plan;
 use super::replay::{RunLog, StepLog};
 use super::script::Script;
-use super::start::{Begun, StartError, start};
+use super::start::{Begun, StartError, log_of, start};
 use crate::action;
 use crate::case::RunEvent;
 use crate::error::Code;
 use crate::id::Digest;
 use crate::routing::Mode;
-use crate::runbook::{Advance, ScriptError, StepKey};
+use crate::runbook::{Advance, StepKey};
 use crate::store::{Effect, RunKind, RunRow, StoreError};
 use crate::timeline::Draft;
 
 /// Claims after which a run that never gets further is given up.
 pub const ATTEMPTS_MAX: u32 = 20;
-
-/// Plans that a person is asked about: when the world changes that often, a person must look.
-const PLANS_MAX: usize = 4;
 
 /// Bytes of a step's output inside an entry; more is kept as a blob. Half of an entry's limit.
 const OUTPUT_MAX: usize = 32 * 1024;
@@ -63,6 +59,7 @@ pub async fn drive(
     let writer = Writer::new(run.id.clone());
     let mut drive = Drive { env, run, lease, writer, log: RunLog::default(), said: Vec::new() };
     if run.attempts > ATTEMPTS_MAX {
+        drive.settle_all().await?;
         return drive.halt(Code::POISONED, &format!("given up after {ATTEMPTS_MAX} starts")).await;
     }
     let (script, mut begun) = match start(env, run, &drive.writer).await {
@@ -71,6 +68,7 @@ pub async fn drive(
             (started.script, started.begun)
         }
         Err(StartError::Store(error)) => return Err(error),
+        Err(StartError::Later) => return drive.later().await,
         Err(StartError::Halt { code, reason }) => return drive.halt(code, &reason).await,
     };
     if run.mode == Mode::Approve && run.kind == RunKind::Runbook {
@@ -79,7 +77,14 @@ pub async fn drive(
             return Ok(end);
         }
     }
-    drive.steps(&script, begun, stopping).await
+    match drive.steps(&script, begun, stopping).await {
+        // It would be the same at the next start.
+        Err(StoreError::Seal(error)) => {
+            let reason = format!("what happened can't be written down: {error}");
+            drive.halt(Code::STORE_CORRUPT, &reason).await
+        }
+        other => other,
+    }
 }
 
 /// One drive of a claimed run.
@@ -175,7 +180,9 @@ impl<'a> Drive<'a> {
                 StepRun::Parked { wake_at, drafts, effects: more } => {
                     entries.extend(drafts);
                     effects.extend(more);
+                    let asked = asked(&effects);
                     self.write(&mut entries, &mut effects).await?;
+                    self.tell_all(asked).await;
                     parked.insert(key, wake_at);
                 }
             }
@@ -223,7 +230,7 @@ impl<'a> Drive<'a> {
             .collect()
     }
 
-    async fn write(
+    pub(super) async fn write(
         &self,
         entries: &mut Vec<Draft>,
         effects: &mut Vec<Effect>,
@@ -255,7 +262,7 @@ impl<'a> Drive<'a> {
         Ok(driven)
     }
 
-    async fn end_drive(
+    pub(super) async fn end_drive(
         &self,
         event: RunEvent,
         wake_at: Option<Timestamp>,
@@ -264,77 +271,22 @@ impl<'a> Drive<'a> {
         self.executor(&Mutex::default()).write(vec![], vec![effect]).await
     }
 
-    /// Mode `approve`: the plan is made, shown and approved before anything is done. `None`: go on.
-    ///
-    /// The plan is made again after the yes: what is done is what was approved, or is asked again.
-    async fn approve_plan(&mut self, script: &Script) -> Result<Option<Driven>, StoreError> {
-        if self.log.plans.is_empty()
-            && let Err(error) = self.plan(script).await?
-        {
-            return self.finish(Some(error), vec![], vec![]).await.map(Some);
+    /// Before a run is given up: no intent stays without an outcome.
+    async fn settle_all(&mut self) -> Result<(), StoreError> {
+        let log = log_of(self.env, &self.run.case, &self.run.id).await;
+        self.log = log.unwrap_or_else(|error| {
+            tracing::error!(case = %self.run.case, run = %self.run.id, error = %error, "the run's timeline can't be read");
+            RunLog::default()
+        });
+        let none = Mutex::default();
+        let mut drafts = Vec::new();
+        for step in self.log.steps.iter().filter(|step| step.end.is_none()) {
+            drafts.extend(self.executor(&none).settle_open(&mut step.clone()).await?);
         }
-        while let Some(hash) = self.log.plans.last().cloned() {
-            match self.ask_for(&hash).await? {
-                // What has begun was approved as it was planned.
-                Answer::Granted(_) if !self.log.steps.is_empty() => return Ok(None),
-                Answer::Granted(_) => match self.plan(script).await? {
-                    Ok(now) if now == hash => return Ok(None),
-                    Ok(_) if self.log.plans.len() > PLANS_MAX => {
-                        let reason = format!(
-                            "the plan changed {PLANS_MAX} times between the approval and its first step"
-                        );
-                        return self.halt(Code::APPROVAL_DENIED, &reason).await.map(Some);
-                    }
-                    Ok(_) => {}
-                    Err(error) => return self.finish(Some(error), vec![], vec![]).await.map(Some),
-                },
-                Answer::Refused(reason) => {
-                    return self.halt(Code::APPROVAL_DENIED, &reason).await.map(Some);
-                }
-                Answer::Open(open) => {
-                    if let StepRun::Parked { wake_at, drafts, mut effects } = *open {
-                        effects.push(self.moved(RunEvent::Parked, wake_at));
-                        self.executor(&Mutex::default()).write(drafts, effects).await?;
-                    }
-                    return Ok(Some(Driven::Parked));
-                }
-            }
-        }
-        Ok(None)
+        self.write(&mut drafts, &mut vec![]).await
     }
 
-    /// Makes the plan, and writes it where it is not the last one.
-    async fn plan(&mut self, script: &Script) -> Result<Result<Digest, ScriptError>, StoreError> {
-        let words = match plan::pass(&self.executor(&Mutex::default()), script).await {
-            Ok(words) => words,
-            Err(error) => return Ok(Err(error)),
-        };
-        let hash = plan::hash(self.run, &words);
-        if self.log.plans.last() != Some(&hash) {
-            let entry = self.writer.plan(self.env.clock.now(), &hash, &words);
-            self.write(&mut vec![entry], &mut vec![]).await?;
-            self.log.plans.push(hash.clone());
-        }
-        Ok(Ok(hash))
-    }
-
-    async fn ask_for(&self, plan: &Digest) -> Result<Answer, StoreError> {
-        let (n, runbook) = (self.log.plans.len(), &self.run.runbook);
-        let (step, text) = match n {
-            1 => (PLAN_STEP.to_owned(), format!("Carry out runbook {runbook} as planned?")),
-            _ => (
-                format!("{PLAN_STEP}-{n}"),
-                format!(
-                    "The plan is not the approved one any more. Carry out runbook {runbook} as planned now?"
-                ),
-            ),
-        };
-        let (hash, within) = (plan.clone(), approve::APPROVAL_WAIT);
-        let question = Question { step: &step, text: &text, hash, quorum: 1, within };
-        approve::ask(&self.executor(&Mutex::default()), &question).await
-    }
-
-    fn moved(&self, event: RunEvent, wake_at: Option<Timestamp>) -> Effect {
+    pub(super) fn moved(&self, event: RunEvent, wake_at: Option<Timestamp>) -> Effect {
         let (run, contained) = (self.run.id.clone(), self.run.contained);
         Effect::Run { run, event, wake_at, contained, summary: None }
     }

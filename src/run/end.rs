@@ -1,5 +1,7 @@
 //! How a step ends, in the words that the timeline keeps and the script sees.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use super::journal::{StepEnd, StepResult};
@@ -81,10 +83,22 @@ pub fn plan_of(
     StepEnd {
         name: step.name.clone(),
         result: StepResult::Planned,
-        output: Some(json!({"planned": planned.len()})),
+        output: Some(json!({"planned": planned.len(), "touches": touches(verdict)})),
         output_blob: None,
         error: None,
         planned,
+    }
+}
+
+/// The instances, roles and users that the changes touch.
+fn touches(verdict: &Verdict) -> BTreeSet<String> {
+    match verdict {
+        Verdict::Change(stages) => stages
+            .iter()
+            .flatten()
+            .filter_map(|change| Some(format!("{} in {}", change.subject()?.path(), change.at)))
+            .collect(),
+        _ => BTreeSet::new(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! How a run ends: its result, what remains for a person, and the one transaction that says so.
 
+use std::collections::BTreeSet;
 use std::sync::Mutex;
 
 use serde_json::Value;
@@ -7,16 +8,20 @@ use serde_json::Value;
 use super::drive::{Drive, Driven};
 use super::end::cut;
 use super::journal::{StepEnd, StepResult};
-use super::plan;
+use super::plan::{self, Plan};
 use super::replay::StepLog;
 use crate::action;
 use crate::case::RunEvent;
-use crate::change::Urgency;
+use crate::change::{Change, Urgency};
 use crate::error::Code;
+use crate::notify::Message;
 use crate::routing::Mode;
 use crate::runbook::ScriptError;
 use crate::store::{Effect, RunKind, StoreError};
 use crate::timeline::Draft;
+
+/// The channel of the people on call.
+const ON_CALL: &str = "oncall";
 
 impl Drive<'_> {
     /// Stops for a person.
@@ -53,7 +58,8 @@ impl Drive<'_> {
                 (RunEvent::Succeeded, "observed; nothing was changed".to_owned())
             }
             None if self.run.kind == RunKind::Undo => {
-                (RunEvent::Succeeded, "taken back".to_owned())
+                let words = if self.gave_back() { "taken back" } else { "nothing was taken back" };
+                (RunEvent::Succeeded, words.to_owned())
             }
             None if contained => (RunEvent::Succeeded, "contained and verified".to_owned()),
             None => (RunEvent::Succeeded, "done".to_owned()),
@@ -67,11 +73,9 @@ impl Drive<'_> {
                 .filter_map(|step| step.end.as_ref())
                 .flat_map(|end| end.planned.clone())
                 .collect();
-            entries.push(self.writer.plan(
-                self.env.clock.now(),
-                &plan::hash(self.run, &planned),
-                &planned,
-            ));
+            let plan = Plan { changes: planned, ..Plan::default() };
+            let hash = plan::hash(self.run, &plan);
+            entries.push(self.writer.plan(self.env.clock.now(), &hash, &plan));
         }
         let mut effects = effects;
         if self.run.kind == RunKind::Undo
@@ -79,13 +83,18 @@ impl Drive<'_> {
             && let Some(of) =
                 self.run.params.get("of").and_then(Value::as_str).and_then(|of| of.parse().ok())
         {
+            // What stays in place on purpose is held on, until it is taken back, too.
+            let kept = self.kept();
             let holds = self.env.store.holds_of(&of).await?;
             effects.extend(
                 holds
                     .into_iter()
+                    .filter(|hold| !kept.contains(&hold.resource))
                     .map(|hold| Effect::Unhold { resource: hold.resource, run: hold.run }),
             );
-            effects.push(Effect::Released { run: of });
+            if self.gave_back() {
+                effects.push(Effect::Released { run: of });
+            }
         }
         self.over(event, &cut(&summary), contained, &open, entries, effects).await
     }
@@ -111,7 +120,24 @@ impl Drive<'_> {
         effects.push(Effect::Run { run, event, wake_at: None, contained, summary });
         self.executor(&Mutex::default()).write(entries, effects).await?;
         tracing::info!(case = %self.run.case, run = %self.run.id, runbook = %self.run.runbook, state = event.label(), contained, "a run ended");
+        if matches!(event, RunEvent::Failed | RunEvent::Halted) && self.run.mode != Mode::Observe {
+            let text = format!("{} {}: {}", self.run.runbook, event.label(), open.join("; "));
+            self.tell_all(vec![text]).await;
+        }
         Ok(Driven::Over)
+    }
+
+    /// Tells the people on call, once it is written down. That a message is not delivered stops
+    /// nothing: the case shows what waits.
+    pub(super) async fn tell_all(&self, texts: Vec<String>) {
+        for text in texts {
+            let text = cut(&text);
+            let message =
+                Message { case: self.run.case.clone(), run: Some(self.run.id.clone()), text };
+            if let Err(error) = self.env.notifier.send(ON_CALL, &message).await {
+                tracing::warn!(case = %self.run.case, run = %self.run.id, error = %error, "the people on call were not told");
+            }
+        }
     }
 
     /// The script's error in words. Where a step raised it, the step's own number says more than
@@ -137,6 +163,33 @@ impl Drive<'_> {
                 place.trim_start_matches(" at ")
             ),
         }
+    }
+
+    /// Whether an undo gave anything back, or found that nothing is left to give back.
+    fn gave_back(&self) -> bool {
+        let outputs = self.log.steps.iter().filter_map(|step| step.end.as_ref()?.output.as_ref());
+        let mut kept = false;
+        for output in outputs {
+            if output.get("restored").is_some() || output.get("gone").is_some() {
+                return true;
+            }
+            kept |= output.get("revivable").is_some();
+        }
+        !kept
+    }
+
+    /// The held resources of what an undo left in place on purpose.
+    fn kept(&self) -> BTreeSet<String> {
+        let kept = self.log.steps.iter().filter(|step| {
+            let output = step.end.as_ref().and_then(|end| end.output.as_ref());
+            output.is_some_and(|output| output.get("revivable").is_some())
+        });
+        kept.filter_map(|step| {
+            let change = step.args.get("change").cloned().unwrap_or_default();
+            let subject = serde_json::from_value::<Change>(change).ok()?.subject()?;
+            Some(format!("{}/{}", self.run.account, subject.path()))
+        })
+        .collect()
     }
 
     /// Whether a containment was verified.

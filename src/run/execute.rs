@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::Env;
 use super::attempt::{self, Passing, Patience, WAIT_MAX};
-use super::end::{cloud_failed, failed, look_failed, succeeded};
+use super::end::{failed, look_failed, succeeded};
 use super::journal::{OutcomeResult, StepEnd, Writer};
 use super::lease::Lease;
 use super::replay::StepLog;
@@ -146,8 +146,10 @@ impl Executor<'_> {
                 );
             }
         };
+        let hold = (action.urgency() == Urgency::Containment).then(|| self.hold(&step, &target));
         let mut pending = self.settle_open(&mut step).await?;
         let mut rounds = 0;
+        let patience = attempt::read_patience(action.urgency());
         loop {
             if step
                 .changes
@@ -159,7 +161,7 @@ impl Executor<'_> {
                 return ended(failed(&step, Code::OUTCOME_UNKNOWN, "in_doubt", text), pending);
             }
             let stages = match self.look(action, &step, &params).await {
-                Err(error) if error.may_pass() && self.age(&step) < attempt::READ_PATIENCE => {
+                Err(error) if error.may_pass() && self.age(&step) < patience => {
                     return Ok(self.rest(1, pending));
                 }
                 Err(error) => return ended(look_failed(&step, &error), pending),
@@ -193,13 +195,13 @@ impl Executor<'_> {
             // Before the guards and the intents, so that both are as fresh as the calls. What was
             // seen before a long wait is old: the target may have been changed or protected since.
             let waited = self.admit(&step, &stages.concat()).await;
-            if waited > LOOK_AGE_MAX && self.age(&step) < attempt::READ_PATIENCE {
+            if waited > LOOK_AGE_MAX && self.age(&step) < patience {
                 continue;
             }
             if step.changes.is_empty()
                 && let Err(held) = self.guard(&step, &target, &stages).await
             {
-                if held.may_pass && self.age(&step) < attempt::READ_PATIENCE {
+                if held.may_pass && self.age(&step) < patience {
                     return Ok(self.rest(1, pending));
                 }
                 let trip = held.trip;
@@ -212,24 +214,24 @@ impl Executor<'_> {
                 let text = format!("after {ROUNDS_MAX} rounds the change still does not hold");
                 return ended(failed(&step, Code::ACTION_FAILED, "conflict", &text), pending);
             }
-            for stage in stages {
-                let refused = self.stage(&mut step, stage, &mut pending).await?;
-                if let Some(error) = refused {
-                    match error.class {
-                        ErrorClass::Denied | ErrorClass::Invalid => {
-                            return ended(cloud_failed(&step, &error), pending);
-                        }
-                        ErrorClass::Throttled | ErrorClass::Transient => {
-                            let spent = step.spent_rounds();
-                            if spent >= attempt::ROUNDS_MAX {
-                                return ended(cloud_failed(&step, &error), pending);
-                            }
-                            return Ok(self.rest(spent, pending));
-                        }
-                        // The world is not as the plan thought: look again before the next stage.
-                        ErrorClass::Gone | ErrorClass::Conflict | ErrorClass::InDoubt => break,
+            let stages = self.stages(&mut step, stages, hold.as_ref(), &mut pending);
+            let Some(refusal) = stages.await? else {
+                continue;
+            };
+            let class = refusal.error.class;
+            let end =
+                |step: &StepLog| failed(step, Code::ACTION_FAILED, class.label(), &refusal.words());
+            match class {
+                ErrorClass::Denied | ErrorClass::Invalid => return ended(end(&step), pending),
+                ErrorClass::Throttled | ErrorClass::Transient => {
+                    let (spent, half) = (step.spent_rounds(), !refusal.half.is_empty());
+                    if spent >= attempt::rounds(half) {
+                        return ended(end(&step), pending);
                     }
+                    return Ok(self.rest(if half { 0 } else { spent }, pending));
                 }
+                // The world is not as the plan thought: look again.
+                ErrorClass::Gone | ErrorClass::Conflict | ErrorClass::InDoubt => {}
             }
         }
     }
@@ -294,15 +296,17 @@ impl Executor<'_> {
         mut drafts: Vec<Draft>,
     ) -> StepRun {
         drafts.extend(self.evidence(step, &output));
-        let effects = match action.urgency() {
-            Urgency::Containment => vec![Effect::Hold {
-                resource: format!("{}/{target}", self.run.account),
-                run: self.run.id.clone(),
-                step: step.key.to_string(),
-            }],
-            Urgency::Evidence | Urgency::Description => vec![],
-        };
+        let holds = action.urgency() == Urgency::Containment;
+        let effects = holds.then(|| self.hold(step, target)).into_iter().collect();
         StepRun::Ended { end: succeeded(step, output), drafts, effects }
+    }
+
+    fn hold(&self, step: &StepLog, target: &str) -> Effect {
+        Effect::Hold {
+            resource: format!("{}/{target}", self.run.account),
+            run: self.run.id.clone(),
+            step: step.key.to_string(),
+        }
     }
 
     /// The chain-of-custody entries of what a look found preserved.

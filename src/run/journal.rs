@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::plan::Plan;
 use crate::change::Change;
 use crate::cloud::{CloudError, Receipt};
 use crate::id::{ApprovalId, Digest, RunId};
@@ -122,11 +123,14 @@ impl Writer {
 
     /// A plan was made.
     #[must_use]
-    pub fn plan(&self, at: Timestamp, hash: &Digest, changes: &[String]) -> Draft {
+    pub fn plan(&self, at: Timestamp, hash: &Digest, plan: &Plan) -> Draft {
         // The hash covers every line; the entry shows as many as fit well into one.
-        let shown: Vec<&String> = changes.iter().take(PLAN_LINES_MAX).collect();
-        let more = changes.len() - shown.len();
-        self.draft(at, Kind::PlanMade, json!({"hash": hash, "changes": shown, "more": more}))
+        let shown: Vec<&String> = plan.changes.iter().take(PLAN_LINES_MAX).collect();
+        let more = plan.changes.len() - shown.len();
+        // A scope that does not fit is bound by the hash alone: any other plan is asked about.
+        let scope = (plan.scope.len() <= PLAN_LINES_MAX / 3).then_some(&plan.scope);
+        let body = json!({"hash": hash, "changes": shown, "more": more, "scope": scope});
+        self.draft(at, Kind::PlanMade, body)
     }
 
     /// The script asked for a step.
@@ -263,7 +267,8 @@ mod tests {
     fn a_plan_of_any_length_fits_into_an_entry() {
         let writer = Writer::new("run-0001".parse().unwrap());
         let lines: Vec<String> = (0..1_000).map(|n| format!("{n} {}", "x".repeat(300))).collect();
-        let entry = writer.plan(Timestamp::UNIX_EPOCH, &Digest::of(b"all"), &lines);
+        let plan = Plan { changes: lines, ..Plan::default() };
+        let entry = writer.plan(Timestamp::UNIX_EPOCH, &Digest::of(b"all"), &plan);
         assert_eq!(entry.body["changes"].as_array().unwrap().len(), PLAN_LINES_MAX);
         assert_eq!(entry.body["more"], 1_000 - PLAN_LINES_MAX);
         entry.seal(&"case-0001".parse().unwrap(), &mut Head::empty()).unwrap();

@@ -14,6 +14,7 @@
 //!                                                  execute: look → guard → intent → call → outcome → look
 //! ```
 
+mod agree;
 mod approve;
 mod attempt;
 mod desk;

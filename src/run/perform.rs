@@ -10,7 +10,7 @@ use super::execute::{Executor, StepRun};
 use super::journal::{StepEnd, StepResult};
 use super::replay::StepLog;
 use super::undo;
-use crate::action::{self, Params};
+use crate::action::{self, LookError, Params};
 use crate::change::Urgency;
 use crate::error::Code;
 use crate::notify::Message;
@@ -29,7 +29,7 @@ pub async fn perform(
     let observes = mode == Mode::Observe;
     if let Some(action) = action::find(&step.name) {
         if observes {
-            return Ok(ended(plan_action(executor, action, &step).await));
+            return Ok(plan_action(executor, action, &step).await);
         }
         let name = step.name.clone();
         let key = step.key.clone();
@@ -41,7 +41,7 @@ pub async fn perform(
         });
     }
     if let Some(query) = action::queries().iter().find(|query| query.name() == step.name) {
-        return Ok(read(executor, *query, &step, mode).await);
+        return Ok(read(executor, *query, &step).await);
     }
     match step.name.as_str() {
         "approve" if observes => Ok(ended(planned(
@@ -72,11 +72,19 @@ async fn plan_action(
     executor: &Executor<'_>,
     action: &dyn action::Action,
     step: &StepLog,
-) -> StepEnd {
+) -> StepRun {
     match executor.planned(action, step).await {
-        Ok(verdict) => plan_of(action, &executor.env.settings, step, &verdict),
-        Err(error) => look_failed(step, &error),
+        Ok(verdict) => ended(plan_of(action, &executor.env.settings, step, &verdict)),
+        Err(error) => given_up(executor, step, &error),
     }
+}
+
+/// What can't be read now may be readable later; nothing is done before it is.
+fn given_up(executor: &Executor<'_>, step: &StepLog, error: &LookError) -> StepRun {
+    if error.may_pass() && executor.age(step) < READ_PATIENCE {
+        return executor.rest(1, vec![]);
+    }
+    ended(look_failed(step, error))
 }
 
 fn planned(step: &StepLog, output: Value, words: &str) -> StepEnd {
@@ -103,12 +111,7 @@ fn never_raises(run: StepRun, name: &str, key: &str) -> StepRun {
     }
 }
 
-async fn read(
-    executor: &Executor<'_>,
-    query: &dyn action::Query,
-    step: &StepLog,
-    mode: Mode,
-) -> StepRun {
+async fn read(executor: &Executor<'_>, query: &dyn action::Query, step: &StepLog) -> StepRun {
     let params =
         match Params::check(query.params(), step.args.as_object().cloned().unwrap_or_default()) {
             Ok(params) => params,
@@ -121,16 +124,7 @@ async fn read(
         match query.read(session.as_ref(), &at, &params).await {
             Ok(output) => return ended(succeeded(step, output)),
             Err(error) if patience.again(executor.env.clock.as_ref(), &error).await => {}
-            // What the script does next hangs on the answer: it is worth as long a wait as the look
-            // of an action. A plan is made again by who asked for it.
-            Err(error)
-                if mode != Mode::Observe
-                    && error.may_pass()
-                    && executor.age(step) < READ_PATIENCE =>
-            {
-                return executor.rest(1, vec![]);
-            }
-            Err(error) => return ended(look_failed(step, &error)),
+            Err(error) => return given_up(executor, step, &error),
         }
     }
 }

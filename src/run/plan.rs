@@ -1,12 +1,16 @@
 //! A dry run: the script is followed to its end, every action looks, and nothing is changed or
 //! written.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use super::execute::{Executor, StepRun};
+use super::journal::StepEnd;
 use super::perform::perform;
 use super::replay::{RunLog, StepLog};
 use super::script::Script;
+use crate::action;
 use crate::id::Digest;
 use crate::routing::Mode;
 use crate::runbook::{Advance, ScriptError};
@@ -15,12 +19,33 @@ use crate::store::RunRow;
 /// Evaluations of one plan: a run has at most 1,000 steps.
 const ROUNDS_MAX: usize = 1_001;
 
-/// Follows the script and collects what it would change, in words.
+/// What a run would do.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Plan {
+    /// Each change, in words, for people.
+    pub changes: Vec<String>,
+    /// Each verb with what it is called with, and each instance, role and user that it would touch:
+    /// what an approval is about. How a verb gets there may change between the yes and the deed, for
+    /// example because another run has made the same group; what it is done to may not.
+    pub scope: BTreeSet<String>,
+}
+
+/// Why there is no plan.
+#[derive(Debug)]
+pub enum Unplanned {
+    /// AWS can't be read now.
+    Later,
+    /// What the script would fail with.
+    Script(ScriptError),
+}
+
+/// Follows the script and collects what it would do.
 ///
 /// # Errors
-/// What the script would fail with.
-pub async fn pass(executor: &Executor<'_>, script: &Script) -> Result<Vec<String>, ScriptError> {
+/// When AWS can't be read now, or with what the script would fail with.
+pub async fn pass(executor: &Executor<'_>, script: &Script) -> Result<Plan, Unplanned> {
     let mut log = RunLog::default();
+    let mut plan = Plan::default();
     for _ in 0..ROUNDS_MAX {
         match script.advance(&executor.env.evaluator, &log).await.next {
             Advance::Steps(wanted) => {
@@ -30,19 +55,18 @@ pub async fn pass(executor: &Executor<'_>, script: &Script) -> Result<Vec<String
                     let mut step =
                         StepLog { key, name, args, requested, changes: vec![], end: None };
                     match perform(executor, step.clone(), Mode::Observe).await {
-                        Ok(StepRun::Ended { end, .. }) => step.end = Some(end),
-                        Ok(StepRun::Parked { .. }) => {}
+                        Ok(StepRun::Ended { end, .. }) => {
+                            plan.take(&step, &end);
+                            step.end = Some(end);
+                        }
+                        Ok(StepRun::Parked { .. }) => return Err(Unplanned::Later),
                         Err(error) => return Err(broken(&error.to_string())),
                     }
                     log.steps.push(step);
                 }
             }
-            Advance::Done(_) => {
-                let ends =
-                    log.steps.iter().filter_map(|step| step.end.as_ref().map(|end| (step, end)));
-                return Ok(ends.flat_map(|(step, end)| words(step, end)).collect());
-            }
-            Advance::Failed(error) => return Err(error),
+            Advance::Done(_) => return Ok(plan),
+            Advance::Failed(error) => return Err(Unplanned::Script(error)),
             Advance::Waiting => return Err(broken("a step has no plan")),
             Advance::Diverged { key, .. } => {
                 return Err(broken(&format!("step {key} is not stable")));
@@ -52,33 +76,45 @@ pub async fn pass(executor: &Executor<'_>, script: &Script) -> Result<Vec<String
     Err(broken("the plan does not end"))
 }
 
-fn words(step: &StepLog, end: &super::journal::StepEnd) -> Vec<String> {
-    match &end.error {
-        Some(error) => vec![format!("{}: would fail: {}", step.name, error.message)],
-        None => end.planned.clone(),
+impl Plan {
+    fn take(&mut self, step: &StepLog, end: &StepEnd) {
+        match &end.error {
+            Some(error) => {
+                self.changes.push(format!("{}: would fail: {}", step.name, error.message));
+            }
+            None => self.changes.extend(end.planned.iter().cloned()),
+        }
+        // What has nothing left to do is not done; what fails may do something once it does not.
+        if action::find(&step.name).is_some() && (end.error.is_some() || !end.planned.is_empty()) {
+            self.scope.insert(format!("{} {}", step.name, step.args));
+        }
+        let touched = end.output.as_ref().and_then(|output| output.get("touches")?.as_array());
+        let touched = touched.into_iter().flatten().filter_map(Value::as_str);
+        self.scope.extend(touched.map(str::to_owned));
     }
 }
 
-fn broken(message: &str) -> ScriptError {
-    ScriptError {
+fn broken(message: &str) -> Unplanned {
+    Unplanned::Script(ScriptError {
         code: crate::error::Code::SCRIPT_FAILED,
         message: message.to_owned(),
         line: None,
         column: None,
         step: None,
-    }
+    })
 }
 
 /// What an approval of the plan is bound to: the runbook's source, its parameters, the account and
-/// the changes.
+/// the plan.
 #[must_use]
-pub fn hash(run: &RunRow, changes: &[String]) -> Digest {
+pub fn hash(run: &RunRow, plan: &Plan) -> Digest {
     let bound: Value = json!({
         "runbook": run.hash,
         "params": run.params,
         "account": run.account,
         "region": run.region,
-        "changes": changes,
+        "changes": plan.changes,
+        "scope": plan.scope,
     });
     Digest::of(bound.to_string().as_bytes())
 }

@@ -46,6 +46,7 @@ impl From<StartError> for DeskError {
     fn from(error: StartError) -> Self {
         match error {
             StartError::Store(error) => error.into(),
+            StartError::Later => Self::new(Code::CONFLICT, "AWS can't be read now; ask again"),
             StartError::Halt { code, reason } => Self::new(code, reason),
         }
     }

@@ -23,11 +23,32 @@ pub struct RunLog {
     pub facts: Option<Digest>,
     /// The hash of each plan that was made, in order: another one where the world changed before the
     /// approved one was begun.
-    pub plans: Vec<Digest>,
+    pub plans: Vec<Planned>,
     /// Steps in the order in which they were asked for.
     pub steps: Vec<StepLog>,
     /// Whether a guard stopped something.
     pub tripped: bool,
+}
+
+/// A plan that was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Planned {
+    /// What an approval of it is bound to.
+    pub hash: Digest,
+    /// What it is about; `None`: too much for an entry.
+    pub scope: Option<BTreeSet<String>>,
+}
+
+impl Planned {
+    /// What `now` would do beyond this plan; empty: whoever agreed to this has agreed to that.
+    #[must_use]
+    pub fn beyond(&self, now: &Self) -> Vec<String> {
+        match (&self.scope, &now.scope) {
+            _ if self.hash == now.hash => Vec::new(),
+            (Some(agreed), Some(now)) => now.difference(agreed).cloned().collect(),
+            _ => vec!["more than one entry holds".to_owned()],
+        }
+    }
 }
 
 /// A step.
@@ -90,7 +111,14 @@ impl RunLog {
         let body = &entry.body;
         match entry.kind() {
             Some(Kind::RunStarted) => self.facts = Some(digest(text(body, "facts")?)?),
-            Some(Kind::PlanMade) => self.plans.push(digest(text(body, "hash")?)?),
+            Some(Kind::PlanMade) => {
+                let hash = digest(text(body, "hash")?)?;
+                let scope = match body.get("scope") {
+                    None | Some(Value::Null) => None,
+                    Some(_) => Some(parse(body, "scope")?),
+                };
+                self.plans.push(Planned { hash, scope });
+            }
             Some(Kind::StepRequested) => self.steps.push(StepLog {
                 key: step_key(text(body, "step")?)?,
                 name: text(body, "name")?.to_owned(),
@@ -161,13 +189,6 @@ impl RunLog {
             );
         }
         recorded
-    }
-
-    /// Everything that was changed, oldest first, step by step in the order of the intents.
-    pub fn happened(&self) -> impl Iterator<Item = &ChangeLog> {
-        self.steps.iter().flat_map(|step| &step.changes).filter(|change| {
-            change.outcome.as_ref().is_some_and(|outcome| outcome.result.happened())
-        })
     }
 }
 

@@ -110,6 +110,7 @@ pub async fn check(env: &Env, request: StartRun) -> Result<Checked, DeskError> {
         region: region.clone(),
         target,
         requested_by: request.by,
+        document: None,
     };
     Ok(Checked { case, account, region, resource, new })
 }
@@ -143,5 +144,6 @@ pub fn row(new: &NewRun, case: CaseId, now: jiff::Timestamp) -> RunRow {
         released: false,
         attempts: 1,
         summary: None,
+        document: None,
     }
 }

@@ -1,7 +1,7 @@
 //! One stage of changes: the intents are durable, then the calls, then the outcomes. The only place
 //! from which AWS is changed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures::future::{Either, join_all, select};
@@ -17,40 +17,84 @@ use crate::clock::Clock;
 use crate::cloud::{CloudError, ErrorClass, Session};
 use crate::fault;
 use crate::id::Place;
-use crate::store::StoreError;
+use crate::store::{Effect, StoreError};
 use crate::timeline::Draft;
 
+/// What AWS refused.
+pub(super) struct Refusal {
+    /// The worst of it.
+    pub(super) error: CloudError,
+    /// Resources that this step has changed before, so that they stand half way now.
+    pub(super) half: BTreeSet<String>,
+}
+
+impl Refusal {
+    /// The refusal, and what it leaves half way, for people.
+    pub(super) fn words(&self) -> String {
+        let half = self.half.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+        match self.half.is_empty() {
+            true => self.error.to_string(),
+            false => format!("{}; left half way, look at once: {half}", self.error),
+        }
+    }
+}
+
 impl Executor<'_> {
+    /// Carries out one stage after the other. A resource that AWS refuses to change is left out of
+    /// the later stages; those of the others are carried out all the same, so that no refusal leaves
+    /// another resource half way. Returns the worst refusal.
+    pub(super) async fn stages(
+        &self,
+        step: &mut StepLog,
+        stages: Vec<Vec<Change>>,
+        hold: Option<&Effect>,
+        pending: &mut Vec<Draft>,
+    ) -> Result<Option<Refusal>, StoreError> {
+        let mut refused: BTreeMap<String, CloudError> = BTreeMap::new();
+        for mut stage in stages {
+            stage.retain(|change| !refused.contains_key(&change.resource()));
+            if !stage.is_empty() {
+                refused.extend(self.stage(step, stage, hold, pending).await?);
+            }
+        }
+        let half = step.changes.iter().filter(|log| {
+            log.outcome.as_ref().is_some_and(|outcome| outcome.result.happened())
+                && refused.contains_key(&log.change.resource())
+        });
+        let half: BTreeSet<String> = half.map(|log| log.change.resource()).collect();
+        let worst = refused.into_values().max_by_key(|error| severity(error.class));
+        Ok(worst.map(|error| Refusal { error, half }))
+    }
+
     /// Writes the intents, makes the calls of one stage beside each other, and notes the outcomes.
-    /// Returns the worst refusal.
-    pub(super) async fn stage(
+    /// Returns what was refused, by resource.
+    async fn stage(
         &self,
         step: &mut StepLog,
         stage: Vec<Change>,
+        hold: Option<&Effect>,
         pending: &mut Vec<Draft>,
-    ) -> Result<Option<CloudError>, StoreError> {
+    ) -> Result<Vec<(String, CloudError)>, StoreError> {
         let first = step.changes.len();
         let now = self.env.clock.now();
         let mut entries = std::mem::take(pending);
         for (n, change) in stage.iter().enumerate() {
             entries.push(self.writer.intent(now, &step.key, first + n + 1, change));
         }
-        self.write(entries, vec![]).await?;
+        // From the first change on the resource is held, whatever becomes of the step: what it did is
+        // part of what later runs find.
+        self.write(entries, hold.cloned().into_iter().collect()).await?;
         self.lease.hold(&self.env.store, self.env.clock.as_ref()).await?;
         let permissions = stage.iter().flat_map(Change::permissions).collect();
         let session = self.session(step, permissions);
         let calls = stage.iter().map(|change| self.call(session.as_ref(), change));
         let outcomes = join_all(calls).await;
         fault::point("run::after_calls");
-        let mut worst: Option<CloudError> = None;
+        let mut refused = Vec::new();
         for (change, outcome) in stage.into_iter().zip(outcomes) {
             let mut log = ChangeLog { change, intended: now, outcome: None };
             let n = step.changes.len() + 1;
             if let Some(error) = outcome.error.clone() {
-                if worst.as_ref().is_none_or(|known| severity(error.class) > severity(known.class))
-                {
-                    worst = Some(error.clone());
-                }
                 if error.class == ErrorClass::InDoubt {
                     // The lost answer is an entry of its own kind of truth: settled at once, by a look.
                     let session = self.session(step, settle_permissions(&log.change.at));
@@ -63,17 +107,21 @@ impl Executor<'_> {
                     )
                     .await;
                     let settled = Outcome { attempts: outcome.attempts, ..settled };
+                    if !settled.result.happened() {
+                        refused.push((log.change.resource(), error));
+                    }
                     pending.push(self.writer.outcome(self.env.clock.now(), &step.key, n, &settled));
                     log.outcome = Some(settled);
                     step.changes.push(log);
                     continue;
                 }
+                refused.push((log.change.resource(), error));
             }
             pending.push(self.writer.outcome(self.env.clock.now(), &step.key, n, &outcome));
             log.outcome = Some(outcome);
             step.changes.push(log);
         }
-        Ok(worst)
+        Ok(refused)
     }
 
     /// One change, with the attempts that its error class allows. A create is never sent twice

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use thiserror::Error;
 
 use super::Env;
-use super::attempt::Patience;
+use super::attempt::{Passing, Patience, READ_PATIENCE};
 use super::journal::Writer;
 use super::replay::{RunLog, Unfit};
 use super::script::Script;
@@ -43,6 +43,9 @@ pub enum StartError {
     /// The store failed: later.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// GuardDuty can't be asked now.
+    #[error("GuardDuty can't be asked now")]
+    Later,
     /// A person is needed.
     #[error("{code}: {reason}")]
     Halt {
@@ -110,11 +113,14 @@ pub async fn start(env: &Env, run: &RunRow, writer: &Writer) -> Result<Started, 
             .map_err(|error| {
             halt(Code::STORE_CORRUPT, &format!("the undo names no run: {error}"))
         })?;
-        let revive = run.params.get("revive").and_then(Value::as_bool).unwrap_or(false);
         let original = log_of(env, &run.case, &of).await?;
-        let script = Script::Undo(undo::restores(&original, revive));
+        let row = env.store.run(&of).await?.ok_or(StoreError::NotFound)?;
+        if row.released && !undo::revives(run) && log.facts.is_none() {
+            return Err(halt(Code::CONFLICT, "the run was taken back before"));
+        }
+        let script = Script::Undo(undo::restores(&original, undo::revives(run), row.released));
         if log.facts.is_none() {
-            if let Some(reason) = undo::held_later(env, &of).await? {
+            if let Some(reason) = undo::held_later(env, &of, undo::revives(run)).await? {
                 return Err(halt(Code::CONFLICT, &reason));
             }
             begun = pin(env, writer, &mut log, &run.params, "not needed: an undo");
@@ -178,7 +184,12 @@ fn pin(env: &Env, writer: &Writer, log: &mut RunLog, facts: &Value, confirmed: &
 /// When the store fails.
 pub async fn facts(env: &Env, run: &RunRow) -> Result<Value, StoreError> {
     let case = env.store.case(&run.case).await?.ok_or(StoreError::NotFound)?;
-    let finding = env.store.finding_document(&run.case).await?.unwrap_or(Value::Null);
+    // The finding that it answers; a run by hand has what the case began with.
+    let answered = match &run.document {
+        Some(digest) => env.store.blob(digest).await?.and_then(|b| serde_json::from_slice(&b).ok()),
+        None => env.store.finding_document(&run.case).await?,
+    };
+    let finding = answered.unwrap_or(Value::Null);
     Ok(json!({
         "id": case.id,
         "title": case.title,
@@ -239,6 +250,10 @@ async fn confirm(env: &Env, run: &RunRow, facts: &Value) -> Result<String, Start
             other => break other,
         }
     };
+    let age = env.clock.now().duration_since(run.requested_at).unsigned_abs();
+    if asked.as_ref().is_err_and(Passing::may_pass) && age < READ_PATIENCE {
+        return Err(StartError::Later);
+    }
     let found = asked.map_err(|CloudError { operation, code, .. }| {
         let reason =
             format!("the finding could not be confirmed with GuardDuty: {operation}: {code}");

@@ -19,7 +19,7 @@ use crate::change::{Change, GROUP_NAME_PREFIX, Inverse, Kind, TAG_PURPOSE};
 use crate::cloud::{SecurityGroup, Standing, standing};
 use crate::error::Code;
 use crate::id::RunId;
-use crate::store::StoreError;
+use crate::store::{RunRow, StoreError};
 
 /// The name of an undo's steps.
 pub const RESTORE: &str = "undo::restore";
@@ -41,11 +41,19 @@ impl Restore {
     }
 }
 
-/// What a run changed in sum, last change first.
+/// What a run changed, or may have changed, in sum, last change first. What really stands is looked
+/// at before anything is given back. `released`: an undo has been over it, and only what that one kept
+/// is left.
 #[must_use]
-pub fn restores(log: &RunLog, revive: bool) -> Vec<Restore> {
+pub fn restores(log: &RunLog, revive: bool, released: bool) -> Vec<Restore> {
     let mut folded: Vec<Change> = Vec::new();
-    for ChangeLog { change, .. } in log.happened() {
+    let changes = log.steps.iter().flat_map(|step| &step.changes);
+    let may_stand = changes.filter(|change| {
+        change.outcome.as_ref().is_none_or(|outcome| {
+            outcome.result.happened() || outcome.result == OutcomeResult::Unknown
+        })
+    });
+    for ChangeLog { change, .. } in may_stand {
         let known = folded.iter().position(|known| {
             known.at == change.at
                 && known.resource() == change.resource()
@@ -59,17 +67,30 @@ pub fn restores(log: &RunLog, revive: bool) -> Vec<Restore> {
             None => folded.push(change.clone()),
         }
     }
-    folded.into_iter().rev().map(|done| Restore { done, revive }).collect()
+    let left = folded.into_iter().rev();
+    let left = left.filter(|done| !released || matches!(done.inverse(), Inverse::Revives(..)));
+    left.map(|done| Restore { done, revive }).collect()
 }
 
-/// Why the run can't be taken back now: what it contained is held by a later run, too. Asked when an
-/// undo is requested, and again when it begins.
+/// Whether an undo takes back what keeps stolen credentials out, too.
+#[must_use]
+pub fn revives(undo: &RunRow) -> bool {
+    undo.params.get("revive").and_then(Value::as_bool).unwrap_or(false)
+}
+
+/// Why the run can't be taken back now: what would be given back is held by a later run, too. Asked
+/// when an undo is requested, and again when it begins. Without `revive` nothing of roles and users is
+/// given back, so who else holds them does not matter.
 ///
 /// # Errors
 /// When the store can't be read.
-pub async fn held_later(env: &Env, of: &RunId) -> Result<Option<String>, StoreError> {
+pub async fn held_later(env: &Env, of: &RunId, revive: bool) -> Result<Option<String>, StoreError> {
+    let identity = |resource: &str| {
+        resource.split('/').nth(1).is_some_and(|kind| kind == "role" || kind == "user")
+    };
     let later = env.store.held_later(of).await?;
-    Ok(later.first().map(|other| {
+    let touched = later.iter().find(|other| revive || !identity(&other.resource));
+    Ok(touched.map(|other| {
         format!(
             "{} is also held by case {}: take run {} back first",
             other.resource, other.case, other.run
@@ -129,9 +150,9 @@ pub async fn restore(executor: &Executor<'_>, mut step: StepLog) -> Result<StepR
         Inverse::Revives(change, _) if revive => change,
         Inverse::Revives(_, why) => {
             let text = format!(
-                "left in place ({words}): {why}; `tourniquet undo --revive` takes it back, too"
+                "left in place ({words}). If `tourniquet undo --revive` took it back, too: {why}"
             );
-            return ended(succeeded(&step, json!({"kept": text})), vec![]);
+            return ended(succeeded(&step, json!({"kept": text, "revivable": true})), vec![]);
         }
         Inverse::Kept(why) => {
             return ended(succeeded(&step, json!({"kept": format!("{words}: {why}")})), vec![]);

@@ -15,6 +15,9 @@ pub(super) struct Call {
     pub(super) at: Position,
     /// Each argument's value, where it is a literal, and its place.
     pub(super) args: Vec<(Option<Dynamic>, Position)>,
+    /// How the text of each argument begins, where the source says it: `instance/` for
+    /// `` `instance/${p.instance}` ``.
+    pub(super) starts: Vec<Option<String>>,
 }
 
 /// All calls in the order of the source; operators and the closures' own plumbing left out.
@@ -51,5 +54,14 @@ fn push(found: &mut Vec<Call>, call: &FnCallExpr, at: Position, method: bool) {
     };
     let args =
         call.args.iter().map(|arg| (arg.get_literal_value(None), arg.start_position())).collect();
-    found.push(Call { name, method, at, args });
+    let starts = call.args.iter().map(start).collect();
+    found.push(Call { name, method, at, args, starts });
+}
+
+fn start(arg: &Expr) -> Option<String> {
+    match arg {
+        Expr::StringConstant(text, _) => Some(text.to_string()),
+        Expr::InterpolatedString(parts, _) => parts.first().and_then(start),
+        _ => None,
+    }
 }

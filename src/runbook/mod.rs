@@ -1,7 +1,7 @@
 //! Runbooks: Rhai scripts as pure functions of (case facts, parameters, outcomes so far).
 //!
-//! Loading, the one engine, the host API (one file per namespace under `host`), lint, and
-//! [`advance::advance`], which evaluates a script once and says what it wants next. The only IO is reading
+//! Loading, the one engine, the host API (one file per namespace under `host`), lint, the policies that
+//! runbooks need, and [`advance::advance`], which evaluates a script once and says what it wants next. The only IO is reading
 //! script files. Which step is performed when, and what becomes of it, is `run`'s business.
 
 mod advance;
@@ -17,6 +17,7 @@ mod library;
 pub mod limits;
 mod lint;
 mod literals;
+mod policy;
 mod pool;
 mod step;
 #[cfg(test)]
@@ -30,5 +31,6 @@ pub use engine::build_engine;
 pub use key::StepKey;
 pub use library::{Library, LoadError, Runbook, compile};
 pub use lint::lint;
+pub use policy::{ANY_ACCOUNT, Policies, Terms, policies};
 pub use pool::Evaluator;
 pub use step::{Facts, Recorded, RecordedStep, StepFailure, Wanted};

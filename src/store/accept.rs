@@ -136,7 +136,7 @@ async fn accept(
     }
     let run = match disposition {
         Disposition::Duplicate(_) | Disposition::Stale(_) => None,
-        _ => start(connection, &mut chain, &mut incoming, &disposition).await?,
+        _ => start(connection, &mut chain, &mut incoming, &disposition, document).await?,
     };
     cases::settle(connection, &mut chain, Some(incoming.now)).await?;
     chain.save(connection).await?;
@@ -150,6 +150,7 @@ async fn start(
     chain: &mut Chain,
     incoming: &mut Acceptance,
     disposition: &Disposition,
+    document: Digest,
 ) -> Result<Option<RunId>, StoreError> {
     let mut decided =
         Draft::new(incoming.now, Actor::Service, Kind::RoutingDecided, incoming.reasons.take());
@@ -174,9 +175,10 @@ async fn start(
         _ => {}
     }
     chain.append(&decided)?;
-    let Some(run) = run else {
+    let Some(mut run) = run else {
         return Ok(None);
     };
+    run.document = Some(document);
     let id = run.id.clone();
     chain.append(&run.requested(incoming.now))?;
     runs::create(connection, chain, run, incoming.now).await?;

@@ -35,13 +35,15 @@ pub struct Fence {
 /// first; a second one can't start while it is not over. Only a run that waits for a person blocks
 /// nobody: a containment must not wait for the answer to another question, which may take days. It
 /// waits itself when it wakes while the other is under way; both look before they change anything.
+/// Who is under way and lost its owner is blocked by nobody, or two could wait for each other.
 ///
 /// What an undo gives back is its run's holds, which may be more than its target: while one works,
 /// nobody starts on any of them, and it does not start while somebody is at work on one.
 macro_rules! unblocked {
     () => {
-        "NOT EXISTS (SELECT 1 FROM runs o WHERE o.target = r.target AND o.id <> r.id \
-         AND o.state IN ('queued', 'running', 'parked') AND ((o.state = 'running' AND r.state <> 'running') \
+        "(r.state = 'running' OR (NOT EXISTS (SELECT 1 FROM runs o \
+         WHERE o.target = r.target AND o.id <> r.id \
+         AND o.state IN ('queued', 'running', 'parked') AND (o.state = 'running' \
          OR ((CASE WHEN o.lease_epoch > 0 THEN 0 ELSE 1 END, o.requested_at, o.id) \
          < (CASE WHEN r.lease_epoch > 0 THEN 0 ELSE 1 END, r.requested_at, r.id) \
          AND NOT (o.state = 'parked' AND o.asks = 1)))) \
@@ -49,7 +51,7 @@ macro_rules! unblocked {
          WHERE u.state = 'running' AND u.id <> r.id AND h.resource = r.target) \
          AND NOT EXISTS (SELECT 1 FROM holds h JOIN runs o ON o.target = h.resource \
          WHERE h.run = r.undoes AND o.state = 'running' \
-         AND o.state IN ('queued', 'running', 'parked') AND o.id <> r.id)"
+         AND o.state IN ('queued', 'running', 'parked') AND o.id <> r.id)))"
     };
 }
 

@@ -98,6 +98,8 @@ pub struct RunRow {
     pub attempts: u32,
     /// Its result or error, in words, once it ended.
     pub summary: Option<String>,
+    /// The finding that it answers, as the digest of its document; `None`: what the case began with.
+    pub document: Option<Digest>,
 }
 
 /// One entry as it is stored.

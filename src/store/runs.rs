@@ -12,7 +12,7 @@ use crate::timeline::{Actor, Draft, Kind};
 
 use super::chain::Chain;
 use super::row::{Cells, micros, micros_or_none, named};
-use super::{RunKind, RunRow, StoreError, blobs};
+use super::{ApprovalState, RunKind, RunRow, StoreError, blobs};
 
 /// Who asks for what findings start; no token may have this name.
 pub const SERVICE: &str = "service";
@@ -44,6 +44,9 @@ pub struct NewRun {
     pub target: Option<String>,
     /// Who asked: `service` or a token's name.
     pub requested_by: String,
+    /// The finding that it answers, as the digest of its document; `None`: what the case began with.
+    /// The store sets it for what findings start.
+    pub document: Option<Digest>,
 }
 
 impl NewRun {
@@ -110,9 +113,9 @@ pub(super) async fn create(
     };
     sqlx::query(
         "INSERT INTO runs (id, case_id, kind, runbook, hash, host_api, mode, state, params, account, \
-         region, target, requested_by, requested_at, undoes, contained, asks, released, attempts, \
+         region, target, requested_by, requested_at, undoes, document, contained, asks, released, attempts, \
          lease_epoch)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 0, 0, 0, 0, 0)",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, 0, 0, 0, 0, 0)",
     )
     .bind(run.id.as_str())
     .bind(chain.case().as_str())
@@ -129,6 +132,7 @@ pub(super) async fn create(
     .bind(run.requested_by)
     .bind(micros(at))
     .bind(undoes)
+    .bind(run.document.as_ref().map(Digest::as_str))
     .execute(connection)
     .await?;
     Ok(())
@@ -153,14 +157,14 @@ pub(super) async fn has_same(
     Ok(false)
 }
 
-/// Whether the case ever had a run of the same runbook that was as free to act, whatever became of
-/// it: what a person denied, halted or took back is not started again by an update of the finding.
+/// Whether the case ever had a run of the same runbook that could act, whatever became of it: what a
+/// person denied, halted or took back is not started again by an update of the finding.
 pub(super) async fn had_any(
     connection: &mut AnyConnection,
     case: &CaseId,
     run: &NewRun,
 ) -> Result<bool, StoreError> {
-    Ok(of_runbook(connection, case, run).await?.iter().any(|known| known.mode >= run.mode))
+    Ok(of_runbook(connection, case, run).await?.iter().any(|known| known.mode != Mode::Observe))
 }
 
 /// Runs of the wanted one's runbook in the case; undos are none.
@@ -214,8 +218,18 @@ pub(super) async fn advance(
     .bind(i64::from(moved.contained))
     .bind(moved.summary)
     .bind(i64::from(state == RunState::Parked))
-    .execute(connection)
+    .execute(&mut *connection)
     .await?;
+    if state.is_over() {
+        // Nobody waits for their answers any more.
+        sqlx::query("UPDATE approvals SET state = $2 WHERE run = $1 AND state = $3")
+            .bind(moved.run.as_str())
+            .bind(ApprovalState::Expired.label())
+            .bind(ApprovalState::Pending.label())
+            .execute(&mut *connection)
+            .await?;
+        refresh_asks(connection, &moved.run).await?;
+    }
     Ok(())
 }
 
@@ -286,5 +300,6 @@ pub(super) fn from_row(row: &AnyRow) -> Result<RunRow, StoreError> {
         released: row.flag("released")?,
         attempts: row.number("attempts")?,
         summary: row.text_or_none("summary")?,
+        document: row.parsed_or_none("document")?,
     })
 }

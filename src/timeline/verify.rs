@@ -21,6 +21,8 @@ pub enum FaultKind {
     OtherCase,
     /// The chain ends before or after the recorded head.
     NotFound,
+    /// There is no entry: a case has one from its first moment on.
+    Empty,
 }
 
 /// A fault and its place.
@@ -34,14 +36,26 @@ pub struct Fault {
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let words = match self.kind {
-            FaultKind::Moved => "INVALID: moved",
-            FaultKind::Hash => "INVALID: hash does not match",
-            FaultKind::Format => "INVALID: format",
-            FaultKind::OtherCase => "INVALID: entry of another case",
-            FaultKind::NotFound => "INVALID: not found",
-        };
-        write!(f, "entry {}: {words}", self.seq)
+        let seq = self.seq;
+        match self.kind {
+            FaultKind::Moved => {
+                write!(f, "entry {seq} is not in its place: one was removed, added or moved")
+            }
+            FaultKind::Hash => write!(
+                f,
+                "the hash at entry {seq} does not match: it, or the one before it, was changed"
+            ),
+            FaultKind::Format => write!(f, "entry {seq} does not have the form of an entry"),
+            FaultKind::OtherCase => write!(f, "entry {seq} belongs to another case"),
+            FaultKind::NotFound => write!(
+                f,
+                "from entry {seq} on, the chain and its head do not agree on what there is: \
+                 entries were removed or added at the end"
+            ),
+            FaultKind::Empty => {
+                write!(f, "there is no entry at all: a case has one from its first moment on")
+            }
+        }
     }
 }
 
@@ -54,6 +68,9 @@ pub struct Report {
     pub head: String,
     /// Every fault, first to last.
     pub faults: Vec<Fault>,
+    /// The entries' hashes as computed, in order: a head of an earlier day is one of them.
+    #[serde(skip)]
+    pub hashes: Vec<Digest>,
 }
 
 impl Report {
@@ -61,6 +78,12 @@ impl Report {
     #[must_use]
     pub fn is_valid(&self) -> bool {
         self.faults.is_empty()
+    }
+
+    /// How many entries the chain had when `head` was its head; `None`: it never was.
+    #[must_use]
+    pub fn length_at(&self, head: &Digest) -> Option<u64> {
+        self.hashes.iter().position(|hash| hash == head).map(|at| at as u64 + 1)
     }
 }
 
@@ -78,7 +101,7 @@ pub fn verify<'a>(
     entries: impl IntoIterator<Item = (&'a [u8], Option<&'a Digest>)>,
     head: Option<&Head>,
 ) -> Report {
-    let mut faults = Vec::new();
+    let (mut faults, mut hashes) = (Vec::new(), Vec::new());
     let mut computed = Head::empty();
     for (bytes, stored) in entries {
         let seq = computed.length;
@@ -104,7 +127,11 @@ pub fn verify<'a>(
                 }
             }
         }
+        hashes.push(hash.clone());
         computed = Head { length: seq + 1, hash };
+    }
+    if computed.length == 0 {
+        faults.push(Fault { seq: 0, kind: FaultKind::Empty });
     }
     if let Some(head) = head {
         if head.length != computed.length {
@@ -113,7 +140,7 @@ pub fn verify<'a>(
             faults.push(Fault { seq: computed.length.saturating_sub(1), kind: FaultKind::Hash });
         }
     }
-    Report { entries: computed.length, head: computed.hash.to_string(), faults }
+    Report { entries: computed.length, head: computed.hash.to_string(), faults, hashes }
 }
 
 #[cfg(test)]
@@ -194,5 +221,18 @@ mod tests {
         assert!(
             check(&other, &sealed, &head).faults.iter().all(|f| f.kind == FaultKind::OtherCase)
         );
+    }
+
+    #[test]
+    fn nothing_is_no_chain_and_a_head_of_an_earlier_day_has_its_place() {
+        let case: CaseId = "case-0001".parse().unwrap();
+        let nothing = verify(&case, [], Some(&Head::empty()));
+        assert_eq!(nothing.faults, [Fault { seq: 0, kind: FaultKind::Empty }]);
+        let notes = ["a".to_owned(), "b".to_owned()];
+        let (sealed, head) = chain(&case, &notes);
+        let report = check(&case, &sealed, &head);
+        assert_eq!(report.length_at(&sealed[0].hash), Some(1));
+        assert_eq!(report.length_at(&head.hash), Some(2));
+        assert_eq!(report.length_at(&Digest::zero()), None);
     }
 }

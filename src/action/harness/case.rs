@@ -1,5 +1,6 @@
 //! The table: every action with its parameters in a world, and how the world must be afterwards.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -38,6 +39,7 @@ const SNAPSHOT: &str = "evidence::snapshot_volumes";
 const REVOKE: &str = "contain::revoke_role_sessions";
 const DISABLE: &str = "contain::disable_access_keys";
 const TAG: &str = "act::tag_resource";
+const GUARD: &str = "act::guard_instance";
 
 macro_rules! case {
     ($name:literal, $action:expr, $params:tt, $forensics:expr, $again:expr, $check:expr) => {
@@ -56,8 +58,11 @@ pub const CASES: &[Case] = &[
     case!("one interface, no group yet", ISOLATE, {"instance": "i-000000000000000a1"}, false, Again::Nothing, isolated),
     case!("three interfaces in two VPCs", ISOLATE, {"instance": "i-000000000000000a2"}, false, Again::Nothing, isolated),
     case!("stopped", ISOLATE, {"instance": "i-000000000000000a3"}, false, Again::Nothing, isolated),
-    case!("an interface of a service", ISOLATE, {"instance": "i-000000000000000a4"}, false, Again::Nothing, isolated),
     case!("on a quarantine group that was tampered with", ISOLATE, {"instance": "i-000000000000000a5"}, false, Again::Nothing, isolated),
+    case!("three disks, stops when it shuts down", GUARD, {"instance": "i-000000000000000a2"}, false, Again::Nothing, guarded),
+    case!("terminates itself, half guarded", GUARD, {"instance": "i-000000000000000a3"}, false, Again::Nothing, guarded),
+    case!("a Spot Instance", GUARD, {"instance": "i-000000000000000a5"}, false, Again::Nothing, guarded),
+    case!("an instance store", GUARD, {"instance": "i-000000000000000a4"}, false, Again::Nothing, guarded),
     case!("three kinds of keys", SNAPSHOT, {"instance": "i-000000000000000a2"}, true, Again::TheSame, preserved),
     case!("a key that refuses the forensics account", SNAPSHOT, {"instance": "i-000000000000000a3"}, true, Again::TheSame, preserved),
     case!("no forensics account", SNAPSHOT, {"instance": "i-000000000000000a2"}, false, Again::TheSame, preserved),
@@ -82,15 +87,11 @@ fn isolated(bench: &Bench, before: &World, output: &Value) {
     let region = &world.accounts[&bench.at.account].regions[&bench.at.region];
     let was = &before.accounts[&bench.at.account].regions[&bench.at.region].instances[&id].instance;
     for (now, was) in region.instances[&id].instance.interfaces.iter().zip(&was.interfaces) {
-        if now.requester_managed {
-            assert_eq!(now.groups, was.groups, "what belongs to a service stays");
-            assert_eq!(output["unmanaged"], json!([now.id]));
-            continue;
-        }
         let [group] = now.groups.as_slice() else { panic!("{:?}", now.groups) };
         let group = &region.groups[group];
         assert_eq!(group.tags.get(TAG_PURPOSE).map(String::as_str), Some("quarantine"));
         assert!(group.ingress.is_empty() && group.egress.is_empty(), "{group:?}");
+        assert_eq!(now.addresses, [], "no Elastic IP leads here any more");
         let told = &output["interfaces"][now.id.as_str()];
         assert_eq!(told["after"], json!(now.groups));
         if output["already"] == json!(false) {
@@ -99,13 +100,34 @@ fn isolated(bench: &Bench, before: &World, output: &Value) {
                 json!(was.groups),
                 "the first `before` is the one that counts"
             );
+            let ips = |list: &Value| -> BTreeSet<String> {
+                list.as_array().unwrap().iter().map(|one| one["public_ip"].to_string()).collect()
+            };
+            assert_eq!(ips(&told["elastic_ips"]), ips(&json!(was.addresses)));
         }
     }
-    if output["unmanaged"] == json!([]) {
-        let reach = bench.sandbox.attacker().can_reach_out(&bench.at, &id);
-        assert!(!reach.allowed, "{}", reach.why);
-    }
-    assert!(output["warnings"].as_array().unwrap().len() >= 2);
+    // What was taken off stays the account's.
+    let allocated = &before.accounts[&bench.at.account].regions[&bench.at.region].addresses;
+    assert_eq!(&region.addresses, allocated);
+    let reach = bench.sandbox.attacker().can_reach_out(&bench.at, &id);
+    assert!(!reach.allowed, "{}", reach.why);
+    let notes = output["notes"].to_string();
+    assert!(["DNS", "IMDS", "IPv6", "NAT gateway"].iter().all(|word| notes.contains(word)));
+}
+
+fn guarded(bench: &Bench, _: &World, output: &Value) {
+    let id: InstanceId = output["instance"].as_str().unwrap().parse().unwrap();
+    let world = bench.sandbox.snapshot_world();
+    let machine = &world.accounts[&bench.at.account].regions[&bench.at.region].instances[&id];
+    let volumes = &machine.instance.volumes;
+    assert!(volumes.iter().all(|(_, volume)| machine.ending.kept.contains(volume)));
+    assert_eq!(output["volumes"].as_array().unwrap().len(), volumes.len());
+    assert!(machine.ending.protected || machine.ending.spot);
+    assert_eq!(output["termination_protection"], json!(machine.ending.protected));
+    assert!(!machine.ending.terminates_itself);
+    let notes = output["notes"].to_string();
+    assert_eq!(notes.contains("Spot Instance"), machine.ending.spot, "{notes}");
+    assert_eq!(notes.contains("instance store"), volumes.is_empty(), "{notes}");
 }
 
 fn preserved(bench: &Bench, before: &World, output: &Value) {

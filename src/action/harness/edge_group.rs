@@ -101,6 +101,26 @@ async fn a_tag_that_is_taken_off_our_group_hides_it_from_nobody() {
 }
 
 #[tokio::test]
+async fn a_group_of_an_earlier_step_that_lost_its_tags_is_found_by_its_name() {
+    let bench = Bench::new(false);
+    let params = |id: &str| json!({"instance": id});
+    let first = params("i-000000000000000a1");
+    act(&bench, &mut bench.step("1"), &bench.sandbox, ISOLATE, first).await.unwrap();
+    let untag = |world: &mut World| {
+        let ours = |group: &&mut SecurityGroup| group.name.starts_with("tourniquet-");
+        region(world, &bench.at).groups.values_mut().filter(ours).for_each(|g| g.tags.clear());
+    };
+    bench.sandbox.edit(untag).unwrap();
+    // A second one under that name would be refused for ever, and the instance stay open.
+    let second = params("i-000000000000000a3");
+    act(&bench, &mut bench.step("2"), &bench.sandbox, ISOLATE, second).await.unwrap();
+    assert_eq!(bench.effects()["ec2:CreateSecurityGroup"], [1, 1]);
+    let [first, second] =
+        ["i-000000000000000a1", "i-000000000000000a3"].map(|id| groups_of(&bench, id));
+    assert_eq!(first, second);
+}
+
+#[tokio::test]
 async fn a_refusal_half_way_leaves_no_other_interface_open() {
     let params = || json!({"instance": "i-000000000000000a2"});
     let changes = {

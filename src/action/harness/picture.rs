@@ -2,18 +2,26 @@
 
 use serde_json::{Value, json};
 
+use crate::cloud::Address;
 use crate::cloud::sandbox::World;
 
 /// All that an undo has to bring back.
 pub fn picture(world: &World) -> Value {
     let (mut groups, mut policies, mut keys, mut tags) =
         (json!({}), json!({}), json!({}), json!({}));
+    let (mut addresses, mut endings) = (json!({}), json!({}));
     for (id, account) in &world.accounts {
         for region in account.regions.values() {
             for (instance, machine) in &region.instances {
                 tags[format!("instance/{instance}")] = json!(machine.instance.tags);
+                endings[instance.as_str()] = json!(machine.ending);
                 for interface in &machine.instance.interfaces {
                     groups[interface.id.as_str()] = json!(interface.groups);
+                    // An association that is made anew has another id.
+                    let address = |a: &Address| json!([a.public_ip, a.private_ip]);
+                    let mut all: Vec<Value> = interface.addresses.iter().map(address).collect();
+                    all.sort_by_key(Value::to_string);
+                    addresses[interface.id.as_str()] = json!(all);
                 }
             }
             for (volume, found) in &region.volumes {
@@ -43,5 +51,5 @@ pub fn picture(world: &World) -> Value {
             tags[format!("bucket/{bucket}")] = json!(found);
         }
     }
-    json!({"groups": groups, "policies": policies, "keys": keys, "tags": tags})
+    json!({"groups": groups, "addresses": addresses, "endings": endings, "policies": policies, "keys": keys, "tags": tags})
 }

@@ -1,5 +1,7 @@
 //! `case export`: a case as one JSON object, which `case verify --file` takes anywhere.
 
+use std::collections::BTreeSet;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
@@ -11,7 +13,7 @@ use crate::cli::error::CliError;
 use crate::cli::screen::Screen;
 use crate::error::Code;
 use crate::id::{CaseId, Digest};
-use crate::timeline::{Report, verify};
+use crate::timeline::{Entry, Kind, Report, verify};
 
 /// What of an export is verified.
 #[derive(Debug)]
@@ -60,6 +62,29 @@ impl Export {
         let broken = self.blobs.iter().filter(|(digest, content)| !whole(digest, content));
         broken.map(|(digest, _)| digest.clone()).collect()
     }
+
+    /// Digests of documents that entries name and that are not among the blobs: left out because
+    /// of their size, or taken out since.
+    pub(super) fn missing_blobs(&self) -> Vec<String> {
+        let entries = self.entries.iter().filter_map(|text| Entry::parse(text.as_bytes()).ok());
+        let named: BTreeSet<Digest> = entries.flat_map(|entry| documents(&entry)).collect();
+        let missing = named.iter().filter(|digest| !self.blobs.contains_key(digest.as_str()));
+        missing.map(ToString::to_string).collect()
+    }
+}
+
+/// The digests of documents that `entry` names: a finding as it came and as it was read, a runbook's
+/// source, a long output. Other digests are hashes of what nobody stores, such as a plan's.
+fn documents(entry: &Entry) -> Vec<Digest> {
+    let text = |key: &str| entry.body.get(key).and_then(Value::as_str);
+    let keys: &[&str] = match entry.kind() {
+        Some(Kind::FindingReceived) => &["raw", "document"],
+        Some(Kind::RunRequested) if text("kind") != Some("undo") => &["hash"],
+        Some(Kind::StepFinished) => &["output_blob"],
+        _ => &[],
+    };
+    let named = keys.iter().filter_map(|key| text(key));
+    named.filter_map(|text| text.strip_prefix("sha256:").unwrap_or(text).parse().ok()).collect()
 }
 
 /// Prints the export; one that does not verify only with `force`.
@@ -86,7 +111,7 @@ pub(super) async fn export(
         return Err(CliError::new(
             Code::CHAIN_BROKEN,
             format!(
-                "{}, the first is {first}; --force exports it all the same",
+                "{}, the first: {first}; --force exports it all the same",
                 super::faults(faults)
             ),
         ));

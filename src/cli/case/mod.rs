@@ -19,7 +19,7 @@ use super::answer::shown;
 use super::client::Client;
 use super::error::CliError;
 use super::screen::Screen;
-use crate::id::{AccountId, CaseId};
+use crate::id::{AccountId, CaseId, Digest};
 
 /// What to do with cases.
 #[derive(Debug, Clone, Subcommand)]
@@ -52,7 +52,8 @@ pub enum CaseCommand {
     /// Verify a case's timeline here, over the exact bytes. Exit code 3: it is not valid.
     ///
     /// Checked are the entries, their order, the head, and in an export the blobs. What stands
-    /// beside them, such as the title in `case`, is a summary and proves nothing.
+    /// beside them, such as the title in `case`, is a summary and proves nothing. Whoever can write
+    /// the database can write a whole chain anew: that only a head kept elsewhere tells, with --head.
     Verify {
         /// The case.
         #[arg(required_unless_present = "file")]
@@ -60,6 +61,9 @@ pub enum CaseCommand {
         /// An export to verify, without a service; `-` is standard input.
         #[arg(long, value_name = "EXPORT", conflicts_with = "case")]
         file: Option<PathBuf>,
+        /// A head that was kept elsewhere: the chain must have it, as its head or from an earlier day.
+        #[arg(long, value_name = "HASH", value_parser = verify::head)]
+        head: Option<Digest>,
     },
     /// Print everything that is needed to verify and read a case elsewhere, as JSON.
     Export {
@@ -95,8 +99,8 @@ pub(super) async fn case(
     screen: &mut Screen,
     command: CaseCommand,
 ) -> Result<u8, CliError> {
-    if let CaseCommand::Verify { file: Some(path), .. } = &command {
-        return verify::file(screen, path);
+    if let CaseCommand::Verify { file: Some(path), head, .. } = &command {
+        return verify::file(screen, path, head.as_ref());
     }
     let client = Client::open(common, screen)?;
     dispatch(&client, screen, command).await
@@ -116,9 +120,9 @@ async fn dispatch(
             let until = if follow { watch::Until::Interrupted } else { watch::Until::AllOver };
             watch::watch(client, screen, &case, until).await
         }
-        CaseCommand::Verify { case, file } => match (case, file) {
-            (Some(case), _) => verify::case(client, screen, &case).await,
-            (None, Some(path)) => verify::file(screen, &path),
+        CaseCommand::Verify { case, file, head } => match (case, file) {
+            (Some(case), _) => verify::case(client, screen, &case, head.as_ref()).await,
+            (None, Some(path)) => verify::file(screen, &path, head.as_ref()),
             (None, None) => Err(CliError::usage("a case or --file is needed")),
         },
         CaseCommand::Export { case, force } => export::export(client, screen, &case, force).await,

@@ -37,7 +37,7 @@ pub(super) async fn show(
     if !approvals.is_empty() {
         screen.line("")?;
         let table =
-            screen.style.table(&APPROVAL_HEADER, approvals.iter().map(approval_row).collect());
+            screen.style.whole(&APPROVAL_HEADER, approvals.iter().map(approval_row).collect());
         screen.line(&table)?;
     }
     let report = chain.verify(case);

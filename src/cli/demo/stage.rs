@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::findings::Delivery;
+use crate::case::RunState;
 use crate::cli::client::Client;
 use crate::cli::error::CliError;
 use crate::clock::{Clock, SystemClock};
@@ -114,57 +115,56 @@ impl Stage {
         self.intake.send(&["v1", "findings"], delivery.body.clone().into_bytes()).await
     }
 
-    /// Approves what is asked, as the incident commander: question and name.
+    /// Waits until every run is over, and until then approves whatever is asked, as the incident
+    /// commander: a run may ask again when its plan has changed. `tell` hears question and name.
     ///
     /// # Errors
-    /// When nobody asks within [`PATIENCE`].
-    pub async fn approve_all(&self) -> Result<Vec<(String, &'static str)>, CliError> {
+    /// When a run is not over within [`PATIENCE`]: which, and how it stands.
+    pub async fn see_through(
+        &self,
+        mut tell: impl FnMut(&str, &str) -> Result<(), CliError>,
+    ) -> Result<(), CliError> {
         let deadline = self.clock.monotonic() + PATIENCE;
         loop {
-            let pending: Value = self.commander.get(&["v1", "approvals"], &[]).await?;
-            let items = pending["items"].as_array().cloned().unwrap_or_default();
-            let mut approved = Vec::new();
-            for item in &items {
-                let path = ["v1", "approvals", item["id"].as_str().unwrap_or_default()];
-                let decision = json!({"decision": "approve", "hash": item["hash"], "reason": "seen in CloudTrail, too"});
-                let _: Value = self.commander.post(&path, &decision).await?;
-                approved.push((
-                    item["question"].as_str().unwrap_or_default().to_owned(),
-                    "incident-commander",
-                ));
-            }
-            if !approved.is_empty() {
-                return Ok(approved);
-            }
-            self.pause(deadline, "nobody was asked").await?;
-        }
-    }
-
-    /// Waits until every run is over.
-    ///
-    /// # Errors
-    /// When one is not within [`PATIENCE`].
-    pub async fn wait_for_runs(&self) -> Result<(), CliError> {
-        let deadline = self.clock.monotonic() + PATIENCE;
-        loop {
+            // Cases first: a question that comes after this look belongs to a case that is busy.
             let cases: Value = self.person.get(&["v1", "cases"], &[]).await?;
-            let items = cases["items"].as_array().cloned().unwrap_or_default();
-            let busy = |case: &Value| matches!(case["status"].as_str(), Some("active" | "waiting"));
-            if !items.iter().any(busy) {
+            self.approve_pending(&mut tell).await?;
+            let busy =
+                |case: &&Value| matches!(case["status"].as_str(), Some("active" | "waiting"));
+            let busy: Vec<&Value> =
+                cases["items"].as_array().into_iter().flatten().filter(busy).collect();
+            if busy.is_empty() {
                 return Ok(());
             }
-            self.pause(deadline, "a run did not end").await?;
+            if self.clock.monotonic() > deadline {
+                let mut open = Vec::new();
+                for case in busy {
+                    let path = ["v1", "cases", case["id"].as_str().unwrap_or_default()];
+                    open.extend(unfinished(&self.person.get(&path, &[]).await?));
+                }
+                return Err(late(&open));
+            }
+            self.clock.sleep(LOOK).await;
         }
     }
 
-    async fn pause(&self, deadline: Duration, what: &str) -> Result<(), CliError> {
-        if self.clock.monotonic() > deadline {
-            return Err(CliError::new(
-                Code::INTERNAL,
-                format!("{what} within {} s", PATIENCE.as_secs()),
-            ));
+    async fn approve_pending(
+        &self,
+        tell: &mut impl FnMut(&str, &str) -> Result<(), CliError>,
+    ) -> Result<(), CliError> {
+        let pending: Value = self.commander.get(&["v1", "approvals"], &[]).await?;
+        for item in pending["items"].as_array().into_iter().flatten() {
+            let path = ["v1", "approvals", item["id"].as_str().unwrap_or_default()];
+            let decision = json!({"decision": "approve", "hash": item["hash"], "reason": "seen in CloudTrail, too"});
+            match self.commander.post::<Value>(&path, &decision).await {
+                Ok(_) => {
+                    tell(item["question"].as_str().unwrap_or_default(), "incident-commander")?;
+                }
+                // Another question has taken its place: the next look finds it.
+                Err(error) if error.code == Code::CONFLICT => {}
+                Err(error) => return Err(error),
+            }
         }
-        self.clock.sleep(LOOK).await;
         Ok(())
     }
 
@@ -184,6 +184,36 @@ impl Stage {
     }
 }
 
+/// The runs of a case that are not over, a sentence each.
+fn unfinished(case: &Value) -> Vec<String> {
+    let over = |run: &Value| {
+        run["state"].as_str().and_then(RunState::from_label).is_some_and(RunState::is_over)
+    };
+    let runs = case["runs"].as_array().into_iter().flatten().filter(|run| !over(run));
+    let open: Vec<String> = runs
+        .map(|run| {
+            let text = |key: &str| run[key].as_str().unwrap_or("-");
+            let summary = run["summary"].as_str().unwrap_or("no summary yet");
+            let (id, runbook, state) = (text("id"), text("runbook"), text("state"));
+            format!("{id} of {runbook} is {state} ({summary})")
+        })
+        .collect();
+    match (open.is_empty(), case["id"].as_str(), case["status"].as_str()) {
+        (true, Some(id), Some(status)) => vec![format!("{id} is {status}, and its runs are over")],
+        _ => open,
+    }
+}
+
+/// The failure of a demo whose runs take too long. There is no log to look into: the service is in
+/// this process, and what it knows is said here.
+fn late(open: &[String]) -> CliError {
+    let seconds = PATIENCE.as_secs();
+    let open = open.join("; ");
+    CliError::new(Code::ACTION_FAILED, format!("not over within {seconds} s: {open}")).with_remedy(
+        "Run the demo again: a very busy machine can be too slow for it. If the same run stands still again, report this message.",
+    )
+}
+
 fn config(database: &str) -> Result<Config, CliError> {
     let bad = |error: crate::id::IdError| CliError::new(Code::INTERNAL, error.to_string());
     let account = "111122223333".parse().map_err(bad)?;
@@ -197,4 +227,29 @@ fn config(database: &str) -> Result<Config, CliError> {
     config.accounts.insert(account, crate::config::AccountConfig::contain());
     config.forensics = Some(ForensicsConfig::in_account(forensics));
     Ok(config)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_that_does_not_end_is_named_with_its_state_and_summary() {
+        let case = json!({"id": "case-0001", "status": "waiting", "runs": [
+            {"id": "run-0001", "runbook": "observe", "state": "succeeded", "summary": "observed"},
+            {"id": "run-0002", "runbook": "attack-sequence", "state": "parked", "summary": null},
+            {"id": "run-0003", "runbook": "attack-sequence", "state": "queued", "summary": "waits for run-0002"},
+        ]});
+        let error = late(&unfinished(&case));
+        assert_eq!(
+            error.detail,
+            "not over within 120 s: run-0002 of attack-sequence is parked (no summary yet); \
+             run-0003 of attack-sequence is queued (waits for run-0002)"
+        );
+        assert!(!format!("{error}{}", error.remedy()).contains("log"));
+        assert_eq!(
+            unfinished(&json!({"id": "case-0002", "status": "active", "runs": []})),
+            ["case-0002 is active, and its runs are over"]
+        );
+    }
 }

@@ -40,6 +40,13 @@ impl Leftover {
         self.kept.extend(field("kept"));
     }
 
+    /// Whether something of what stays can be taken back by asking for it: it keeps stolen
+    /// credentials out. The service says so in its words.
+    #[must_use]
+    pub fn revivable(&self) -> bool {
+        self.kept.iter().any(|kept| kept.contains("--revive"))
+    }
+
     /// What follows after "taken back"; `None`: all of it was.
     #[must_use]
     pub fn words(&self) -> Option<String> {

@@ -1,8 +1,9 @@
-//! `runbook`: what there is, whether it is right, and what it would do.
+//! `runbook`: what there is, whether it is right, what it would do, and what it needs to be allowed.
 
 mod check;
 mod list;
 mod plan;
+mod policy;
 
 use std::path::PathBuf;
 
@@ -27,6 +28,9 @@ pub enum RunbookCommand {
     },
     /// Ask the running service what a runbook would change now; it looks, and changes nothing.
     Plan(plan::PlanArgs),
+    /// Print the IAM policies that a runbook of the local configuration needs: one for the account in
+    /// which it acts, and one for the forensics account where it preserves evidence.
+    Policy(policy::PolicyArgs),
 }
 
 /// Carries the command out; gives the exit code.
@@ -42,5 +46,6 @@ pub(super) async fn runbook(
         RunbookCommand::List => list::list(common, screen).await,
         RunbookCommand::Check { files } => check::check(common, screen, &files),
         RunbookCommand::Plan(args) => plan::plan(common, screen, args).await,
+        RunbookCommand::Policy(args) => policy::policy(common, screen, args),
     }
 }

@@ -18,7 +18,6 @@ use super::AccountAccess;
 use super::access::Access;
 use super::convert::parsed;
 use super::errors::read;
-use super::policy::session_policy;
 use crate::change::Permission;
 use crate::clock::Clock;
 use crate::cloud::{CloudError, ErrorClass, Result, Scope};
@@ -97,7 +96,7 @@ impl Assumer {
             account: account.clone(),
             source_identity: scope.case.as_str().to_owned(),
             session_name: session_name(scope),
-            policy: policy(&scope.permissions),
+            policy: policy(&scope.permissions, account)?,
         };
         let slot = self.slot(&key);
         let mut held = slot.lock().await;
@@ -201,15 +200,9 @@ pub(super) fn session_name(scope: &Scope) -> String {
         .collect()
 }
 
-/// The session policy as STS takes it. A session without permissions is denied everything: a
-/// missing policy would give it all that the role may do.
-pub(super) fn policy(permissions: &BTreeSet<Permission>) -> String {
-    if permissions.is_empty() {
-        return serde_json::json!({
-            "Version": "2012-10-17",
-            "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}],
-        })
-        .to_string();
-    }
-    session_policy(permissions).to_string()
+/// The session policy as STS takes it. Where it is too long there is no session: without a policy
+/// it would have all that the role may do.
+pub(super) fn policy(permissions: &BTreeSet<Permission>, account: &AccountId) -> Result<String> {
+    Permission::session_policy(permissions, account)
+        .map_err(|why| CloudError::new(ErrorClass::Invalid, ASSUME, "SessionPolicyTooLong", why))
 }

@@ -7,8 +7,10 @@ use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 
 use super::errors::{Effect, unreadable};
-use crate::change::{Document, Peer, Rule, Tags};
-use crate::cloud::{CloudError, Interface, Result, SecurityGroup, Snapshot, SnapshotState};
+use crate::change::{Document, Peer, Rule, Tags, carried};
+use crate::cloud::{
+    Address, CloudError, Interface, Result, SecurityGroup, Snapshot, SnapshotState,
+};
 use crate::id::GroupId;
 
 /// A required id of an answer to a read.
@@ -58,7 +60,37 @@ pub(super) fn interface(operation: &str, found: &ec2::NetworkInterface) -> Resul
         vpc: parsed(operation, found.vpc_id())?,
         groups: groups?,
         requester_managed: found.requester_managed().unwrap_or(false),
+        addresses: addresses(operation, found)?,
     })
+}
+
+/// The Elastic IP addresses of an interface, each on its private address. What has no allocation is
+/// lent by AWS and can't be taken off.
+fn addresses(operation: &str, found: &ec2::NetworkInterface) -> Result<Vec<Address>> {
+    let of = |private_ip: Option<&str>, association: Option<&ec2::NetworkInterfaceAssociation>| {
+        let association = association?;
+        let allocation = association.allocation_id().filter(|id| !id.is_empty())?;
+        Some(parsed(operation, Some(allocation)).and_then(|allocation| {
+            Ok(Address {
+                allocation,
+                association: parsed(operation, association.association_id())?,
+                public_ip: association.public_ip().unwrap_or_default().to_owned(),
+                private_ip: private_ip.unwrap_or_default().to_owned(),
+            })
+        }))
+    };
+    let mut addresses: Vec<Address> = found
+        .private_ip_addresses()
+        .iter()
+        .filter_map(|private| of(private.private_ip_address(), private.association()))
+        .collect::<Result<_>>()?;
+    // The primary one is told twice.
+    if let Some(primary) = of(found.private_ip_address(), found.association()).transpose()?
+        && addresses.iter().all(|address| address.allocation != primary.allocation)
+    {
+        addresses.push(primary);
+    }
+    Ok(addresses)
 }
 
 pub(super) fn security_group(operation: &str, found: &ec2::SecurityGroup) -> Result<SecurityGroup> {
@@ -185,7 +217,8 @@ pub(super) fn document(operation: &str, text: &str) -> Result<Document> {
         percent_decoded(text)
             .ok_or_else(|| wrong("the policy is not percent-encoded text".to_owned()))?
     };
-    serde_json::from_str(&plain).map_err(|e| wrong(format!("the policy is not JSON: {e}")))
+    let parsed = serde_json::from_str(&plain);
+    parsed.map(carried).map_err(|e| wrong(format!("the policy is not JSON: {e}")))
 }
 
 fn percent_decoded(text: &str) -> Option<String> {

@@ -15,7 +15,7 @@ use super::convert::{permission, tag_list, tag_specification};
 use super::ec2_read::resource_id;
 use super::errors::{Answer, Effect, change as changing, unreadable};
 use super::presign::copy_url;
-use crate::change::{Change, Direction, Kind, RuleEffect, Taggable, Tags};
+use crate::change::{AddressUse, Change, Direction, Kind, RuleEffect, Taggable, Tags};
 use crate::cloud::{CloudError, Created, ErrorClass, Receipt, Result, copy_description};
 use crate::id::{AccountId, GroupId, SnapshotId};
 
@@ -31,6 +31,26 @@ pub(super) async fn apply(client: &Client, change: &Change) -> Result<Receipt> {
                 .set_groups(Some(after.iter().map(|group| group.as_str().to_owned()).collect()))
                 .send()
                 .await,
+        ),
+        Kind::ElasticAddress { interface, allocation, private_ip, after, .. }
+            if *after == AddressUse::Associated =>
+        {
+            confirmed(
+                operation,
+                client
+                    .associate_address()
+                    .allocation_id(allocation.as_str())
+                    .network_interface_id(interface.as_str())
+                    .private_ip_address(private_ip)
+                    // An address that leads elsewhere by now is not taken away from there.
+                    .allow_reassociation(false)
+                    .send()
+                    .await,
+            )
+        }
+        Kind::ElasticAddress { association, .. } => confirmed(
+            operation,
+            client.disassociate_address().association_id(association.as_str()).send().await,
         ),
         Kind::CreateGroup { vpc, name, description, tags } => {
             let answer = client
@@ -64,6 +84,9 @@ pub(super) async fn apply(client: &Client, change: &Change) -> Result<Receipt> {
             )
         }
         Kind::CopySnapshot { .. }
+        | Kind::TerminationProtection { .. }
+        | Kind::ShutdownBehavior { .. }
+        | Kind::DeleteOnTermination { .. }
         | Kind::RolePolicy { .. }
         | Kind::UserPolicy { .. }
         | Kind::AccessKey { .. }

@@ -13,7 +13,7 @@ use super::convert::{
     ec2_tags, interface, parsed, parsed_if_there, security_group, snapshot as to_snapshot,
 };
 use super::errors::read;
-use crate::change::{TAG_PURPOSE, Taggable, Tags};
+use crate::change::{TAG_PURPOSE, Taggable, Tags, group_name_prefix};
 use crate::cloud::{CloudError, ErrorClass, Instance, Result, SecurityGroup, Snapshot};
 use crate::id::{AccountId, GroupId, InstanceId, SnapshotId, VolumeId, VpcId};
 
@@ -76,8 +76,22 @@ pub(super) async fn groups_for(
     vpc: &VpcId,
     purpose: &str,
 ) -> Result<Vec<SecurityGroup>> {
-    let tag = format!("tag:{TAG_PURPOSE}");
-    groups_where(client, vec![filter("vpc-id", [vpc.as_str()]), filter(&tag, [purpose])]).await
+    let here = || filter("vpc-id", [vpc.as_str()]);
+    let tagged = filter(&format!("tag:{TAG_PURPOSE}"), [purpose]);
+    let prefix = escaped(&group_name_prefix(purpose));
+    let named = Filter::builder().name("group-name").values(format!("{prefix}*")).build();
+    // Filters of one call all have to fit, so these are two calls, made beside each other.
+    let (tagged, named) = tokio::try_join!(
+        groups_where(client, vec![here(), tagged]),
+        groups_where(client, vec![here(), named]),
+    )?;
+    let mut found = tagged;
+    for group in named {
+        if found.iter().all(|known| known.id != group.id) {
+            found.push(group);
+        }
+    }
+    Ok(found)
 }
 
 pub(super) async fn groups(client: &Client, ids: &[GroupId]) -> Result<Vec<SecurityGroup>> {
@@ -236,7 +250,7 @@ pub(super) fn resource_id(resource: &Taggable) -> &str {
 
 /// `kind.NotFound` and `kind.Malformed` both mean that there is no such resource: our ids are checked
 /// before they are sent, so a malformed one is one that EC2 never gave out.
-fn absent(code: Option<&str>, kind: &str) -> bool {
+pub(super) fn absent(code: Option<&str>, kind: &str) -> bool {
     code.and_then(|code| code.strip_prefix(kind))
         .is_some_and(|rest| matches!(rest, ".NotFound" | ".Malformed" | "Id.Malformed"))
 }

@@ -179,6 +179,7 @@ const CONFLICT: &[&str] = &[
     "ResourceConflictException",
     "PreconditionFailed",
     "InvalidState",
+    "Resource.AlreadyAssociated",
 ];
 
 const GONE: &[&str] =

@@ -7,7 +7,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use super::convert::{document, iam_tags, parsed, parsed_if_there, rfc3339};
 use super::ec2_apply::{Touched, confirmed, refused, touched};
 use super::errors::{Answer, read};
-use crate::change::{Change, Document, KeyStatus, Kind, LoginProfile, Taggable, Tags};
+use crate::change::{Change, Document, KeyStatus, Kind, LoginProfile, Taggable, Tags, policy_text};
 use crate::cloud::{Receipt, Result, Role, User, UserKey};
 use crate::id::{AccessKeyId, RoleName, UserName};
 
@@ -171,7 +171,7 @@ pub(super) async fn apply(client: &Client, change: &Change) -> Result<Receipt> {
                 .put_role_policy()
                 .role_name(role.as_str())
                 .policy_name(policy)
-                .policy_document(document.to_string())
+                .policy_document(policy_text(document))
                 .send()
                 .await,
         ),
@@ -185,7 +185,7 @@ pub(super) async fn apply(client: &Client, change: &Change) -> Result<Receipt> {
                 .put_user_policy()
                 .user_name(user.as_str())
                 .policy_name(policy)
-                .policy_document(document.to_string())
+                .policy_document(policy_text(document))
                 .send()
                 .await,
         ),
@@ -211,6 +211,10 @@ pub(super) async fn apply(client: &Client, change: &Change) -> Result<Receipt> {
             client.delete_login_profile().user_name(user.as_str()).send().await,
         ),
         Kind::InterfaceGroups { .. }
+        | Kind::ElasticAddress { .. }
+        | Kind::TerminationProtection { .. }
+        | Kind::ShutdownBehavior { .. }
+        | Kind::DeleteOnTermination { .. }
         | Kind::CreateGroup { .. }
         | Kind::GroupRules { .. }
         | Kind::CreateSnapshots { .. }

@@ -8,7 +8,7 @@
 //! ```text
 //! Aws ── open(scope) ──► AwsSession ── account ──► assume ──► access: its credentials and clients
 //!                             │                                          │
-//!                             └──► ec2_read, ec2_apply, iam, s3, guardduty ◄┘
+//!                             └──► ec2_read, ec2_apply, ec2_guard, iam, s3, guardduty ◄┘
 //! ```
 //!
 //! What may not be here: decisions about what to do, waiting, and retrying.
@@ -17,11 +17,11 @@ mod access;
 mod assume;
 mod convert;
 mod ec2_apply;
+mod ec2_guard;
 mod ec2_read;
 mod errors;
 mod guardduty;
 mod iam;
-mod policy;
 mod presign;
 mod s3;
 mod session;

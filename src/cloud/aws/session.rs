@@ -7,10 +7,10 @@ use async_trait::async_trait;
 
 use super::access::Clients;
 use super::assume::Assumer;
-use super::{ec2_apply, ec2_read, guardduty, iam, s3};
+use super::{ec2_apply, ec2_guard, ec2_read, guardduty, iam, s3};
 use crate::change::{Change, Document, Kind, Taggable, Tags};
 use crate::cloud::{
-    Instance, Receipt, Result, Role, Scope, SecurityGroup, Session, Snapshot, User,
+    Instance, Receipt, Result, Role, Safeguards, Scope, SecurityGroup, Session, Snapshot, User,
 };
 use crate::id::{
     AccessKeyId, AccountId, FindingId, GroupId, InstanceId, Place, RoleName, SnapshotId, UserName,
@@ -38,6 +38,10 @@ impl AwsSession {
 impl Session for AwsSession {
     async fn instance(&self, at: &Place, id: &InstanceId) -> Result<Option<Instance>> {
         ec2_read::instance(self.clients(at).await?.ec2(), id).await
+    }
+
+    async fn safeguards(&self, at: &Place, id: &InstanceId) -> Result<Option<Safeguards>> {
+        ec2_guard::safeguards(self.clients(at).await?.ec2(), id).await
     }
 
     async fn groups_for(
@@ -133,7 +137,13 @@ impl Session for AwsSession {
                 let clients = self.clients(at).await?;
                 ec2_apply::copy_snapshot(&clients, change, self.assumer.now()).await
             }
+            Kind::TerminationProtection { .. }
+            | Kind::ShutdownBehavior { .. }
+            | Kind::DeleteOnTermination { .. } => {
+                ec2_guard::apply(self.clients(at).await?.ec2(), change).await
+            }
             Kind::InterfaceGroups { .. }
+            | Kind::ElasticAddress { .. }
             | Kind::CreateGroup { .. }
             | Kind::GroupRules { .. }
             | Kind::CreateSnapshots { .. }

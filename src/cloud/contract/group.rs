@@ -1,7 +1,9 @@
 //! Security groups: made, found by purpose, their rules changed.
 
 use super::{Bench, Ip, Outcome, equal, some, text};
-use crate::change::{Change, Direction, Kind, Peer, Rule, RuleEffect, TAG_PURPOSE};
+use crate::change::{
+    Change, Direction, Kind, Peer, Rule, RuleEffect, TAG_PURPOSE, group_name_prefix,
+};
 use crate::cloud::{Created, ErrorClass, Standing};
 use crate::id::{GroupId, VpcId};
 
@@ -45,6 +47,27 @@ pub async fn creates_a_group_and_finds_it_by_purpose(bench: &Bench<'_>) -> Outco
         equal("groups", &found, &Vec::new())?;
     }
     Ok(())
+}
+
+pub async fn finds_a_group_without_its_tag_by_its_name(bench: &Bench<'_>) -> Outcome {
+    let at = bench.here();
+    let vpc = bench.fixture().vpc(at, Ip::V4).await?;
+    let name = format!("{}{}", group_name_prefix("quarantine"), bench.unique("case"));
+    // Tagged as another's, so that the name alone can be what it is found by.
+    let change = group_in(bench, &vpc, &name, "other");
+    let Some(Created::Group(id)) = bench.apply(&change).await?.created else {
+        return Err("the receipt does not name the group".to_owned());
+    };
+    for (purpose, wanted) in [("quarantine", 1), ("other", 1), ("transition", 0)] {
+        let found = bench.session.groups_for(at, &vpc, purpose).await.map_err(text)?;
+        let ids: Vec<_> = found.into_iter().map(|group| group.id).collect();
+        equal(purpose, &ids, &vec![id.clone(); wanted])?;
+    }
+    // What has both is found once.
+    let name = format!("{}{}", group_name_prefix("transition"), bench.unique("case"));
+    bench.passes(&group_in(bench, &vpc, &name, "transition")).await?;
+    let found = bench.session.groups_for(at, &vpc, "transition").await.map_err(text)?;
+    equal("groups", &found.len(), &1)
 }
 
 pub async fn refuses_a_name_that_is_taken(bench: &Bench<'_>) -> Outcome {

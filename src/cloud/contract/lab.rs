@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::change::Tags;
-use crate::id::{AccountId, GroupId, InstanceId, Place, RoleName, UserName, VpcId};
+use crate::id::{AccountId, GroupId, InstanceId, InterfaceId, Place, RoleName, UserName, VpcId};
 
 /// What a check or a fixture says when it goes wrong.
 pub type Outcome<T = ()> = Result<T, String>;
@@ -56,6 +56,8 @@ pub trait Fixture: Send + Sync {
     async fn group(&self, at: &Place, vpc: &VpcId) -> Outcome<GroupId>;
     /// A new running instance.
     async fn instance(&self, at: &Place, wish: &InstanceWish) -> Outcome<InstanceId>;
+    /// A new Elastic IP address that leads to the primary private address of `interface`.
+    async fn elastic_ip(&self, at: &Place, interface: &InterfaceId) -> Outcome;
     /// Terminates it, and waits until it is.
     async fn terminate(&self, at: &Place, id: &InstanceId) -> Outcome;
     /// A new role under `path`.

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use super::{Calls, Fault, Road, error};
 use crate::change::{Change, Document, Taggable, Tags};
 use crate::cloud::{
-    Instance, Receipt, Result, Role, Scope, SecurityGroup, Session, Snapshot, User,
+    Instance, Receipt, Result, Role, Safeguards, Scope, SecurityGroup, Session, Snapshot, User,
 };
 use crate::id::{
     AccessKeyId, AccountId, FindingId, GroupId, InstanceId, Place, RoleName, SnapshotId, UserName,
@@ -35,6 +35,16 @@ impl Session for FaultySession {
             .await
     }
 
+    async fn safeguards(&self, at: &Place, id: &InstanceId) -> Result<Option<Safeguards>> {
+        let call = self.inner.safeguards(at, id);
+        let operations = [
+            "ec2:DescribeInstances",
+            "ec2:DescribeInstanceAttribute",
+            "ec2:DescribeInstanceAttribute",
+        ];
+        self.road.read((&self.scope, at), &operations, || Ok(None), call).await
+    }
+
     async fn groups_for(
         &self,
         at: &Place,
@@ -42,9 +52,9 @@ impl Session for FaultySession {
         purpose: &str,
     ) -> Result<Vec<SecurityGroup>> {
         let call = self.inner.groups_for(at, vpc, purpose);
-        self.road
-            .read((&self.scope, at), &["ec2:DescribeSecurityGroups"], || Ok(Vec::new()), call)
-            .await
+        // By tag, and by name.
+        let operations = ["ec2:DescribeSecurityGroups", "ec2:DescribeSecurityGroups"];
+        self.road.read((&self.scope, at), &operations, || Ok(Vec::new()), call).await
     }
 
     async fn groups(&self, at: &Place, ids: &[GroupId]) -> Result<Vec<SecurityGroup>> {

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use super::pacer::Pacer;
 use crate::change::{Change, Document, Taggable, Tags};
 use crate::cloud::{
-    Instance, Receipt, Result, Role, Scope, SecurityGroup, Session, Snapshot, User,
+    Instance, Receipt, Result, Role, Safeguards, Scope, SecurityGroup, Session, Snapshot, User,
 };
 use crate::id::{
     AccessKeyId, AccountId, FindingId, GroupId, InstanceId, Place, RoleName, SnapshotId, UserName,
@@ -66,6 +66,15 @@ impl Session for PacedSession {
         self.paced(at, &operations, self.inner.instance(at, id)).await
     }
 
+    async fn safeguards(&self, at: &Place, id: &InstanceId) -> Result<Option<Safeguards>> {
+        let operations = [
+            "ec2:DescribeInstances",
+            "ec2:DescribeInstanceAttribute",
+            "ec2:DescribeInstanceAttribute",
+        ];
+        self.paced(at, &operations, self.inner.safeguards(at, id)).await
+    }
+
     async fn groups_for(
         &self,
         at: &Place,
@@ -73,7 +82,9 @@ impl Session for PacedSession {
         purpose: &str,
     ) -> Result<Vec<SecurityGroup>> {
         let call = self.inner.groups_for(at, vpc, purpose);
-        self.paced(at, &["ec2:DescribeSecurityGroups"], call).await
+        // By tag, and by name.
+        let operations = ["ec2:DescribeSecurityGroups", "ec2:DescribeSecurityGroups"];
+        self.paced(at, &operations, call).await
     }
 
     async fn groups(&self, at: &Place, ids: &[GroupId]) -> Result<Vec<SecurityGroup>> {

@@ -100,6 +100,20 @@ pub fn needs(change: &Change, arn: impl Fn(&str, &str) -> String) -> Vec<Need> {
                 .chain(groups)
                 .collect()
         }
+        Kind::ElasticAddress { interface, allocation, .. } => {
+            let action = change.operation();
+            vec![
+                (action, ec2(at, "elastic-ip", allocation.as_str())),
+                (action, ec2(at, "network-interface", interface.as_str())),
+            ]
+        }
+        Kind::TerminationProtection { instance, .. } | Kind::ShutdownBehavior { instance, .. } => {
+            vec![(change.operation(), ec2(at, "instance", instance.as_str()))]
+        }
+        Kind::DeleteOnTermination { instance, volume, .. } => vec![
+            (change.operation(), ec2(at, "instance", instance.as_str())),
+            (change.operation(), ec2(at, "volume", volume.as_str())),
+        ],
         Kind::CreateGroup { vpc, tags, .. } => {
             let group = ec2(at, "security-group", "*");
             let mut needs = vec![

@@ -8,8 +8,8 @@ use super::disk::{self, Caller, LeaveOut};
 use super::identity::{self, Inline};
 use super::refusal::Refused;
 use super::world::{Mutation, World};
-use super::{network, tag};
-use crate::change::{Change, Kind};
+use super::{address, guard, network, tag};
+use crate::change::{AddressUse, Change, Kind};
 use crate::cloud::{Created, Receipt, Scope};
 use crate::id::AccountId;
 
@@ -59,6 +59,21 @@ fn make(
     match &change.kind {
         Kind::InterfaceGroups { interface, after, .. } => {
             network::set_groups(world, at, interface, after)?;
+        }
+        Kind::ElasticAddress { interface, allocation, private_ip, after, .. }
+            if *after == AddressUse::Associated =>
+        {
+            address::associate(world, at, interface, allocation, private_ip)?;
+        }
+        Kind::ElasticAddress { association, .. } => address::disassociate(world, at, association)?,
+        Kind::TerminationProtection { instance, after, .. } => {
+            guard::protect(world, at, instance, *after)?;
+        }
+        Kind::ShutdownBehavior { instance, after, .. } => {
+            guard::on_shutdown(world, at, instance, *after)?;
+        }
+        Kind::DeleteOnTermination { instance, device, after, .. } => {
+            guard::delete_on_termination(world, at, instance, device, *after)?;
         }
         Kind::CreateGroup { vpc, name, description, tags } => {
             return network::create_group(world, at, vpc, name, description, tags)

@@ -9,7 +9,7 @@ use super::policy;
 use super::refusal::Refused;
 use super::settle::Settling;
 use super::world::{RoleState, UserState, World};
-use crate::change::{Document, KeyStatus};
+use crate::change::{Document, KeyStatus, policy_text};
 use crate::id::{AccessKeyId, AccountId, RoleName, UserName};
 
 /// Characters of all inline policies of a role, without white space (IAM quotas).
@@ -149,8 +149,17 @@ fn put(
             format!("The policy name of {whose} has the wrong form"),
         ));
     }
+    let document =
+        match inline.document.map(|document| serde_json::from_str(&policy_text(document))) {
+            None => None,
+            Some(Ok(document)) => Some(document),
+            Some(Err(_)) => {
+                let why = format!("The policy of {whose} is not JSON");
+                return Err(Refused::new("MalformedPolicyDocument", why));
+            }
+        };
     let there = policies.get(name).is_some_and(|policy| policy.value.is_some());
-    match inline.document {
+    match &document {
         None if !there => {
             return Err(no_such(format!(
                 "The policy with name {name} of {whose} cannot be found."
@@ -172,11 +181,10 @@ fn put(
             }
         }
     }
-    policies.entry(name.to_owned()).or_insert_with(|| Settling::settled(None)).write(
-        inline.document.cloned(),
-        now,
-        delay,
-    );
+    policies
+        .entry(name.to_owned())
+        .or_insert_with(|| Settling::settled(None))
+        .write(document, now, delay);
     Ok(())
 }
 

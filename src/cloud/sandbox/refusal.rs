@@ -54,6 +54,7 @@ pub fn class(code: &str) -> ErrorClass {
         | "InvalidGroup.Duplicate"
         | "InvalidPermission.Duplicate"
         | "InvalidPermission.NotFound"
+        | "Resource.AlreadyAssociated"
         | "SnapshotIsPublic" => ErrorClass::Conflict,
         "NoSuchBucket" | "NoSuchEntity" => ErrorClass::Gone,
         code if code.ends_with(".NotFound") => ErrorClass::Gone,

@@ -131,6 +131,15 @@ pub struct InstanceSpec {
     pub region: Option<Region>,
     /// `running` when left out.
     pub state: Option<String>,
+    /// Whether it is a Spot Instance.
+    #[serde(default)]
+    pub spot: bool,
+    /// Whether it has termination protection.
+    #[serde(default)]
+    pub protected: bool,
+    /// Whether a shutdown from inside terminates it; it stops when left out.
+    #[serde(default)]
+    pub terminates_itself: bool,
     /// Its instance profile; a role of the same name comes with it when none holds the profile.
     pub profile: Option<String>,
     /// Its interfaces; one in the default VPC when left out.
@@ -154,6 +163,8 @@ pub struct InterfaceSpec {
     pub groups: Vec<GroupId>,
     /// Whether an AWS service owns it.
     pub requester_managed: bool,
+    /// The Elastic IP addresses that lead to it.
+    pub elastic_ips: Vec<String>,
 }
 
 /// A volume of an instance.

@@ -8,10 +8,10 @@ use super::allow::{self, Need};
 use super::apply::{apply, iam_arn, request_id};
 use super::refusal::Refused;
 use super::world::{RegionState, World};
-use super::{EBS_DEFAULT_ALIAS, Sandbox, view};
-use crate::change::{Change, Document, TAG_PURPOSE, Taggable, Tags};
+use super::{EBS_DEFAULT_ALIAS, Sandbox, guard, view};
+use crate::change::{Change, Document, TAG_PURPOSE, Taggable, Tags, carried, group_name_prefix};
 use crate::cloud::{
-    Instance, Receipt, Result, Role, Scope, SecurityGroup, Session, Snapshot, User,
+    Instance, Receipt, Result, Role, Safeguards, Scope, SecurityGroup, Session, Snapshot, User,
 };
 use crate::id::{
     AccessKeyId, AccountId, FindingId, GroupId, InstanceId, Place, RoleName, SnapshotId, UserName,
@@ -72,6 +72,14 @@ impl Session for SandboxSession {
         )
     }
 
+    async fn safeguards(&self, at: &Place, id: &InstanceId) -> Result<Option<Safeguards>> {
+        let needs = vec![
+            ("ec2:DescribeInstances", "*".to_owned()),
+            ("ec2:DescribeInstanceAttribute", allow::ec2(at, "instance", id.as_str())),
+        ];
+        self.look(at, needs, |region| region.instances.get(id).map(guard::shown))
+    }
+
     async fn groups_for(
         &self,
         at: &Place,
@@ -79,8 +87,10 @@ impl Session for SandboxSession {
         purpose: &str,
     ) -> Result<Vec<SecurityGroup>> {
         self.look(at, view::any(&["ec2:DescribeSecurityGroups"]), |region| {
+            let prefix = group_name_prefix(purpose);
             let wanted = |group: &&SecurityGroup| {
-                group.vpc == *vpc && group.tags.get(TAG_PURPOSE).is_some_and(|have| have == purpose)
+                let tagged = group.tags.get(TAG_PURPOSE).is_some_and(|have| have == purpose);
+                group.vpc == *vpc && (tagged || group.name.starts_with(&prefix))
             };
             region.groups.values().filter(wanted).cloned().collect()
         })
@@ -181,7 +191,7 @@ impl Session for SandboxSession {
             |world| vec![("iam:GetRolePolicy", iam_arn(world, &at.account, "role", role.as_str()))],
             |world| {
                 let found = world.account(&at.account)?.roles.get(role);
-                Ok(found.and_then(|role| role.policies.get(policy)?.value.clone()))
+                Ok(found.and_then(|role| role.policies.get(policy)?.value.clone()).map(carried))
             },
         )
     }
@@ -225,7 +235,7 @@ impl Session for SandboxSession {
             |world| vec![("iam:GetUserPolicy", iam_arn(world, &at.account, "user", user.as_str()))],
             |world| {
                 let found = world.account(&at.account)?.users.get(user);
-                Ok(found.and_then(|user| user.policies.get(policy)?.value.clone()))
+                Ok(found.and_then(|user| user.policies.get(policy)?.value.clone()).map(carried))
             },
         )
     }

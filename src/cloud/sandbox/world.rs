@@ -10,13 +10,14 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::guard::Ending;
 use super::refusal::Refused;
 use super::settle::Settling;
 use crate::change::{Document, KeyStatus, LoginProfile, Tags};
 use crate::cloud::{Instance, SecurityGroup, Snapshot};
 use crate::id::{
-    AccessKeyId, AccountId, CaseId, Digest, FindingId, GroupId, InstanceId, InterfaceId, Place,
-    Region, RoleName, RunId, SnapshotId, UserName, VolumeId, VpcId,
+    AccessKeyId, AccountId, AllocationId, CaseId, Digest, FindingId, GroupId, InstanceId,
+    InterfaceId, Place, Region, RoleName, RunId, SnapshotId, UserName, VolumeId, VpcId,
 };
 
 /// Everything there is.
@@ -123,6 +124,8 @@ pub struct RegionState {
     pub groups: BTreeMap<GroupId, SecurityGroup>,
     /// Instances with their interfaces.
     pub instances: BTreeMap<InstanceId, Machine>,
+    /// Elastic IP addresses of the account, associated or not.
+    pub addresses: BTreeMap<AllocationId, String>,
     /// EBS volumes.
     pub volumes: BTreeMap<VolumeId, Volume>,
     /// Volumes whose snapshots end in error, with AWS's words.
@@ -150,6 +153,9 @@ pub struct Machine {
     /// Interfaces on which a connection that was tracked still flows although the groups of today
     /// would not let it begin.
     pub tracked_open: BTreeSet<InterfaceId>,
+    /// How it may end.
+    #[serde(default)]
+    pub ending: Ending,
 }
 
 /// An EBS volume.

@@ -4,7 +4,6 @@ use serde_json::json;
 
 use super::*;
 use crate::case::{RunState, Status};
-use crate::cloud::sandbox::Settling;
 use crate::error::Code;
 
 #[tokio::test]
@@ -44,22 +43,28 @@ async fn a_denied_plan_halts_the_run_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn what_is_done_is_what_was_approved_or_is_asked_again() {
+async fn what_goes_beyond_what_was_approved_is_asked_again() {
     let (lab, sandbox) = lab().await;
-    let request =
-        by_hand("stolen-role-credentials", json!({"role": "batch-worker"}), Mode::Approve);
-    let started = lab.desk.start(request).await.unwrap();
+    let params = json!({"instance": "i-0a1b2c3d4e5f60718"});
+    let started =
+        lab.desk.start(by_hand("compromised-instance", params, Mode::Approve)).await.unwrap();
     lab.settle().await;
     let first = lab.env.store.approvals_pending().await.unwrap().remove(0);
-    // Somebody gives the role a policy of that name meanwhile: it would be replaced, not added.
-    give_policy(&sandbox, "batch-worker");
+    // Somebody gives the instance another role meanwhile: it is not the one that was approved.
+    sandbox
+        .edit(|world| {
+            let account = world.account_mut(&"111122223333".parse().unwrap()).unwrap();
+            let profile = account.profiles.values_mut().next().unwrap();
+            *profile = Some("batch-worker".parse().unwrap());
+        })
+        .unwrap();
     decide(&lab, "grace", true).await.unwrap();
     lab.settle().await;
     assert_eq!(sandbox.snapshot_world().mutations.len(), 0, "this was not approved");
     assert_eq!(run(&lab, &started.id).await.state, RunState::Parked);
     let second = lab.env.store.approvals_pending().await.unwrap().remove(0);
     assert_ne!((&second.id, &second.hash), (&first.id, &first.hash));
-    assert!(second.question.contains("not the approved one"), "{}", second.question);
+    assert!(second.question.contains("batch-worker"), "{}", second.question);
     decide(&lab, "grace", true).await.unwrap();
     lab.settle().await;
     let done = run(&lab, &started.id).await;
@@ -68,17 +73,22 @@ async fn what_is_done_is_what_was_approved_or_is_asked_again() {
     lab.finish().await;
 }
 
-/// Puts an inline policy of the revocation's name on a role, from outside.
-fn give_policy(sandbox: &Sandbox, role: &str) {
-    let document = serde_json::from_value(json!({"Version": "2012-10-17", "Statement": []}));
-    let given = Settling::settled(Some(document.unwrap()));
-    sandbox
-        .edit(|world| {
-            let account = world.account_mut(&"111122223333".parse().unwrap()).unwrap();
-            let role = account.roles.get_mut(&role.parse().unwrap()).unwrap();
-            role.policies.insert("AWSRevokeOlderSessions".to_owned(), given);
-        })
-        .unwrap();
+#[tokio::test]
+async fn another_way_to_what_was_approved_is_not_asked_again() {
+    let (lab, _) = lab().await;
+    let params = json!({"instance": "i-0a1b2c3d4e5f60718"});
+    let asks =
+        lab.desk.start(by_hand("compromised-instance", params, Mode::Approve)).await.unwrap();
+    lab.settle().await;
+    // Another case makes the quarantine group of this VPC, and revokes the role, before the yes.
+    lab.deliver(mining()).await;
+    lab.settle().await;
+    decide(&lab, "grace", true).await.unwrap();
+    lab.settle().await;
+    let done = run(&lab, &asks.id).await;
+    assert_eq!((done.state, done.contained), (RunState::Succeeded, true), "{:?}", done.summary);
+    assert_eq!(count(&lab.entries(&asks.case).await, "plan.made"), 1);
+    lab.finish().await;
 }
 
 #[tokio::test]

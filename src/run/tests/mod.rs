@@ -1,6 +1,7 @@
 //! Runs in a whole deployment, with the sandbox as AWS.
 
 mod approvals;
+mod attacks;
 mod faults;
 mod guards;
 mod lifecycle;

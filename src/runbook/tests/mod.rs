@@ -2,6 +2,7 @@
 
 mod hostile;
 mod linting;
+mod policy;
 mod replay;
 mod shipped;
 mod traps;

@@ -11,3 +11,9 @@ ALTER TABLE cases ADD COLUMN closed_at BIGINT;
 -- The run that an undo takes back.
 ALTER TABLE runs ADD COLUMN undoes TEXT;
 CREATE INDEX runs_undo ON runs (undoes) WHERE undoes IS NOT NULL;
+-- One at a time.
+CREATE UNIQUE INDEX runs_one_undo ON runs (undoes)
+    WHERE undoes IS NOT NULL AND state IN ('queued', 'running', 'parked');
+
+-- The finding that a run answers: the digest of its document.
+ALTER TABLE runs ADD COLUMN document TEXT;

@@ -208,5 +208,6 @@ pub fn run(name: &str) -> NewRun {
         region: "eu-west-1".parse().unwrap(),
         target: Some(name.to_owned()),
         requested_by: "service".into(),
+        document: None,
     }
 }

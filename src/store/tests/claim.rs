@@ -5,7 +5,7 @@ use serde_json::json;
 use super::bed::{Bed, at, case_id, finding, note, on_bed, run, run_id};
 use super::decide::{decide, question, yes};
 use crate::case::{RunEvent, RunState};
-use crate::id::RunId;
+use crate::id::{CaseId, RunId};
 use crate::routing::Mode;
 use crate::store::{Commit, Effect, Fence, NewRun, RunKind, StoreError};
 
@@ -97,17 +97,23 @@ async fn runs_on_one_target_go_one_after_the_other() {
     .await;
 }
 
+/// `run-bbbb` waits for a person, and `run-cccc` on the same target was asked for since.
+async fn one_asks_and_one_waits(bed: &Bed) -> (CaseId, RunId) {
+    bed.store.accept(finding("aaaa")).await.unwrap();
+    let case = case_id("aaaa");
+    ask(bed, "aaaa", on_target("bbbb", "t"), 0).await;
+    let (first, fence) = claimed(bed, "a", 1).await.unwrap();
+    let mut effects = vec![Effect::OpenApproval(question(&case, &fence, 1))];
+    effects.extend(event(&fence, RunEvent::Parked, Some(600)));
+    bed.apply(&case, Some(&fence), effects).await.unwrap();
+    ask(bed, "aaaa", on_target("cccc", "t"), 2).await;
+    (case, first)
+}
+
 #[tokio::test]
 async fn a_run_that_waits_for_a_person_blocks_nobody() {
     on_bed(async |bed| {
-        bed.store.accept(finding("aaaa")).await.unwrap();
-        let case = case_id("aaaa");
-        ask(bed, "aaaa", on_target("bbbb", "t"), 0).await;
-        let (first, fence) = claimed(bed, "a", 1).await.unwrap();
-        let mut effects = vec![Effect::OpenApproval(question(&case, &fence, 1))];
-        effects.extend(event(&fence, RunEvent::Parked, Some(600)));
-        bed.apply(&case, Some(&fence), effects).await.unwrap();
-        ask(bed, "aaaa", on_target("cccc", "t"), 2).await;
+        let (case, first) = one_asks_and_one_waits(bed).await;
         let (second, fence) = claimed(bed, "a", 3).await.unwrap();
         assert_eq!(second, run_id("cccc"), "a containment does not wait for an answer");
         decide(bed, &case, yes("grace")).await.unwrap();
@@ -201,6 +207,23 @@ async fn an_unknown_run_has_no_lease() {
     on_bed(async |bed| {
         let fence = Fence { run: run_id("none"), owner: "a".into(), epoch: 1 };
         assert_eq!(bed.store.renew(&fence, at(0)).await, Err(StoreError::LostLease));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_granted_question_and_a_dead_owner_do_not_wait_for_each_other() {
+    on_bed(async |bed| {
+        let (case, first) = one_asks_and_one_waits(bed).await;
+        assert_eq!(claimed(bed, "a", 3).await.unwrap().0, run_id("cccc"));
+        decide(bed, &case, yes("grace")).await.unwrap();
+        // kill -9, and a new process.
+        bed.reopen().await;
+        assert_eq!(bed.store.recover("new", at(20)).await.unwrap(), 1);
+        let (second, fence) = claimed(bed, "new", 21).await.unwrap();
+        assert_eq!(second, run_id("cccc"), "who was at work goes on");
+        bed.apply(&case, Some(&fence), event(&fence, RunEvent::Succeeded, None)).await.unwrap();
+        assert_eq!(claimed(bed, "new", 22).await.unwrap().0, first);
     })
     .await;
 }

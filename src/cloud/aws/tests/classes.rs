@@ -59,6 +59,7 @@ fn every_code_has_its_class() {
         ("ec2", "IncorrectState", 400, Changes, Conflict),
         ("ec2", "IncorrectInstanceState", 400, Changes, Conflict),
         ("ec2", "DependencyViolation", 400, Changes, Conflict),
+        ("ec2", "Resource.AlreadyAssociated", 400, Changes, Conflict),
         ("iam", "EntityAlreadyExists", 409, Changes, Conflict),
         ("iam", "DeleteConflict", 409, Changes, Conflict),
         // What we said wrong.

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_sdk_ec2::types::{
-    BlockDeviceMapping, EbsBlockDevice, InstanceNetworkInterfaceSpecification, ResourceType, Tag,
-    TagSpecification,
+    BlockDeviceMapping, DomainType, EbsBlockDevice, InstanceNetworkInterfaceSpecification,
+    ResourceType, Tag, TagSpecification,
 };
 use aws_smithy_types::error::display::DisplayErrorContext;
 
@@ -15,7 +15,7 @@ use super::{REGION, aws, fresh_account, inside, place};
 use crate::cloud::contract::{
     Ability, Console, Disk, Fixture, InstanceWish, Ip, Lab, Outcome, suite,
 };
-use crate::id::{AccountId, GroupId, InstanceId, Place, RoleName, UserName, VpcId};
+use crate::id::{AccountId, GroupId, InstanceId, InterfaceId, Place, RoleName, UserName, VpcId};
 use crate::tests::moto::Moto;
 
 const EXTERNAL_ID: &str = "contract";
@@ -134,6 +134,17 @@ impl Fixture for OnMoto {
         }
         let made = call.send().await.map_err(text)?;
         id(made.instances().first().and_then(|instance| instance.instance_id()))
+    }
+
+    async fn elastic_ip(&self, at: &Place, interface: &InterfaceId) -> Outcome {
+        let made =
+            self.ec2(at).allocate_address().domain(DomainType::Vpc).send().await.map_err(text)?;
+        let call = self
+            .ec2(at)
+            .associate_address()
+            .set_allocation_id(made.allocation_id().map(str::to_owned))
+            .network_interface_id(interface.as_str());
+        call.send().await.map(drop).map_err(text)
     }
 
     async fn terminate(&self, at: &Place, id: &InstanceId) -> Outcome {

@@ -186,10 +186,26 @@ fn session_names_keep_to_what_sts_allows() {
     }
 }
 
+#[tokio::test]
+async fn a_session_policy_that_sts_would_not_take_is_no_session_at_all() {
+    let moto = Moto::shared();
+    let account = fresh_account();
+    moto.responder_role(account.as_str(), "right");
+    let aws = aws(moto, &[&account], "right").await;
+    let many = (0..100).map(|n| Permission::new(&format!("ec2:DescribeSomething{n}"), "*"));
+    let scope = Scope { permissions: many.collect(), ..scope("case-0003", None, "1") };
+    let error = look(aws.open(scope).as_ref(), &place(&account)).await.unwrap_err();
+    assert_eq!((error.class, error.code.as_str()), (ErrorClass::Invalid, "SessionPolicyTooLong"));
+    assert!(error.message.starts_with("E0511"), "{error}");
+    assert!(assumed(moto, &account).is_empty());
+}
+
 #[test]
 fn a_session_without_permissions_is_denied_everything() {
-    let denied: Value = serde_json::from_str(&policy(&BTreeSet::new())).unwrap();
+    let account = fresh_account();
+    let denied: Value = serde_json::from_str(&policy(&BTreeSet::new(), &account).unwrap()).unwrap();
     assert_eq!(denied["Statement"][0]["Effect"], "Deny");
     let one = BTreeSet::from([Permission::new("iam:GetUser", "*")]);
-    assert!(policy(&one).contains("iam:GetUser") && policy(&one).contains("Allow"));
+    let text = policy(&one, &account).unwrap();
+    assert!(text.contains("iam:GetUser") && text.contains("Allow"));
 }

@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::super::guard::Ending;
 use super::super::network::default_egress;
 use super::super::scenario::{AccountSpec, InstanceSpec, InterfaceSpec, VolumeSpec};
 use super::super::world::{Machine, RegionState, Volume, derived};
 use super::{EBS_DEFAULT_ALIAS, words};
 use crate::change::{Peer, Rule};
-use crate::cloud::{Instance, Interface, SecurityGroup};
-use crate::id::{GroupId, Region, VpcId};
+use crate::cloud::{Address, Instance, Interface, SecurityGroup};
+use crate::id::{AllocationId, GroupId, Region, VpcId};
 
 pub(super) fn add_instance(
     state: &mut RegionState,
@@ -42,7 +43,22 @@ pub(super) fn add_instance(
             Some(id) => id.clone(),
             None => derived("eni-", &format!("{}/{index}", instance.id)).parse().map_err(words)?,
         };
+        let mut addresses = Vec::new();
+        for (n, public_ip) in interface.elastic_ips.iter().enumerate() {
+            let allocation: AllocationId =
+                derived("eipalloc-", public_ip).parse().map_err(words)?;
+            if state.addresses.insert(allocation.clone(), public_ip.clone()).is_some() {
+                return Err(format!("{public_ip} is there twice"));
+            }
+            addresses.push(Address {
+                allocation,
+                association: derived("eipassoc-", public_ip).parse().map_err(words)?,
+                public_ip: public_ip.clone(),
+                private_ip: format!("10.0.{index}.{}", n + 10),
+            });
+        }
         interfaces.push(Interface {
+            addresses,
             id,
             vpc,
             groups,
@@ -85,6 +101,12 @@ pub(super) fn add_instance(
     }
     Ok(Machine {
         tracked_open: BTreeSet::new(),
+        ending: Ending {
+            spot: instance.spot,
+            protected: instance.protected,
+            terminates_itself: instance.terminates_itself,
+            kept: BTreeSet::new(),
+        },
         instance: Instance {
             id: instance.id.clone(),
             state: instance.state.clone().unwrap_or_else(|| "running".to_owned()),

@@ -17,8 +17,11 @@ use crate::cloud::sandbox::{
     EBS_DEFAULT_ALIAS, Key, Machine, RoleState, Sandbox, Scenario, Settling, UserState, Volume,
     Vpc, World,
 };
-use crate::cloud::{Instance, Interface, SecurityGroup};
-use crate::id::{AccountId, GroupId, InstanceId, Place, RoleName, UserName, VolumeId, VpcId};
+use crate::cloud::{Address, Instance, Interface, SecurityGroup};
+use crate::id::{
+    AccountId, AllocationId, GroupId, InstanceId, InterfaceId, Place, RoleName, UserName, VolumeId,
+    VpcId,
+};
 
 struct OnSandbox {
     sandbox: Sandbox,
@@ -82,6 +85,7 @@ impl Fixture for OnSandbox {
                 vpc: vpc.clone(),
                 groups: groups.clone(),
                 requester_managed: false,
+                addresses: Vec::new(),
             })
             .collect();
         let devices: Vec<(String, VolumeId)> =
@@ -114,11 +118,29 @@ impl Fixture for OnSandbox {
                 profile_arn: None,
                 tags: wish.tags.clone(),
             };
-            region
-                .instances
-                .insert(id.clone(), Machine { instance, tracked_open: BTreeSet::new() });
+            region.instances.insert(
+                id.clone(),
+                Machine { instance, tracked_open: BTreeSet::new(), ending: Default::default() },
+            );
         })?;
         Ok(id)
+    }
+
+    async fn elastic_ip(&self, at: &Place, interface: &InterfaceId) -> Outcome {
+        let (allocation, public_ip) = (self.id::<AllocationId>("eipalloc-"), "203.0.113.1");
+        let address = Address {
+            allocation: allocation.clone(),
+            association: self.id("eipassoc-"),
+            public_ip: public_ip.to_owned(),
+            private_ip: "10.0.0.10".to_owned(),
+        };
+        self.edit(|world| {
+            let region = world.region_mut(at).unwrap();
+            region.addresses.insert(allocation, public_ip.to_owned());
+            let all = region.instances.values_mut().flat_map(|m| &mut m.instance.interfaces);
+            all.filter(|found| found.id == *interface)
+                .for_each(|found| found.addresses.push(address.clone()));
+        })
     }
 
     async fn terminate(&self, at: &Place, id: &InstanceId) -> Outcome {
@@ -230,12 +252,13 @@ async fn the_sandbox_keeps_the_contract() {
 }
 
 /// Checks that only look for what is not there: a cloud that never finds anything passes them.
-const OF_THE_UNKNOWN: [&str; 11] = [
+const OF_THE_UNKNOWN: [&str; 12] = [
     "disk::knows_unknown_snapshots",
     "disk::refuses_snapshots_of_an_unknown_instance",
     "general::finds_no_unknown_finding",
     "group::refuses_a_group_in_an_unknown_vpc",
     "group::refuses_rules_of_an_unknown_group",
+    "guard::finds_no_safeguards_of_the_unknown",
     "identity::refuses_keys_that_are_not_there",
     "identity::refuses_policies_of_an_unknown_role",
     "network::refuses_an_unknown_interface",

@@ -1,0 +1,38 @@
+//! What can be tagged, and how each is called in one word.
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{InstanceId, RoleName, SnapshotId, UserName, VolumeId};
+
+/// What can be tagged.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(tag = "type", content = "id", rename_all = "snake_case")]
+pub enum Taggable {
+    /// An EC2 instance.
+    Instance(InstanceId),
+    /// An EBS volume.
+    Volume(VolumeId),
+    /// An EBS snapshot.
+    Snapshot(SnapshotId),
+    /// An IAM role.
+    Role(RoleName),
+    /// An IAM user.
+    User(UserName),
+    /// An S3 bucket, by name.
+    Bucket(String),
+}
+
+impl Taggable {
+    /// `type/id`.
+    #[must_use]
+    pub fn path(&self) -> String {
+        match self {
+            Self::Instance(id) => format!("instance/{id}"),
+            Self::Volume(id) => format!("volume/{id}"),
+            Self::Snapshot(id) => format!("snapshot/{id}"),
+            Self::Role(name) => format!("role/{name}"),
+            Self::User(name) => format!("user/{name}"),
+            Self::Bucket(name) => format!("bucket/{name}"),
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! What attributes hold, where it is more than a text or a number, and how AWS writes it.
+
+use serde::{Deserialize, Serialize};
+
+/// Whether an Elastic IP address leads anywhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AddressUse {
+    /// To the interface of the change.
+    Associated,
+    /// To nothing.
+    Free,
+}
+
+/// What becomes of an instance that shuts itself down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnShutdown {
+    /// It stops, and its EBS volumes stay.
+    Stop,
+    /// It is terminated.
+    Terminate,
+}
+
+impl OnShutdown {
+    /// As EC2 writes it.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Stop => "stop",
+            Self::Terminate => "terminate",
+        }
+    }
+}
+
+/// Whether an access key works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum KeyStatus {
+    /// Requests signed with it are accepted.
+    Active,
+    /// Requests signed with it are refused.
+    Inactive,
+}
+
+/// What IAM tells of a console password.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoginProfile {
+    /// When it was created, RFC 3339.
+    pub created: String,
+    /// Whether the user must set a new password at the next sign-in.
+    pub reset_required: bool,
+}
+
+impl KeyStatus {
+    /// As IAM writes it.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Active => "Active",
+            Self::Inactive => "Inactive",
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Mode `approve`: the plan is made and a person agrees to it before anything is done, and it is made
+//! again after the yes. What the plan is, is `plan`'s; how a person is asked, `approve`'s.
+
+use std::sync::Mutex;
+
+use super::approve::{self, Answer, Question, asked};
+use super::attempt;
+use super::drive::{Drive, Driven};
+use super::end::cut;
+use super::execute::StepRun;
+use super::journal::PLAN_STEP;
+use super::plan::{self, Plan, Unplanned};
+use super::replay::Planned;
+use super::script::Script;
+use crate::case::RunEvent;
+use crate::error::Code;
+use crate::store::StoreError;
+
+/// Plans that a person is asked about: when the world changes that often, a person must look.
+const PLANS_MAX: usize = 4;
+
+impl Drive<'_> {
+    /// Mode `approve`: the plan is made, shown and approved before anything is done. `None`: go on.
+    ///
+    /// The plan is made again after the yes: what would go beyond what was approved is asked again.
+    pub(super) async fn approve_plan(
+        &mut self,
+        script: &Script,
+    ) -> Result<Option<Driven>, StoreError> {
+        if self.log.plans.is_empty() {
+            match self.plan(script).await {
+                Ok(plan) => self.keep(plan).await?,
+                Err(unplanned) => return self.unplanned(unplanned).await.map(Some),
+            }
+        }
+        while let Some(planned) = self.log.plans.last().cloned() {
+            match self.ask_for(&planned).await? {
+                // What has begun was approved as it was planned.
+                Answer::Granted(_) if !self.log.steps.is_empty() => return Ok(None),
+                Answer::Granted(_) => {
+                    let plan = match self.plan(script).await {
+                        Ok(plan) => plan,
+                        Err(unplanned) => return self.unplanned(unplanned).await.map(Some),
+                    };
+                    if planned.beyond(&self.planned(&plan)).is_empty() {
+                        return Ok(None);
+                    }
+                    if self.log.plans.len() >= PLANS_MAX {
+                        let reason = format!(
+                            "{PLANS_MAX} plans were made, and each went beyond the approved one"
+                        );
+                        return self.halt(Code::APPROVAL_DENIED, &reason).await.map(Some);
+                    }
+                    self.keep(plan).await?;
+                }
+                Answer::Refused(reason) => {
+                    return self.halt(Code::APPROVAL_DENIED, &reason).await.map(Some);
+                }
+                Answer::Open(open) => {
+                    if let StepRun::Parked { wake_at, drafts, mut effects } = *open {
+                        let asked = asked(&effects);
+                        effects.push(self.moved(RunEvent::Parked, wake_at));
+                        self.executor(&Mutex::default()).write(drafts, effects).await?;
+                        self.tell_all(asked).await;
+                    }
+                    return Ok(Some(Driven::Parked));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    async fn plan(&self, script: &Script) -> Result<Plan, Unplanned> {
+        plan::pass(&self.executor(&Mutex::default()), script).await
+    }
+
+    fn planned(&self, plan: &Plan) -> Planned {
+        Planned { hash: plan::hash(self.run, plan), scope: Some(plan.scope.clone()) }
+    }
+
+    /// Writes a plan down.
+    async fn keep(&mut self, plan: Plan) -> Result<(), StoreError> {
+        let planned = self.planned(&plan);
+        let entry = self.writer.plan(self.env.clock.now(), &planned.hash, &plan);
+        self.write(&mut vec![entry], &mut vec![]).await?;
+        self.log.plans.push(planned);
+        Ok(())
+    }
+
+    /// There is no plan: later, or never.
+    async fn unplanned(&self, unplanned: Unplanned) -> Result<Driven, StoreError> {
+        match unplanned {
+            Unplanned::Script(error) => self.finish(Some(error), vec![], vec![]).await,
+            Unplanned::Later => self.later().await,
+        }
+    }
+
+    /// Parks the run until AWS may answer again: nothing was done yet.
+    pub(super) async fn later(&self) -> Result<Driven, StoreError> {
+        tracing::warn!(case = %self.run.case, run = %self.run.id, "AWS can't be read; the run is tried again");
+        let wake_at = self.env.clock.now().checked_add(attempt::rest(2)).ok();
+        self.end_drive(RunEvent::Parked, wake_at).await?;
+        Ok(Driven::Parked)
+    }
+
+    async fn ask_for(&self, planned: &Planned) -> Result<Answer, StoreError> {
+        let (plans, runbook) = (&self.log.plans, &self.run.runbook);
+        let (step, text) = match plans.split_last() {
+            Some((_, [.., agreed])) => {
+                let more = cut(&agreed.beyond(planned).join("; "));
+                let text = format!(
+                    "Carry out runbook {runbook} as planned now? Beyond what was approved it would do: {more}"
+                );
+                (format!("{PLAN_STEP}-{}", plans.len()), text)
+            }
+            _ => (PLAN_STEP.to_owned(), format!("Carry out runbook {runbook} as planned?")),
+        };
+        let (hash, within) = (planned.hash.clone(), approve::APPROVAL_WAIT);
+        let question = Question { step: &step, text: &text, hash, quorum: 1, within };
+        approve::ask(&self.executor(&Mutex::default()), &question).await
+    }
+}

@@ -1,0 +1,311 @@
+//! What somebody inside the account, or a bad moment, could make of a run.
+
+use serde_json::json;
+
+use super::*;
+use crate::case::RunState;
+use crate::cloud::faulty::{Calls, Fault, Faulty, Plan};
+use crate::cloud::sandbox::Settling;
+use crate::id::AccountId;
+
+const ISOLATES: &str = "//! Isolates.\nconst RUNBOOK = #{ on: [\"Never:X/*\"], mode: \"contain\" };\n\
+    fn run(case, p) { contain::isolate_instance(\"i-0a1b2c3d4e5f60718\"); }";
+
+fn ours() -> AccountId {
+    "111122223333".parse().unwrap()
+}
+
+/// The groups of each interface; of ours, what they are for.
+fn groups(sandbox: &Sandbox) -> Vec<Vec<String>> {
+    let world = sandbox.snapshot_world();
+    let region = world.accounts[&ours()].regions.values().next().unwrap();
+    let machine = region.instances.values().next().unwrap();
+    let name = |id| {
+        let name: &str = &region.groups[id].name;
+        let purpose = name.strip_prefix("tourniquet-").and_then(|name| name.split('-').next());
+        purpose.map_or_else(|| format!("{id}"), str::to_owned)
+    };
+    let interfaces = machine.instance.interfaces.iter();
+    interfaces.map(|interface| interface.groups.iter().map(name).collect()).collect()
+}
+
+async fn faulty_lab(plan: Plan, source: &str) -> (Lab, Sandbox, Faulty) {
+    let clock = clock();
+    let sandbox = Sandbox::from_scenario(SCENARIO, Arc::new(clock.clone())).unwrap();
+    let faulty = Faulty::new(Arc::new(sandbox.clone()), plan);
+    let library = library_with("probe", source);
+    let lab = Lab::new(Arc::new(faulty.clone()), clock, LabSettings { library, ..settings() });
+    (lab.await, sandbox, faulty)
+}
+
+async fn isolate(lab: &Lab) -> RunRow {
+    let started = lab.desk.start(by_hand("probe", json!({}), Mode::Contain)).await.unwrap();
+    lab.settle().await;
+    run(lab, &started.id).await
+}
+
+/// Which of an isolation's changes is the `nth` of those of `part`, from 1.
+async fn change_number(part: &str, nth: usize) -> u64 {
+    let (lab, sandbox, _) = faulty_lab(Plan::none(), ISOLATES).await;
+    isolate(&lab).await;
+    let world = sandbox.snapshot_world();
+    let mut found = (1..).zip(&world.mutations).filter(|(_, made)| made.resource.contains(part));
+    found.nth(nth).unwrap().0
+}
+
+/// GuardDuty's own copy of a finding.
+fn said(sandbox: &Sandbox, id: &str, detail: Value) {
+    sandbox
+        .edit(|world| {
+            let regions = &mut world.account_mut(&ours()).unwrap().regions;
+            let region = regions.get_mut(&"eu-west-1".parse().unwrap()).unwrap();
+            region.findings.insert(id.parse().unwrap(), detail);
+        })
+        .unwrap();
+}
+
+/// A genuine finding about the same instance that nothing acts on.
+fn probed() -> Value {
+    let mut event: Value = serde_json::from_str(mining()).unwrap();
+    event["detail"]["id"] = json!("0123456789abcdef0123456789abcdef");
+    event["detail"]["type"] = json!("Recon:EC2/PortProbeUnprotectedPort");
+    event["detail"]["severity"] = json!(2.0);
+    event["detail"]["service"]["resourceRole"] = json!("TARGET");
+    event
+}
+
+#[tokio::test]
+async fn an_undo_of_a_failed_attempt_leaves_a_later_containment_alone() {
+    let n = change_number("eni-0aaaaaaaaaaaaaaa2", 0).await;
+    let plan = Plan::none().counting(Calls::Changes).at(n, Fault::Denied);
+    let (lab, sandbox, _) = faulty_lab(plan, ISOLATES).await;
+    let first = isolate(&lab).await;
+    assert_eq!(first.state, RunState::Failed);
+    assert!(isolate(&lab).await.contained);
+    let isolated = groups(&sandbox);
+    let refused = lab.desk.undo(&first.id, "ada".to_owned(), false).await.unwrap_err();
+    assert!(refused.detail.contains("take run"), "{}", refused.detail);
+    assert_eq!(groups(&sandbox), isolated);
+    lab.finish().await;
+}
+
+#[tokio::test]
+async fn a_refusal_for_one_interface_leaves_no_other_half_way() {
+    let n = change_number("eni-0aaaaaaaaaaaaaaa1", 0).await;
+    let plan = Plan::none().counting(Calls::Changes).at(n, Fault::Denied);
+    let (lab, sandbox, _) = faulty_lab(plan, ISOLATES).await;
+    let done = isolate(&lab).await;
+    assert_eq!(done.state, RunState::Failed);
+    assert_eq!(groups(&sandbox)[1], ["quarantine"], "the other one is cut off all the same");
+    lab.finish().await;
+}
+
+#[tokio::test]
+async fn what_is_left_half_way_is_named() {
+    let n = change_number("eni-0aaaaaaaaaaaaaaa1", 1).await;
+    let plan = Plan::none().counting(Calls::Changes).at(n, Fault::Denied);
+    let (lab, sandbox, _) = faulty_lab(plan, ISOLATES).await;
+    let done = isolate(&lab).await;
+    assert_eq!(groups(&sandbox)[0], ["transition"]);
+    let summary = done.summary.unwrap();
+    assert!(
+        summary.contains("left half way") && summary.contains("eni-0aaaaaaaaaaaaaaa1"),
+        "{summary}"
+    );
+    lab.finish().await;
+}
+
+#[tokio::test]
+async fn an_undo_never_passes_over_what_is_not_known() {
+    let calls = {
+        let (lab, _, faulty) = faulty_lab(Plan::none(), ISOLATES).await;
+        isolate(&lab).await;
+        faulty.calls()
+    };
+    for n in 1..=calls {
+        let lost = Plan::none().at(n, Fault::LostAnswer);
+        let plan = (1..=4).fold(lost, |plan, read| plan.at(n + read, Fault::Transient));
+        let (lab, sandbox, _) = faulty_lab(plan, ISOLATES).await;
+        let before = groups(&sandbox);
+        let done = isolate(&lab).await;
+        if !done.summary.unwrap_or_default().contains("no look could tell") {
+            continue;
+        }
+        let undo = lab.desk.undo(&done.id, "ada".to_owned(), false).await.unwrap();
+        lab.settle().await;
+        let undone = run(&lab, &undo.id).await;
+        let as_before = groups(&sandbox) == before;
+        assert!(as_before || undone.state != RunState::Succeeded, "call {n}: {:?}", undone.summary);
+        lab.finish().await;
+    }
+}
+
+#[tokio::test]
+async fn what_an_undo_kept_can_be_revived_as_it_says() {
+    let (lab, sandbox) = lab().await;
+    let case = lab.deliver(mining()).await;
+    lab.settle().await;
+    let done = only_run(&lab, &case).await;
+    let stolen = "ASIAZ7Q2EXAMPLE00001".parse().unwrap();
+    for (revive, works) in [(false, false), (true, true)] {
+        let undo = lab.desk.undo(&done.id, "ada".to_owned(), revive).await.unwrap();
+        lab.settle().await;
+        assert_eq!(run(&lab, &undo.id).await.state, RunState::Succeeded);
+        assert_eq!(sandbox.attacker().can_call(&ours(), &stolen).allowed, works);
+    }
+    lab.desk.undo(&done.id, "ada".to_owned(), true).await.unwrap_err();
+    lab.finish().await;
+}
+
+#[tokio::test]
+async fn an_undo_that_gave_nothing_back_releases_nothing() {
+    let (lab, _) = lab().await;
+    let role = json!({"role": "web-server"});
+    let done =
+        lab.desk.start(by_hand("stolen-role-credentials", role, Mode::Contain)).await.unwrap();
+    lab.settle().await;
+    let undo = lab.desk.undo(&done.id, "ada".to_owned(), false).await.unwrap();
+    lab.settle().await;
+    assert_eq!(run(&lab, &undo.id).await.summary.as_deref(), Some("nothing was taken back"));
+    assert!(!run(&lab, &done.id).await.released);
+    assert_eq!(lab.env.store.holds_of(&done.id).await.unwrap().len(), 1, "it is held on");
+    lab.desk.undo(&done.id, "ada".to_owned(), true).await.unwrap();
+    lab.settle().await;
+    assert!(run(&lab, &done.id).await.released);
+    lab.finish().await;
+}
+
+#[tokio::test]
+async fn two_undos_of_one_run_are_one() {
+    let (lab, _, _) = faulty_lab(Plan::none(), ISOLATES).await;
+    let done = isolate(&lab).await;
+    let undo = || lab.desk.undo(&done.id, "ada".to_owned(), false);
+    let (one, two) = tokio::join!(undo(), undo());
+    assert_eq!(usize::from(one.is_ok()) + usize::from(two.is_ok()), 1);
+    lab.settle().await;
+    undo().await.unwrap_err();
+    lab.finish().await;
+}
+
+#[tokio::test]
+async fn a_planted_policy_that_no_entry_can_hold_saves_no_key() {
+    let document = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Deny",
+        "Action": "s3:ListBucket", "Resource": "*",
+        "Condition": {"NumericGreaterThan": {"s3:max-keys": 10.5}}}]});
+    let planted = || Settling::settled(Some(document.clone()));
+    let (lab, sandbox) = lab().await;
+    sandbox
+        .edit(|world| {
+            let account = world.account_mut(&ours()).unwrap();
+            let user = account.users.get_mut(&"deploy-bot".parse().unwrap()).unwrap();
+            user.policies.insert("TourniquetDenyAll".to_owned(), planted());
+            let role = account.roles.get_mut(&"web-server".parse().unwrap()).unwrap();
+            role.policies.insert("AWSRevokeOlderSessions".to_owned(), planted());
+        })
+        .unwrap();
+    let key = json!({"key": "AKIAZ7Q2EXAMPLE00001", "user": "deploy-bot"});
+    let role = json!({"role": "web-server"});
+    let mut runs = Vec::new();
+    for (runbook, params) in [("leaked-access-key", key), ("stolen-role-credentials", role)] {
+        let started = lab.desk.start(by_hand(runbook, params, Mode::Contain)).await.unwrap();
+        lab.settle().await;
+        runs.push(run(&lab, &started.id).await);
+    }
+    assert!(runs.iter().all(|run| run.contained), "{runs:?}");
+    for stolen in ["AKIAZ7Q2EXAMPLE00001", "ASIAZ7Q2EXAMPLE00001"] {
+        assert!(!sandbox.attacker().can_call(&ours(), &stolen.parse().unwrap()).allowed);
+    }
+    for done in runs {
+        lab.desk.undo(&done.id, "ada".to_owned(), true).await.unwrap();
+        lab.settle().await;
+    }
+    let world = sandbox.snapshot_world();
+    let role = &world.accounts[&ours()].roles[&"web-server".parse().unwrap()];
+    assert_eq!(role.policies["AWSRevokeOlderSessions"].value.as_ref(), Some(&document));
+    lab.finish().await;
+}
+
+#[tokio::test]
+async fn a_forged_finding_does_not_ride_on_a_genuine_one() {
+    let (lab, sandbox) = lab_with(LabSettings { confirm_findings: true, ..settings() }).await;
+    let genuine = probed();
+    said(&sandbox, "0123456789abcdef0123456789abcdef", genuine["detail"].clone());
+    let case = lab.deliver(&genuine.to_string()).await;
+    lab.settle().await;
+    // GuardDuty has never said this one.
+    assert_eq!(lab.deliver(mining()).await, case);
+    lab.settle().await;
+    assert_eq!(sandbox.snapshot_world().mutations.len(), 0);
+    lab.finish().await;
+}
+
+#[tokio::test]
+async fn a_genuine_finding_is_not_held_for_another_one_of_its_case() {
+    let (lab, sandbox) = lab_with(LabSettings { confirm_findings: true, ..settings() }).await;
+    let first = probed();
+    let mut archived = first["detail"].clone();
+    archived["service"]["archived"] = json!(true);
+    said(&sandbox, "0123456789abcdef0123456789abcdef", archived);
+    let second: Value = serde_json::from_str(mining()).unwrap();
+    said(&sandbox, second["detail"]["id"].as_str().unwrap(), second["detail"].clone());
+    let case = lab.deliver(&first.to_string()).await;
+    lab.settle().await;
+    assert_eq!(lab.deliver(mining()).await, case);
+    lab.settle().await;
+    let runs = lab.env.store.runs_of(&case).await.unwrap();
+    assert!(runs.iter().any(|run| run.contained), "{runs:?}");
+    lab.finish().await;
+}
+
+#[tokio::test]
+async fn some_seconds_of_throttling_end_no_run_before_it_began() {
+    for confirm_findings in [false, true] {
+        let plan = (1..=6)
+            .fold(Plan::none().counting(Calls::Reads), |plan, n| plan.at(n, Fault::Throttled));
+        let clock = clock();
+        let sandbox = Sandbox::from_scenario(SCENARIO, Arc::new(clock.clone())).unwrap();
+        let event: Value = serde_json::from_str(mining()).unwrap();
+        said(&sandbox, event["detail"]["id"].as_str().unwrap(), event["detail"].clone());
+        let faulty = Arc::new(Faulty::new(Arc::new(sandbox), plan));
+        let lab = Lab::new(faulty, clock, LabSettings { confirm_findings, ..settings() }).await;
+        let case = lab.deliver(mining()).await;
+        lab.settle().await;
+        let done = only_run(&lab, &case).await;
+        assert!(done.contained, "{confirm_findings}: {:?}", done.summary);
+        lab.finish().await;
+    }
+}
+
+#[tokio::test]
+async fn throttling_after_the_yes_neither_fails_nor_asks_again() {
+    let plan =
+        (3..9).fold(Plan::none().counting(Calls::Reads), |plan, n| plan.at(n, Fault::Throttled));
+    let (lab, _, _) = faulty_lab(plan, ISOLATES).await;
+    let role = json!({"role": "batch-worker"});
+    let started =
+        lab.desk.start(by_hand("stolen-role-credentials", role, Mode::Approve)).await.unwrap();
+    lab.settle().await;
+    decide(&lab, "grace", true).await.unwrap();
+    lab.settle().await;
+    let done = run(&lab, &started.id).await;
+    assert!(done.contained, "{:?}", done.summary);
+    lab.finish().await;
+}
+
+#[tokio::test]
+async fn a_no_is_not_overridden_by_the_next_version() {
+    let (lab, sandbox) = lab().await;
+    let mut first: Value = serde_json::from_str(mining()).unwrap();
+    // Incomplete, so that a person is asked.
+    first["detail"].as_object_mut().unwrap().remove("updatedAt");
+    let case = lab.deliver(&first.to_string()).await;
+    lab.settle().await;
+    decide(&lab, "grace", false).await.unwrap();
+    lab.settle().await;
+    let mut second: Value = serde_json::from_str(mining()).unwrap();
+    second["detail"]["updatedAt"] = json!("2026-03-14T23:27:12.000Z");
+    assert_eq!(lab.deliver(&second.to_string()).await, case);
+    lab.settle().await;
+    assert_eq!(sandbox.snapshot_world().mutations.len(), 0);
+    lab.finish().await;
+}
