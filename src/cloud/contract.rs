@@ -204,7 +204,9 @@ impl Bench<'_> {
         Change { at: self.here().clone(), kind }
     }
 
+    /// As the executor does: no change is made before there is room for it.
     async fn apply(&self, change: &Change) -> Outcome<Receipt> {
+        let _room = self.session.admit(std::slice::from_ref(change)).await;
         self.session.apply(change).await.map_err(text)
     }
 
@@ -222,6 +224,7 @@ impl Bench<'_> {
     }
 
     async fn refuses(&self, change: &Change, classes: &[ErrorClass]) -> Outcome<CloudError> {
+        let _room = self.session.admit(std::slice::from_ref(change)).await;
         match self.session.apply(change).await {
             Ok(receipt) => Err(format!("{} was not refused: {receipt:?}", change.words())),
             Err(error)

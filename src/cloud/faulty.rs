@@ -96,13 +96,31 @@ impl Road {
         if let Some(fault) = self.planned(operation, kind) {
             return Some((operation, fault));
         }
+        let refused = self.throttled(who, operations).await?;
+        Some((refused, Fault::Throttled))
+    }
+
+    /// Which of `operations` the limits refuse.
+    async fn throttled<'a>(
+        &self,
+        who: (&Scope, &Place),
+        operations: &[&'a str],
+    ) -> Option<&'a str> {
         let limits = self.plan.limits.as_ref()?;
         for operation in operations {
             if !limits.allow(who.0, operation, who.1).await {
-                return Some((operation, Fault::Throttled));
+                return Some(operation);
             }
         }
         None
+    }
+
+    /// Further operations of a call that was counted.
+    async fn limited(&self, who: (&Scope, &Place), operations: &[&str]) -> Result<()> {
+        match self.throttled(who, operations).await {
+            None => Ok(()),
+            Some(operation) => Err(error(operation, Fault::Throttled)),
+        }
     }
 
     fn planned(&self, operation: &str, kind: Calls) -> Option<Fault> {

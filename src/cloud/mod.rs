@@ -70,6 +70,16 @@ pub trait Cloud: Send + Sync {
     fn visible_within(&self) -> Duration;
 }
 
+/// Whether changes may be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Admitted {
+    /// At once.
+    Now,
+    /// Somebody else has just made what they would make.
+    LookAgain,
+}
+
 /// Calls on behalf of one step. A resource that does not exist is `None` or absent from the list,
 /// never an error of a read.
 #[async_trait]
@@ -140,7 +150,9 @@ pub trait Session: Send + Sync {
     /// Waits until all of `changes` may be made without running into AWS's limits, where the cloud
     /// keeps to them: each is then made without waiting again, and none is left half done meanwhile.
     /// No call is made, and nothing is promised of AWS.
-    async fn admit(&self, _changes: &[Change]) {}
+    async fn admit(&self, _changes: &[Change]) -> Admitted {
+        Admitted::Now
+    }
 
     /// Makes one change: exactly one mutating API call. It is called only by the executor, after the
     /// intent is durable. Creates are never retried inside.

@@ -11,6 +11,8 @@
 //! | `bucket` | one bucket: arithmetic |
 //! | `line` | the calls that wait for a bucket, who is next, and why nothing waits for ever |
 //! | `pacer` | all buckets; waiting |
+//! | `making` | what many steps need, made by one of them |
+//! | `question` | what many steps have in line at once, asked once |
 //! | `session` | which operations each call of ours makes |
 //!
 //! Why not the crate `governor`, which limits our HTTP tokens: its limiters take a clock, and could
@@ -23,7 +25,9 @@
 
 mod bucket;
 mod line;
+mod making;
 mod pacer;
+mod question;
 mod session;
 mod size;
 #[cfg(test)]
@@ -33,7 +37,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pacer::Pacer;
-use session::PacedSession;
+#[cfg(test)]
+pub use session::NO_ROOM;
+use session::{GroupQuestions, PacedSession};
 #[cfg(test)]
 pub use size::{Key, Size, size};
 #[cfg(test)]
@@ -42,24 +48,26 @@ pub use tests::play;
 use super::{Cloud, Scope, Session};
 use crate::clock::Clock;
 
-/// A cloud whose limits are kept to. All its sessions share the buckets.
+/// A cloud whose limits are kept to. All its sessions share the buckets, and what they have in line.
 pub struct Paced {
     inner: Arc<dyn Cloud>,
     pacer: Arc<Pacer>,
+    groups: Arc<GroupQuestions>,
 }
 
 impl Paced {
     /// `inner`, behind full buckets.
     #[must_use]
     pub fn new(inner: Arc<dyn Cloud>, clock: Arc<dyn Clock>) -> Self {
-        Self { inner, pacer: Arc::new(Pacer::new(clock)) }
+        Self { inner, pacer: Arc::new(Pacer::new(clock)), groups: Arc::default() }
     }
 }
 
 impl Cloud for Paced {
     fn open(&self, scope: Scope) -> Arc<dyn Session> {
         let inner = self.inner.open(scope.clone());
-        Arc::new(PacedSession::new(inner, Arc::clone(&self.pacer), scope))
+        let (pacer, groups) = (Arc::clone(&self.pacer), Arc::clone(&self.groups));
+        Arc::new(PacedSession::new(inner, pacer, groups, scope))
     }
 
     fn name(&self) -> &'static str {

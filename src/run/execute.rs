@@ -19,7 +19,7 @@ use super::replay::StepLog;
 use super::undo;
 use crate::action::{self, Action, Context, LookError, Params, Verdict};
 use crate::change::{Change, Permission, Urgency};
-use crate::cloud::{ErrorClass, Scope, Session};
+use crate::cloud::{Admitted, ErrorClass, Scope, Session};
 use crate::error::Code;
 use crate::id::Place;
 use crate::routing::Mode;
@@ -109,10 +109,10 @@ impl Executor<'_> {
     /// Waits until AWS's limits have room for all `changes` of a step, and says how long that took.
     /// All at once, before the first: an interface must not stay in the open transition group for
     /// want of the second call's token.
-    pub(super) async fn admit(&self, step: &StepLog, changes: &[Change]) -> Duration {
+    pub(super) async fn admit(&self, step: &StepLog, changes: &[Change]) -> (Admitted, Duration) {
         let began = self.env.clock.monotonic();
-        self.session(step, BTreeSet::new()).admit(changes).await;
-        self.env.clock.monotonic().saturating_sub(began)
+        let admitted = self.session(step, BTreeSet::new()).admit(changes).await;
+        (admitted, self.env.clock.monotonic().saturating_sub(began))
     }
 
     /// Executes an action step until a look says that it is done.
@@ -148,7 +148,7 @@ impl Executor<'_> {
         };
         let hold = (action.urgency() == Urgency::Containment).then(|| self.hold(&step, &target));
         let mut pending = self.settle_open(&mut step).await?;
-        let mut rounds = 0;
+        let (mut rounds, mut in_all) = (0, Duration::ZERO);
         let patience = attempt::read_patience(action.urgency());
         loop {
             if step
@@ -194,8 +194,10 @@ impl Executor<'_> {
             };
             // Before the guards and the intents, so that both are as fresh as the calls. What was
             // seen before a long wait is old: the target may have been changed or protected since.
-            let waited = self.admit(&step, &stages.concat()).await;
-            if waited > LOOK_AGE_MAX && self.age(&step) < patience {
+            let (admitted, waited) = self.admit(&step, &stages.concat()).await;
+            in_all += waited;
+            let stale = admitted == Admitted::LookAgain || waited > LOOK_AGE_MAX;
+            if stale && self.age(&step) < patience {
                 continue;
             }
             if step.changes.is_empty()
@@ -214,7 +216,8 @@ impl Executor<'_> {
                 let text = format!("after {ROUNDS_MAX} rounds the change still does not hold");
                 return ended(failed(&step, Code::ACTION_FAILED, "conflict", &text), pending);
             }
-            let stages = self.stages(&mut step, stages, hold.as_ref(), &mut pending);
+            let waited = std::mem::take(&mut in_all);
+            let stages = self.stages(&mut step, stages, waited, hold.as_ref(), &mut pending);
             let Some(refusal) = stages.await? else {
                 continue;
             };

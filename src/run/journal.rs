@@ -2,6 +2,8 @@
 //!
 //! The shapes here are read again by `replay`; a field is added, never renamed.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -93,6 +95,9 @@ pub struct StepEnd {
     pub planned: Vec<String>,
 }
 
+/// Shorter waits for room in AWS's limits are not told.
+const WAITED_MIN: Duration = Duration::from_secs(1);
+
 /// Writes the entries of one run.
 #[derive(Debug, Clone)]
 pub struct Writer {
@@ -150,15 +155,25 @@ impl Writer {
         self.draft(at, Kind::StepRequested, body)
     }
 
-    /// A change is about to be made.
+    /// A change is about to be made, after the step has `waited` for room in AWS's limits.
     #[must_use]
-    pub fn intent(&self, at: Timestamp, step: &StepKey, n: usize, change: &Change) -> Draft {
-        let body = json!({
+    pub fn intent(
+        &self,
+        at: Timestamp,
+        step: &StepKey,
+        n: usize,
+        change: &Change,
+        waited: Duration,
+    ) -> Draft {
+        let mut body = json!({
             "step": change_key(step, n),
             "change": change,
             "operation": change.operation(),
             "words": change.words(),
         });
+        if waited >= WAITED_MIN {
+            body["waited_s"] = json!(waited.as_secs());
+        }
         self.draft(at, Kind::ChangeIntent, body)
     }
 

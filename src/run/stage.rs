@@ -14,7 +14,7 @@ use super::settle::{millis, settle};
 use crate::action::{Read, permissions_for};
 use crate::change::{Change, Permission};
 use crate::clock::Clock;
-use crate::cloud::{CloudError, ErrorClass, Session};
+use crate::cloud::{Admitted, CloudError, ErrorClass, Session};
 use crate::fault;
 use crate::id::Place;
 use crate::store::{Effect, StoreError};
@@ -42,11 +42,12 @@ impl Refusal {
 impl Executor<'_> {
     /// Carries out one stage after the other. A resource that AWS refuses to change is left out of
     /// the later stages; those of the others are carried out all the same, so that no refusal leaves
-    /// another resource half way. Returns the worst refusal.
+    /// another resource half way. `waited`: for room, before the first. Returns the worst refusal.
     pub(super) async fn stages(
         &self,
         step: &mut StepLog,
         stages: Vec<Vec<Change>>,
+        mut waited: Duration,
         hold: Option<&Effect>,
         pending: &mut Vec<Draft>,
     ) -> Result<Option<Refusal>, StoreError> {
@@ -54,7 +55,8 @@ impl Executor<'_> {
         for mut stage in stages {
             stage.retain(|change| !refused.contains_key(&change.resource()));
             if !stage.is_empty() {
-                refused.extend(self.stage(step, stage, hold, pending).await?);
+                let waited = std::mem::take(&mut waited);
+                refused.extend(self.stage(step, stage, waited, hold, pending).await?);
             }
         }
         let half = step.changes.iter().filter(|log| {
@@ -72,6 +74,7 @@ impl Executor<'_> {
         &self,
         step: &mut StepLog,
         stage: Vec<Change>,
+        waited: Duration,
         hold: Option<&Effect>,
         pending: &mut Vec<Draft>,
     ) -> Result<Vec<(String, CloudError)>, StoreError> {
@@ -79,7 +82,8 @@ impl Executor<'_> {
         let now = self.env.clock.now();
         let mut entries = std::mem::take(pending);
         for (n, change) in stage.iter().enumerate() {
-            entries.push(self.writer.intent(now, &step.key, first + n + 1, change));
+            let waited = if n == 0 { waited } else { Duration::ZERO };
+            entries.push(self.writer.intent(now, &step.key, first + n + 1, change, waited));
         }
         // From the first change on the resource is held, whatever becomes of the step: what it did is
         // part of what later runs find.
@@ -191,8 +195,8 @@ impl Executor<'_> {
 async fn admitted_soon(session: &dyn Session, clock: &dyn Clock, change: &Change) -> bool {
     let admitted = session.admit(std::slice::from_ref(change));
     match select(admitted, clock.sleep(BACKOFF_MAX)).await {
-        Either::Left(_) => true,
-        Either::Right(_) => false,
+        Either::Left((Admitted::Now, _)) => true,
+        Either::Left((Admitted::LookAgain, _)) | Either::Right(_) => false,
     }
 }
 

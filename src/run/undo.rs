@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::Env;
+use super::attempt::{Passing, READ_PATIENCE, ROUNDS_MAX};
 use super::end::{cloud_failed, failed, succeeded};
 use super::execute::{Executor, StepRun};
 use super::journal::{Outcome, OutcomeResult};
@@ -16,7 +17,7 @@ use super::replay::{ChangeLog, RunLog, StepLog};
 use super::settle::settle;
 use super::subject::Held;
 use crate::change::{Change, GROUP_NAME_PREFIX, Inverse, Kind, TAG_PURPOSE};
-use crate::cloud::{SecurityGroup, Standing, standing};
+use crate::cloud::{CloudError, SecurityGroup, Standing, standing};
 use crate::error::Code;
 use crate::id::RunId;
 use crate::store::{RunRow, StoreError};
@@ -166,7 +167,9 @@ pub async fn restore(executor: &Executor<'_>, mut step: StepLog) -> Result<StepR
     let session = executor.session(&step, permissions);
     let clock = executor.env.clock.as_ref();
     let visible = executor.env.cloud.visible_within();
-    executor.admit(&step, std::slice::from_ref(&inverse)).await;
+    let rests =
+        |step: &StepLog, error: &CloudError| error.may_pass() && executor.age(step) < READ_PATIENCE;
+    let (_, waited) = executor.admit(&step, std::slice::from_ref(&inverse)).await;
     let mut drafts = Vec::new();
     if let Some(log) = step.changes.last_mut().filter(|log| log.outcome.is_none()) {
         let outcome = settle(session.as_ref(), clock, &log.change, Duration::ZERO, visible).await;
@@ -182,10 +185,12 @@ pub async fn restore(executor: &Executor<'_>, mut step: StepLog) -> Result<StepR
                 return ended(failed(&step, Code::UNDO_DRIFT, "conflict", &text), drafts);
             }
             Ok(_) => {}
+            Err(error) if rests(&step, &error) => return Ok(executor.rest(1, drafts)),
             Err(error) => return ended(cloud_failed(&step, &error), drafts),
         }
     }
     match standing(session.as_ref(), &done).await {
+        Err(error) if rests(&step, &error) => return Ok(executor.rest(1, drafts)),
         Err(error) => return ended(cloud_failed(&step, &error), drafts),
         Ok(Standing::Before) => {
             return ended(succeeded(&step, json!({"restored": words, "already": true})), drafts);
@@ -199,7 +204,10 @@ pub async fn restore(executor: &Executor<'_>, mut step: StepLog) -> Result<StepR
         }
         Ok(Standing::After) => {}
     }
-    if let Err(Held { trip, .. }) = executor.guard_restore(&step, &inverse).await {
+    if let Err(Held { trip, may_pass }) = executor.guard_restore(&step, &inverse).await {
+        if may_pass && executor.age(&step) < READ_PATIENCE {
+            return Ok(executor.rest(1, drafts));
+        }
         drafts.push(executor.writer.tripped(
             clock.now(),
             &step.key,
@@ -209,7 +217,7 @@ pub async fn restore(executor: &Executor<'_>, mut step: StepLog) -> Result<StepR
         return ended(failed(&step, trip.code, "guard", &trip.reason), drafts);
     }
     let n = step.changes.len() + 1;
-    drafts.push(executor.writer.intent(clock.now(), &step.key, n, &inverse));
+    drafts.push(executor.writer.intent(clock.now(), &step.key, n, &inverse, waited));
     executor.write(std::mem::take(&mut drafts), vec![]).await?;
     executor.lease.hold(&executor.env.store, clock).await?;
     let mut outcome = executor.call(session.as_ref(), &inverse).await;
@@ -228,6 +236,10 @@ pub async fn restore(executor: &Executor<'_>, mut step: StepLog) -> Result<StepR
             "in_doubt",
             &format!("it is not known whether this was taken back: {words}"),
         ),
+        // One more has been spent than the step knows of.
+        (_, Some(error)) if error.may_pass() && step.spent_rounds() + 1 < ROUNDS_MAX => {
+            return Ok(executor.rest(step.spent_rounds() + 1, drafts));
+        }
         (_, Some(error)) => {
             failed(&step, Code::ACTION_FAILED, error.class.label(), &error.to_string())
         }

@@ -201,7 +201,9 @@ impl Step {
         let at = self.clock.now();
         self.records.push(Record { at, change: change.clone(), outcome: Outcome::Unknown });
         die(Point::AfterIntent)?;
-        let answer = cloud.open(self.scope(action, change.permissions())).apply(&change).await;
+        let session = cloud.open(self.scope(action, change.permissions()));
+        let _room = session.admit(std::slice::from_ref(&change)).await;
+        let answer = session.apply(&change).await;
         self.clock.advance(Duration::from_millis(200));
         die(Point::AfterCall)?;
         match answer {

@@ -8,7 +8,8 @@ use async_trait::async_trait;
 use super::{Calls, Fault, Road, error};
 use crate::change::{Change, Document, Taggable, Tags};
 use crate::cloud::{
-    Instance, Receipt, Result, Role, Safeguards, Scope, SecurityGroup, Session, Snapshot, User,
+    Admitted, Instance, Receipt, Result, Role, Safeguards, Scope, SecurityGroup, Session, Snapshot,
+    User,
 };
 use crate::id::{
     AccessKeyId, AccountId, FindingId, GroupId, InstanceId, Place, RoleName, SnapshotId, UserName,
@@ -177,16 +178,21 @@ impl Session for FaultySession {
     }
 
     async fn tags(&self, at: &Place, resource: &Taggable) -> Result<Option<Tags>> {
-        let operation = match resource {
-            Taggable::Instance(_) | Taggable::Volume(_) | Taggable::Snapshot(_) => {
-                "ec2:DescribeTags"
-            }
-            Taggable::Role(_) => "iam:ListRoleTags",
-            Taggable::User(_) => "iam:ListUserTags",
-            Taggable::Bucket(_) => "s3:GetBucketTagging",
+        let (operation, then) = match resource {
+            Taggable::Instance(_) => ("ec2:DescribeTags", Some("ec2:DescribeInstances")),
+            Taggable::Volume(_) => ("ec2:DescribeTags", Some("ec2:DescribeVolumes")),
+            Taggable::Snapshot(_) => ("ec2:DescribeTags", Some("ec2:DescribeSnapshots")),
+            Taggable::Role(_) => ("iam:ListRoleTags", None),
+            Taggable::User(_) => ("iam:ListUserTags", None),
+            Taggable::Bucket(_) => ("s3:GetBucketTagging", None),
         };
         let call = self.inner.tags(at, resource);
-        self.road.read((&self.scope, at), &[operation], || Ok(None), call).await
+        let tags = self.road.read((&self.scope, at), &[operation], || Ok(None), call).await?;
+        // Where there are no tags, the resource itself is asked for.
+        match then.filter(|_| tags.as_ref().is_none_or(Tags::is_empty)) {
+            Some(then) => self.road.limited((&self.scope, at), &[then]).await.map(|()| tags),
+            None => Ok(tags),
+        }
     }
 
     async fn finding(&self, at: &Place, id: &FindingId) -> Result<Option<serde_json::Value>> {
@@ -200,11 +206,11 @@ impl Session for FaultySession {
             .await
     }
 
-    async fn admit(&self, changes: &[Change]) {
+    async fn admit(&self, changes: &[Change]) -> Admitted {
         if let Some(event) = &self.road.plan.admitting {
             event();
         }
-        self.inner.admit(changes).await;
+        self.inner.admit(changes).await
     }
 
     async fn apply(&self, change: &Change) -> Result<Receipt> {

@@ -111,6 +111,12 @@ impl Line {
         }
     }
 
+    /// Takes a token for a call that can't wait: where there is one, and nobody stands in line.
+    pub fn try_take(&mut self, now: Duration) -> bool {
+        self.serve(now);
+        self.waiting.is_empty() && self.bucket.take()
+    }
+
     /// AWS's bucket is empty.
     pub fn dry(&mut self, now: Duration) {
         self.bucket.empty(now);

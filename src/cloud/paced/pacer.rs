@@ -16,10 +16,11 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use super::line::{Line, Waiter};
+use super::making::{Making, Other, is_for_all};
 use super::size::Key;
 use crate::change::Change;
 use crate::clock::Clock;
-use crate::cloud::{CloudError, ErrorClass, Scope};
+use crate::cloud::{Admitted, CloudError, ErrorClass, Scope};
 use crate::id::{CaseId, Place, RunId};
 
 /// How often what is not needed any more is looked for.
@@ -27,6 +28,9 @@ const SWEEP_EVERY: Duration = Duration::from_secs(10);
 
 /// How long a step keeps its turn and what it was admitted to: as long as its STS session lasts.
 const STEP_KEPT: Duration = Duration::from_secs(900);
+
+/// From which expected wait on the log says that a call waits.
+const LONG: Duration = Duration::from_secs(5);
 
 /// Codes that say "later" about the resource and not about the rate of calls: EBS's snapshots in
 /// progress, and somebody else who tags at this moment.
@@ -48,12 +52,14 @@ pub struct Pacer {
 struct State {
     lines: HashMap<Key, Line>,
     steps: HashMap<StepId, Step>,
+    making: Making,
     /// The last number given out, to a step or a call.
     last: u64,
     swept: Duration,
 }
 
-type StepId = (CaseId, Option<RunId>, String);
+/// Case, run and step.
+pub type StepId = (CaseId, Option<RunId>, String);
 
 /// What is known of a step.
 struct Step {
@@ -62,6 +68,9 @@ struct Step {
     used: Duration,
     /// Tokens that were taken for changes it is about to make.
     admitted: BTreeMap<Key, u32>,
+    /// Calls that AWS did not carry out, and that may be made again: each needs a token of its own,
+    /// or it would take that of a later stage.
+    again: BTreeMap<Key, u32>,
 }
 
 impl Pacer {
@@ -71,26 +80,52 @@ impl Pacer {
         Self { clock, state: Mutex::default() }
     }
 
-    /// Takes the tokens for every one of `changes`, and keeps them for the step.
-    pub async fn admit(&self, scope: &Scope, changes: &[Change]) {
+    /// Takes the tokens for every one of `changes`, and keeps them for the step. Where another step is
+    /// about to make what these would make, waits for that instead.
+    pub async fn admit(&self, scope: &Scope, changes: &[Change]) -> Admitted {
+        let now = self.clock.monotonic();
+        let other = self.lock().making.begin(&step_id(scope), changes, now);
+        if let Some(Other { until, mut done }) = other {
+            tokio::select! {
+                _ = done.changed() => {}
+                () = self.clock.sleep(until.saturating_sub(now)) => {}
+            }
+            return Admitted::LookAgain;
+        }
+        if changes.iter().any(is_for_all) {
+            // Others wait for what it makes, so that it goes before them, reads and all.
+            self.lock().step(scope, now).turn = 0;
+        }
         let mut wanted: BTreeMap<Key, u32> = BTreeMap::new();
         for change in changes {
             *wanted.entry(Key::new(change.operation(), &change.at)).or_default() += 1;
         }
         for (key, wanted) in wanted {
-            let have = {
+            let (missing, again) = {
                 let mut state = self.lock();
                 let step = state.step(scope, self.clock.monotonic());
-                step.admitted.get(&key).copied().unwrap_or_default()
+                let known = |of: &BTreeMap<Key, u32>| of.get(&key).copied().unwrap_or_default();
+                let again = known(&step.again).min(wanted);
+                (again + (wanted - again).saturating_sub(known(&step.admitted)), again)
             };
-            let Some(missing) = wanted.checked_sub(have).filter(|missing| *missing > 0) else {
+            if missing == 0 {
                 continue;
-            };
+            }
             self.take(scope, &key, missing).await;
             let mut state = self.lock();
             let step = state.step(scope, self.clock.monotonic());
+            if let Some(left) = step.again.get_mut(&key) {
+                *left = left.saturating_sub(again);
+            }
             *step.admitted.entry(key).or_default() += missing;
         }
+        Admitted::Now
+    }
+
+    /// An answer to `change` has come.
+    pub fn made(&self, scope: &Scope, change: &Change) {
+        let now = self.clock.monotonic();
+        self.lock().making.made(&step_id(scope), change, now);
     }
 
     /// Ends when `operation` may be called in `at`.
@@ -99,6 +134,21 @@ impl Pacer {
         if !self.lock().was_admitted(scope, &key, self.clock.monotonic()) {
             self.take(scope, &key, 1).await;
         }
+    }
+
+    /// Whether `operation` may be called in `at` at once.
+    pub fn try_pass(&self, scope: &Scope, operation: &str, at: &Place) -> bool {
+        let key = Key::new(operation, at);
+        let now = self.clock.monotonic();
+        let mut state = self.lock();
+        state.was_admitted(scope, &key, now) || state.line(&key, now).try_take(now)
+    }
+
+    /// A change was not carried out, and may be tried again.
+    pub fn refused(&self, scope: &Scope, operation: &str, at: &Place) {
+        let now = self.clock.monotonic();
+        let mut state = self.lock();
+        *state.step(scope, now).again.entry(Key::new(operation, at)).or_default() += 1;
     }
 
     /// Learns from an answer: where AWS throttles, others have emptied the bucket.
@@ -114,7 +164,12 @@ impl Pacer {
         let told = Arc::new(Notify::new());
         let ticket = self.join(scope, key, tokens, &told);
         let _leaves = Leaves { pacer: self, key, ticket };
+        let mut told_of = false;
         while let Some(wait) = self.wait(key, ticket) {
+            if wait >= LONG && !told_of {
+                told_of = true;
+                tell(scope, key, wait);
+            }
             tokio::select! {
                 () = told.notified() => {}
                 () = self.clock.sleep(wait) => {}
@@ -163,12 +218,12 @@ impl State {
     }
 
     fn step(&mut self, scope: &Scope, now: Duration) -> &mut Step {
-        let id = (scope.case.clone(), scope.run.clone(), scope.step.clone());
+        let id = step_id(scope);
         let next = self.last + 1;
         let last = &mut self.last;
         let step = self.steps.entry(id).or_insert_with(|| {
             *last = next;
-            Step { turn: next, used: now, admitted: BTreeMap::new() }
+            Step { turn: next, used: now, admitted: BTreeMap::new(), again: BTreeMap::new() }
         });
         step.used = now;
         step
@@ -194,6 +249,18 @@ impl State {
         self.lines.retain(|_, line| !line.is_idle(now));
         self.steps.retain(|_, step| now.saturating_sub(step.used) < STEP_KEPT);
     }
+}
+
+fn step_id(scope: &Scope) -> StepId {
+    (scope.case.clone(), scope.run.clone(), scope.step.clone())
+}
+
+fn tell(scope: &Scope, key: &Key, wait: Duration) {
+    let run = scope.run.as_ref().map(ToString::to_string).unwrap_or_default();
+    tracing::info!(
+        case = %scope.case, run, step = %scope.step, urgency = ?scope.urgency, bucket = %key,
+        wait_s = wait.as_secs(), "a call waits for room in AWS's limits"
+    );
 }
 
 /// Leaves the line when the call is not waited for any more.

@@ -7,27 +7,49 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 
 use super::pacer::Pacer;
-use crate::change::{Change, Document, Taggable, Tags};
+use super::question::{Asking, Questions};
+use crate::change::{Change, Document, Permission, Taggable, Tags};
 use crate::cloud::{
-    Instance, Receipt, Result, Role, Safeguards, Scope, SecurityGroup, Session, Snapshot, User,
+    Admitted, CloudError, ErrorClass, Instance, Receipt, Result, Role, Safeguards, Scope,
+    SecurityGroup, Session, Snapshot, User,
 };
 use crate::id::{
     AccessKeyId, AccountId, FindingId, GroupId, InstanceId, Place, RoleName, SnapshotId, UserName,
     VpcId,
 };
 
+/// The code of a change that was not sent, because its bucket is empty.
+pub const NO_ROOM: &str = "NoRoom";
+
+/// Which groups a VPC has is the same question for every instance in it.
+pub(super) type GroupQuestions = Questions<GroupQuestion, Vec<SecurityGroup>>;
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct GroupQuestion {
+    at: Place,
+    vpc: VpcId,
+    purpose: String,
+    permissions: BTreeSet<Permission>,
+}
+
 /// A session whose calls wait for their tokens.
 pub(super) struct PacedSession {
     inner: Arc<dyn Session>,
     pacer: Arc<Pacer>,
+    groups: Arc<GroupQuestions>,
     scope: Scope,
     /// Accounts that it was in: the first call to one may assume its role.
     entered: Mutex<BTreeSet<AccountId>>,
 }
 
 impl PacedSession {
-    pub(super) fn new(inner: Arc<dyn Session>, pacer: Arc<Pacer>, scope: Scope) -> Self {
-        Self { inner, pacer, scope, entered: Mutex::default() }
+    pub(super) fn new(
+        inner: Arc<dyn Session>,
+        pacer: Arc<Pacer>,
+        groups: Arc<GroupQuestions>,
+        scope: Scope,
+    ) -> Self {
+        Self { inner, pacer, groups, scope, entered: Mutex::default() }
     }
 
     async fn enter(&self, at: &Place) {
@@ -40,6 +62,15 @@ impl PacedSession {
         }
     }
 
+    /// Waits until there was a token for each of `operations`: last for the first of them, which is
+    /// called at once then. The others follow it.
+    async fn pass(&self, at: &Place, operations: &[&str]) {
+        self.enter(at).await;
+        for operation in operations.iter().rev() {
+            self.pacer.pass(&self.scope, operation, at).await;
+        }
+    }
+
     /// `call`, once there is a token for each of the operations it makes.
     async fn paced<T>(
         &self,
@@ -47,10 +78,15 @@ impl PacedSession {
         operations: &[&str],
         call: impl Future<Output = Result<T>> + Send,
     ) -> Result<T> {
-        self.enter(at).await;
-        for operation in operations {
-            self.pacer.pass(&self.scope, operation, at).await;
-        }
+        self.pass(at, operations).await;
+        self.heeded(at, call).await
+    }
+
+    async fn heeded<T>(
+        &self,
+        at: &Place,
+        call: impl Future<Output = Result<T>> + Send,
+    ) -> Result<T> {
         let answer = call.await;
         if let Err(error) = &answer {
             self.pacer.heed(at, error);
@@ -81,10 +117,31 @@ impl Session for PacedSession {
         vpc: &VpcId,
         purpose: &str,
     ) -> Result<Vec<SecurityGroup>> {
-        let call = self.inner.groups_for(at, vpc, purpose);
-        // By tag, and by name.
-        let operations = ["ec2:DescribeSecurityGroups", "ec2:DescribeSecurityGroups"];
-        self.paced(at, &operations, call).await
+        let question = GroupQuestion {
+            at: at.clone(),
+            vpc: vpc.clone(),
+            purpose: purpose.to_owned(),
+            permissions: self.scope.permissions.clone(),
+        };
+        loop {
+            match self.groups.ask(&question, self.scope.urgency) {
+                Asking::Joined(joined) => {
+                    if let Some(groups) = joined.answer().await {
+                        return Ok(groups);
+                    }
+                }
+                Asking::First(first) => {
+                    // By tag, and by name.
+                    let operations = ["ec2:DescribeSecurityGroups", "ec2:DescribeSecurityGroups"];
+                    self.pass(at, &operations).await;
+                    first.leaves();
+                    let call = self.inner.groups_for(at, vpc, purpose);
+                    let groups = self.heeded(at, call).await?;
+                    first.tell(groups.clone());
+                    return Ok(groups);
+                }
+            }
+        }
     }
 
     async fn groups(&self, at: &Place, ids: &[GroupId]) -> Result<Vec<SecurityGroup>> {
@@ -154,15 +211,16 @@ impl Session for PacedSession {
     }
 
     async fn tags(&self, at: &Place, resource: &Taggable) -> Result<Option<Tags>> {
-        let operation = match resource {
-            Taggable::Instance(_) | Taggable::Volume(_) | Taggable::Snapshot(_) => {
-                "ec2:DescribeTags"
-            }
-            Taggable::Role(_) => "iam:ListRoleTags",
-            Taggable::User(_) => "iam:ListUserTags",
-            Taggable::Bucket(_) => "s3:GetBucketTagging",
+        // Where there are no tags the resource itself is asked for, which nobody knows before.
+        let operations: &[&str] = match resource {
+            Taggable::Instance(_) => &["ec2:DescribeTags", "ec2:DescribeInstances"],
+            Taggable::Volume(_) => &["ec2:DescribeTags", "ec2:DescribeVolumes"],
+            Taggable::Snapshot(_) => &["ec2:DescribeTags", "ec2:DescribeSnapshots"],
+            Taggable::Role(_) => &["iam:ListRoleTags"],
+            Taggable::User(_) => &["iam:ListUserTags"],
+            Taggable::Bucket(_) => &["s3:GetBucketTagging"],
         };
-        self.paced(at, &[operation], self.inner.tags(at, resource)).await
+        self.paced(at, operations, self.inner.tags(at, resource)).await
     }
 
     async fn finding(&self, at: &Place, id: &FindingId) -> Result<Option<serde_json::Value>> {
@@ -170,12 +228,29 @@ impl Session for PacedSession {
         self.paced(at, &operations, self.inner.finding(at, id)).await
     }
 
-    async fn admit(&self, changes: &[Change]) {
-        self.pacer.admit(&self.scope, changes).await;
-        self.inner.admit(changes).await;
+    async fn admit(&self, changes: &[Change]) -> Admitted {
+        match self.pacer.admit(&self.scope, changes).await {
+            Admitted::Now => self.inner.admit(changes).await,
+            other @ Admitted::LookAgain => other,
+        }
     }
 
+    /// Never waits for a token: its intent is written and its lease is checked by now. Where the
+    /// step was not admitted, and there is none, nothing is sent.
     async fn apply(&self, change: &Change) -> Result<Receipt> {
-        self.paced(&change.at, &[change.operation()], self.inner.apply(change)).await
+        let operation = change.operation();
+        self.enter(&change.at).await;
+        if !self.pacer.try_pass(&self.scope, operation, &change.at) {
+            let reason = "AWS's limit for such calls is used up; nothing was sent";
+            return Err(CloudError::new(ErrorClass::Throttled, operation, NO_ROOM, reason));
+        }
+        let answer = self.heeded(&change.at, self.inner.apply(change)).await;
+        if let Err(ErrorClass::Throttled | ErrorClass::Transient) =
+            answer.as_ref().map_err(|error| error.class)
+        {
+            self.pacer.refused(&self.scope, operation, &change.at);
+        }
+        self.pacer.made(&self.scope, change);
+        answer
     }
 }

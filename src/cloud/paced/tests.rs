@@ -1,7 +1,9 @@
 //! Who goes when: on a clock that only tests move, with many callers and no thread.
 
 mod line;
+mod making;
 mod pacing;
+mod session;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

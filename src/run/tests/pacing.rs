@@ -89,6 +89,38 @@ async fn in_a_storm_a_run_is_later_and_ends_the_same() {
     }
 }
 
+/// A lab in which everything is contained, on a cloud with faults.
+async fn contained(plan: Plan) -> (Lab, Sandbox, Faulty, RunRow) {
+    let clock = clock();
+    let sandbox = Sandbox::from_scenario(SCENARIO, Arc::new(clock.clone())).unwrap();
+    let faulty = Faulty::new(Arc::new(sandbox.clone()), plan);
+    let lab = Lab::new(Arc::new(faulty.clone()), clock, settings()).await;
+    let case = lab.deliver(mining()).await;
+    lab.settle().await;
+    let done = only_run(&lab, &case).await;
+    assert!(done.contained, "{:?}", done.summary);
+    (lab, sandbox, faulty, done)
+}
+
+#[tokio::test]
+async fn in_a_storm_an_undo_is_later_and_gives_the_same_back() {
+    let undone = async |plan| {
+        let (lab, sandbox, faulty, done) = contained(plan).await;
+        let calls = faulty.calls();
+        let undo = lab.desk.undo(&done.id, "ada".to_owned(), false).await.unwrap();
+        lab.settle().await;
+        let undone = run(&lab, &undo.id).await;
+        assert_eq!(undone.state, RunState::Succeeded, "{:?}", undone.summary);
+        lab.finish().await;
+        (calls, faulty.met().len(), effects(&sandbox))
+    };
+    let (calls, _, calm) = undone(Plan::none()).await;
+    let storm = (1..=60).fold(Plan::none(), |plan, n| plan.at(calls + n, Fault::Throttled));
+    let (_, met, stormy) = undone(storm).await;
+    assert_eq!(met, 60, "the storm was met to its end");
+    assert_eq!(stormy, calm);
+}
+
 /// A lab in which `event` happens while the first step waits for a minute.
 async fn waits_while(event: fn(&Sandbox)) -> (Lab, Sandbox, CaseId) {
     let clock = clock();
@@ -139,6 +171,10 @@ async fn what_was_seen_before_a_long_wait_is_looked_at_again() {
         let body = serde_json::to_value(&entry.body).unwrap().to_string();
         (entry.kind == "change.intent" && body.contains("interface_groups")).then_some(body)
     });
+    let told = |entry: &&Entry| {
+        serde_json::to_value(&entry.body).unwrap().get("waited_s") == Some(&Value::from(60))
+    };
+    assert_eq!(entries.iter().filter(told).count(), 1, "what took so long is in the timeline");
     assert!(
         swap.as_ref().is_some_and(|swap| swap.contains(OTHERS)),
         "undo would lose it: {swap:?}"

@@ -124,10 +124,14 @@ fn what_a_step_was_admitted_to_it_makes_without_waiting() {
         play(&clock, vec![task]);
         clock.monotonic() - began
     };
-    assert_eq!(took(boxed(pacer.admit(&first, &changes))), Duration::ZERO);
+    assert_eq!(took(boxed(pacer.admit(&first, &changes).map(drop))), Duration::ZERO);
     // 95 without the second in reserve; 25 are missing, at 5 a second.
-    assert_eq!(took(boxed(pacer.admit(&second, &changes))), Duration::from_secs(5));
-    assert_eq!(took(boxed(pacer.admit(&second, &changes))), Duration::ZERO, "it has them");
+    assert_eq!(took(boxed(pacer.admit(&second, &changes).map(drop))), Duration::from_secs(5));
+    assert_eq!(
+        took(boxed(pacer.admit(&second, &changes).map(drop))),
+        Duration::ZERO,
+        "it has them"
+    );
     let make = |scope: Scope| {
         let pacer = &pacer;
         boxed(async move {
