@@ -4,6 +4,8 @@
 //! nothing is published the figure is ours and small: a call that waits a little too long is late, a
 //! throttled one is late and has cost a token of everybody in the account.
 
+use std::fmt;
+
 use crate::id::{AccountId, Place, Region};
 
 /// A bucket: `burst` calls at once, and `per_second` more each second.
@@ -70,8 +72,8 @@ pub fn size(operation: &str) -> Size {
     let (service, api) = operation.split_once(':').unwrap_or(("", operation));
     let reads = ["Describe", "Get", "List", "Search"].iter().any(|verb| api.starts_with(verb));
     match (service, api) {
-        // We ask for one instance or snapshot by its id, which is neither a filter nor a page.
-        ("ec2", "DescribeInstances" | "DescribeSnapshots") => EC2_READ_UNFILTERED,
+        // We ask for a snapshot by its id, which is neither a filter nor a page.
+        ("ec2", "DescribeSnapshots") => EC2_READ_UNFILTERED,
         (
             "ec2",
             "CreateSnapshot"
@@ -121,6 +123,14 @@ impl Key {
     }
 }
 
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.operation)?;
+        self.account.iter().try_for_each(|account| write!(f, " in {account}"))?;
+        self.region.iter().try_for_each(|region| write!(f, "/{region}"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -130,7 +140,9 @@ mod tests {
         for (operation, burst, per_second) in [
             ("ec2:DescribeNetworkInterfaces", 100, 20),
             ("ec2:DescribeSecurityGroups", 100, 20),
-            ("ec2:DescribeInstances", 50, 10),
+            ("ec2:DescribeInstances", 100, 20),
+            ("ec2:DescribeInstanceAttribute", 100, 20),
+            ("ec2:DescribeSnapshots", 50, 10),
             ("ec2:GetEbsDefaultKmsKeyId", 100, 20),
             ("ec2:CreateSecurityGroup", 50, 5),
             ("ec2:AuthorizeSecurityGroupIngress", 50, 5),
@@ -138,6 +150,11 @@ mod tests {
             ("ec2:CreateSnapshots", 100, 5),
             ("ec2:ModifyNetworkInterfaceAttribute", 100, 5),
             ("ec2:ModifySnapshotAttribute", 100, 5),
+            ("ec2:AssociateAddress", 50, 5),
+            ("ec2:DisassociateAddress", 50, 5),
+            ("ec2:ModifyInstanceAttribute", 50, 5),
+            ("ec2:CopySnapshot", 50, 5),
+            ("ec2:DeleteTags", 50, 5),
             ("ec2:CreateTags", 100, 10),
             ("sts:AssumeRole", 1200, 600),
         ] {
