@@ -65,7 +65,7 @@ impl Action for GuardInstance {
     }
 
     fn permissions(&self, at: &Place, _settings: &Settings) -> BTreeSet<Permission> {
-        let mut needed = permissions_for(&[Read::Instance], at);
+        let mut needed = permissions_for(&[Read::Safeguards], at);
         needed.extend(permissions_to(
             vec![Kind::DeleteOnTermination {
                 instance: any("i-"),

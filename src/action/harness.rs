@@ -296,13 +296,8 @@ async fn no_action_may_more_than_it_needs() {
             let inside = permission.action.starts_with("kms:")
                 || ["ec2:CreateTags", "iam:ListRoleTags", "iam:ListUserTags"]
                     .contains(&permission.action.as_str());
-            // The table tags no snapshot; whoever settles a change of an instance may have to ask for
-            // either of what `Read::Instance` covers.
-            let rare = [
-                "ec2:DescribeSnapshots",
-                "ec2:DescribeInstanceAttribute",
-                "ec2:DescribeNetworkInterfaces",
-            ];
+            // The table tags no snapshot.
+            let rare = ["ec2:DescribeSnapshots"];
             assert!(
                 inside
                     || used[action.name()].contains(&permission.action)

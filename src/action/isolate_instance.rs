@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use async_trait::async_trait;
 
 use super::isolation_report::{contained, stays_open};
-use super::quarantine_group::{Found, Purpose, find};
+use super::quarantine_group::{Found, Purpose, Wall, find};
 use super::reads::{Read, any, permissions_for, permissions_to};
 use super::{Action, Context, LookError, ParamKind, ParamSpec, Params, Settings, Verdict, gone};
 use crate::change::{
@@ -72,6 +72,7 @@ impl Action for IsolateInstance {
                     instance: any("i-"),
                     before: vec![any("sg-")],
                     after: vec![any("sg-")],
+                    passing: false,
                 },
                 Kind::ElasticAddress {
                     interface: any("eni-"),
@@ -157,12 +158,6 @@ impl Action for IsolateInstance {
     }
 }
 
-/// The groups of one VPC; the transition group only where it is needed.
-pub(super) struct Wall {
-    pub(super) quarantine: Found,
-    transition: Option<Found>,
-}
-
 /// What has to be so before any interface is touched; `None` when all groups are ready.
 fn prepare(walls: &BTreeMap<&VpcId, Wall>) -> Option<Verdict> {
     let (mut changes, mut wait) = (Vec::new(), None);
@@ -178,15 +173,16 @@ fn prepare(walls: &BTreeMap<&VpcId, Wall>) -> Option<Verdict> {
     if changes.is_empty() { wait } else { Some(Verdict::Change(vec![changes])) }
 }
 
-/// One interface after the other, each into transition and at once into quarantine: when AWS refuses
-/// one of them, no other is left open to the world. One that is open already comes first.
+/// All interfaces into transition side by side, then all into quarantine; those that stand in
+/// transition already go there at once. One that AWS refuses keeps none of the others back: the
+/// executor leaves it out of the second stage, and puts it back where it was.
 fn swap(
     context: &Context<'_>,
     instance: &InstanceId,
     open: &[&Interface],
     walls: &BTreeMap<&VpcId, Wall>,
 ) -> Vec<Vec<Change>> {
-    let (mut half, mut whole) = (Vec::new(), Vec::new());
+    let (mut first, mut second) = (Vec::new(), Vec::new());
     for interface in open {
         let wall = &walls[&interface.vpc];
         let (Found::Ready { group: quarantine, .. }, Some(Found::Ready { group: transition, .. })) =
@@ -201,17 +197,19 @@ fn swap(
                 instance: instance.clone(),
                 before: before.to_vec(),
                 after: vec![after.clone()],
+                passing: after == transition,
             },
         };
         if wall.transition.as_ref().is_some_and(|found| found.holds(&interface.groups)) {
-            half.push(vec![change(&interface.groups, quarantine)]);
+            first.push(change(&interface.groups, quarantine));
         } else {
-            whole.push(vec![change(&interface.groups, transition)]);
-            whole.push(vec![change(std::slice::from_ref(transition), quarantine)]);
+            first.push(change(&interface.groups, transition));
+            second.push(change(std::slice::from_ref(transition), quarantine));
         }
     }
-    half.append(&mut whole);
-    half
+    let mut stages = vec![first, second];
+    stages.retain(|stage| !stage.is_empty());
+    stages
 }
 
 /// Every Elastic IP address that leads to one of the interfaces, taken off it.

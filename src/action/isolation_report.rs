@@ -7,8 +7,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::Context;
-use super::isolate_instance::Wall;
-use super::quarantine_group::Found;
+use super::quarantine_group::{Found, Wall};
 use crate::change::{AddressUse, Kind};
 use crate::cloud::{Instance, Interface};
 use crate::id::{GroupId, InstanceId, InterfaceId, VpcId};

@@ -109,6 +109,7 @@ fn taking_back(one: &Permission, run: &BTreeSet<Permission>) -> Option<Permissio
             }
             "ec2:DeleteTags"
         }
+        "ec2:DisassociateAddress" => "ec2:AssociateAddress",
         "iam:PutRolePolicy" => "iam:DeleteRolePolicy",
         "iam:PutUserPolicy" => "iam:DeleteUserPolicy",
         "iam:TagRole" => "iam:UntagRole",

@@ -27,6 +27,12 @@ pub(super) enum Purpose {
     Transition,
 }
 
+/// The groups of one VPC; the transition group only where it is needed.
+pub(super) struct Wall {
+    pub(super) quarantine: Found,
+    pub(super) transition: Option<Found>,
+}
+
 /// What a look found of the groups with one purpose in one VPC.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Found {

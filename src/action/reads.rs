@@ -11,8 +11,10 @@ use crate::id::Place;
 /// A read of [`crate::cloud::Session`], by the method's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Read {
-    /// `instance` and `safeguards`.
+    /// `instance`.
     Instance,
+    /// `safeguards`.
+    Safeguards,
     /// `groups_for` and `groups`.
     Groups,
     /// `snapshots_tagged` and `snapshot`.
@@ -43,20 +45,17 @@ impl Read {
     fn needs(self) -> &'static [(&'static str, Resource)] {
         use Resource::{Any, Bucket, Instance, Profile, Role, Snapshot, User};
         match self {
-            Self::Instance => &[
-                ("ec2:DescribeInstances", Any),
-                ("ec2:DescribeNetworkInterfaces", Any),
-                ("ec2:DescribeInstanceAttribute", Instance),
-            ],
+            Self::Instance => {
+                &[("ec2:DescribeInstances", Any), ("ec2:DescribeNetworkInterfaces", Any)]
+            }
+            Self::Safeguards => {
+                &[("ec2:DescribeInstances", Any), ("ec2:DescribeInstanceAttribute", Instance)]
+            }
             Self::Groups => &[("ec2:DescribeSecurityGroups", Any)],
             Self::Snapshots => &[("ec2:DescribeSnapshots", Any)],
             Self::SnapshotSharing => &[("ec2:DescribeSnapshotAttribute", Snapshot)],
             Self::DefaultKey => &[("ec2:GetEbsDefaultKmsKeyId", Any)],
-            Self::Role => &[
-                ("iam:GetRole", Role),
-                ("iam:ListInstanceProfilesForRole", Role),
-                ("iam:ListRolePolicies", Role),
-            ],
+            Self::Role => &[("iam:GetRole", Role), ("iam:ListInstanceProfilesForRole", Role)],
             Self::ProfileRole => &[("iam:GetInstanceProfile", Profile)],
             Self::RolePolicy => &[("iam:GetRolePolicy", Role)],
             Self::KeyOwner => &[("iam:GetAccessKeyLastUsed", User)],

@@ -77,6 +77,10 @@ pub enum Kind {
         before: Vec<GroupId>,
         /// Its groups afterwards; never empty.
         after: Vec<GroupId>,
+        /// Whether it only passes there: an interface that AWS refuses to take further is put back,
+        /// because where it passes it stands open.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        passing: bool,
     },
     /// An Elastic IP address on a private address of an interface (`ec2:DisassociateAddress`,
     /// `ec2:AssociateAddress`). It is never released, so that the same one can come back.

@@ -26,7 +26,7 @@ impl Change {
     #[must_use]
     pub fn words(&self) -> String {
         match &self.kind {
-            Kind::InterfaceGroups { interface, instance, before, after } => format!(
+            Kind::InterfaceGroups { interface, instance, before, after, .. } => format!(
                 "{interface} of {instance}: security groups {} become {}",
                 list(before),
                 list(after)

@@ -38,7 +38,9 @@ pub async fn serve(common: &Common, screen: &mut Screen, args: ServeArgs) -> Res
     telemetry::start(&config.log)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let cloud = cloud::of(&config, Arc::clone(&clock)).await?;
-    let (banner, warning) = (config.describe(), cloud::warning(&config));
+    let banner = config.describe();
+    let open = config.warnings().into_iter().map(|warning| format!("WARNING: {warning}"));
+    let warnings: Vec<String> = cloud::warning(&config).into_iter().chain(open).collect();
     // Whoever collects a JSON log gets nothing else on its stream; a person gets plain lines.
     let json_only = config.log.format == "json" && !screen.watched;
     let setup = Setup {
@@ -52,10 +54,12 @@ pub async fn serve(common: &Common, screen: &mut Screen, args: ServeArgs) -> Res
     for line in &banner {
         announce(screen, json_only, line);
     }
-    match warning {
-        Some(warning) if json_only => tracing::warn!("{warning}"),
-        Some(warning) => screen.warn(&warning),
-        None => {}
+    for warning in &warnings {
+        if json_only {
+            tracing::warn!("{warning}");
+        } else {
+            screen.warn(warning);
+        }
     }
     let version = env!("CARGO_PKG_VERSION");
     announce(

@@ -116,7 +116,7 @@ pub trait Session: Send + Sync {
     /// default is asked, `ec2:GetEbsDefaultKmsKeyId`).
     async fn is_default_key(&self, at: &Place, key: &str) -> Result<bool>;
     /// A role with the instance profiles that use it (`iam:GetRole`,
-    /// `iam:ListInstanceProfilesForRole`, `iam:ListRolePolicies`).
+    /// `iam:ListInstanceProfilesForRole`).
     async fn role(&self, at: &Place, name: &RoleName) -> Result<Option<Role>>;
     /// The role of an instance profile, by the profile's ARN (`iam:GetInstanceProfile`).
     async fn profile_role(&self, at: &Place, profile_arn: &str) -> Result<Option<RoleName>>;

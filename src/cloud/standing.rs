@@ -26,7 +26,7 @@ pub enum Standing {
 pub async fn standing(session: &dyn Session, change: &Change) -> Result<Standing> {
     let at = &change.at;
     Ok(match &change.kind {
-        Kind::InterfaceGroups { interface, instance, before, after } => {
+        Kind::InterfaceGroups { interface, instance, before, after, .. } => {
             let found = session.instance(at, instance).await?;
             match found.and_then(|i| i.interfaces.into_iter().find(|i| i.id == *interface)) {
                 None => Standing::Gone,

@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::drive::{Drive, Driven};
 use super::end::cut;
-use super::journal::{StepEnd, StepResult};
-use super::plan::{self, Plan};
+use super::journal::{Plan, StepEnd, StepResult};
+use super::plan;
 use super::replay::StepLog;
 use crate::action;
 use crate::case::RunEvent;

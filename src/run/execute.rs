@@ -218,24 +218,24 @@ impl Executor<'_> {
             }
             let waited = std::mem::take(&mut in_all);
             let stages = self.stages(&mut step, stages, waited, hold.as_ref(), &mut pending);
-            let Some(refusal) = stages.await? else {
+            let Some(mut refusal) = stages.await? else {
                 continue;
             };
             let class = refusal.error.class;
-            let end =
-                |step: &StepLog| failed(step, Code::ACTION_FAILED, class.label(), &refusal.words());
             match class {
-                ErrorClass::Denied | ErrorClass::Invalid => return ended(end(&step), pending),
+                ErrorClass::Denied | ErrorClass::Invalid => {}
                 ErrorClass::Throttled | ErrorClass::Transient => {
                     let (spent, half) = (step.spent_rounds(), !refusal.half.is_empty());
-                    if spent >= attempt::rounds(half) {
-                        return ended(end(&step), pending);
+                    if spent < attempt::rounds(half) {
+                        return Ok(self.rest(if half { 0 } else { spent }, pending));
                     }
-                    return Ok(self.rest(if half { 0 } else { spent }, pending));
                 }
                 // The world is not as the plan thought: look again.
-                ErrorClass::Gone | ErrorClass::Conflict | ErrorClass::InDoubt => {}
+                ErrorClass::Gone | ErrorClass::Conflict | ErrorClass::InDoubt => continue,
             }
+            self.put_back(&mut step, &mut refusal, hold.as_ref(), &mut pending).await?;
+            let end = failed(&step, Code::ACTION_FAILED, class.label(), &refusal.words());
+            return ended(end, pending);
         }
     }
 

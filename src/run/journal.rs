@@ -2,13 +2,13 @@
 //!
 //! The shapes here are read again by `replay`; a field is added, never renamed.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::plan::Plan;
 use crate::change::Change;
 use crate::cloud::{CloudError, Receipt};
 use crate::id::{ApprovalId, Digest, RunId};
@@ -17,6 +17,17 @@ use crate::timeline::{Actor, Draft, Kind};
 
 /// The step key under which a run's plan is approved.
 pub const PLAN_STEP: &str = "plan";
+
+/// What a run would do.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Plan {
+    /// Each change, in words, for people.
+    pub changes: Vec<String>,
+    /// Each verb with what it is called with, and each instance, role and user that it would touch:
+    /// what an approval is about. How a verb gets there may change between the yes and the deed, for
+    /// example because another run has made the same group; what it is done to may not.
+    pub scope: BTreeSet<String>,
+}
 
 /// Lines of a plan in its entry: at most some 300 bytes each, so that an entry's 65,535 hold them.
 const PLAN_LINES_MAX: usize = 150;

@@ -1,12 +1,10 @@
 //! A dry run: the script is followed to its end, every action looks, and nothing is changed or
 //! written.
 
-use std::collections::BTreeSet;
-
 use serde_json::{Value, json};
 
 use super::execute::{Executor, StepRun};
-use super::journal::StepEnd;
+use super::journal::{Plan, StepEnd};
 use super::perform::perform;
 use super::replay::{RunLog, StepLog};
 use super::script::Script;
@@ -18,17 +16,6 @@ use crate::store::RunRow;
 
 /// Evaluations of one plan: a run has at most 1,000 steps.
 const ROUNDS_MAX: usize = 1_001;
-
-/// What a run would do.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Plan {
-    /// Each change, in words, for people.
-    pub changes: Vec<String>,
-    /// Each verb with what it is called with, and each instance, role and user that it would touch:
-    /// what an approval is about. How a verb gets there may change between the yes and the deed, for
-    /// example because another run has made the same group; what it is done to may not.
-    pub scope: BTreeSet<String>,
-}
 
 /// Why there is no plan.
 #[derive(Debug)]
@@ -56,7 +43,7 @@ pub async fn pass(executor: &Executor<'_>, script: &Script) -> Result<Plan, Unpl
                         StepLog { key, name, args, requested, changes: vec![], end: None };
                     match perform(executor, step.clone(), Mode::Observe).await {
                         Ok(StepRun::Ended { end, .. }) => {
-                            plan.take(&step, &end);
+                            add(&mut plan, &step, &end);
                             step.end = Some(end);
                         }
                         Ok(StepRun::Parked { .. }) => return Err(Unplanned::Later),
@@ -76,22 +63,21 @@ pub async fn pass(executor: &Executor<'_>, script: &Script) -> Result<Plan, Unpl
     Err(broken("the plan does not end"))
 }
 
-impl Plan {
-    fn take(&mut self, step: &StepLog, end: &StepEnd) {
-        match &end.error {
-            Some(error) => {
-                self.changes.push(format!("{}: would fail: {}", step.name, error.message));
-            }
-            None => self.changes.extend(end.planned.iter().cloned()),
+/// Adds what one step would do.
+fn add(plan: &mut Plan, step: &StepLog, end: &StepEnd) {
+    match &end.error {
+        Some(error) => {
+            plan.changes.push(format!("{}: would fail: {}", step.name, error.message));
         }
-        // What has nothing left to do is not done; what fails may do something once it does not.
-        if action::find(&step.name).is_some() && (end.error.is_some() || !end.planned.is_empty()) {
-            self.scope.insert(format!("{} {}", step.name, step.args));
-        }
-        let touched = end.output.as_ref().and_then(|output| output.get("touches")?.as_array());
-        let touched = touched.into_iter().flatten().filter_map(Value::as_str);
-        self.scope.extend(touched.map(str::to_owned));
+        None => plan.changes.extend(end.planned.iter().cloned()),
     }
+    // What has nothing left to do is not done; what fails may do something once it does not.
+    if action::find(&step.name).is_some() && (end.error.is_some() || !end.planned.is_empty()) {
+        plan.scope.insert(format!("{} {}", step.name, step.args));
+    }
+    let touched = end.output.as_ref().and_then(|output| output.get("touches")?.as_array());
+    let touched = touched.into_iter().flatten().filter_map(Value::as_str);
+    plan.scope.extend(touched.map(str::to_owned));
 }
 
 fn broken(message: &str) -> Unplanned {

@@ -12,7 +12,7 @@ use super::journal::{Outcome, OutcomeResult};
 use super::replay::{ChangeLog, StepLog};
 use super::settle::{millis, settle};
 use crate::action::{Read, permissions_for};
-use crate::change::{Change, Permission};
+use crate::change::{Change, Inverse, Kind, Permission};
 use crate::clock::Clock;
 use crate::cloud::{Admitted, CloudError, ErrorClass, Session};
 use crate::fault;
@@ -26,16 +26,22 @@ pub(super) struct Refusal {
     pub(super) error: CloudError,
     /// Resources that this step has changed before, so that they stand half way now.
     pub(super) half: BTreeSet<String>,
+    /// Of those that stood half way: back where they were.
+    pub(super) put_back: BTreeSet<String>,
 }
 
 impl Refusal {
     /// The refusal, and what it leaves half way, for people.
     pub(super) fn words(&self) -> String {
-        let half = self.half.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
-        match self.half.is_empty() {
-            true => self.error.to_string(),
-            false => format!("{}; left half way, look at once: {half}", self.error),
+        let list = |set: &BTreeSet<String>| set.iter().cloned().collect::<Vec<_>>().join(", ");
+        let mut words = self.error.to_string();
+        if !self.put_back.is_empty() {
+            words.push_str(&format!("; not contained, put back: {}", list(&self.put_back)));
         }
+        if !self.half.is_empty() {
+            words.push_str(&format!("; left half way, look at once: {}", list(&self.half)));
+        }
+        words
     }
 }
 
@@ -65,7 +71,41 @@ impl Executor<'_> {
         });
         let half: BTreeSet<String> = half.map(|log| log.change.resource()).collect();
         let worst = refused.into_values().max_by_key(|error| severity(error.class));
-        Ok(worst.map(|error| Refusal { error, half }))
+        Ok(worst.map(|error| Refusal { error, half, put_back: BTreeSet::new() }))
+    }
+
+    /// Before a step is given up: an interface that only passed through the open transition group
+    /// and that AWS takes no further goes back to its own groups, so that an attempt at containment
+    /// leaves nothing more open than it was.
+    pub(super) async fn put_back(
+        &self,
+        step: &mut StepLog,
+        refusal: &mut Refusal,
+        hold: Option<&Effect>,
+        pending: &mut Vec<Draft>,
+    ) -> Result<(), StoreError> {
+        let stands = |resource: &String| {
+            let mut made = step.changes.iter().rev().filter(|log| {
+                log.change.resource() == *resource
+                    && log.outcome.as_ref().is_some_and(|outcome| outcome.result.happened())
+            });
+            let last = &made.next()?.change;
+            match (&last.kind, last.inverse()) {
+                (Kind::InterfaceGroups { passing: true, .. }, Inverse::Change(back)) => Some(back),
+                _ => None,
+            }
+        };
+        let back: Vec<Change> = refusal.half.iter().filter_map(stands).collect();
+        if back.is_empty() {
+            return Ok(());
+        }
+        let wanted: BTreeSet<String> = back.iter().map(Change::resource).collect();
+        let (_, waited) = self.admit(step, &back).await;
+        let refused = self.stage(step, back, waited, hold, pending).await?;
+        refusal.put_back = wanted;
+        refusal.put_back.retain(|one| refused.iter().all(|(resource, _)| resource != one));
+        refusal.half.retain(|one| !refusal.put_back.contains(one));
+        Ok(())
     }
 
     /// Writes the intents, makes the calls of one stage beside each other, and notes the outcomes.
@@ -204,6 +244,7 @@ async fn admitted_soon(session: &dyn Session, clock: &dyn Clock, change: &Change
 pub fn settle_permissions(at: &Place) -> BTreeSet<Permission> {
     let reads = [
         Read::Instance,
+        Read::Safeguards,
         Read::Groups,
         Read::Snapshots,
         Read::SnapshotSharing,

@@ -68,7 +68,9 @@ pub fn restores(log: &RunLog, revive: bool, released: bool) -> Vec<Restore> {
             None => folded.push(change.clone()),
         }
     }
-    let left = folded.into_iter().rev();
+    // What was put back already comes to nothing: it is its own inverse.
+    let nothing = |done: &Change| matches!(done.inverse(), Inverse::Change(back) | Inverse::Revives(back, _) if back == *done);
+    let left = folded.into_iter().rev().filter(|done| !nothing(done));
     let left = left.filter(|done| !released || matches!(done.inverse(), Inverse::Revives(..)));
     left.map(|done| Restore { done, revive }).collect()
 }
@@ -105,7 +107,7 @@ fn merge(first: &Change, last: &Change) -> Option<Change> {
         (
             Kind::InterfaceGroups { interface, instance, before, .. },
             Kind::InterfaceGroups { after, .. },
-        ) => Kind::InterfaceGroups { interface, instance, before, after },
+        ) => Kind::InterfaceGroups { interface, instance, before, after, passing: false },
         (Kind::SnapshotSharing { snapshot, before, .. }, Kind::SnapshotSharing { after, .. }) => {
             Kind::SnapshotSharing { snapshot, before, after }
         }

@@ -16,6 +16,7 @@ use super::cases::NewCase;
 use super::chain::Chain;
 use super::row::named;
 use super::runs::NewRun;
+use super::writer::Turn;
 use super::{Store, StoreError, blobs, cases, findings, runs};
 
 /// Why a decision has no run of its own.
@@ -78,7 +79,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`] when nothing was stored and the sender should try again.
     pub async fn accept(&self, acceptance: Acceptance) -> Result<Accepted, StoreError> {
-        self.write_first(move |connection| Box::pin(accept(connection, acceptance))).await
+        self.write(Turn::First, move |connection| Box::pin(accept(connection, acceptance))).await
     }
 }
 

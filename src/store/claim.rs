@@ -14,6 +14,7 @@ use crate::id::{CaseId, RunId};
 
 use super::chain::Chain;
 use super::row::{Cells, integer, micros};
+use super::writer::Turn;
 use super::{RunRow, Store, StoreError, runs};
 
 /// How long a claim or renewal holds. An owner renews at a third of it; a dead owner's run goes on
@@ -86,7 +87,7 @@ impl Store {
             return Ok(None);
         }
         let owner = owner.to_owned();
-        self.write(move |connection| Box::pin(take(connection, owner, now))).await
+        self.write(Turn::Next, move |connection| Box::pin(take(connection, owner, now))).await
     }
 
     /// Holds the run for another [`LEASE`] from `now`.
@@ -95,7 +96,7 @@ impl Store {
     /// [`StoreError::LostLease`] when another has claimed it, or it ended.
     pub async fn renew(&self, fence: &Fence, now: Timestamp) -> Result<(), StoreError> {
         let fence = fence.clone();
-        self.write(move |connection| {
+        self.write(Turn::Next, move |connection| {
             Box::pin(async move {
                 let renewed = sqlx::query(
                     "UPDATE runs SET lease_until = $4 WHERE id = $1 AND lease_owner = $2 \
@@ -120,7 +121,7 @@ impl Store {
     /// When the database can't be written.
     pub async fn recover(&self, owner: &str, now: Timestamp) -> Result<u64, StoreError> {
         let owner = owner.to_owned();
-        self.write(move |connection| {
+        self.write(Turn::Next, move |connection| {
             Box::pin(async move {
                 let ended = sqlx::query(
                     "UPDATE runs SET lease_until = $2 \

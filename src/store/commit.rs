@@ -14,6 +14,7 @@ use super::approvals::{self, ApprovalRow, Decide};
 use super::cases::NewCase;
 use super::chain::Chain;
 use super::runs::{Moved, NewRun};
+use super::writer::Turn;
 use super::{Fence, Store, StoreError, blobs, cases, claim, decide, holds, runs};
 
 /// What to write to one case.
@@ -118,7 +119,7 @@ impl Store {
     /// [`StoreError::Seal`] for an entry that may not be stored; [`StoreError::Unavailable`] when the
     /// database can't be written. Nothing was written in any of these.
     pub async fn commit(&self, commit: Commit) -> Result<Head, StoreError> {
-        self.write(move |connection| Box::pin(perform(connection, commit))).await
+        self.write(Turn::Next, move |connection| Box::pin(perform(connection, commit))).await
     }
 }
 

@@ -85,7 +85,7 @@ impl Store {
     /// [`StoreError::Unavailable`] when not.
     pub async fn ping(&self) -> Result<(), StoreError> {
         sqlx::query("SELECT length FROM heads LIMIT 1").fetch_optional(self.readers()).await?;
-        self.write(|_| Box::pin(async { Ok(()) })).await
+        self.write(Turn::Next, |_| Box::pin(async { Ok(()) })).await
     }
 
     /// How many transactions were committed since the store was opened. Writes that arrive together
@@ -97,25 +97,14 @@ impl Store {
     }
 
     /// Runs `work` in a transaction of the writer; its changes stand when this returns `Ok`.
-    pub(super) async fn write<T, W>(&self, work: W) -> Result<T, StoreError>
+    pub(super) async fn write<T, W>(&self, turn: Turn, work: W) -> Result<T, StoreError>
     where
         T: Send + 'static,
         W: for<'c> FnOnce(&'c mut AnyConnection) -> BoxFuture<'c, Result<T, StoreError>>
             + Send
             + 'static,
     {
-        self.inner.writer.write(Turn::Next, work).await
-    }
-
-    /// As [`Store::write`], before what does not come from outside: its sender waits.
-    pub(super) async fn write_first<T, W>(&self, work: W) -> Result<T, StoreError>
-    where
-        T: Send + 'static,
-        W: for<'c> FnOnce(&'c mut AnyConnection) -> BoxFuture<'c, Result<T, StoreError>>
-            + Send
-            + 'static,
-    {
-        self.inner.writer.write(Turn::First, work).await
+        self.inner.writer.write(turn, work).await
     }
 
     pub(super) fn readers(&self) -> &AnyPool {

@@ -7,6 +7,7 @@ use crate::error::Code;
 use crate::id::Digest;
 
 use super::row::{Cells, micros};
+use super::writer::Turn;
 use super::{QuarantineRow, Store, StoreError, blobs};
 
 impl Store {
@@ -23,7 +24,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<Digest, StoreError> {
         let (raw, reason, source) = (raw.to_vec(), reason.to_owned(), source.to_owned());
-        self.write_first(move |connection| {
+        self.write(Turn::First, move |connection| {
             Box::pin(async move {
                 let digest = blobs::put(connection, raw).await?;
                 sqlx::query(

@@ -9,6 +9,7 @@ use crate::id::{Digest, TokenId};
 
 use super::row::{Cells, micros, micros_or_none};
 use super::runs::SERVICE;
+use super::writer::Turn;
 use super::{Store, StoreError, TokenRow};
 
 /// What a token may do.
@@ -91,7 +92,7 @@ impl Store {
             // Entries would say that Tourniquet itself did what this person does.
             return Err(StoreError::conflict("the name `service` is Tourniquet's own"));
         }
-        self.write(move |connection| {
+        self.write(Turn::Next, move |connection| {
             Box::pin(async move {
                 // Approvals tell people apart by the names of their tokens.
                 let taken =
@@ -128,7 +129,7 @@ impl Store {
     /// [`StoreError::NotFound`] when there is none.
     pub async fn revoke_token(&self, id: &TokenId, at: Timestamp) -> Result<(), StoreError> {
         let id = id.clone();
-        self.write(move |connection| {
+        self.write(Turn::Next, move |connection| {
             Box::pin(async move {
                 let revoked = sqlx::query(
                     "UPDATE tokens SET revoked_at = COALESCE(revoked_at, $2) WHERE id = $1",

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::bad_input::{mutations, with_other_account};
 use super::scene::{FINDING, deployment};
-use super::support::{pause, text};
+use super::support::{Deployment, pause, text};
 
 #[test]
 fn a_finding_of_another_account_is_kept_and_observed_and_nothing_is_changed() {
@@ -80,4 +80,20 @@ fn a_role_may_do_what_it_is_for_and_a_revoked_token_nothing() {
         pause();
     }
     assert!(tokens.values().all(|secret| secret.is_empty() || !server.log().contains(secret)));
+}
+
+#[test]
+fn serve_warns_of_what_is_open_as_config_check_does() {
+    let deployment = Deployment::bare(
+        "[cloud]\nkind = \"sandbox\"\n\n[accounts.111122223333]\n\
+         role_arn = \"arn:aws:iam::111122223333:role/responder\"\n",
+    );
+    let words = "WARNING: accounts.111122223333 has no external_id";
+    let checked = deployment.run(&["config", "check"]);
+    assert!(text(&checked.stderr).contains(words), "{checked:?}");
+    let server = deployment.serve("");
+    while !server.log().contains("serves http://") {
+        pause();
+    }
+    assert!(server.log().contains(words), "{}", server.log());
 }

@@ -4,6 +4,7 @@
 
 use jiff::Timestamp;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::action::{Action, Applied, Context, LookError, Params, Settings, Verdict};
@@ -150,22 +151,23 @@ impl Step {
                         !stages.is_empty() && stages.iter().all(|stage| !stage.is_empty()),
                         "nothing to change is not a verdict"
                     );
-                    for stage in stages {
-                        // Like calls beside each other: one that is refused does not stop the others.
-                        let mut refused = Vec::new();
-                        for change in stage {
-                            n += 1;
-                            let dies = crash.filter(|(at, _)| *at == n).map(|(_, point)| point);
-                            refused.extend(self.make(cloud, action, change, dies).await?);
-                        }
-                        if refused.is_empty() {
+                    // As the executor: what is refused is left out of the later stages, and keeps
+                    // nothing else back.
+                    let mut refused = BTreeMap::new();
+                    for change in stages.into_iter().flatten() {
+                        let resource = change.resource();
+                        if refused.contains_key(&resource) {
                             continue;
                         }
-                        // What is gone shows in the next look.
-                        refused.retain(|error| error.class != ErrorClass::Gone);
-                        refused.into_iter().try_for_each(|error| self.bear(error))?;
-                        break;
+                        n += 1;
+                        let dies = crash.filter(|(at, _)| *at == n).map(|(_, point)| point);
+                        if let Some(error) = self.make(cloud, action, change, dies).await? {
+                            refused.insert(resource, error);
+                        }
                     }
+                    // What is gone shows in the next look.
+                    refused.retain(|_, error| error.class != ErrorClass::Gone);
+                    refused.into_values().try_for_each(|error| self.bear(error))?;
                 }
                 Err(LookError::Cloud(error)) => self.bear(error)?,
                 Err(LookError::Param { name, reason }) => {

@@ -149,42 +149,46 @@ async fn a_user_without_room_for_the_deny_loses_its_keys_all_the_same() {
     assert!(!attacker.console_login(&bench.at.account, &id("deploy")).allowed);
 }
 
-#[tokio::test]
-async fn an_interface_attached_meanwhile_is_contained_too() {
+/// Isolates an instance, and before one of the calls somebody changes the world: the bench, what was
+/// told and the number of the call, for any call but those of the last look, which are two reads.
+pub(super) async fn meanwhile(
+    instance: &str,
+    meddle: impl Fn(&mut World, &Place) + Clone + Send + Sync + 'static,
+) -> Vec<(Bench, Value, u64)> {
+    let params = json!({"instance": instance});
     let calls = {
         let bench = Bench::new(false);
         let cloud = Faulty::new(Arc::new(bench.sandbox.clone()), Plan::none());
-        let params = json!({"instance": "i-000000000000000a1"});
-        act(&bench, &mut bench.step("1"), &cloud, ISOLATE, params).await.unwrap();
+        act(&bench, &mut bench.step("1"), &cloud, ISOLATE, params.clone()).await.unwrap();
         cloud.calls()
     };
-    // Before any call but the last look, whose reads are the instance and the groups.
+    let mut ended = Vec::new();
     for n in 1..=calls - 2 {
         let bench = Bench::new(false);
-        let instance: InstanceId = id("i-000000000000000a1");
-        let (sandbox, at, target) = (bench.sandbox.clone(), bench.at.clone(), instance.clone());
-        let attach = move || {
-            sandbox
-                .edit(|world| {
-                    let interfaces = &mut region(world, &at)
-                        .instances
-                        .get_mut(&target)
-                        .unwrap()
-                        .instance
-                        .interfaces;
-                    let first = interfaces[0].clone();
-                    let groups = vec![id("sg-000000000000000d1")];
-                    interfaces.push(Interface { id: id("eni-000000000000000f1"), groups, ..first });
-                })
-                .unwrap();
-        };
-        let cloud =
-            Faulty::new(Arc::new(bench.sandbox.clone()), Plan::none().before(n, Arc::new(attach)));
-        let params = json!({"instance": instance});
-        let output = act(&bench, &mut bench.step("1"), &cloud, ISOLATE, params).await.unwrap();
+        let (sandbox, at, meddle) = (bench.sandbox.clone(), bench.at.clone(), meddle.clone());
+        let meddle = move || sandbox.edit(|world| meddle(world, &at)).unwrap();
+        let plan = Plan::none().before(n, Arc::new(meddle));
+        let cloud = Faulty::new(Arc::new(bench.sandbox.clone()), plan);
+        let output = act(&bench, &mut bench.step("1"), &cloud, ISOLATE, params.clone()).await;
+        ended.push((bench, output.unwrap(), n));
+    }
+    ended
+}
+
+#[tokio::test]
+async fn an_interface_attached_meanwhile_is_contained_too() {
+    let attach = |world: &mut World, at: &Place| {
+        let target = id::<InstanceId>("i-000000000000000a1");
+        let machine = region(world, at).instances.get_mut(&target).unwrap();
+        let first = machine.instance.interfaces[0].clone();
+        let groups = vec![id("sg-000000000000000d1")];
+        let interface = Interface { id: id("eni-000000000000000f1"), groups, ..first };
+        machine.instance.interfaces.push(interface);
+    };
+    for (bench, output, n) in meanwhile("i-000000000000000a1", attach).await {
         let told = &output["interfaces"]["eni-000000000000000f1"];
         assert_eq!(told["before"], json!(["sg-000000000000000d1"]), "{n}");
-        let reach = bench.sandbox.attacker().can_reach_out(&bench.at, &instance);
+        let reach = bench.sandbox.attacker().can_reach_out(&bench.at, &id("i-000000000000000a1"));
         assert!(!reach.allowed, "{n}: {}", reach.why);
     }
 }

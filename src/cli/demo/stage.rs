@@ -232,6 +232,53 @@ fn config(database: &str) -> Result<Config, CliError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::demo::findings;
+    use crate::cloud::sandbox::World;
+    use crate::id::InstanceId;
+
+    /// Guards the instance that the attack sequence names, or lifts its guards.
+    fn protect(stage: &Stage, on: bool) {
+        let instance: InstanceId = "i-0c3d4e5f607182930".parse().unwrap();
+        let edit = |world: &mut World| {
+            let regions = world.accounts.values_mut().flat_map(|own| own.regions.values_mut());
+            for machine in regions.filter_map(|region| region.instances.get_mut(&instance)) {
+                let volumes = machine.instance.volumes.iter().filter(|_| on);
+                machine.ending.kept = volumes.map(|(_, volume)| volume.clone()).collect();
+                machine.ending.protected = on;
+            }
+        };
+        stage.sandbox.edit(edit).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_run_that_asks_a_second_time_is_answered_a_second_time() {
+        let stage = Stage::open().await.unwrap();
+        protect(&stage, true);
+        let deliveries = findings::all().unwrap();
+        stage
+            .send(deliveries.iter().find(|one| one.name == "an attack sequence").unwrap())
+            .await
+            .unwrap();
+        loop {
+            let asked: Value = stage.commander.get(&["v1", "approvals"], &[]).await.unwrap();
+            if !asked["items"].as_array().unwrap().is_empty() {
+                break;
+            }
+            stage.clock.sleep(LOOK).await;
+        }
+        // What was asked about does not hold any more: the plan now goes further.
+        protect(&stage, false);
+        let mut questions = 0;
+        let count = |_: &str, _: &str| {
+            questions += 1;
+            Ok(())
+        };
+        stage.see_through(count).await.unwrap();
+        assert_eq!(questions, 2);
+        let cases: Value = stage.person.get(&["v1", "cases"], &[]).await.unwrap();
+        assert_eq!(cases["items"][0]["status"], "contained");
+        stage.close().await;
+    }
 
     #[test]
     fn a_run_that_does_not_end_is_named_with_its_state_and_summary() {

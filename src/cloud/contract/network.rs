@@ -106,6 +106,7 @@ pub async fn swaps_the_groups_of_one_interface(bench: &Bench<'_>) -> Outcome {
             instance: id.clone(),
             before: interface.groups.clone(),
             after: vec![groups[2].clone()],
+            passing: false,
         });
         bench.passes(&change).await?;
         bench.apply(&change).await?;
@@ -117,6 +118,7 @@ pub async fn swaps_the_groups_of_one_interface(bench: &Bench<'_>) -> Outcome {
             instance: id.clone(),
             before: vec![groups[2].clone()],
             after: both.clone(),
+            passing: false,
         });
         bench.passes(&back).await?;
         let third = bench.change(Kind::InterfaceGroups {
@@ -124,6 +126,7 @@ pub async fn swaps_the_groups_of_one_interface(bench: &Bench<'_>) -> Outcome {
             instance: id.clone(),
             before: vec![groups[2].clone()],
             after: vec![groups[0].clone()],
+            passing: false,
         });
         let stands = crate::cloud::standing(bench.session.as_ref(), &third).await.map_err(text)?;
         holds("groups that are neither are drift", matches!(stands, Standing::Other(_)))?;
@@ -135,8 +138,13 @@ async fn refused_groups(bench: &Bench<'_>, after: Vec<GroupId>, classes: &[Error
     let id = bench.instance(&[Disk::Plain]).await?;
     let interface = some("interface", read(bench, &id).await?.interfaces.into_iter().next())?;
     let before = interface.groups.clone();
-    let kind =
-        Kind::InterfaceGroups { interface: interface.id, instance: id.clone(), before, after };
+    let kind = Kind::InterfaceGroups {
+        interface: interface.id,
+        instance: id.clone(),
+        before,
+        after,
+        passing: false,
+    };
     bench.refuses(&bench.change(kind), classes).await?;
     let now = some("interface", read(bench, &id).await?.interfaces.into_iter().next())?;
     equal("groups", &now.groups, &interface.groups)
@@ -170,6 +178,7 @@ pub async fn refuses_an_unknown_interface(bench: &Bench<'_>) -> Outcome {
         instance: UNKNOWN_INSTANCE.parse().unwrap(),
         before: vec![group.clone()],
         after: vec![group],
+        passing: false,
     });
     bench.stands(&change, &Standing::Gone).await?;
     bench.refuses(&change, &[ErrorClass::Gone]).await.map(drop)
@@ -188,6 +197,7 @@ pub async fn shows_a_terminated_instance(bench: &Bench<'_>) -> Outcome {
         instance: id,
         before: groups.clone(),
         after: groups,
+        passing: false,
     });
     bench.stands(&change, &Standing::Gone).await
 }

@@ -1,28 +1,12 @@
 //! What EC2 lets people put between an instance and its end.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 use super::refusal::Refused;
 use super::world::{Machine, World};
 use crate::change::OnShutdown;
 use crate::cloud::Safeguards;
 use crate::id::{InstanceId, Place, VolumeId};
-
-/// The attributes of an instance that decide how it ends; what EC2 sets when nobody says otherwise.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Ending {
-    /// Whether it is a Spot Instance.
-    pub spot: bool,
-    /// Whether the API refuses to terminate it.
-    pub protected: bool,
-    /// Whether a shutdown from inside terminates it.
-    pub terminates_itself: bool,
-    /// Its volumes that stay when it is terminated; the others go.
-    pub kept: BTreeSet<VolumeId>,
-}
 
 /// What DescribeInstances and DescribeInstanceAttribute show.
 #[must_use]

@@ -23,6 +23,7 @@ mod build;
 mod disk;
 mod guard;
 mod identity;
+mod machine;
 mod network;
 mod policy;
 mod refusal;

@@ -157,7 +157,7 @@ impl Session for SandboxSession {
             at,
             |world| {
                 let arn = iam_arn(world, &at.account, "role", name.as_str());
-                ["iam:GetRole", "iam:ListInstanceProfilesForRole", "iam:ListRolePolicies"]
+                ["iam:GetRole", "iam:ListInstanceProfilesForRole"]
                     .map(|action| (action, arn.clone()))
                     .to_vec()
             },

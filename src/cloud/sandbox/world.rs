@@ -10,11 +10,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::guard::Ending;
+pub use super::machine::Machine;
 use super::refusal::Refused;
 use super::settle::Settling;
 use crate::change::{Document, KeyStatus, LoginProfile, Tags};
-use crate::cloud::{Instance, SecurityGroup, Snapshot};
+use crate::cloud::{SecurityGroup, Snapshot};
 use crate::id::{
     AccessKeyId, AccountId, AllocationId, CaseId, Digest, FindingId, GroupId, InstanceId,
     InterfaceId, Place, Region, RoleName, RunId, SnapshotId, UserName, VolumeId, VpcId,
@@ -143,19 +143,6 @@ pub struct RegionState {
 pub struct Vpc {
     /// Whether it has an IPv6 range, so that new groups also get an egress rule to `::/0`.
     pub ipv6: bool,
-}
-
-/// An instance, and what only an attacker knows of it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Machine {
-    /// As EC2 shows it.
-    pub instance: Instance,
-    /// Interfaces on which a connection that was tracked still flows although the groups of today
-    /// would not let it begin.
-    pub tracked_open: BTreeSet<InterfaceId>,
-    /// How it may end.
-    #[serde(default)]
-    pub ending: Ending,
 }
 
 /// An EBS volume.

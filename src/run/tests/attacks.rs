@@ -101,9 +101,30 @@ async fn a_refusal_for_one_interface_leaves_no_other_half_way() {
 }
 
 #[tokio::test]
-async fn what_is_left_half_way_is_named() {
+async fn an_interface_that_gets_no_further_is_put_back_out_of_the_open_group() {
     let n = change_number("eni-0aaaaaaaaaaaaaaa1", 1).await;
     let plan = Plan::none().counting(Calls::Changes).at(n, Fault::Denied);
+    let (lab, sandbox, _) = faulty_lab(plan, ISOLATES).await;
+    let before = groups(&sandbox);
+    let done = isolate(&lab).await;
+    assert_eq!(done.state, RunState::Failed);
+    assert_eq!(groups(&sandbox), [before[0].clone(), vec!["quarantine".to_owned()]]);
+    let summary = done.summary.unwrap();
+    let put_back = "not contained, put back: network-interface/eni-0aaaaaaaaaaaaaaa1";
+    assert!(summary.contains(put_back) && !summary.contains("half way"), "{summary}");
+    // What was put back is not given back a second time.
+    lab.desk.undo(&done.id, "ada".to_owned(), false).await.unwrap();
+    lab.settle().await;
+    assert_eq!(groups(&sandbox), before);
+    lab.finish().await;
+}
+
+#[tokio::test]
+async fn what_is_left_half_way_is_named() {
+    let n = change_number("eni-0aaaaaaaaaaaaaaa1", 1).await;
+    let changes = Plan::none().counting(Calls::Changes);
+    // Not even back: the changes after it are that of the other interface's stage, if any, and ours.
+    let plan = (n..n + 3).fold(changes, |plan, n| plan.at(n, Fault::Denied));
     let (lab, sandbox, _) = faulty_lab(plan, ISOLATES).await;
     let done = isolate(&lab).await;
     assert_eq!(groups(&sandbox)[0], ["transition"]);

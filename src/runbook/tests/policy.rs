@@ -61,7 +61,6 @@ fn a_role_s_sessions_need_the_role_its_tags_guardduty_and_an_undo() {
             "iam:GetRole",
             "iam:GetRolePolicy",
             "iam:ListInstanceProfilesForRole",
-            "iam:ListRolePolicies",
             "iam:ListRoleTags",
             "iam:PutRolePolicy"
           ],
@@ -88,17 +87,20 @@ fn an_instance_needs_two_documents_where_there_is_a_forensics_account() {
     let Policies { responder, forensics } = shipped("compromised-instance", &terms(true));
     insta::assert_snapshot!(lines(&responder), @r"
     AnyResource: ec2:DescribeInstances ec2:DescribeNetworkInterfaces ec2:DescribeSecurityGroups ec2:DescribeSnapshots ec2:DescribeTags ec2:GetEbsDefaultKmsKeyId guardduty:ListDetectors on *
-    Ec2Instance: ec2:CreateSnapshots ec2:CreateTags ec2:ModifyNetworkInterfaceAttribute on arn:aws:ec2:eu-west-1:111122223333:instance/*
-    Ec2NetworkInterface: ec2:ModifyNetworkInterfaceAttribute on arn:aws:ec2:eu-west-1:111122223333:network-interface/*
+    Ec2ElasticIp: ec2:DisassociateAddress on arn:aws:ec2:eu-west-1:111122223333:elastic-ip/*
+    Ec2Instance: ec2:CreateSnapshots ec2:CreateTags ec2:DescribeInstanceAttribute ec2:DisassociateAddress ec2:ModifyInstanceAttribute ec2:ModifyNetworkInterfaceAttribute on arn:aws:ec2:eu-west-1:111122223333:instance/*
+    Ec2NetworkInterface: ec2:DisassociateAddress ec2:ModifyNetworkInterfaceAttribute on arn:aws:ec2:eu-west-1:111122223333:network-interface/*
     Ec2SecurityGroup: ec2:AuthorizeSecurityGroupEgress ec2:AuthorizeSecurityGroupIngress ec2:CreateSecurityGroup ec2:CreateTags ec2:ModifyNetworkInterfaceAttribute ec2:RevokeSecurityGroupEgress ec2:RevokeSecurityGroupIngress on arn:aws:ec2:eu-west-1:111122223333:security-group/*
-    Ec2Volume: ec2:CreateSnapshots on arn:aws:ec2:eu-west-1:111122223333:volume/*
+    Ec2Volume: ec2:CreateSnapshots ec2:ModifyInstanceAttribute on arn:aws:ec2:eu-west-1:111122223333:volume/*
     Ec2Vpc: ec2:CreateSecurityGroup on arn:aws:ec2:eu-west-1:111122223333:vpc/*
     Ec2Snapshot: ec2:CopySnapshot ec2:CreateSnapshots ec2:CreateTags ec2:DescribeSnapshotAttribute ec2:ModifySnapshotAttribute on arn:aws:ec2:eu-west-1::snapshot/*
     GuarddutyDetector: guardduty:GetFindings on arn:aws:guardduty:eu-west-1:111122223333:detector/*
     IamInstanceProfile: iam:GetInstanceProfile on arn:aws:iam::111122223333:instance-profile/*
-    IamRole: iam:GetRole iam:GetRolePolicy iam:ListInstanceProfilesForRole iam:ListRolePolicies iam:ListRoleTags iam:PutRolePolicy on arn:aws:iam::111122223333:role/*
+    IamRole: iam:GetRole iam:GetRolePolicy iam:ListInstanceProfilesForRole iam:ListRoleTags iam:PutRolePolicy on arn:aws:iam::111122223333:role/*
     KmsKey: kms:CreateGrant kms:Decrypt kms:DescribeKey kms:GenerateDataKeyWithoutPlaintext kms:ReEncryptFrom kms:ReEncryptTo on arn:aws:kms:eu-west-1:111122223333:key/*
-    UndoEc2Instance: ec2:DeleteTags on arn:aws:ec2:eu-west-1:111122223333:instance/*
+    UndoEc2ElasticIp: ec2:AssociateAddress on arn:aws:ec2:eu-west-1:111122223333:elastic-ip/*
+    UndoEc2Instance: ec2:AssociateAddress ec2:DeleteTags on arn:aws:ec2:eu-west-1:111122223333:instance/*
+    UndoEc2NetworkInterface: ec2:AssociateAddress on arn:aws:ec2:eu-west-1:111122223333:network-interface/*
     UndoIamRole: iam:DeleteRolePolicy on arn:aws:iam::111122223333:role/*
     ");
     insta::assert_snapshot!(lines(&forensics.unwrap()), @r"

@@ -6,6 +6,7 @@ use super::bed::{at, case_id, commit, finding, note, on_bed, run};
 use crate::case::RunEvent;
 use crate::id::{Digest, RunId};
 use crate::store::cases::NewCase;
+use crate::store::writer::Turn;
 use crate::store::{Commit, Effect, Fence, StoreError};
 use crate::timeline::{Actor, Draft, Kind};
 
@@ -197,7 +198,7 @@ async fn the_database_refuses_to_change_or_delete_an_entry() {
         for statement in ["UPDATE entries SET bytes = '{}'", "DELETE FROM entries"] {
             let touched = bed
                 .store
-                .write(move |connection| {
+                .write(Turn::Next, move |connection| {
                     Box::pin(async move {
                         sqlx::query(statement).execute(connection).await?;
                         Ok(())

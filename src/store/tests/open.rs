@@ -3,6 +3,7 @@
 use std::fs;
 
 use super::bed::{at, case_id, finding, note, on_bed};
+use crate::store::writer::Turn;
 use crate::store::{Commit, Store, StoreError};
 
 /// Why `url` can't be opened.
@@ -108,7 +109,7 @@ async fn a_newer_or_changed_schema_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}/x.db", folder.path().display());
         let store = Store::open(&url).await.unwrap();
-        let changed = store.write(move |connection| {
+        let changed = store.write(Turn::Next, move |connection| {
             Box::pin(async move {
                 sqlx::query(change).execute(connection).await?;
                 Ok(())
@@ -152,7 +153,7 @@ async fn a_value_that_this_program_does_not_write_is_corrupt() {
     on_bed(async |bed| {
         bed.store.accept(finding("aaaa")).await.unwrap();
         let set = async |statement: &'static str| {
-            let done = bed.store.write(move |connection| {
+            let done = bed.store.write(Turn::Next, move |connection| {
                 Box::pin(async move {
                     sqlx::query(statement).execute(connection).await?;
                     Ok(())

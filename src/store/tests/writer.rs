@@ -8,12 +8,13 @@ use sqlx::AssertSqlSafe;
 use tokio::sync::oneshot;
 
 use super::bed::{Bed, case_id, commit, finding, note, on_bed};
+use crate::store::writer::Turn;
 use crate::store::{Store, StoreError};
 
 /// Runs one statement as a job of the writer.
 async fn execute(store: &Store, statement: String) -> Result<(), StoreError> {
     store
-        .write(move |connection| {
+        .write(Turn::Next, move |connection| {
             Box::pin(async move {
                 sqlx::query(AssertSqlSafe(statement)).execute(connection).await?;
                 Ok(())
@@ -26,7 +27,7 @@ async fn execute(store: &Store, statement: String) -> Result<(), StoreError> {
 async fn while_busy<T>(store: &Store, others: impl Future<Output = T>) -> T {
     let (begin, begun) = oneshot::channel::<()>();
     let (free, busy) = oneshot::channel::<()>();
-    let hold = store.write(|_| {
+    let hold = store.write(Turn::Next, |_| {
         Box::pin(async move {
             let _ = begin.send(());
             let _ = busy.await;
@@ -87,7 +88,7 @@ async fn a_job_that_fails_fails_alone() {
 async fn a_job_that_panics_takes_no_one_down_for_good() {
     on_bed(async |bed| {
         bed.store.accept(finding("aaaa")).await.unwrap();
-        let panics = bed.store.write::<(), _>(|_| Box::pin(async { panic!("a bug") }));
+        let panics = bed.store.write::<(), _>(Turn::Next, |_| Box::pin(async { panic!("a bug") }));
         let beside = bed.store.commit(commit(&case_id("aaaa"), vec![note("beside it")]));
         let (panicked, beside) = while_busy(&bed.store, join(panics, beside)).await;
         assert!(matches!(panicked, Err(StoreError::Unavailable(_))));

@@ -34,6 +34,7 @@ fn swap() -> Change {
         instance: "i-00000000000000001".parse().unwrap(),
         before: vec![],
         after: vec![],
+        passing: false,
     };
     Change { at: home(), kind }
 }

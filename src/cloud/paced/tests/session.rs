@@ -43,6 +43,7 @@ fn swap(at: Place) -> Change {
         instance: "i-00000000000000001".parse().unwrap(),
         before: vec![],
         after: vec![],
+        passing: false,
     };
     Change { at, kind }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::guard::Ending;
+use super::super::machine::Ending;
 use super::super::network::default_egress;
 use super::super::scenario::{AccountSpec, InstanceSpec, InterfaceSpec, VolumeSpec};
 use super::super::world::{Machine, RegionState, Volume, derived};

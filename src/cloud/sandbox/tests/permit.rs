@@ -119,7 +119,7 @@ async fn each_read_needs_its_actions() {
         (&["ec2:DescribeSnapshotAttribute"], &["sharing"]),
         (&["ec2:GetEbsDefaultKmsKeyId"], &["default_key"]),
         (&["iam:GetRole"], &[]),
-        (&["iam:GetRole", "iam:ListInstanceProfilesForRole", "iam:ListRolePolicies"], &["role"]),
+        (&["iam:GetRole", "iam:ListInstanceProfilesForRole"], &["role"]),
         (&["iam:GetInstanceProfile"], &["profile_role"]),
         (&["iam:GetRolePolicy"], &["role_policy"]),
         (&["iam:GetAccessKeyLastUsed"], &["key_owner"]),
