@@ -6,7 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
+use futures::future::{Either, select};
 use futures::stream::{FuturesUnordered, StreamExt};
 use jiff::Timestamp;
 
@@ -22,6 +24,7 @@ use super::script::Script;
 use super::start::{Begun, StartError, log_of, start};
 use crate::action;
 use crate::case::RunEvent;
+use crate::change::Urgency;
 use crate::error::Code;
 use crate::id::Digest;
 use crate::routing::Mode;
@@ -166,7 +169,22 @@ impl<'a> Drive<'a> {
                     });
                 }
             }
-            let Some((key, result)) = inflight.next().await else {
+            // Evidence may be in line for minutes. Neither what has ended is kept from the timeline for so
+            // long, nor does containment of the same run rest for longer than it must.
+            if !inflight.is_empty() && !entries.is_empty() {
+                self.write(&mut entries, &mut effects).await?;
+            }
+            let next = match self.rested_in(&parked).filter(|_| !stop && !inflight.is_empty()) {
+                Some(wait) => match select(inflight.next(), env.clock.sleep(wait)).await {
+                    Either::Left((next, _)) => next,
+                    Either::Right(_) => {
+                        self.rested(&mut parked).await?;
+                        continue;
+                    }
+                },
+                None => inflight.next().await,
+            };
+            let Some((key, result)) = next else {
                 self.write(&mut entries, &mut effects).await?;
                 return self.park(&parked, stop).await;
             };
@@ -187,6 +205,38 @@ impl<'a> Drive<'a> {
                 }
             }
         }
+    }
+
+    /// The time until the first containment that rests may go on.
+    fn rested_in(&self, parked: &BTreeMap<StepKey, Option<Timestamp>>) -> Option<Duration> {
+        let now = self.env.clock.now();
+        let steps = self.log.steps.iter().filter(|step| contains(step));
+        let wakes = steps.filter_map(|step| *parked.get(&step.key)?);
+        wakes.min().map(|at| at.duration_since(now).try_into().unwrap_or_default())
+    }
+
+    /// Takes containment that may go on out of `parked`, as it stands in the timeline by now.
+    async fn rested(
+        &mut self,
+        parked: &mut BTreeMap<StepKey, Option<Timestamp>>,
+    ) -> Result<(), StoreError> {
+        let now = self.env.clock.now();
+        let log = match log_of(self.env, &self.run.case, &self.run.id).await {
+            Ok(log) => log,
+            Err(StartError::Store(error)) => return Err(error),
+            Err(other) => return Err(StoreError::Corrupt(other.to_string())),
+        };
+        for known in &mut self.log.steps {
+            let may = |wake_at: &Option<Timestamp>| wake_at.is_some_and(|at| at <= now);
+            if contains(known)
+                && parked.get(&known.key).is_some_and(may)
+                && let Some(now) = log.steps.iter().find(|step| step.key == known.key)
+            {
+                parked.remove(&known.key);
+                known.clone_from(now);
+            }
+        }
+        Ok(())
     }
 
     /// Notes a step's end, in memory and among the entries to write.
@@ -290,4 +340,8 @@ impl<'a> Drive<'a> {
         let (run, contained) = (self.run.id.clone(), self.run.contained);
         Effect::Run { run, event, wake_at, contained, summary: None }
     }
+}
+
+fn contains(step: &StepLog) -> bool {
+    action::find(&step.name).is_some_and(|action| action.urgency() == Urgency::Containment)
 }

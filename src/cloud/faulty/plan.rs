@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use tokio::sync::Semaphore;
+
 use super::Limits;
+use crate::change::Urgency;
 
 /// What goes wrong with one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -70,6 +73,7 @@ pub struct Plan {
     pub(super) events: BTreeMap<u64, Event>,
     pub(super) limits: Option<Arc<Limits>>,
     pub(super) admitting: Option<Event>,
+    pub(super) held: Option<(Urgency, Arc<Semaphore>)>,
     seeded: Option<Seeded>,
 }
 
@@ -113,6 +117,13 @@ impl Plan {
     #[must_use]
     pub fn while_admitting(mut self, event: Event) -> Self {
         self.admitting = Some(event);
+        self
+    }
+
+    /// Who is so urgent is admitted only when `gate` gives it a permit.
+    #[must_use]
+    pub fn holding(mut self, urgency: Urgency, gate: &Arc<Semaphore>) -> Self {
+        self.held = Some((urgency, Arc::clone(gate)));
         self
     }
 

@@ -210,6 +210,11 @@ impl Session for FaultySession {
         if let Some(event) = &self.road.plan.admitting {
             event();
         }
+        if let Some((urgency, gate)) = &self.road.plan.held
+            && *urgency == self.scope.urgency
+        {
+            _ = gate.acquire().await;
+        }
         self.inner.admit(changes).await
     }
 

@@ -4,12 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use futures::future::Either;
+use tokio::sync::Semaphore;
+
 use super::faults::{effects, undisturbed};
 use super::*;
 use crate::case::RunState;
 use crate::change::Urgency;
 use crate::clock::Clock;
-use crate::cloud::faulty::{Call, Fault, Faulty, Limits, Plan};
+use crate::cloud::faulty::{Call, Calls, Fault, Faulty, Limits, Plan};
 use crate::cloud::paced::Paced;
 
 /// A lab on a watched sandbox that has no limits.
@@ -87,6 +90,43 @@ async fn in_a_storm_a_run_is_later_and_ends_the_same() {
         assert_eq!(count(&entries, "change.intent"), count(&entries, "change.outcome"));
         lab.finish().await;
     }
+}
+
+/// Looks at the timeline until an action of this name has ended, and no more than `most` times.
+async fn ends(lab: &Lab, case: &CaseId, name: &str, most: usize) -> bool {
+    let named = |entry: &Entry| {
+        entry.kind == "step.finished" && serde_json::to_value(&entry.body).unwrap()["name"] == name
+    };
+    for _ in 0..most {
+        if lab.entries(case).await.iter().any(named) {
+            return true;
+        }
+        tokio::task::yield_now().await;
+    }
+    false
+}
+
+#[tokio::test]
+async fn containment_that_rests_goes_on_while_evidence_of_the_same_run_still_waits() {
+    let clock = clock();
+    let sandbox = Sandbox::from_scenario(SCENARIO, Arc::new(clock.clone())).unwrap();
+    let gate = Arc::new(Semaphore::new(0));
+    let throttled = Plan::none().counting(Calls::Changes).holding(Urgency::Evidence, &gate);
+    let plan = (1..=60).fold(throttled, |plan, n| plan.at(n, Fault::Throttled));
+    let faulty = Faulty::new(Arc::new(sandbox), plan);
+    let lab = Lab::new(Arc::new(faulty.clone()), clock, settings()).await;
+    let case = lab.deliver(mining()).await;
+    let mut runs = Box::pin(lab.settle());
+    let contained = Box::pin(ends(&lab, &case, "contain::isolate_instance", 3_000));
+    match futures::future::select(&mut runs, contained).await {
+        Either::Left(_) => panic!("the evidence was not held"),
+        Either::Right((contained, _)) => assert!(contained, "it waits for the evidence"),
+    }
+    assert_eq!(faulty.met().len(), 60, "containment did rest");
+    gate.add_permits(1_000);
+    runs.await;
+    assert!(only_run(&lab, &case).await.contained);
+    lab.finish().await;
 }
 
 /// A lab in which everything is contained, on a cloud with faults.
