@@ -85,7 +85,7 @@ pub struct AccountConfig {
     /// The ExternalId that its trust policy demands.
     #[serde(default)]
     pub external_id: Option<String>,
-    /// The strictest mode there: `observe`, `approve` or `contain`. Default `contain`.
+    /// The freest mode that runs may be in there: `observe`, `approve` or `contain`. Default `contain`.
     #[serde(default = "default_mode")]
     pub mode: String,
 }

@@ -118,7 +118,7 @@ codes! {
         "The script has a syntax error or uses something that runbooks may not use.",
         "Go to the line and column in the message; `tourniquet runbook check` shows all of them.";
     RUNBOOK_HEADER = "E0302", "the runbook's header is not valid",
-        "const RUNBOOK must be a map of literals with the keys that the README lists.",
+        "const RUNBOOK must be a map of literals with the keys that docs/runbooks.md lists.",
         "Compare it with one of the shipped runbooks.";
     RUNBOOK_UNKNOWN = "E0303", "there is no such runbook",
         "No file of this name is in the runbook folder.",
@@ -138,6 +138,9 @@ codes! {
     RUNBOOK_WEAK = "E0308", "the runbook works, but not as well as it could",
         "A warning: telling people or tagging comes before containment, or the summary is missing. The runbook is loaded.",
         "Follow the hint in the message; `tourniquet runbook check` shows all of them.";
+    RUNBOOK_MODE = "E0309", "the runbook allows less than was asked for",
+        "A start by hand may be stricter than the runbook's header and the account, never freer, whoever asks. Nothing was started.",
+        "Ask for the mode that the message names or a stricter one; when the runbook should act freely, its author changes `mode` in its header.";
 
     CHAIN_BROKEN = "E0401", "the timeline does not verify",
         "An entry was changed, removed or moved after it was written.",
@@ -182,6 +185,9 @@ codes! {
     SESSION_POLICY = "E0511", "the session policy of a step is too long",
         "STS takes 2,048 characters. The step needs more, even with its resources widened to their kinds; it was not started, because no step runs without its session policy.",
         "Give the step fewer targets, for example several calls in place of one. Every shipped action fits: report it where only these were called.";
+    UNCONFIRMED = "E0512", "GuardDuty does not confirm the finding",
+        "GuardDuty does not know the finding, or tells it otherwise; whoever has an intake token can forge one. Nothing was done.",
+        "Look for the finding in GuardDuty. If it is genuine, start the runbook by hand; a genuine delivery that comes later starts its own run.";
 }
 
 #[cfg(test)]

@@ -145,6 +145,11 @@ ids! {
         (t.starts_with("AKIA") || t.starts_with("ASIA"))
             && all(t, 20..=20, |b| b.is_ascii_uppercase() || b.is_ascii_digit())
     };
+    /// The id of an SSH public key, a signing certificate or a service-specific credential of an IAM
+    /// user (IAM API: `\w+`, 20-128).
+    CredentialId, "a", "credential id", "16-128 letters, digits and _", |t| {
+        all(t, 16..=128, |b| b.is_ascii_alphanumeric() || b == b'_')
+    };
     /// An Amazon Resource Name.
     Arn, "an", "ARN", "arn:partition:service:region:account:resource", |t| {
         t.len() <= 2048 && t.starts_with("arn:") && t.splitn(6, ':').count() == 6
@@ -197,11 +202,14 @@ impl Digest {
     /// The digest whose 32 bytes these are.
     #[must_use]
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
-        use fmt::Write as _;
-        Self(bytes.iter().fold(String::with_capacity(64), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        }))
+        const DIGITS: [char; 16] =
+            ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
+        let mut text = String::with_capacity(64);
+        for byte in bytes {
+            text.push(DIGITS[usize::from(byte >> 4)]);
+            text.push(DIGITS[usize::from(byte & 15)]);
+        }
+        Self(text)
     }
 
     /// 64 zeros: the `prev` of a timeline's first entry.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, LazyLock, Mutex};
 
+use async_trait::async_trait;
 use tokio::sync::Notify;
 
 use crate::action::{Forensics, Settings};
@@ -12,7 +13,7 @@ use crate::clock::{Clock, ManualClock};
 use crate::cloud::Cloud;
 use crate::id::{AccountId, CaseId, Ids};
 use crate::intake::{self, Intake};
-use crate::notify::Channels;
+use crate::notify::{Delivery, Message, Notifier, NotifyError};
 use crate::routing::Policy;
 use crate::run::{Desk, Env, Limits, run_until_idle};
 use crate::runbook::{Evaluator, Library};
@@ -50,11 +51,24 @@ impl Default for LabSettings {
     }
 }
 
+/// Keeps what people are told.
+#[derive(Default)]
+struct Told(Mutex<Vec<String>>);
+
+#[async_trait]
+impl Notifier for Told {
+    async fn send(&self, _: &str, message: &Message) -> Result<Delivery, NotifyError> {
+        self.0.lock().unwrap().push(message.text.clone());
+        Ok(Delivery::Logged)
+    }
+}
+
 /// A deployment.
 pub struct Lab {
     pub env: Arc<Env>,
     pub desk: Desk,
     pub clock: ManualClock,
+    told: Arc<Told>,
     intake: Intake,
     _folder: tempfile::TempDir,
 }
@@ -74,6 +88,7 @@ impl Lab {
             kms_key: "alias/tourniquet-forensics".to_owned(),
             transfer_kms_key: "alias/tourniquet-transfer".to_owned(),
         });
+        let told = Arc::new(Told::default());
         let env = Arc::new(Env {
             store: store.clone(),
             cloud,
@@ -81,7 +96,7 @@ impl Lab {
             ids: Arc::clone(&ids),
             evaluator: EVALUATOR.clone(),
             library: Arc::clone(&library),
-            notifier: Channels::new(&BTreeMap::new()).unwrap(),
+            notifier: Arc::clone(&told) as Arc<dyn Notifier>,
             settings: Settings {
                 forensics,
                 protected_roles: BTreeSet::from(["responder".to_owned()]),
@@ -104,7 +119,7 @@ impl Lab {
         };
         let intake =
             Intake::new(store, library, policy, Arc::new(clock.clone()), ids, desk.clone());
-        Self { env, desk, clock, intake, _folder: folder }
+        Self { env, desk, clock, told, intake, _folder: folder }
     }
 
     /// Goes on with other limits, as after a restart with another configuration.
@@ -128,6 +143,11 @@ impl Lab {
         self.desk = Desk::new(Arc::clone(&self.env), Arc::new(Notify::new()));
     }
 
+    /// What people were told, in order.
+    pub fn told(&self) -> Vec<String> {
+        self.told.0.lock().unwrap().clone()
+    }
+
     /// Delivers a finding and returns its case.
     pub async fn deliver(&self, finding: &str) -> CaseId {
         let answer =
@@ -145,6 +165,12 @@ impl Lab {
         run_until_idle(&self.env, skip).await.unwrap();
     }
 
+    /// Every case, newest first.
+    pub async fn cases(&self) -> Vec<CaseId> {
+        let page = self.env.store.cases(CaseFilter::default(), None, 1_000).await.unwrap();
+        page.items.into_iter().map(|case| case.id).collect()
+    }
+
     /// A case's entries.
     pub async fn entries(&self, case: &CaseId) -> Vec<Entry> {
         let stored = self.env.store.entries(case, 0, 100_000).await.unwrap();
@@ -153,13 +179,12 @@ impl Lab {
 
     /// Verifies every chain and closes the store.
     pub async fn finish(self) {
-        let cases = self.env.store.cases(CaseFilter::default(), None, 1_000).await.unwrap();
-        for case in cases.items {
-            let stored = self.env.store.entries(&case.id, 0, 100_000).await.unwrap();
-            let head = self.env.store.head(&case.id).await.unwrap();
+        for case in self.cases().await {
+            let stored = self.env.store.entries(&case, 0, 100_000).await.unwrap();
+            let head = self.env.store.head(&case).await.unwrap();
             let entries = stored.iter().map(|stored| (stored.bytes.as_slice(), Some(&stored.hash)));
-            let report = verify(&case.id, entries, head.as_ref());
-            assert!(report.is_valid(), "{}: {:?}", case.id, report.faults);
+            let report = verify(&case, entries, head.as_ref());
+            assert!(report.is_valid(), "{case}: {:?}", report.faults);
         }
         self.env.store.close().await;
     }

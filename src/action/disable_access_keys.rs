@@ -1,22 +1,29 @@
-//! Takes an IAM user's access away: everything denied, every key disabled, the password removed.
+//! Takes an IAM user's access away: everything denied, every key and other credential disabled, the
+//! password removed.
 //!
 //! The deny has no condition, because a condition on the session's age does not bind long-term keys.
 //! Roles that the user assumed are not touched here: each needs `contain::revoke_role_sessions`.
+//!
+//! Where the role may not list SSH keys, certificates and service-specific credentials, all else is
+//! done all the same, and the step does not end as contained.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures::join;
 use serde_json::{Value, json};
 
 use super::creation::age;
 use super::reads::{Read, any, permissions_for, permissions_to};
 use super::{Action, Context, LookError, ParamKind, ParamSpec, Params, Settings, Verdict, gone};
-use crate::change::{Change, Document, KeyStatus, Kind, LoginProfile, Permission, Urgency};
-use crate::cloud::User;
+use crate::change::{
+    Change, CredentialKind, Document, KeyStatus, Kind, LoginProfile, Permission, Urgency,
+};
+use crate::cloud::{CloudError, ErrorClass, User, UserCredential};
 use crate::id::{AccessKeyId, Place, UserName};
 
-/// Denies a user everything, disables all its keys and removes its console password; takes a key or a user.
+/// Denies a user everything, disables all its keys and other credentials and removes its console password; takes a key or a user.
 pub struct DisableAccessKeys;
 
 const PARAMS: &[ParamSpec] = &[
@@ -44,7 +51,7 @@ impl Action for DisableAccessKeys {
     }
 
     fn summary(&self) -> &'static str {
-        "Denies a user everything, disables all its keys and removes its console password; takes a key or a user."
+        "Denies a user everything, disables all its keys and other credentials and removes its console password; takes a key or a user."
     }
 
     fn params(&self) -> &'static [ParamSpec] {
@@ -65,7 +72,16 @@ impl Action for DisableAccessKeys {
     }
 
     fn permissions(&self, at: &Place, _settings: &Settings) -> BTreeSet<Permission> {
-        let mut needed = permissions_for(&[Read::KeyOwner, Read::User, Read::UserPolicy], at);
+        let mut needed =
+            permissions_for(&[Read::KeyOwner, Read::User, Read::Credentials, Read::UserPolicy], at);
+        let other = |credential| Kind::Credential {
+            user: any(""),
+            credential,
+            id: any("AAAAAAAA"),
+            before: KeyStatus::Active,
+            after: KeyStatus::Inactive,
+        };
+        needed.extend(permissions_to(CredentialKind::ALL.map(other).to_vec(), at));
         needed.extend(permissions_to(
             vec![
                 Kind::UserPolicy {
@@ -97,14 +113,24 @@ impl Action for DisableAccessKeys {
             Ok(name) => name,
             Err(verdict) => return Ok(verdict),
         };
-        let user = match context.session.user(context.at, &name).await? {
+        let session = context.session;
+        let (user, found, others) = join!(
+            session.user(context.at, &name),
+            session.user_policy(context.at, &name, POLICY),
+            session.credentials(context.at, &name)
+        );
+        let user = match user? {
             Some(user) if user.arn.ends_with(":root") => return Ok(root()),
             Some(user) => user,
             None if name.as_str().eq_ignore_ascii_case("root") => return Ok(root()),
             None => return Ok(gone(&format!("user {name}"), context.at)),
         };
-        let found = context.session.user_policy(context.at, &name, POLICY).await?;
-        let stages = stages(context.at, &user, found);
+        let (others, hidden) = match others {
+            Ok(others) => (others.unwrap_or_default(), None),
+            Err(error) if error.class == ErrorClass::Denied => (Vec::new(), Some(error)),
+            Err(error) => return Err(error.into()),
+        };
+        let stages = stages(context.at, &user, &others, found?);
         if !stages.is_empty() {
             return Ok(Verdict::Change(stages));
         }
@@ -115,8 +141,21 @@ impl Action for DisableAccessKeys {
             let reason = "IAM changes are still spreading; the user is looked at again afterwards";
             return Ok(Verdict::Wait(left, reason.to_owned()));
         }
-        Ok(Verdict::Done(report(context, &user)))
+        let output = report(context, &user, &others);
+        Ok(match hidden {
+            None => Verdict::Done(output),
+            Some(error) => Verdict::Short { output, reason: not_listed(&name, &error) },
+        })
     }
+}
+
+/// What is left open where the lists are not allowed.
+fn not_listed(user: &UserName, error: &CloudError) -> String {
+    format!(
+        "user {user} is denied everything and its access keys are disabled, but its SSH keys, signing \
+         certificates and service-specific credentials can't be seen: disable them by hand, and allow \
+         the role to list them ({error})"
+    )
 }
 
 fn neither() -> LookError {
@@ -178,7 +217,12 @@ fn deny_all() -> Document {
 
 /// What is still to do, beside each other and the deny first: an attacker who has filled the user's
 /// room for policies, so that AWS refuses the deny, keeps no key by it.
-fn stages(at: &Place, user: &User, found: Option<Document>) -> Vec<Vec<Change>> {
+fn stages(
+    at: &Place,
+    user: &User,
+    others: &[UserCredential],
+    found: Option<Document>,
+) -> Vec<Vec<Change>> {
     let change = |kind| Change { at: at.clone(), kind };
     let deny = (found.as_ref() != Some(&deny_all())).then(|| {
         change(Kind::UserPolicy {
@@ -196,14 +240,24 @@ fn stages(at: &Place, user: &User, found: Option<Document>) -> Vec<Vec<Change>> 
             after: KeyStatus::Inactive,
         })
     });
+    let active = others.iter().filter(|other| other.status == KeyStatus::Active);
+    let others = active.map(|other| {
+        change(Kind::Credential {
+            user: user.name.clone(),
+            credential: other.kind,
+            id: other.id.clone(),
+            before: KeyStatus::Active,
+            after: KeyStatus::Inactive,
+        })
+    });
     let console = user.login_profile.iter().map(|before| {
         change(Kind::DeleteLoginProfile { user: user.name.clone(), before: before.clone() })
     });
-    let stage: Vec<Change> = deny.into_iter().chain(keys).chain(console).collect();
+    let stage: Vec<Change> = deny.into_iter().chain(keys).chain(console).chain(others).collect();
     if stage.is_empty() { Vec::new() } else { vec![stage] }
 }
 
-fn report(context: &Context<'_>, user: &User) -> Value {
+fn report(context: &Context<'_>, user: &User, others: &[UserCredential]) -> Value {
     let mut keys = serde_json::Map::new();
     for key in &user.keys {
         let before = context.applied.iter().find_map(|applied| match &applied.change.kind {
@@ -211,6 +265,16 @@ fn report(context: &Context<'_>, user: &User) -> Value {
             _ => None,
         });
         keys.insert(key.id.to_string(), before.unwrap_or(key.status).label().into());
+    }
+    let mut credentials = serde_json::Map::new();
+    for other in others {
+        let before = context.applied.iter().find_map(|applied| match &applied.change.kind {
+            Kind::Credential { id, before, .. } if *id == other.id => Some(*before),
+            _ => None,
+        });
+        let before = before.unwrap_or(other.status).label();
+        let told = json!({"kind": other.kind.label(), "service": other.service, "before": before});
+        credentials.insert(other.id.to_string(), told);
     }
     let removed = context
         .applied
@@ -220,12 +284,12 @@ fn report(context: &Context<'_>, user: &User) -> Value {
         "user": user.name,
         "policy": POLICY,
         "keys": keys,
+        "credentials": credentials,
         "console_removed": removed,
         "already": context.applied.is_empty(),
         "warnings": [
             "Sessions of roles that the user assumed stay alive: revoke each of these roles.",
-            "Service-specific credentials, SSH keys, signing certificates and MFA devices were not \
-             changed; the deny covers what they sign.",
+            "MFA devices were not changed: look for one that the attacker registered.",
         ],
     })
 }

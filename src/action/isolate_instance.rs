@@ -20,7 +20,7 @@ use super::quarantine_group::{Found, Purpose, Wall, find};
 use super::reads::{Read, any, permissions_for, permissions_to};
 use super::{Action, Context, LookError, ParamKind, ParamSpec, Params, Settings, Verdict, gone};
 use crate::change::{
-    AddressUse, Change, Direction, Kind, Permission, Rule, RuleEffect, Tags, Urgency,
+    AddressUse, Change, Direction, Inverse, Kind, Permission, Rule, RuleEffect, Tags, Urgency,
 };
 use crate::cloud::Interface;
 use crate::id::{GroupId, InstanceId, Place, VpcId};
@@ -147,13 +147,21 @@ impl Action for IsolateInstance {
                 wall.transition = Some(find(context, &interface.vpc, Purpose::Transition).await?);
             }
         }
-        Ok(prepare(&walls).unwrap_or_else(|| {
+        if let Some(verdict) = prepare(&walls) {
+            // Nothing waits in the open group.
+            let back = passed_back(context, &open);
+            return Ok(match verdict {
+                Verdict::Wait(..) if !back.is_empty() => Verdict::Change(vec![back]),
+                other => other,
+            });
+        }
+        Ok(Verdict::Change({
             let mut stages = swap(context, &id, &open, &walls);
             match stages.last_mut() {
                 Some(last) => last.extend(reachable),
                 None => stages.push(reachable),
             }
-            Verdict::Change(stages)
+            stages
         }))
     }
 }
@@ -212,6 +220,25 @@ fn swap(
     stages
 }
 
+/// The way back for each interface that this step has sent into the transition group and that still
+/// stands there.
+fn passed_back(context: &Context<'_>, open: &[&Interface]) -> Vec<Change> {
+    let back = open.iter().filter_map(|interface| {
+        let last = context.applied.iter().rev().find(|applied| {
+            matches!(&applied.change.kind, Kind::InterfaceGroups { interface: id, .. } if *id == interface.id)
+        })?;
+        match (&last.change.kind, last.change.inverse()) {
+            (Kind::InterfaceGroups { passing: true, after, .. }, Inverse::Change(back))
+                if *after == interface.groups =>
+            {
+                Some(back)
+            }
+            _ => None,
+        }
+    });
+    back.collect()
+}
+
 /// Every Elastic IP address that leads to one of the interfaces, taken off it.
 fn disassociations(
     context: &Context<'_>,
@@ -219,16 +246,8 @@ fn disassociations(
     interfaces: &[&Interface],
 ) -> Vec<Change> {
     let all = interfaces.iter().flat_map(|interface| {
-        interface.addresses.iter().map(move |address| Kind::ElasticAddress {
-            interface: interface.id.clone(),
-            instance: instance.clone(),
-            allocation: address.allocation.clone(),
-            association: address.association.clone(),
-            public_ip: address.public_ip.clone(),
-            private_ip: address.private_ip.clone(),
-            before: AddressUse::Associated,
-            after: AddressUse::Free,
-        })
+        let off = (AddressUse::Associated, AddressUse::Free);
+        interface.addresses.iter().map(move |one| one.switched(&interface.id, instance, off))
     });
     all.map(|kind| Change { at: context.at.clone(), kind }).collect()
 }

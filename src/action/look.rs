@@ -9,7 +9,7 @@ use super::reads::{Read, permissions_for};
 use super::{LookError, ParamKind, ParamSpec, Params};
 use crate::change::Permission;
 use crate::cloud::Session;
-use crate::id::{AccessKeyId, InstanceId, Place, RoleName, UserName};
+use crate::id::{AccessKeyId, Arn, InstanceId, Place, RoleName, UserName};
 
 /// A read that a runbook may ask for.
 #[async_trait]
@@ -37,7 +37,7 @@ pub trait Query: Send + Sync {
 /// Every query, by name.
 #[must_use]
 pub fn queries() -> &'static [&'static dyn Query] {
-    &[&LookInstance, &LookRole, &LookUser]
+    &[&LookInstance, &LookProfile, &LookRole, &LookUser]
 }
 
 /// `{id, state, vpc, interfaces: [{id, vpc, groups, requester_managed}], volumes: [{device, id}],
@@ -96,6 +96,48 @@ impl Query for LookInstance {
             "profile": instance.profile_arn,
             "role": role,
         }))
+    }
+}
+
+/// `{arn, role}`. One of another account is none of ours, even where a profile here has its name.
+struct LookProfile;
+
+#[async_trait]
+impl Query for LookProfile {
+    fn name(&self) -> &'static str {
+        "look::profile"
+    }
+
+    fn summary(&self) -> &'static str {
+        "The role that an instance profile of this account holds now; () when there is none."
+    }
+
+    fn params(&self) -> &'static [ParamSpec] {
+        &[ParamSpec {
+            name: "profile",
+            kind: ParamKind::Arn,
+            required: true,
+            doc: "The instance profile.",
+        }]
+    }
+
+    fn permissions(&self, at: &Place) -> BTreeSet<Permission> {
+        permissions_for(&[Read::ProfileRole], at)
+    }
+
+    async fn read(
+        &self,
+        session: &dyn Session,
+        at: &Place,
+        params: &Params,
+    ) -> Result<Value, LookError> {
+        let arn: Arn = params.id("profile")?;
+        let ours = format!("arn:aws:iam::{}:instance-profile/", at.account);
+        if !arn.as_str().starts_with(&ours) {
+            return Ok(Value::Null);
+        }
+        let role = session.profile_role(at, arn.as_str()).await?;
+        Ok(role.map_or(Value::Null, |role| json!({"arn": arn, "role": role})))
     }
 }
 

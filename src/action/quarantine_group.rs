@@ -18,6 +18,10 @@ use crate::change::{
 use crate::cloud::{Created, SecurityGroup};
 use crate::id::{GroupId, VpcId};
 
+/// Rules of a group that is worth clearing: the default quota is 60 a direction (VPC User Guide,
+/// "Security group quotas"), and an entry of the timeline holds some 300.
+const RULES_MAX: usize = 120;
+
 /// What a group is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
@@ -173,13 +177,20 @@ pub(super) async fn find(
     let ours_by_name: BTreeSet<GroupId> = groups
         .iter()
         .filter(|group| group.name.starts_with(&prefix))
+        // Somebody may plant one that takes longer to clear than another takes to make.
+        .filter(|group| group.ingress.len() + group.egress.len() <= RULES_MAX)
         .map(|group| group.id.clone())
         .collect();
     if let Some((_, corrections)) = judged.into_iter().find(|(id, _)| ours_by_name.contains(id)) {
         return Ok(Found::Prepare(corrections));
     }
-    // A create without an answer is repeated at once: its name makes it happen only once.
+    // A create without an answer is repeated at once: its name makes it happen only once. And a group
+    // that interfaces were sent to was there: not to see it now is to see that it was deleted.
+    let later = context.applied.iter().rev().take_while(|applied| !ours(&applied.change.kind));
+    let mut later = later.map(|applied| &applied.change.kind);
+    let was_there = later.any(|kind| matches!(kind, Kind::InterfaceGroups { .. }));
     if !answered.is_empty()
+        && !was_there
         && let Unseen::Wait(time) = unseen(context, ours)
     {
         let reason = format!("the new {} group in {vpc} is not visible yet", purpose.label());

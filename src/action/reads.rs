@@ -33,6 +33,8 @@ pub enum Read {
     KeyOwner,
     /// `user`.
     User,
+    /// `credentials`.
+    Credentials,
     /// `user_policy`.
     UserPolicy,
     /// `tags`, of anything.
@@ -64,6 +66,11 @@ impl Read {
                 ("iam:ListAccessKeys", User),
                 ("iam:GetLoginProfile", User),
                 ("iam:ListUserTags", User),
+            ],
+            Self::Credentials => &[
+                ("iam:ListSSHPublicKeys", User),
+                ("iam:ListSigningCertificates", User),
+                ("iam:ListServiceSpecificCredentials", User),
             ],
             Self::UserPolicy => &[("iam:GetUserPolicy", User)],
             // DescribeTags says the same of no tags and of no resource, so the resource is asked for.

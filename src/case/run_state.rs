@@ -29,6 +29,8 @@ pub enum RunEvent {
     Claimed,
     /// It has nothing to do before a time or a decision.
     Parked,
+    /// It waits for nothing but evidence that AWS is making.
+    Preserving,
     /// It gives itself back, for example at shutdown.
     Released,
     /// The script ended and everything is verified.
@@ -52,7 +54,7 @@ impl RunState {
         match (self, event) {
             // A claim of a running run is recovery: its owner's lease ran out.
             (Self::Queued | Self::Parked | Self::Running, RunEvent::Claimed) => Ok(Self::Running),
-            (Self::Running, RunEvent::Parked) => Ok(Self::Parked),
+            (Self::Running, RunEvent::Parked | RunEvent::Preserving) => Ok(Self::Parked),
             (Self::Running, RunEvent::Released) => Ok(Self::Queued),
             (Self::Running, RunEvent::Succeeded) => Ok(Self::Succeeded),
             (Self::Running, RunEvent::Failed) => Ok(Self::Failed),
@@ -94,6 +96,7 @@ impl RunEvent {
         match self {
             Self::Claimed => "claimed",
             Self::Parked => "parked",
+            Self::Preserving => "preserving",
             Self::Released => "released",
             Self::Succeeded => "succeeded",
             Self::Failed => "failed",

@@ -53,15 +53,15 @@ impl Status {
     ];
 
     /// The status of a case with these runs. The worst news wins: a run that contained never hides
-    /// one that failed. A run that only observes and fails leaves nothing open: it set out to do
-    /// nothing, and its timeline says why.
+    /// one that failed. One that only observes counts, too: what nobody could look at, in an account
+    /// that gives no role perhaps, must not pass for a case in which nothing was to be done.
     #[must_use]
     pub fn of(closed: bool, runs: &[RunFacts]) -> Self {
         let any = |test: fn(&RunFacts) -> bool| runs.iter().any(test);
         if closed {
             Self::Closed
         } else if any(|run| {
-            run.acts && matches!(run.state, RunState::Failed | RunState::Halted) && !run.released
+            matches!(run.state, RunState::Failed | RunState::Halted) && !run.released
         }) {
             Self::Attention
         } else if any(|run| run.asks && !run.state.is_over()) {

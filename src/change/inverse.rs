@@ -46,6 +46,10 @@ impl Change {
                 self.swapped(),
                 "a leaked key works again; AWS advises to delete it and issue a new one",
             ),
+            Kind::Credential { before: KeyStatus::Active, .. } => Inverse::Revives(
+                self.swapped(),
+                "a credential that may be known to others works again; make a new one instead",
+            ),
             Kind::DeleteLoginProfile { .. } => Inverse::Lost(
                 "the password is gone: create a login profile with a new password and demand a reset",
             ),
@@ -56,6 +60,7 @@ impl Change {
             | Kind::DeleteOnTermination { .. }
             | Kind::SnapshotSharing { .. }
             | Kind::AccessKey { .. }
+            | Kind::Credential { .. }
             | Kind::Tags { .. } => Inverse::Change(self.swapped()),
         }
     }
@@ -76,7 +81,9 @@ impl Change {
             Kind::RolePolicy { before, after, .. } | Kind::UserPolicy { before, after, .. } => {
                 swap(before, after);
             }
-            Kind::AccessKey { before, after, .. } => swap(before, after),
+            Kind::AccessKey { before, after, .. } | Kind::Credential { before, after, .. } => {
+                swap(before, after);
+            }
             Kind::Tags { before, after, .. } => swap(before, after),
             Kind::CreateGroup { .. }
             | Kind::GroupRules { .. }

@@ -18,14 +18,16 @@ use serde::{Deserialize, Serialize};
 
 pub use document::{carried, policy_text};
 pub use inverse::Inverse;
+#[cfg(test)]
+pub use permission::lines;
 pub use permission::{Permission, Statement, document, statements};
 pub use rule::{Direction, Peer, Rule, RuleEffect};
 pub use taggable::Taggable;
-pub use value::{AddressUse, KeyStatus, LoginProfile, OnShutdown};
+pub use value::{AddressUse, CredentialKind, KeyStatus, LoginProfile, OnShutdown};
 
 use crate::id::{
-    AccessKeyId, AccountId, AllocationId, AssociationId, GroupId, InstanceId, InterfaceId, Place,
-    RoleName, SnapshotId, UserName, VolumeId, VpcId,
+    AccessKeyId, AccountId, AllocationId, AssociationId, CredentialId, GroupId, InstanceId,
+    InterfaceId, Place, RoleName, SnapshotId, UserName, VolumeId, VpcId,
 };
 
 /// Tags of a resource, by key.
@@ -218,6 +220,20 @@ pub enum Kind {
         /// The document afterwards; `None` deletes it.
         after: Option<Document>,
     },
+    /// Whether another credential of a user works (`iam:UpdateSSHPublicKey`,
+    /// `iam:UpdateSigningCertificate`, `iam:UpdateServiceSpecificCredential`).
+    Credential {
+        /// The user.
+        user: UserName,
+        /// What it is.
+        credential: CredentialKind,
+        /// Its id.
+        id: CredentialId,
+        /// Its status as it was looked up.
+        before: KeyStatus,
+        /// Its status afterwards.
+        after: KeyStatus,
+    },
     /// Whether an access key works (`iam:UpdateAccessKey`).
     AccessKey {
         /// Its user.
@@ -286,6 +302,11 @@ impl Change {
             Kind::UserPolicy { after: Some(_), .. } => "iam:PutUserPolicy",
             Kind::UserPolicy { after: None, .. } => "iam:DeleteUserPolicy",
             Kind::AccessKey { .. } => "iam:UpdateAccessKey",
+            Kind::Credential { credential, .. } => match credential {
+                CredentialKind::SshPublicKey => "iam:UpdateSSHPublicKey",
+                CredentialKind::SigningCertificate => "iam:UpdateSigningCertificate",
+                CredentialKind::ServiceSpecific => "iam:UpdateServiceSpecificCredential",
+            },
             Kind::DeleteLoginProfile { .. } => "iam:DeleteLoginProfile",
             Kind::Tags { resource, after, .. } => match (resource, after.is_empty()) {
                 (Taggable::Instance(_) | Taggable::Volume(_) | Taggable::Snapshot(_), false) => {
@@ -328,6 +349,9 @@ impl Change {
             Kind::RolePolicy { role, policy, .. } => format!("role/{role}/policy/{policy}"),
             Kind::UserPolicy { user, policy, .. } => format!("user/{user}/policy/{policy}"),
             Kind::AccessKey { user, key, .. } => format!("user/{user}/access-key/{key}"),
+            Kind::Credential { user, credential, id, .. } => {
+                format!("user/{user}/{}/{id}", credential.label())
+            }
             Kind::DeleteLoginProfile { user, .. } => format!("user/{user}/login-profile"),
             Kind::Tags { resource, .. } => format!("{}/tags", resource.path()),
         }
@@ -346,6 +370,7 @@ impl Change {
             Kind::RolePolicy { role, .. } => Some(Taggable::Role(role.clone())),
             Kind::UserPolicy { user, .. }
             | Kind::AccessKey { user, .. }
+            | Kind::Credential { user, .. }
             | Kind::DeleteLoginProfile { user, .. } => Some(Taggable::User(user.clone())),
             Kind::CreateGroup { .. }
             | Kind::GroupRules { .. }

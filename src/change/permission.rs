@@ -12,6 +12,8 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+#[cfg(test)]
+pub use document::lines;
 pub use document::{Statement, document, statements};
 
 use super::{Change, Kind, Taggable};
@@ -137,6 +139,7 @@ impl Change {
             Kind::RolePolicy { role, .. } => need(operation, iam("role", role.as_str())),
             Kind::UserPolicy { user, .. }
             | Kind::AccessKey { user, .. }
+            | Kind::Credential { user, .. }
             | Kind::DeleteLoginProfile { user, .. } => need(operation, iam("user", user.as_str())),
             Kind::Tags { resource, .. } => need(
                 operation,

@@ -42,6 +42,44 @@ pub enum KeyStatus {
     Inactive,
 }
 
+/// What a user may sign in or sign with besides access keys and password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CredentialKind {
+    /// An SSH public key, for CodeCommit.
+    SshPublicKey,
+    /// An X.509 certificate that signs SOAP requests.
+    SigningCertificate,
+    /// A password or API key of one service: CodeCommit over HTTPS, Keyspaces, Bedrock.
+    ServiceSpecific,
+}
+
+impl CredentialKind {
+    /// All of them.
+    pub const ALL: [Self; 3] =
+        [Self::SshPublicKey, Self::SigningCertificate, Self::ServiceSpecific];
+
+    /// As in a path of ours.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::SshPublicKey => "ssh-public-key",
+            Self::SigningCertificate => "signing-certificate",
+            Self::ServiceSpecific => "service-specific-credential",
+        }
+    }
+
+    /// For people.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::SshPublicKey => "SSH public key",
+            Self::SigningCertificate => "signing certificate",
+            Self::ServiceSpecific => "service-specific credential",
+        }
+    }
+}
+
 /// What IAM tells of a console password.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LoginProfile {

@@ -75,7 +75,9 @@ impl Change {
             Kind::SnapshotSharing { snapshot, before, after } => {
                 let gone: Vec<_> = before.difference(after).collect();
                 let new: Vec<_> = after.difference(before).collect();
-                if gone.is_empty() {
+                if gone.is_empty() && new.is_empty() {
+                    format!("sharing of {snapshot} is as it was before")
+                } else if gone.is_empty() {
                     format!("share {snapshot} with account {}", list(new))
                 } else {
                     format!("stop sharing {snapshot} with account {}", list(gone))
@@ -96,6 +98,14 @@ impl Change {
             Kind::AccessKey { user, key, before, after } => {
                 format!(
                     "user {user}: access key {key} {} becomes {}",
+                    before.label(),
+                    after.label()
+                )
+            }
+            Kind::Credential { user, credential, id, before, after } => {
+                format!(
+                    "user {user}: {} {id} {} becomes {}",
+                    credential.words(),
                     before.label(),
                     after.label()
                 )

@@ -6,10 +6,9 @@ use serde_json::{Value, json};
 use super::Common;
 use super::answer::{id, items, shown, text, time};
 use super::case::chain::Chain;
-use super::case::show::{APPROVAL_HEADER, approval_row};
+use super::case::show::{APPROVAL_COLUMNS, approval_row};
 use super::client::Client;
 use super::error::CliError;
-use super::sanitise::{VALUE_MAX, sanitise};
 use super::screen::Screen;
 use super::table::{Tone, tone_of};
 use crate::error::Code;
@@ -71,8 +70,7 @@ async fn list(client: &Client, screen: &mut Screen) -> Result<u8, CliError> {
         screen.line("nothing waits for an approval")?;
     } else {
         let rows = approvals.iter().map(approval_row).collect();
-        // A question is there to be read: its end can be the target.
-        let table = screen.style.whole(&APPROVAL_HEADER, rows);
+        let table = screen.style.table(&APPROVAL_COLUMNS, rows);
         screen.line(&table)?;
         screen.note("see what it stands for: tourniquet approve APPROVAL");
     }
@@ -112,14 +110,11 @@ async fn question(
         ("hash", Tone::Dim, shown(&asked, "hash")),
         ("state", tone_of(text(&asked, "state")), progress(&asked)),
     ] {
-        let (name, value) =
-            (screen.paint(Tone::Dim, &format!("{name:<9}")), screen.paint(tone, &value));
-        screen.line(&format!("{name} {value}"))?;
+        screen.fact(name, tone, &value)?;
     }
     for (n, change) in plan.iter().enumerate() {
         let name = if n == 0 { "plan" } else { "" };
-        let name = screen.paint(Tone::Dim, &format!("{name:<9}"));
-        screen.line(&format!("{name} {}", sanitise(change, VALUE_MAX)))?;
+        screen.fact(name, Tone::Plain, change)?;
     }
     Ok((asked, plan))
 }
@@ -167,6 +162,11 @@ async fn decide(
         json!({"decision": decision.label(), "reason": reason, "hash": text(&asked, "hash")});
     let answer = client.post(&["v1", "approvals", id.as_str()], &body).await;
     let row: Value = answer.map_err(|error: CliError| match error.code {
+        // The service's words: the same person may not count twice.
+        Code::CONFLICT if error.detail.contains("decided already") => error.with_remedy(format!(
+            "Your decision stands and counts once; another person decides next, with a token of their own. \
+             `tourniquet approve {id}` shows how many have agreed."
+        )),
         Code::CONFLICT => error.with_remedy(format!(
             "Read the sentence above; `tourniquet approve {id}` shows the question as it stands. A run that you \
              asked for yourself is decided by another person, with an approver's token."
@@ -240,14 +240,14 @@ mod tests {
             texts.push(out.text());
         }
         insta::assert_snapshot!(texts[0], @r"
-        question  Isolate i-1?
-        case      case-0001
-        run       run-0002, asked for by ada
-        until     2026-01-03 22:00:00Z
-        hash      abababababababababababababababababababababababababababababababab
-        state     pending (0 of 2 have agreed)
-        plan      i-1: security groups sg-1 become sg-2
-                  role web: deny all
+        question   Isolate i-1?
+        case       case-0001
+        run        run-0002, asked for by ada
+        until      2026-01-03 22:00:00Z
+        hash       abababababababababababababababababababababababababababababababab
+        state      pending (0 of 2 have agreed)
+        plan       i-1: security groups sg-1 become sg-2
+                   role web: deny all
         apr-0003 is pending (1 of 2 have agreed)
         ");
         assert!(texts[1].ends_with("apr-0003 is denied\n"));
@@ -276,8 +276,8 @@ mod tests {
         let (mut human, out, _) = screen(false);
         assert_eq!(list(&service.client(), &mut human).await, Ok(0));
         insta::assert_snapshot!(out.text(), @r"
-        approval  case       question                 for  until
-        apr-0003  case-0001  Isolate i-1? (2 people)  ada  2026-01-03 22:00:00Z
+        approval  case       question                 asked by  until
+        apr-0003  case-0001  Isolate i-1? (2 people)  ada       2026-01-03 22:00:00Z
         ");
         let (mut program, out, _) = screen(true);
         assert_eq!(list(&service.client(), &mut program).await, Ok(0));

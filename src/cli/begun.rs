@@ -6,10 +6,9 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::answer::{id, shown, text, time};
-use super::case::chain::Chain;
+use super::came_to;
 use super::case::watch::{Ended, Until, follow};
 use super::client::Client;
-use super::draw;
 use super::error::{CliError, NO};
 use super::sanitise::{VALUE_MAX, sanitise};
 use super::screen::Screen;
@@ -66,46 +65,26 @@ impl<'a> Begun<'a> {
         let seen = client.patiently(&what, async |client| shortly(client, &self.id).await).await;
         if let Some(seen) = seen {
             self.became(screen, &seen)?;
-            self.left(client, screen, &seen).await?;
+            self.came_to(client, screen, &seen).await?;
         }
         Ok(0)
     }
 
-    /// What an undo that is over left to a person, so that "taken back" is not the last word.
-    async fn left(
+    /// What an undo that is over came to, so that "taken back" is not the last word.
+    async fn came_to(
         &self,
         client: &Client,
         screen: &mut Screen,
         seen: &Value,
     ) -> Result<(), CliError> {
         let over = RunState::from_label(text(seen, "state")).is_some_and(RunState::is_over);
-        let Some(undone) = self.undoes.filter(|_| over) else {
+        let Some(of) = self.undoes.filter(|_| over) else {
             return Ok(());
         };
-        // That it can't be read is no failure: the case shows it, and how to see it stands above.
-        let Ok(entries) = Chain::fetch(client, &self.case, 0).await.and_then(|chain| chain.read())
-        else {
-            return Ok(());
-        };
-        let Some(left) = draw::leftovers(&entries).remove(self.id.as_str()) else {
-            return Ok(());
-        };
-        if let Some(words) = left.words() {
-            let words = screen.paint(Tone::Warn, &format!("but {words}"));
-            screen.line(&format!("  {words}"))?;
+        match came_to::of(client, &self.case, &self.id).await {
+            Some(undone) => came_to::tell(screen, &undone, of, &self.case),
+            None => Ok(()),
         }
-        for what in &left.by_hand {
-            screen.line(&format!("  by hand: {}", sanitise(what, VALUE_MAX)))?;
-        }
-        for what in &left.kept {
-            screen.line(&format!("  stays: {}", sanitise(what, VALUE_MAX)))?;
-        }
-        if left.revivable() {
-            screen.line(&format!(
-                "  what keeps stolen credentials out is taken back by: tourniquet undo --revive {undone}"
-            ))?;
-        }
-        Ok(())
     }
 
     /// Tells of it and follows it to its end, from entry `from` of its case on. Exit code 3: it did
@@ -120,10 +99,20 @@ impl<'a> Begun<'a> {
         from: u64,
     ) -> Result<u8, CliError> {
         self.head(screen)?;
-        let until = Until::Over(self.id.clone());
+        let until = match self.undoes {
+            Some(_) => Until::Undone(self.id.clone()),
+            None => Until::Over(self.id.clone()),
+        };
         // One JSON value: the run as it ended, not its entries.
         let ended = follow(client, screen, &self.case, from, &until, &mut Vec::new()).await?;
-        let run: Value = client.get(&["v1", "runs", self.id.as_str()], &[]).await?;
+        let mut run: Value = client.get(&["v1", "runs", self.id.as_str()], &[]).await?;
+        if screen.json
+            && let Some(of) = self.undoes
+            && let Some(undone) = came_to::of(client, &self.case, &self.id).await
+        {
+            let undoes: Value = client.get(&["v1", "runs", of.as_str()], &[]).await?;
+            came_to::add(&mut run, &undone, &undoes);
+        }
         screen.value(&run)?;
         if ended == Ended::Interrupted {
             let case = &self.case;
@@ -131,7 +120,9 @@ impl<'a> Begun<'a> {
                 .note(&format!("stopped watching; the run goes on: tourniquet case watch {case}"));
             return Ok(0);
         }
-        self.left(client, screen, &run).await?;
+        if !screen.json {
+            self.came_to(client, screen, &run).await?;
+        }
         Ok(if text(&run, "state") == "succeeded" { 0 } else { NO })
     }
 
@@ -178,7 +169,12 @@ impl<'a> Begun<'a> {
             Some(RunState::Parked) => "it waits, and goes on by itself",
             _ => text(seen, "summary"),
         };
-        screen.line(&format!("{id} is {state}: {}", sanitise(why, VALUE_MAX)))
+        let is = match RunState::from_label(label) {
+            Some(RunState::Succeeded | RunState::Failed) => "",
+            Some(RunState::Halted) => "was ",
+            _ => "is ",
+        };
+        screen.line(&format!("{id} {is}{state}: {}", sanitise(why, VALUE_MAX)))
     }
 }
 
@@ -281,7 +277,7 @@ mod tests {
             (run("queued"), "run-0002 is queued: the service has not taken it up yet", 3),
             (run("running"), "run-0002 is running: it is at work", 3),
             (run("parked"), "run-0002 is parked: it waits, and goes on by itself", 1),
-            (over, "run-0002 is halted: E0508: left alone", 1),
+            (over, "run-0002 was halted: E0508: left alone", 1),
         ] {
             let (text, looks) = told((StatusCode::OK, look), Some("run-0001")).await;
             let lines: Vec<&str> = text.lines().collect();
@@ -296,9 +292,10 @@ mod tests {
         let mut head = Head::empty();
         let mut entries = Vec::new();
         for output in [
+            json!({"restored": "user ci: access key X"}),
             json!({"by_hand": "user ci: console password removed: \u{1b}[2Jcreate a new one"}),
             json!({"kept": "new snapshots of vol-1: they are evidence"}),
-            json!({"kept": "left in place (role web: deny): old sessions; `tourniquet undo --revive` takes it back, too"}),
+            json!({"kept": "left in place (role web: deny). If `tourniquet undo --revive` took it back, too: old sessions"}),
         ] {
             let end = json!({"run": "run-0002", "step": "1", "name": "undo::restore", "result": "ok",
                 "output": output});
@@ -326,11 +323,10 @@ mod tests {
         assert_eq!(
             last,
             [
-                "run-0002 is succeeded: taken back",
-                "  but 1 thing must be done by hand, 2 stay in place on purpose",
+                "run-0002 succeeded: taken back",
+                "  user ci: access key X",
                 "  by hand: user ci: console password removed: create a new one",
-                "  stays: new snapshots of vol-1: they are evidence",
-                "  stays: left in place (role web: deny): old sessions; `tourniquet undo --revive` takes it back, too",
+                "  2 stay on purpose: 2 others (each of them: tourniquet case show case-0001)",
                 "  what keeps stolen credentials out is taken back by: tourniquet undo --revive run-0001",
             ]
         );

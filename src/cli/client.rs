@@ -34,6 +34,10 @@ const NO_TOKEN: &str = "Run `export TOURNIQUET_TOKEN=tq_…` with your token (or
     --name YOUR-NAME --role responder` prints one, once. If you have one: `tourniquet token list` there says whether \
     it is revoked or expired.";
 
+/// What to do where something answers that is not TLS.
+const NO_TLS: &str = "Does the server speak https? Tourniquet itself serves plain http: set TOURNIQUET_URL to \
+    http://… on the same machine, or to the address of the TLS proxy in front of it.";
+
 /// A service that can be asked.
 #[derive(Clone)]
 pub struct Client {
@@ -54,6 +58,10 @@ impl Client {
         let token = match &common.token_file {
             Some(path) => Some(std::fs::read_to_string(path).map_err(|error| {
                 CliError::usage(format!("the token file {} can't be read: {error}", path.display()))
+                    .with_remedy(
+                        "Check the path given with --token-file or TOURNIQUET_TOKEN_FILE, and that you may read it; \
+                         or set TOURNIQUET_TOKEN instead.",
+                    )
             })?),
             None => std::env::var("TOURNIQUET_TOKEN").ok(),
         };
@@ -195,13 +203,18 @@ impl Client {
 
     fn silent(&self, error: &reqwest::Error) -> CliError {
         let (base, cause) = (&self.base, root_cause(error));
-        CliError::unreachable(if error.is_timeout() {
+        let told = CliError::unreachable(if error.is_timeout() {
             format!("no answer from {base} within {} s", ANSWER_WAIT.as_secs())
         } else if error.is_connect() {
             format!("no connection to {base}: {cause}")
         } else {
             format!("no whole answer from {base}: {cause}")
-        })
+        });
+        // What is no TLS record is what a server of plain HTTP answers.
+        match base.scheme() {
+            "https" if cause.contains("InvalidContentType") => told.with_remedy(NO_TLS),
+            _ => told,
+        }
     }
 }
 

@@ -81,7 +81,7 @@ fn read(path: &Path) -> Result<Scenario, CliError> {
 fn unusable(path: &Path, reason: &str) -> CliError {
     let path = path.display();
     CliError::new(Code::CLOUD_SETUP, format!("cloud.scenario: {path}: {reason}")).with_remedy(
-        "Correct the file or the path; a relative path is looked up in the working directory. The README shows a scenario.",
+        "Correct the file or the path; a relative path is looked up in the working directory. docs/operation.md shows a scenario.",
     )
 }
 

@@ -105,7 +105,14 @@ impl fmt::Display for CliError {
 
 impl From<ConfigError> for CliError {
     fn from(error: ConfigError) -> Self {
-        Self::new(Code::CONFIG, error.to_string())
+        let told = Self::new(Code::CONFIG, error.to_string());
+        match error {
+            ConfigError::Unreadable { .. } => told.with_remedy(
+                "Check the path given with --config or TOURNIQUET_CONFIG, and that you may read the file; without \
+                 both, tourniquet.toml in the working directory is read, where there is one.",
+            ),
+            _ => told,
+        }
     }
 }
 
@@ -124,21 +131,6 @@ impl From<StoreError> for CliError {
         };
         Self::new(code, error.to_string())
     }
-}
-
-/// Tells that a command line was not understood, or shows the help that it asks for; gives the exit
-/// code. For programs that is one JSON value, too.
-#[must_use]
-pub fn misunderstood(error: &clap::Error) -> u8 {
-    let json = std::env::args_os().any(|word| word == "--json");
-    if json && error.use_stderr() {
-        let words = error.to_string();
-        let told = words.trim_start_matches("error: ").split("\n\n").next();
-        return CliError::usage(told.unwrap_or_default()).report(true);
-    }
-    // Where nobody reads any more the exit code still says it.
-    drop(error.print());
-    if error.use_stderr() { USAGE } else { 0 }
 }
 
 #[cfg(test)]

@@ -155,7 +155,7 @@ mod tests {
         insta::assert_snapshot!(text, @r"
         good: case-0001 (new, started run-0002)
         missing: E0007: missing: No such file or directory (os error 2)
-          Read the message; `tourniquet help COMMAND` shows the arguments.
+          Check the path and that you may read the file; `-` stands for standard input.
         bad: E0101: line 1: cut off
           do this
         pair: case-0001 (duplicate, no run)

@@ -44,8 +44,10 @@ impl Params {
 }
 
 fn param(given: &str) -> Result<(String, Value), String> {
-    let (name, value) =
-        given.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or("expected NAME=VALUE")?;
+    let (name, value) = given
+        .split_once('=')
+        .filter(|(name, _)| !name.is_empty())
+        .ok_or_else(|| format!("expected NAME=VALUE, not {given:?}"))?;
     // Numbers and words stay text: an account id must not become a number.
     let value = match serde_json::from_str::<Value>(value) {
         Ok(parsed @ (Value::Object(_) | Value::Array(_))) => parsed,
@@ -84,7 +86,11 @@ pub fn length(text: &str) -> Result<Duration, String> {
 /// # Errors
 /// When it can't be read, or is larger than any that makes sense.
 pub fn file(path: &Path) -> Result<Vec<u8>, CliError> {
-    let refuse = |why: String| CliError::usage(format!("{}: {why}", path.display()));
+    let refuse = |why: String| {
+        CliError::usage(format!("{}: {why}", path.display())).with_remedy(
+            "Check the path and that you may read the file; `-` stands for standard input.",
+        )
+    };
     let source: Box<dyn Read> = if path == Path::new("-") {
         Box::new(std::io::stdin().lock())
     } else {

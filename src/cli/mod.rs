@@ -18,6 +18,7 @@
 mod answer;
 mod approve;
 mod begun;
+mod came_to;
 mod case;
 mod client;
 mod cloud;
@@ -29,7 +30,9 @@ mod draw;
 mod error;
 mod explain;
 mod finding;
+mod grid;
 mod input;
+mod misunderstood;
 mod run;
 mod runbook;
 mod sanitise;
@@ -41,6 +44,7 @@ mod tests;
 mod token;
 mod undo;
 mod wait;
+mod wrap;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -120,7 +124,7 @@ pub fn main() -> ExitCode {
     crate::fault::arm();
     let Cli { common, command } = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return ExitCode::from(error::misunderstood(&error)),
+        Err(error) => return ExitCode::from(misunderstood::misunderstood(&error)),
     };
     let json = common.json;
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -9,6 +9,7 @@ use super::client::Client;
 use super::error::CliError;
 use super::input::Params;
 use super::screen::Screen;
+use crate::error::Code;
 use crate::id::{AccountId, CaseId, Region, RunbookName};
 use crate::routing::Mode;
 
@@ -41,6 +42,10 @@ pub struct RunArgs {
     pub watch: bool,
 }
 
+/// What to do where nobody said in which account and Region.
+const NO_PLACE: &str = "Say where it acts: --account ID --region REGION, or --case CASE where the case's finding \
+    says it.";
+
 fn mode(label: &str) -> Result<Mode, String> {
     Mode::from_label(label).ok_or_else(|| "expected observe, approve or contain".to_owned())
 }
@@ -67,13 +72,18 @@ async fn start(client: &Client, screen: &mut Screen, args: RunArgs) -> Result<u8
         "region": args.region,
         "reason": args.reason,
     });
-    let (answer, from): (Value, u64) = match &args.case {
+    let (answer, from) = match &args.case {
         Some(case) => {
             let from = if args.watch { length(client, case).await? } else { 0 };
-            (client.post(&["v1", "cases", case.as_str(), "runs"], &body).await?, from)
+            (client.post(&["v1", "cases", case.as_str(), "runs"], &body).await, from)
         }
-        None => (client.post(&["v1", "runs"], &body).await?, 0),
+        None => (client.post(&["v1", "runs"], &body).await, 0),
     };
+    let placeless = args.account.is_none() || args.region.is_none();
+    let answer: Value = answer.map_err(|error: CliError| match error.code {
+        Code::BAD_REQUEST if placeless => error.with_remedy(NO_PLACE),
+        _ => error,
+    })?;
     let begun = Begun::of(answer, None)?;
     if args.watch {
         begun.watch(client, screen, from).await

@@ -5,9 +5,13 @@ use std::io::{ErrorKind, IsTerminal, Write};
 use serde_json::Value;
 
 use super::error::CliError;
-use super::sanitise::{inert_json, sanitise};
+use super::sanitise::{VALUE_MAX, inert_json, sanitise};
 use super::table::{Style, Tone};
+use super::wrap::wrap;
 use crate::error::Code;
+
+/// Columns of the name of a fact.
+const NAME_WIDTH: usize = 10;
 
 /// Characters of a note on standard error.
 const NOTE_MAX: usize = 500;
@@ -53,6 +57,19 @@ impl Screen {
         if self.json { Ok(()) } else { self.write(text) }
     }
 
+    /// A name and its value for people, wrapped between words where the terminal ends.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub fn fact(&mut self, name: &str, tone: Tone, value: &str) -> Result<(), CliError> {
+        let name = self.paint(Tone::Dim, &format!("{name:<NAME_WIDTH$}"));
+        let width = self.style.width.map_or(usize::MAX, usize::from);
+        let lines = wrap(&sanitise(value, VALUE_MAX), width.saturating_sub(NAME_WIDTH + 1));
+        let lines: Vec<String> = lines.iter().map(|line| self.style.paint(tone, line)).collect();
+        let margin = format!("\n{}", " ".repeat(NAME_WIDTH + 1));
+        self.line(&format!("{name} {}", lines.join(&margin)))
+    }
+
     /// The one JSON value for programs; nothing where a person reads.
     ///
     /// # Errors
@@ -86,7 +103,7 @@ impl Screen {
     /// `text`, sanitised, in the colour of `tone`.
     #[must_use]
     pub fn paint(&self, tone: Tone, text: &str) -> String {
-        self.style.paint(tone, &sanitise(text, super::sanitise::VALUE_MAX))
+        self.style.paint(tone, &sanitise(text, VALUE_MAX))
     }
 
     fn write(&mut self, text: &str) -> Result<(), CliError> {

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::answer::clock_time;
 use super::database::Database;
 use super::error::CliError;
+use super::grid::Column;
 use super::sanitise::{VALUE_MAX, sanitise};
 use super::screen::Screen;
 use super::table::{Tone, tone_of};
@@ -122,7 +123,7 @@ async fn carry_out(
                 created_at: now,
                 expires_at,
             };
-            store.create_token(token.clone()).await.map_err(taken)?;
+            store.create_token(token.clone()).await.map_err(|error| taken(error, &token.name))?;
             screen.line(secret.reveal())?;
             if !screen.json {
                 let (id, name) = (&token.id, &token.name);
@@ -153,15 +154,15 @@ async fn carry_out(
 }
 
 /// Why a token was not created, and what to do: its name may be taken.
-fn taken(error: StoreError) -> CliError {
-    let conflict = matches!(error, StoreError::Conflict(_));
-    let error = CliError::from(error);
-    if conflict {
-        error.with_remedy(
-            "Choose another name with --name; `tourniquet token list` shows those in use.",
-        )
-    } else {
-        error
+fn taken(error: StoreError, name: &str) -> CliError {
+    match error {
+        StoreError::Conflict(_) => {
+            CliError::new(Code::CONFLICT, format!("a token is named {name} already")).with_remedy(
+                "Choose another name with --name, or revoke that token first: `tourniquet token list` shows those \
+                 in use, and `tourniquet token revoke NAME` ends one.",
+            )
+        }
+        error => error.into(),
     }
 }
 
@@ -203,13 +204,21 @@ fn find<'t>(
     }
 }
 
+const COLUMNS: [Column; 6] = [
+    Column::whole("token"),
+    Column::whole("name"),
+    Column::whole("role"),
+    Column::whole("state"),
+    Column::whole("created").spare(1),
+    Column::whole("expires"),
+];
+
 fn list(screen: &mut Screen, tokens: &[TokenRow], now: Timestamp) -> Result<(), CliError> {
     if tokens.is_empty() {
         screen.line("no tokens")?;
     } else {
-        let header = ["token", "name", "role", "state", "created", "expires"];
         let rows = tokens.iter().map(|token| row(token, now)).collect();
-        let table = screen.style.table(&header, rows);
+        let table = screen.style.table(&COLUMNS, rows);
         screen.line(&table)?;
     }
     let values = tokens.iter().map(|token| {

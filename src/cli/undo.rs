@@ -9,11 +9,16 @@ use super::begun::{Begun, length};
 use super::client::Client;
 use super::error::CliError;
 use super::screen::Screen;
+use crate::error::Code;
 use crate::id::{CaseId, RunId};
 
 /// What `--revive` means: said before it is done.
 const REVIVE: &str = "--revive also takes back what keeps stolen credentials out: keys work again, and so do sessions \
     that were stolen before the cut-off, until they expire.";
+
+/// How to find a run.
+const NO_RUN: &str = "`tourniquet case show CASE` shows the ids of a case's runs, and `tourniquet case list` those of \
+    the cases.";
 
 /// Takes a run's changes back.
 #[derive(Debug, Clone, Args)]
@@ -46,6 +51,13 @@ async fn take_back(client: &Client, screen: &mut Screen, args: &UndoArgs) -> Res
     if args.revive {
         screen.note(REVIVE);
     }
+    begin(client, screen, args).await.map_err(|error| match error.code {
+        Code::NOT_FOUND => error.with_remedy(NO_RUN),
+        _ => error,
+    })
+}
+
+async fn begin(client: &Client, screen: &mut Screen, args: &UndoArgs) -> Result<u8, CliError> {
     let from = if args.watch {
         let run: Value = client.get(&["v1", "runs", args.run.as_str()], &[]).await?;
         length(client, &id::<CaseId>(&run, "case")?).await?

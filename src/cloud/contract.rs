@@ -8,6 +8,7 @@
 
 mod address;
 mod copying;
+mod credential;
 mod disk;
 mod general;
 mod group;
@@ -107,6 +108,8 @@ const CHECKS: &[Check] = checks! {
     identity::switches_access_keys;
     identity::refuses_keys_that_are_not_there;
     identity::removes_a_password_once;
+    credential::switches_what_else_a_user_signs_with;
+    credential::refuses_credentials_that_are_not_there;
     tagging::tags_everything_in_ec2;
     tagging::tags_roles_and_users;
     tagging::tags_buckets_and_keeps_other_tags needs BucketTags;

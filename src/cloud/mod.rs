@@ -29,7 +29,7 @@ use async_trait::async_trait;
 pub use error::{CloudError, ErrorClass};
 pub use model::{
     Address, Created, Instance, Interface, Receipt, Role, Safeguards, SecurityGroup, Snapshot,
-    SnapshotState, User, UserKey, copy_description,
+    SnapshotState, User, UserCredential, UserKey, copy_description,
 };
 pub use origin::unlike;
 pub use standing::{Standing, standing};
@@ -132,6 +132,11 @@ pub trait Session: Send + Sync {
     /// A user with keys and login profile (`iam:GetUser`, `iam:ListAccessKeys` to the last page,
     /// `iam:GetLoginProfile`).
     async fn user(&self, at: &Place, name: &UserName) -> Result<Option<User>>;
+    /// What else a user signs in or signs with; `None` when there is no such user
+    /// (`iam:ListSSHPublicKeys`, `iam:ListSigningCertificates`,
+    /// `iam:ListServiceSpecificCredentials`, each to the last page).
+    async fn credentials(&self, at: &Place, user: &UserName)
+    -> Result<Option<Vec<UserCredential>>>;
     /// An inline policy of a user; `None` when user or policy is absent (`iam:GetUserPolicy`).
     async fn user_policy(
         &self,

@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::change::{KeyStatus, LoginProfile, OnShutdown, Rule, Tags};
+use crate::change::{
+    AddressUse, CredentialKind, KeyStatus, Kind, LoginProfile, OnShutdown, Rule, Tags,
+};
 use crate::id::{
-    AccessKeyId, AccountId, AllocationId, AssociationId, GroupId, InstanceId, InterfaceId,
-    RoleName, SnapshotId, UserName, VolumeId, VpcId,
+    AccessKeyId, AccountId, AllocationId, AssociationId, CredentialId, GroupId, InstanceId,
+    InterfaceId, RoleName, SnapshotId, UserName, VolumeId, VpcId,
 };
 
 /// An EC2 instance.
@@ -179,6 +181,41 @@ pub struct User {
 pub struct UserKey {
     /// Its id.
     pub id: AccessKeyId,
+    /// Whether it works.
+    pub status: KeyStatus,
+}
+
+impl Address {
+    /// The change of where it leads, from one use to the other.
+    #[must_use]
+    pub fn switched(
+        &self,
+        interface: &InterfaceId,
+        instance: &InstanceId,
+        (before, after): (AddressUse, AddressUse),
+    ) -> Kind {
+        Kind::ElasticAddress {
+            interface: interface.clone(),
+            instance: instance.clone(),
+            allocation: self.allocation.clone(),
+            association: self.association.clone(),
+            public_ip: self.public_ip.clone(),
+            private_ip: self.private_ip.clone(),
+            before,
+            after,
+        }
+    }
+}
+
+/// A credential of a user that is neither access key nor password.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserCredential {
+    /// What it is.
+    pub kind: CredentialKind,
+    /// Its id.
+    pub id: CredentialId,
+    /// The service that takes it, such as `bedrock.amazonaws.com`; of those of one service only.
+    pub service: Option<String>,
     /// Whether it works.
     pub status: KeyStatus,
 }

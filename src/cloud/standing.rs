@@ -124,6 +124,13 @@ pub async fn standing(session: &dyn Session, change: &Change) -> Result<Standing
                 Some(now) => compare(&now.status, before, after),
             }
         }
+        Kind::Credential { user, id, before, after, .. } => {
+            let found = session.credentials(at, user).await?;
+            match found.and_then(|all| all.into_iter().find(|one| one.id == *id)) {
+                None => Standing::Gone,
+                Some(now) => compare(&now.status, before, after),
+            }
+        }
         Kind::DeleteLoginProfile { user, before } => match session.user(at, user).await? {
             None => Standing::Gone,
             Some(now) => compare(&now.login_profile, &Some(before.clone()), &None),

@@ -14,6 +14,8 @@ const BODY_MAX: usize = 64 * 1024 * 1024;
 const TARGETS_MAX: u32 = 1000;
 /// Modes of an account, from strict to free.
 const MODES: [&str; 3] = ["observe", "approve", "contain"];
+/// Where `serve` looks a path up that is not absolute.
+const RELATIVE: &str = "relative to the working directory, not to the configuration";
 /// Formats of the log.
 const FORMATS: [&str; 2] = ["json", "text"];
 
@@ -77,22 +79,26 @@ impl Config {
             (Some(file), variables) => format!("{}, {}", file.display(), variables.join(", ")),
         };
         let runbooks = match &self.runbooks {
-            Some(folder) => folder.display().to_string(),
+            Some(folder) if folder.is_absolute() => folder.display().to_string(),
+            Some(folder) => format!("{} ({RELATIVE})", folder.display()),
             None => "the shipped ones".to_owned(),
         };
         let cloud = match &self.cloud {
             CloudConfig::Aws { region } => format!("aws, {region} for STS and IAM"),
             CloudConfig::Sandbox { scenario, world } => {
+                // Said once for both.
+                let relative =
+                    [scenario, world].into_iter().flatten().any(|path| path.is_relative());
                 let scenario = match scenario {
-                    Some(path) => format!("its accounts from {}", Self::resolved(path)),
+                    Some(path) => format!("its accounts from {}", path.display()),
                     None => "without accounts of its own".to_owned(),
                 };
-                match world {
-                    Some(path) => {
-                        format!("sandbox, {scenario}, its world in {}", Self::resolved(path))
-                    }
-                    None => format!("sandbox, {scenario}, in memory"),
-                }
+                let world = match world {
+                    Some(path) => format!("its world in {}", path.display()),
+                    None => "in memory".to_owned(),
+                };
+                let relative = if relative { format!(" ({RELATIVE})") } else { String::new() };
+                format!("sandbox, {scenario}, {world}{relative}")
             }
         };
         let accounts = if self.accounts.is_empty() {
@@ -172,14 +178,6 @@ impl Config {
             ));
         }
         warnings
-    }
-
-    /// A path as `serve` reads it: relative to the working directory of the process.
-    fn resolved(path: &Path) -> String {
-        if path.is_absolute() {
-            return path.display().to_string();
-        }
-        format!("{} (relative to the working directory, not to the configuration)", path.display())
     }
 }
 
@@ -320,13 +318,14 @@ mod tests {
     #[test]
     fn what_is_configured_is_told() {
         let config: Config = toml::from_str(
-            "[cloud]\nkind = \"sandbox\"\nscenario = \"lab.toml\"\n[forensics]\naccount = \"999988887777\"\n\
+            "runbooks = \"ours\"\n[cloud]\nkind = \"sandbox\"\nscenario = \"lab.toml\"\nworld = \"w.json\"\n[forensics]\naccount = \"999988887777\"\n\
              [guards]\nprotected_roles = [\"hub\"]\n[notify.oncall]\nwebhook = \"https://chat.example/secret\"",
         )
         .unwrap();
         let told = config.describe().join("\n");
         for words in [
-            "its accounts from lab.toml (relative to the working directory",
+            "its accounts from lab.toml, its world in w.json (relative to the working directory",
+            "runbooks: ours (relative to the working directory",
             "forensics: account 999988887777",
             "the tag tourniquet:protected, and the roles hub",
             "notify: oncall by webhook",
@@ -334,6 +333,7 @@ mod tests {
         ] {
             assert!(told.contains(words), "{words}: {told}");
         }
+        assert_eq!(told.matches("relative to").count(), 2, "{told}");
         assert!(!told.contains("secret"), "a webhook's address is a secret: {told}");
     }
 }

@@ -42,11 +42,13 @@ pub enum ConfigError {
         reason: String,
     },
     /// The file is not TOML, holds an unknown key or a value of the wrong form.
-    #[error("{}: {reason}", path.display())]
+    #[error("{}{}: {reason}", path.display(), at.map(|(line, column)| format!(":{line}:{column}")).unwrap_or_default())]
     File {
         /// The file.
         path: PathBuf,
-        /// Line, column and what is wrong there.
+        /// Line and column, from 1 on, where they are known.
+        at: Option<(usize, usize)>,
+        /// What is wrong there.
         reason: String,
     },
     /// A variable names an unknown key or has a value of the wrong form.
@@ -115,9 +117,10 @@ impl Config {
             (Ok(config), _, _) => config,
             (Err(error), Some(path), Some(text)) => match toml::from_str::<Self>(text) {
                 // The file alone is at fault, and its own reader knows the line.
-                Err(at) => {
-                    let reason = helped(at.to_string().trim_end());
-                    return Err(ConfigError::File { path: path.clone(), reason });
+                Err(error) => {
+                    let at = error.span().map(|span| place(text, span.start));
+                    let reason = helped(error.message());
+                    return Err(ConfigError::File { path: path.clone(), at, reason });
                 }
                 Ok(_) => return Err(in_environment(helped(&error.to_string()))),
             },
@@ -134,6 +137,9 @@ fn read(path: &Path) -> Result<String, ConfigError> {
     let size = std::fs::metadata(path).map_err(|error| unreadable(error.to_string()))?.len();
     if size > FILE_MAX {
         return Err(unreadable(format!("larger than {FILE_MAX} bytes; this is no configuration")));
+    }
+    if path.is_dir() {
+        return Err(unreadable("it is a folder; the configuration is a file in it".to_owned()));
     }
     std::fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))
 }
@@ -165,17 +171,29 @@ fn overrides(
     Ok(found)
 }
 
-/// Adds the nearest known key to the reader's "unknown field `a`, expected one of `b`, `c`".
+/// Line and column of the byte `at`, from 1 on.
+fn place(text: &str, at: usize) -> (usize, usize) {
+    let before = text.get(..at).unwrap_or(text);
+    let line = before.rsplit('\n').next().unwrap_or_default();
+    (before.matches('\n').count() + 1, line.chars().count() + 1)
+}
+
+/// The reader's message on one line; of a key that is not known, with the nearest one that is.
 fn helped(message: &str) -> String {
-    let Some((_, rest)) = message.split_once("unknown field `") else {
-        return message.to_owned();
+    let message = message.lines().map(str::trim).collect::<Vec<_>>().join("; ");
+    let Some((before, rest)) = message.split_once("unknown field `") else {
+        return message;
     };
-    let mut words = rest.split('`').step_by(2);
+    // unknown field `a`, expected one of `b`, `c` in …
+    let mut words = rest.split('`');
     let given = words.next().unwrap_or_default();
-    match nearest(given, words) {
-        Some(known) => format!("{message}\ndid you mean `{known}`?"),
-        None => message.to_owned(),
-    }
+    let known: Vec<&str> = words.clone().skip(1).step_by(2).collect();
+    let after = words.next_back().unwrap_or_default();
+    let hint = match nearest(given, known.iter().copied()) {
+        Some(known) => format!("did you mean {known}?"),
+        None => format!("known here: {}", known.join(", ")),
+    };
+    format!("{before}unknown key {given} ({hint}){after}")
 }
 
 #[cfg(test)]
@@ -230,18 +248,31 @@ mod tests {
     #[test]
     fn what_is_wrong_is_named_with_its_place() {
         for (file, variables, expected) in [
-            ("lisetn = \"127.0.0.1:1\"\n", &[][..], "did you mean `listen`?"),
-            ("\n\nlisten = 8080\n", &[], "line 3"),
-            ("listen = \n", &[], "line 1"),
-            ("[guards]\ntargets = 3\n", &[], "unknown field `targets`"),
+            (
+                "lisetn = \"127.0.0.1:1\"\n",
+                &[][..],
+                "tourniquet.toml:1:1: unknown key lisetn (did you mean listen?)",
+            ),
+            ("\n\nlisten = 8080\n", &[], "tourniquet.toml:3:10: "),
+            ("listen = \n", &[], "tourniquet.toml:1:"),
+            (
+                "[guards]\ntargets = 3\n",
+                &[],
+                ":2:1: unknown key targets (known here: targets_per_run, ",
+            ),
             ("[cloud]\nkind = \"azure\"\n", &[], "unknown variant `azure`"),
-            ("", &[("TOURNIQUET_DATABSE", "sqlite://x")], "did you mean `database`?"),
+            (
+                "",
+                &[("TOURNIQUET_DATABSE", "sqlite://x")],
+                "unknown key databse (did you mean database?)",
+            ),
             ("", &[("TOURNIQUET_LISTEN", "here")], "TOURNIQUET_LISTEN"),
             ("", &[("TOURNIQUET_INTAKE__BODY_MAX", "many")], "TOURNIQUET_INTAKE__BODY_MAX"),
             ("listen = \"127.0.0.1:1\"\n", &[("TOURNIQUET_LISTEN", "here")], "the environment"),
         ] {
             let error = load(file, variables).unwrap_err();
             assert!(error.contains(expected), "{file:?} {variables:?}: {error}");
+            assert_eq!(error.lines().count(), 1, "{error}");
         }
     }
 
@@ -250,5 +281,8 @@ mod tests {
         let missing = Path::new("does-not-exist.toml");
         let error = Config::load_from(Some(missing), Path::new("."), []).unwrap_err();
         assert!(matches!(error, ConfigError::Unreadable { .. }), "{error}");
+        let folder = tempfile::tempdir().unwrap();
+        let error = Config::load_from(Some(folder.path()), Path::new("."), []).unwrap_err();
+        assert!(error.to_string().contains("it is a folder"), "{error}");
     }
 }

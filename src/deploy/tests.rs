@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::change::lines;
 use crate::runbook::Library;
 
 fn setup() -> Setup {
@@ -85,13 +86,7 @@ fn a_role_of_ours_is_assumed_by_the_hub_with_the_external_id_for_a_case() {
 fn the_forensics_role_can_take_evidence_in_and_nothing_else() {
     let template = in_cloudformation(&setup());
     let policies = &template["Resources"]["ForensicsRole"]["Properties"]["Policies"];
-    let lines: Vec<String> = policies[0]["PolicyDocument"]["Statement"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|one| format!("{} {} {}", one["Sid"], one["Action"], one["Resource"]))
-        .collect();
-    insta::assert_snapshot!(lines.join("\n"), @r#"
+    insta::assert_snapshot!(lines(&policies[0]["PolicyDocument"]), @r#"
     "AnyResource" ["ec2:DescribeSnapshots"] "*"
     "Ec2Snapshot" ["ec2:CopySnapshot","ec2:CreateTags"] {"Fn::Sub":"arn:${AWS::Partition}:ec2:*::snapshot/*"}
     "KmsKey" ["kms:CreateGrant","kms:Decrypt","kms:DescribeKey","kms:ReEncryptFrom"] {"Fn::Sub":"arn:${AWS::Partition}:kms:*:*:key/*"}

@@ -1,5 +1,6 @@
 //! The typed finding.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -142,6 +143,23 @@ pub struct Bucket {
 }
 
 impl Finding {
+    /// The resources and the actors that an attack sequence names, as `uid` and `type/name`; empty for
+    /// every other finding.
+    #[must_use]
+    pub fn named(&self) -> BTreeSet<String> {
+        let sequence = |list: &str| {
+            let list = self.document.pointer(&format!("/service/detection/sequence/{list}"));
+            list.and_then(Value::as_array).into_iter().flatten()
+        };
+        let text = |item: &Value, path: &str| item.pointer(path)?.as_str().map(str::to_owned);
+        let resources = sequence("resources").filter_map(|item| text(item, "/uid"));
+        let actors = sequence("actors").filter_map(|item| {
+            let kind = text(item, "/user/type").unwrap_or_default();
+            Some(format!("{kind}/{}", text(item, "/user/name")?))
+        });
+        resources.chain(actors).collect()
+    }
+
     /// The primary resource as `type/id`, by `resourceType`, never by which block is present.
     #[must_use]
     pub fn resource(&self) -> Option<String> {

@@ -41,7 +41,7 @@ pub async fn admit(
     });
     let id = finding.id.clone();
     let (resource, correlation) = (finding.resource(), finding.correlation());
-    let mut acceptance = Acceptance {
+    let mut acceptance = Arc::new(Acceptance {
         case: intake.ids.case(intake.clock.as_ref()),
         now: intake.clock.now(),
         source: source.to_owned(),
@@ -62,14 +62,14 @@ pub async fn admit(
         correlation,
         reasons,
         run,
-    };
+    });
     let mut attempt = 1;
     let accepted = loop {
-        match intake.store.accept(acceptance.clone()).await {
+        match intake.store.accept(Arc::clone(&acceptance)).await {
             // Case ids are short enough to say aloud, so two may be equal: another one, then.
             Err(StoreError::Conflict(_)) if attempt < CASE_IDS_MAX => {
                 attempt += 1;
-                acceptance.case = intake.ids.case(intake.clock.as_ref());
+                Arc::make_mut(&mut acceptance).case = intake.ids.case(intake.clock.as_ref());
             }
             other => break other?,
         }
@@ -101,6 +101,7 @@ fn new_run(intake: &Intake, finding: &Finding, decision: &mut Decision) -> Optio
     let chosen = decision.runbook.clone()?;
     let mut runbook = find(intake, &chosen, decision)?;
     let mut mode = decision.mode;
+    let mut unanswered = decision.unanswered.clone();
     let params = match runbook.header.check_params(runbook.header.params_from(&finding.document)) {
         Ok(params) => params,
         Err((name, reason)) => {
@@ -110,6 +111,7 @@ fn new_run(intake: &Intake, finding: &Finding, decision: &mut Decision) -> Optio
                 runbook.name
             ));
             mode = Mode::Observe;
+            unanswered = Some(format!("parameter {name} of {}: {reason}", runbook.name));
             let fallback = intake.policy.fallback.clone()?;
             runbook = find(intake, &fallback, decision)?;
             let given = runbook.header.params_from(&finding.document);
@@ -135,6 +137,8 @@ fn new_run(intake: &Intake, finding: &Finding, decision: &mut Decision) -> Optio
         target,
         requested_by: "service".to_owned(),
         document: None,
+        named: finding.named(),
+        unanswered,
     })
 }
 

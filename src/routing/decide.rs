@@ -19,6 +19,9 @@ pub struct Decision {
     pub mode: Mode,
     /// Whether the run may change anything: `mode` is not observe, and there is a runbook.
     pub acts: bool,
+    /// Why nothing acts on a genuine finding; `None` for one that is acted on, and for samples and
+    /// archived ones, which nobody needs to hear of.
+    pub unanswered: Option<String>,
     /// Why this runbook, why not the ones that nearly matched, and why this mode: a sentence each.
     /// They may repeat hostile text from the finding, at most 200 characters of a value.
     pub reasons: Vec<String>,
@@ -63,7 +66,11 @@ pub fn decide(finding: &Finding, rules: &[Rule], policy: &Policy) -> Decision {
     }
     reasons.push(format!("mode {}", mode.label()));
     let acts = runbook.is_some() && mode != Mode::Observe;
-    Decision { runbook, hash, mode, acts, reasons }
+    let genuine = !finding.sample && !finding.version.archived;
+    let held = limits.iter().filter(|(limit, _)| *limit == Mode::Observe);
+    let held: Vec<&str> = held.map(|(_, why)| why.as_str()).collect();
+    let unanswered = (genuine && !held.is_empty()).then(|| held.join("; "));
+    Decision { runbook, hash, mode, acts, unanswered, reasons }
 }
 
 /// The rule that fits most closely. Rules whose types don't match are not worth a reason.

@@ -72,7 +72,7 @@ pub struct Rule {
 pub struct Policy {
     /// Accounts in which anything may be changed. Empty: everything is observed.
     pub allowed_accounts: BTreeSet<AccountId>,
-    /// The strictest mode for each account that has one; the freest mode otherwise.
+    /// The freest mode in each account that has one; where it has none, any.
     pub account_modes: std::collections::BTreeMap<AccountId, Mode>,
     /// The runbook for everything that no rule matches.
     pub fallback: Option<RunbookName>,

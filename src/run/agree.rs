@@ -3,21 +3,77 @@
 
 use std::sync::Mutex;
 
+use serde_json::json;
+
 use super::approve::{self, Answer, Question, asked};
 use super::attempt;
 use super::drive::{Drive, Driven};
-use super::end::cut;
-use super::execute::StepRun;
+use super::end::{self, cut, failed};
+use super::execute::{Executor, StepRun};
 use super::journal::{PLAN_STEP, Plan};
 use super::plan::{self, Unplanned};
 use super::replay::Planned;
 use super::script::Script;
+use super::step::StepLog;
 use crate::case::RunEvent;
+use crate::change::Change;
 use crate::error::Code;
+use crate::id::Digest;
 use crate::store::StoreError;
 
 /// Plans that a person is asked about: when the world changes that often, a person must look.
 const PLANS_MAX: usize = 4;
+
+impl Executor<'_> {
+    /// Before a step's first change: what goes beyond the approved plan is asked, once, because what
+    /// its script has looked at may have changed since the plan was made. How the step ends or waits
+    /// then; `None`: go on.
+    pub(super) async fn unagreed(
+        &self,
+        step: &StepLog,
+        stages: &[Vec<Change>],
+    ) -> Result<Option<StepRun>, StoreError> {
+        let Some(agreed) = self.agreed else { return Ok(None) };
+        let mut wanted = end::touches(stages);
+        wanted.insert(plan::call(step));
+        let more: Vec<&String> = match &agreed.scope {
+            Some(scope) => wanted.difference(scope).collect(),
+            None => wanted.iter().collect(),
+        };
+        if more.is_empty() {
+            return Ok(None);
+        }
+        let bound =
+            json!({"run": self.run.id, "plan": agreed.hash, "step": step.key, "more": more});
+        let list = more.iter().map(|one| one.as_str()).collect::<Vec<_>>().join("; ");
+        let text = format!(
+            "Go on with runbook {}? Beyond what was approved this step would do: {}",
+            self.run.runbook,
+            cut(&list)
+        );
+        let question = Question {
+            step: step.key.as_str(),
+            text: &text,
+            hash: Digest::of(bound.to_string().as_bytes()),
+            quorum: 1,
+            within: approve::APPROVAL_WAIT,
+        };
+        Ok(match approve::ask(self, &question).await? {
+            Answer::Granted(_) => None,
+            Answer::Open(open) => Some(*open),
+            Answer::Withdrawn => {
+                let reason = "it goes beyond the approved plan, and the question was withdrawn";
+                let end = failed(step, Code::APPROVAL_DENIED, "denied", reason);
+                Some(StepRun::Ended { end, drafts: vec![], effects: vec![] })
+            }
+            Answer::Refused(reason) => {
+                let reason = format!("it goes beyond the approved plan, and {reason}");
+                let end = failed(step, Code::APPROVAL_DENIED, "denied", &reason);
+                Some(StepRun::Ended { end, drafts: vec![], effects: vec![] })
+            }
+        })
+    }
+}
 
 impl Drive<'_> {
     /// Mode `approve`: the plan is made, shown and approved before anything is done. `None`: go on.
@@ -56,9 +112,19 @@ impl Drive<'_> {
                 Answer::Refused(reason) => {
                     return self.halt(Code::APPROVAL_DENIED, &reason).await.map(Some);
                 }
+                Answer::Withdrawn => {
+                    let by = self.asks_for_more(true).await?;
+                    return self.superseded(by.as_ref()).await.map(Some);
+                }
                 Answer::Open(open) => {
+                    if let Some(by) = self.asks_for_more(false).await? {
+                        return self.superseded(Some(&by)).await.map(Some);
+                    }
                     if let StepRun::Parked { wake_at, drafts, mut effects } = *open {
                         let asked = asked(&effects);
+                        if !asked.is_empty() {
+                            effects.extend(self.withdrawals().await?);
+                        }
                         effects.push(self.moved(RunEvent::Parked, wake_at));
                         self.executor(&Mutex::default()).write(drafts, effects).await?;
                         self.tell_all(asked).await;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::end::{failed, succeeded};
 use super::execute::{Executor, StepRun};
 use super::journal::{Ask, PLAN_STEP};
-use super::replay::StepLog;
+use super::step::StepLog;
 use crate::error::Code;
 use crate::id::Digest;
 use crate::store::{ApprovalRow, ApprovalState, Effect, StoreError};
@@ -27,6 +27,8 @@ pub enum Answer {
     Granted(Vec<Value>),
     /// No, or too late: why.
     Refused(String),
+    /// Nobody needs to answer: another run asks for all of it.
+    Withdrawn,
 }
 
 /// A question.
@@ -87,7 +89,8 @@ pub async fn ask(executor: &Executor<'_>, question: &Question<'_>) -> Result<Ans
         ApprovalState::Granted => {
             Answer::Refused("what was approved is not what would be done now".to_owned())
         }
-        ApprovalState::Denied => Answer::Refused("a person said no".to_owned()),
+        ApprovalState::Denied => Answer::Refused(denied(&row.decisions)),
+        ApprovalState::Withdrawn => Answer::Withdrawn,
         ApprovalState::Expired => Answer::Refused("nobody answered in time".to_owned()),
         ApprovalState::Pending if row.expires_at.is_some_and(|at| at <= now) => {
             let entry = executor.writer.expired(now, question.step, &row.id);
@@ -136,8 +139,20 @@ pub async fn perform(executor: &Executor<'_>, step: &StepLog) -> Result<StepRun,
             succeeded(step, json!({"approved": true, "decisions": decisions}))
         }
         Answer::Refused(reason) => failed(step, Code::APPROVAL_DENIED, "denied", &reason),
+        Answer::Withdrawn => {
+            failed(step, Code::APPROVAL_DENIED, "denied", "the question was withdrawn")
+        }
     };
     Ok(StepRun::Ended { end, drafts: vec![], effects: vec![] })
+}
+
+/// Who said no, and why.
+fn denied(decisions: &[Value]) -> String {
+    let text = |name: &str| decisions.last().and_then(|last| last.get(name)?.as_str());
+    match (text("by"), text("reason")) {
+        (Some(by), Some(reason)) => format!("a person said no ({by}: {reason})"),
+        _ => "a person said no".to_owned(),
+    }
 }
 
 /// The questions that effects open, each with the command that answers it.

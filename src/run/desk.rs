@@ -1,6 +1,7 @@
 //! Everything that a person, or an edge for a person, may ask of runs. All checks are here, so that
 //! API and CLI can't differ.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -124,6 +125,7 @@ impl Desk {
             lease: &lease,
             writer: &writer,
             changed: &changed,
+            agreed: None,
         };
         let plan =
             super::plan::pass(&executor, &script).await.map_err(|unplanned| match unplanned {
@@ -235,6 +237,8 @@ impl Desk {
             target: of.target.clone(),
             requested_by: by,
             document: None,
+            named: BTreeSet::new(),
+            unanswered: None,
         };
         let id = new.id.clone();
         let entries = vec![new.requested(self.env.clock.now())];

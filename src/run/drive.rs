@@ -6,11 +6,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use futures::future::{Either, select};
 use futures::stream::{FuturesUnordered, StreamExt};
 use jiff::Timestamp;
+use serde_json::Value;
 
 use super::Env;
 use super::approve::asked;
@@ -19,9 +19,10 @@ use super::execute::{Executor, StepRun};
 use super::journal::{StepEnd, Writer};
 use super::lease::Lease;
 use super::perform::perform;
-use super::replay::{RunLog, StepLog};
+use super::replay::RunLog;
 use super::script::Script;
 use super::start::{Begun, StartError, log_of, start};
+use super::step::StepLog;
 use crate::action;
 use crate::case::RunEvent;
 use crate::change::Urgency;
@@ -60,10 +61,11 @@ pub async fn drive(
     stopping: &AtomicBool,
 ) -> Result<Driven, StoreError> {
     let writer = Writer::new(run.id.clone());
-    let mut drive = Drive { env, run, lease, writer, log: RunLog::default(), said: Vec::new() };
+    let (log, said, kept) = (RunLog::default(), Vec::new(), Vec::new());
+    let mut drive = Drive { env, run, lease, writer, log, said, kept, returned: Value::Null };
     if run.attempts > ATTEMPTS_MAX {
-        drive.settle_all().await?;
-        return drive.halt(Code::POISONED, &format!("given up after {ATTEMPTS_MAX} starts")).await;
+        let reason = drive.abandon(&format!("given up after {ATTEMPTS_MAX} starts")).await?;
+        return drive.halt(Code::POISONED, &reason).await;
     }
     let (script, mut begun) = match start(env, run, &drive.writer).await {
         Ok(started) => {
@@ -99,6 +101,10 @@ pub(super) struct Drive<'a> {
     pub(super) log: RunLog,
     /// What the script logged after its last step.
     pub(super) said: Vec<String>,
+    /// What branches failed with by themselves, where the script kept the errors as values.
+    pub(super) kept: Vec<String>,
+    /// What the script returned.
+    pub(super) returned: Value,
 }
 
 impl<'a> Drive<'a> {
@@ -111,6 +117,7 @@ impl<'a> Drive<'a> {
         let (env, run, lease) = (self.env, self.run, self.lease);
         let writer = self.writer.clone();
         let changed = Mutex::new(self.changed());
+        let agreed = self.log.plans.last().cloned();
         let mut inflight = FuturesUnordered::new();
         let mut busy: BTreeSet<StepKey> = BTreeSet::new();
         let mut parked: BTreeMap<StepKey, Option<Timestamp>> = BTreeMap::new();
@@ -123,29 +130,25 @@ impl<'a> Drive<'a> {
                     Advance::Steps(wanted) => {
                         let now = env.clock.now();
                         for want in wanted {
-                            let (key, name) = (want.key, want.name);
-                            entries.push(
-                                self.writer.requested(now, &key, &name, &want.args, &want.log),
-                            );
-                            let (args, requested, changes, end) = (want.args, now, vec![], None);
-                            self.log.steps.push(StepLog {
-                                key,
-                                name,
-                                args,
-                                requested,
-                                changes,
-                                end,
-                            });
+                            let (key, name, args) = (want.key, want.name, want.args);
+                            entries.push(self.writer.requested(now, &key, &name, &args, &want.log));
+                            let step = StepLog::asked(key, name, args, now);
+                            effects.extend(self.take(&step));
+                            self.log.steps.push(step);
                         }
-                        self.write(&mut entries, &mut effects).await?;
+                        let taken = self.write(&mut entries, &mut effects).await?;
+                        for step in self.log.steps.iter_mut().filter(|step| step.end.is_none()) {
+                            step.taken |= taken.contains(step.key.as_str());
+                        }
                     }
                     Advance::Waiting => {}
-                    Advance::Done(_) => {
-                        self.said = evaluated.log;
+                    Advance::Done(value) => {
+                        (self.said, self.kept) = (evaluated.log, evaluated.kept);
+                        self.returned = value;
                         return self.finish(None, entries, effects).await;
                     }
                     Advance::Failed(error) => {
-                        self.said = evaluated.log;
+                        (self.said, self.kept) = (evaluated.log, evaluated.kept);
                         return self.finish(Some(error), entries, effects).await;
                     }
                     Advance::Diverged { key, recorded, requested } => {
@@ -161,10 +164,11 @@ impl<'a> Drive<'a> {
                         continue;
                     }
                     let (step, writer) = (step.clone(), writer.clone());
-                    let changed = &changed;
+                    let (changed, agreed) = (&changed, agreed.as_ref());
                     inflight.push(async move {
                         let key = step.key.clone();
-                        let executor = Executor { env, run, lease, writer: &writer, changed };
+                        let executor =
+                            Executor { env, run, lease, writer: &writer, changed, agreed };
                         (key, perform(&executor, step, run.mode).await)
                     });
                 }
@@ -207,38 +211,6 @@ impl<'a> Drive<'a> {
         }
     }
 
-    /// The time until the first containment that rests may go on.
-    fn rested_in(&self, parked: &BTreeMap<StepKey, Option<Timestamp>>) -> Option<Duration> {
-        let now = self.env.clock.now();
-        let steps = self.log.steps.iter().filter(|step| contains(step));
-        let wakes = steps.filter_map(|step| *parked.get(&step.key)?);
-        wakes.min().map(|at| at.duration_since(now).try_into().unwrap_or_default())
-    }
-
-    /// Takes containment that may go on out of `parked`, as it stands in the timeline by now.
-    async fn rested(
-        &mut self,
-        parked: &mut BTreeMap<StepKey, Option<Timestamp>>,
-    ) -> Result<(), StoreError> {
-        let now = self.env.clock.now();
-        let log = match log_of(self.env, &self.run.case, &self.run.id).await {
-            Ok(log) => log,
-            Err(StartError::Store(error)) => return Err(error),
-            Err(other) => return Err(StoreError::Corrupt(other.to_string())),
-        };
-        for known in &mut self.log.steps {
-            let may = |wake_at: &Option<Timestamp>| wake_at.is_some_and(|at| at <= now);
-            if contains(known)
-                && parked.get(&known.key).is_some_and(may)
-                && let Some(now) = log.steps.iter().find(|step| step.key == known.key)
-            {
-                parked.remove(&known.key);
-                known.clone_from(now);
-            }
-        }
-        Ok(())
-    }
-
     /// Notes a step's end, in memory and among the entries to write.
     fn ended(
         &mut self,
@@ -261,6 +233,10 @@ impl<'a> Drive<'a> {
             stored.output.clone_from(&output);
         }
         entries.push(self.writer.finished(self.env.clock.now(), key, &stored));
+        let takes = |step: &StepLog| step.contains() || step.name == super::undo::RESTORE;
+        if self.log.step(key).is_some_and(takes) {
+            effects.push(Effect::Free { step: key.to_string() });
+        }
         end.output = output;
         self.log.tripped |= end.error.as_ref().is_some_and(|error| error.class == "guard");
         if let Some(step) = self.log.steps.iter_mut().find(|step| step.key == *key) {
@@ -271,29 +247,35 @@ impl<'a> Drive<'a> {
     /// Targets that this run has contained or preserved so far.
     fn changed(&self) -> BTreeSet<String> {
         let acted = self.log.steps.iter().filter(|step| !step.changes.is_empty());
-        acted
-            .filter_map(|step| {
-                let action = action::find(&step.name)?;
-                let args = step.args.as_object().cloned().unwrap_or_default();
-                action.target(&action::Params::check(action.params(), args).ok()?).ok()
-            })
-            .collect()
+        acted.filter_map(StepLog::target).collect()
     }
 
+    /// Takes a containment step's target in the transaction that asks for the step. A run that only
+    /// observes is in nobody's way.
+    fn take(&self, step: &StepLog) -> Option<Effect> {
+        if self.run.mode == Mode::Observe || !step.contains() {
+            return None;
+        }
+        let resource = self.run.resource(&step.target()?);
+        Some(Effect::Take { step: step.key.to_string(), resource })
+    }
+
+    /// Writes and empties both; returns the steps that took their target.
     pub(super) async fn write(
         &self,
         entries: &mut Vec<Draft>,
         effects: &mut Vec<Effect>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<BTreeSet<String>, StoreError> {
         if entries.is_empty() && effects.is_empty() {
-            return Ok(());
+            return Ok(BTreeSet::new());
         }
         let (entries, effects) = (std::mem::take(entries), std::mem::take(effects));
-        self.executor(&Mutex::default()).write(entries, effects).await
+        Ok(self.executor(&Mutex::default()).write(entries, effects).await?.taken)
     }
 
     pub(super) fn executor<'b>(&'b self, changed: &'b Mutex<BTreeSet<String>>) -> Executor<'b> {
-        Executor { env: self.env, run: self.run, lease: self.lease, writer: &self.writer, changed }
+        let (env, run, lease, writer) = (self.env, self.run, self.lease, &self.writer);
+        Executor { env, run, lease, writer, changed, agreed: self.log.plans.last() }
     }
 
     async fn park(
@@ -306,10 +288,23 @@ impl<'a> Drive<'a> {
             (RunEvent::Released, None, Driven::Released)
         } else {
             let wake_at = parked.values().filter_map(|wake_at| *wake_at).min();
-            (RunEvent::Parked, wake_at, Driven::Parked)
+            let event = match self.preserves() {
+                true => RunEvent::Preserving,
+                false => RunEvent::Parked,
+            };
+            (event, wake_at, Driven::Parked)
         };
         self.end_drive(event, wake_at).await?;
         Ok(driven)
+    }
+
+    /// Whether nothing is waited for but evidence.
+    fn preserves(&self) -> bool {
+        let evidence = |step: &StepLog| {
+            action::find(&step.name).is_some_and(|action| action.urgency() == Urgency::Evidence)
+        };
+        let open: Vec<_> = self.log.steps.iter().filter(|step| step.end.is_none()).collect();
+        !open.is_empty() && open.into_iter().all(evidence)
     }
 
     pub(super) async fn end_drive(
@@ -318,30 +313,31 @@ impl<'a> Drive<'a> {
         wake_at: Option<Timestamp>,
     ) -> Result<(), StoreError> {
         let effect = self.moved(event, wake_at);
-        self.executor(&Mutex::default()).write(vec![], vec![effect]).await
+        self.executor(&Mutex::default()).write(vec![], vec![effect]).await.map(drop)
     }
 
-    /// Before a run is given up: no intent stays without an outcome.
-    async fn settle_all(&mut self) -> Result<(), StoreError> {
+    /// Before a run is given up: no intent stays without an outcome, and nothing in the open. Returns
+    /// `reason` with what people must know besides.
+    async fn abandon(&mut self, reason: &str) -> Result<String, StoreError> {
         let log = log_of(self.env, &self.run.case, &self.run.id).await;
         self.log = log.unwrap_or_else(|error| {
             tracing::error!(case = %self.run.case, run = %self.run.id, error = %error, "the run's timeline can't be read");
             RunLog::default()
         });
         let none = Mutex::default();
-        let mut drafts = Vec::new();
+        let (mut drafts, mut reason) = (Vec::new(), reason.to_owned());
         for step in self.log.steps.iter().filter(|step| step.end.is_none()) {
-            drafts.extend(self.executor(&none).settle_open(&mut step.clone()).await?);
+            let (executor, mut step) = (self.executor(&none), step.clone());
+            drafts.extend(executor.settle_open(&mut step, false).await?);
+            let retreat = executor.put_back(&mut step, None, &mut drafts).await?;
+            reason = retreat.told(&reason, &BTreeSet::new());
         }
-        self.write(&mut drafts, &mut vec![]).await
+        self.write(&mut drafts, &mut vec![]).await?;
+        Ok(reason)
     }
 
     pub(super) fn moved(&self, event: RunEvent, wake_at: Option<Timestamp>) -> Effect {
         let (run, contained) = (self.run.id.clone(), self.run.contained);
-        Effect::Run { run, event, wake_at, contained, summary: None }
+        Effect::Run { run, event, wake_at, contained, summary: None, code: None }
     }
-}
-
-fn contains(step: &StepLog) -> bool {
-    action::find(&step.name).is_some_and(|action| action.urgency() == Urgency::Containment)
 }

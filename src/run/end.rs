@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::journal::{StepEnd, StepResult};
-use super::replay::StepLog;
+use super::step::StepLog;
 use crate::action::{Action, LookError, Settings, Verdict};
 use crate::change::Change;
 use crate::cloud::CloudError;
@@ -43,6 +43,24 @@ pub fn failed(step: &StepLog, code: Code, class: &str, message: &str) -> StepEnd
     }
 }
 
+/// Why a step is given up.
+pub struct Reason {
+    /// Its number.
+    pub code: Code,
+    /// The class that a script sees.
+    pub class: &'static str,
+    /// For people.
+    pub text: String,
+    /// Resources that were changed and then refused further changes.
+    pub half: BTreeSet<String>,
+}
+
+impl Reason {
+    pub fn new(code: Code, class: &'static str, text: impl Into<String>) -> Self {
+        Self { code, class, text: text.into(), half: BTreeSet::new() }
+    }
+}
+
 /// The end of a step that AWS refused.
 pub fn cloud_failed(step: &StepLog, error: &CloudError) -> StepEnd {
     failed(step, Code::ACTION_FAILED, error.class.label(), &error.to_string())
@@ -50,11 +68,17 @@ pub fn cloud_failed(step: &StepLog, error: &CloudError) -> StepEnd {
 
 /// The end of a step whose look failed.
 pub fn look_failed(step: &StepLog, error: &LookError) -> StepEnd {
+    let Reason { code, class, text, .. } = look_refused(error);
+    failed(step, code, class, &text)
+}
+
+/// Why a step whose look failed is given up.
+pub fn look_refused(error: &LookError) -> Reason {
     match error {
-        LookError::Cloud(error) => cloud_failed(step, error),
-        LookError::Param { .. } => {
-            failed(step, Code::RUNBOOK_PARAMS, "invalid", &error.to_string())
+        LookError::Cloud(error) => {
+            Reason::new(Code::ACTION_FAILED, error.class.label(), error.to_string())
         }
+        LookError::Param { .. } => Reason::new(Code::RUNBOOK_PARAMS, "invalid", error.to_string()),
     }
 }
 
@@ -80,26 +104,26 @@ pub fn plan_of(
         Verdict::Wait(_, reason) => vec![format!("{}: would wait: {reason}", step.name)],
         Verdict::Done(_) => vec![],
     };
+    let touches = match verdict {
+        Verdict::Change(stages) => touches(stages),
+        _ => BTreeSet::new(),
+    };
     StepEnd {
         name: step.name.clone(),
         result: StepResult::Planned,
-        output: Some(json!({"planned": planned.len(), "touches": touches(verdict)})),
+        output: Some(json!({"planned": planned.len(), "touches": touches})),
         output_blob: None,
         error: None,
         planned,
     }
 }
 
-/// The instances, roles and users that the changes touch.
-fn touches(verdict: &Verdict) -> BTreeSet<String> {
-    match verdict {
-        Verdict::Change(stages) => stages
-            .iter()
-            .flatten()
-            .filter_map(|change| Some(format!("{} in {}", change.subject()?.path(), change.at)))
-            .collect(),
-        _ => BTreeSet::new(),
-    }
+/// The instances, roles and users that the changes touch, as a plan's scope names them.
+pub fn touches(stages: &[Vec<Change>]) -> BTreeSet<String> {
+    let changes = stages.iter().flatten();
+    changes
+        .filter_map(|change| Some(format!("{} in {}", change.subject()?.path(), change.at)))
+        .collect()
 }
 
 /// A message of at most [`MESSAGE_MAX`] characters.

@@ -1,19 +1,17 @@
-//! How a run ends: its result, what remains for a person, and the one transaction that says so.
+//! How a run ends: its result, and the one transaction that says so. What it leaves to people is
+//! found in `remains`.
 
-use std::collections::BTreeSet;
 use std::sync::Mutex;
 
 use serde_json::Value;
 
 use super::drive::{Drive, Driven};
 use super::end::cut;
-use super::journal::{Plan, StepEnd, StepResult};
+use super::journal::{Ended, Plan};
 use super::plan;
-use super::replay::StepLog;
-use crate::action;
 use crate::case::RunEvent;
-use crate::change::{Change, Urgency};
 use crate::error::Code;
+use crate::id::RunId;
 use crate::notify::Message;
 use crate::routing::Mode;
 use crate::runbook::ScriptError;
@@ -23,13 +21,32 @@ use crate::timeline::Draft;
 /// The channel of the people on call.
 const ON_CALL: &str = "oncall";
 
+/// How a run ends.
+struct End {
+    event: RunEvent,
+    summary: String,
+    code: Option<String>,
+    contained: bool,
+    open: Vec<String>,
+}
+
 impl Drive<'_> {
     /// Stops for a person.
     pub(super) async fn halt(&self, code: Code, reason: &str) -> Result<Driven, StoreError> {
-        let open = vec![format!("{}: {reason}", code.number)];
         let summary = format!("{}: {}", code.number, cut(reason));
-        let contained = self.contained();
-        self.over(RunEvent::Halted, &summary, contained, &open, vec![], vec![]).await
+        let open = vec![format!("{}: {reason}", code.number)];
+        let (event, code) = (RunEvent::Halted, Some(code.number.to_owned()));
+        let end = End { event, summary, code, contained: self.contained(), open };
+        self.over(end, vec![], vec![]).await
+    }
+
+    /// The end of a run that never began, because another one asks for all of it.
+    pub(super) async fn superseded(&self, by: Option<&RunId>) -> Result<Driven, StoreError> {
+        let by = by.map_or_else(|| "another run".to_owned(), RunId::to_string);
+        let summary = format!("not needed: {by} asks for all of it, and more");
+        let (event, open) = (RunEvent::Succeeded, vec![]);
+        let end = End { event, summary, code: None, contained: false, open };
+        self.over(end, vec![], vec![]).await
     }
 
     /// The end: one transaction holds the last outcomes, `run.finished` and the run's state.
@@ -39,8 +56,15 @@ impl Drive<'_> {
         entries: Vec<Draft>,
         effects: Vec<Effect>,
     ) -> Result<Driven, StoreError> {
-        let open = self.open();
-        let contained = self.contained() && open.is_empty();
+        let remains = self.remains();
+        let open: Vec<String> = remains.iter().map(|(_, words)| words.clone()).collect();
+        let code = match &error {
+            Some(error) => Some(self.code_of(error)),
+            None => remains.first().map(|(code, _)| code.clone()),
+        };
+        // A runbook that says itself what it could not do has not contained it all.
+        let says_no = error.as_ref().is_some_and(|error| error.step.is_none());
+        let contained = self.contained() && open.is_empty() && !says_no;
         let needs_person = self.log.tripped
             || self.log.steps.iter().filter_map(|step| step.end.as_ref()?.error.as_ref()).any(
                 |error| {
@@ -55,7 +79,9 @@ impl Drive<'_> {
             None if !open.is_empty() && needs_person => (RunEvent::Halted, open.join("; ")),
             None if !open.is_empty() => (RunEvent::Failed, open.join("; ")),
             None if self.run.mode == Mode::Observe => {
-                (RunEvent::Succeeded, "observed; nothing was changed".to_owned())
+                let why = self.log.unanswered.iter().map(|why| format!(": {why}"));
+                let words = format!("observed; nothing was changed{}", why.collect::<String>());
+                (RunEvent::Succeeded, words)
             }
             None if self.run.kind == RunKind::Undo => {
                 let words = if self.gave_back() { "taken back" } else { "nothing was taken back" };
@@ -79,12 +105,12 @@ impl Drive<'_> {
         }
         let mut effects = effects;
         if self.run.kind == RunKind::Undo
-            && event == RunEvent::Succeeded
+            && (event == RunEvent::Succeeded || self.only_drifted())
             && let Some(of) =
                 self.run.params.get("of").and_then(Value::as_str).and_then(|of| of.parse().ok())
         {
             // What stays in place on purpose is held on, until it is taken back, too.
-            let kept = self.kept();
+            let kept = self.kept_holds();
             let holds = self.env.store.holds_of(&of).await?;
             effects.extend(
                 holds
@@ -92,36 +118,57 @@ impl Drive<'_> {
                     .filter(|hold| !kept.contains(&hold.resource))
                     .map(|hold| Effect::Unhold { resource: hold.resource, run: hold.run }),
             );
-            if self.gave_back() {
+            if event == RunEvent::Succeeded && self.gave_back() {
                 effects.push(Effect::Released { run: of });
             }
         }
-        self.over(event, &cut(&summary), contained, &open, entries, effects).await
+        let end = End { event, summary: cut(&summary), code, contained, open };
+        self.over(end, entries, effects).await
     }
 
     async fn over(
         &self,
-        event: RunEvent,
-        summary: &str,
-        contained: bool,
-        open: &[String],
+        end: End,
         mut entries: Vec<Draft>,
         mut effects: Vec<Effect>,
     ) -> Result<Driven, StoreError> {
-        entries.push(self.writer.ended(
-            self.env.clock.now(),
-            event.label(),
-            summary,
+        let End { event, mut summary, mut code, contained, open } = end;
+        if event == RunEvent::Failed
+            && !self.env.limits.allowed_accounts.contains(&self.run.account)
+        {
+            // Its role is missing as well, more often than not. First, because the rest may be cut.
+            let number = Code::GUARD_ACCOUNT.number;
+            summary = format!(
+                "{number}: account {} is not on the allow list, so nothing is known of it: look at it \
+                 yourself, and add it; {summary}",
+                self.run.account
+            );
+            code = Some(number.to_owned());
+        }
+        let returns = self.run.kind == RunKind::Runbook && !self.returned.is_null();
+        let ended = Ended {
+            state: event.label(),
+            summary: &summary,
+            code: code.as_deref(),
             contained,
-            open,
-            &self.said,
-        ));
-        let (run, summary) = (self.run.id.clone(), Some(summary.to_owned()));
-        effects.push(Effect::Run { run, event, wake_at: None, contained, summary });
+            open: &open,
+            returned: returns.then(|| cut(&self.returned.to_string())),
+            log: &self.said,
+        };
+        entries.push(self.writer.ended(self.env.clock.now(), &ended));
+        let (run, wake_at, told) = (self.run.id.clone(), None, Some(summary.clone()));
+        effects.push(Effect::Run { run, event, wake_at, contained, summary: told, code });
         self.executor(&Mutex::default()).write(entries, effects).await?;
         tracing::info!(case = %self.run.case, run = %self.run.id, runbook = %self.run.runbook, state = event.label(), contained, "a run ended");
-        if matches!(event, RunEvent::Failed | RunEvent::Halted) && self.run.mode != Mode::Observe {
-            let text = format!("{} {}: {}", self.run.runbook, event.label(), open.join("; "));
+        let what = match event {
+            RunEvent::Failed | RunEvent::Halted if !open.is_empty() => Some(open.join("; ")),
+            RunEvent::Failed | RunEvent::Halted => Some(summary),
+            // A genuine finding that nothing acts on waits for whoever reads this.
+            _ if self.log.unanswered.is_some() => Some(summary),
+            _ => None,
+        };
+        if let Some(what) = what {
+            let text = format!("{} {}: {what}", self.run.runbook, event.label());
             self.tell_all(vec![text]).await;
         }
         Ok(Driven::Over)
@@ -138,6 +185,13 @@ impl Drive<'_> {
                 tracing::warn!(case = %self.run.case, run = %self.run.id, error = %error, "the people on call were not told");
             }
         }
+    }
+
+    /// The number of what the script failed with: its step's own, where a step raised it.
+    fn code_of(&self, error: &ScriptError) -> String {
+        let step = error.step.as_ref().and_then(|key| self.log.step(key));
+        let raised = step.and_then(|step| step.end.as_ref()?.error.as_ref());
+        raised.map_or_else(|| error.code.number.to_owned(), |raised| raised.code.clone())
     }
 
     /// The script's error in words. Where a step raised it, the step's own number says more than
@@ -163,63 +217,5 @@ impl Drive<'_> {
                 place.trim_start_matches(" at ")
             ),
         }
-    }
-
-    /// Whether an undo gave anything back, or found that nothing is left to give back.
-    fn gave_back(&self) -> bool {
-        let outputs = self.log.steps.iter().filter_map(|step| step.end.as_ref()?.output.as_ref());
-        let mut kept = false;
-        for output in outputs {
-            if output.get("restored").is_some() || output.get("gone").is_some() {
-                return true;
-            }
-            kept |= output.get("revivable").is_some();
-        }
-        !kept
-    }
-
-    /// The held resources of what an undo left in place on purpose.
-    fn kept(&self) -> BTreeSet<String> {
-        let kept = self.log.steps.iter().filter(|step| {
-            let output = step.end.as_ref().and_then(|end| end.output.as_ref());
-            output.is_some_and(|output| output.get("revivable").is_some())
-        });
-        kept.filter_map(|step| {
-            let change = step.args.get("change").cloned().unwrap_or_default();
-            let subject = serde_json::from_value::<Change>(change).ok()?.subject()?;
-            Some(format!("{}/{}", self.run.account, subject.path()))
-        })
-        .collect()
-    }
-
-    /// Whether a containment was verified.
-    fn contained(&self) -> bool {
-        self.acts(|urgency, end| urgency == Urgency::Containment && end.result == StepResult::Ok)
-            .next()
-            .is_some()
-    }
-
-    /// What remains to be done by a person: containment and evidence that did not succeed, caught or
-    /// not, and changes of an undo that were not taken back.
-    fn open(&self) -> Vec<String> {
-        let actions = self.acts(|urgency, end| {
-            urgency != Urgency::Description && end.result == StepResult::Failed
-        });
-        let undone = self.log.steps.iter().filter(|step| step.name == super::undo::RESTORE);
-        let undone = undone.filter(|step| step.end.as_ref().is_some_and(|end| end.error.is_some()));
-        actions
-            .chain(undone)
-            .filter_map(|step| {
-                let error = step.end.as_ref()?.error.as_ref()?;
-                Some(format!("{} {}: {}: {}", step.name, step.key, error.code, error.message))
-            })
-            .collect()
-    }
-
-    fn acts(&self, keep: fn(Urgency, &StepEnd) -> bool) -> impl Iterator<Item = &StepLog> {
-        self.log.steps.iter().filter(move |step| match (action::find(&step.name), &step.end) {
-            (Some(action), Some(end)) => keep(action.urgency(), end),
-            _ => false,
-        })
     }
 }

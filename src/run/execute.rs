@@ -12,10 +12,12 @@ use serde_json::Value;
 
 use super::Env;
 use super::attempt::{self, Passing, Patience, WAIT_MAX};
-use super::end::{failed, look_failed, succeeded};
+use super::end::{Reason, failed, look_refused, succeeded};
+use super::guard::Barred;
 use super::journal::{OutcomeResult, StepEnd, Writer};
 use super::lease::Lease;
-use super::replay::StepLog;
+use super::replay::Planned;
+use super::step::{ChangeLog, StepLog};
 use super::undo;
 use crate::action::{self, Action, Context, LookError, Params, Verdict};
 use crate::change::{Change, Permission, Urgency};
@@ -23,12 +25,17 @@ use crate::cloud::{Admitted, ErrorClass, Scope, Session};
 use crate::error::Code;
 use crate::id::Place;
 use crate::routing::Mode;
-use crate::store::{Commit, Effect, RunRow, StoreError};
+use crate::store::{Commit, Effect, RunRow, StoreError, Written};
 use crate::timeline::Draft;
 
 /// Rounds of look and change in one step. The longest plain action needs five; more means that
 /// something changes the world back.
 const ROUNDS_MAX: u32 = 12;
+
+/// How often one step may change the same thing. The plain isolation changes an interface twice, or
+/// four times where somebody opened its group meanwhile; counted from the timeline, so that neither a
+/// rest nor a restart begins the count anew.
+const REPEATS_MAX: usize = 12;
 
 /// How old a look may be when it is acted on: about as long as a look and the guards take on AWS when
 /// every call is slow.
@@ -69,6 +76,8 @@ pub struct Executor<'a> {
     /// Targets that this run has changed, shared by its branches: one takes its place before its
     /// first change.
     pub changed: &'a Mutex<BTreeSet<String>>,
+    /// The plan that a person has approved; `None`: the mode asks for none.
+    pub agreed: Option<&'a Planned>,
 }
 
 impl Executor<'_> {
@@ -146,44 +155,55 @@ impl Executor<'_> {
                 );
             }
         };
-        let hold = (action.urgency() == Urgency::Containment).then(|| self.hold(&step, &target));
-        let mut pending = self.settle_open(&mut step).await?;
+        let contains = action.urgency() == Urgency::Containment;
+        let hold = contains.then(|| self.hold(&step, &target));
+        // Before the first look: what it finds must still be so when the step ends on it.
+        if contains && !step.taken && !self.take(&step, &target).await? {
+            return Ok(self.queue(vec![]));
+        }
+        let mut taken = BTreeSet::from([target.clone()]);
+        let mut pending = self.settle_open(&mut step, true).await?;
         let (mut rounds, mut in_all) = (0, Duration::ZERO);
         let patience = attempt::read_patience(action.urgency());
         loop {
-            if step
-                .changes
-                .iter()
-                .any(|c| c.outcome.as_ref().is_some_and(|o| o.result == OutcomeResult::Unknown))
-            {
+            let unknown = |log: &ChangeLog| {
+                log.outcome.as_ref().is_some_and(|outcome| outcome.result == OutcomeResult::Unknown)
+            };
+            if step.changes.iter().any(unknown) {
                 let text =
                     "AWS gave no answer to a change, and no look could tell whether it happened";
-                return ended(failed(&step, Code::OUTCOME_UNKNOWN, "in_doubt", text), pending);
+                let reason = Reason::new(Code::OUTCOME_UNKNOWN, "in_doubt", text);
+                return self.give_up(step, reason, hold.as_ref(), pending).await;
+            }
+            if step.changes.iter().any(|log| log.outcome.is_none()) {
+                return Ok(self.rest(1, pending));
             }
             let stages = match self.look(action, &step, &params).await {
                 Err(error) if error.may_pass() && self.age(&step) < patience => {
                     return Ok(self.rest(1, pending));
                 }
-                Err(error) => return ended(look_failed(&step, &error), pending),
+                Err(error) => {
+                    let reason = look_refused(&error);
+                    return self.give_up(step, reason, hold.as_ref(), pending).await;
+                }
                 Ok(Verdict::Done(output)) => {
                     return Ok(self.done(action, &step, &target, output, pending));
                 }
                 Ok(Verdict::Refuse(reason)) => {
                     let gone = reason.starts_with("gone:");
                     let code = if gone { Code::TARGET_GONE } else { Code::ACTION_REFUSED };
-                    return ended(
-                        failed(&step, code, if gone { "gone" } else { "refused" }, &reason),
-                        pending,
-                    );
+                    let reason = Reason::new(code, if gone { "gone" } else { "refused" }, reason);
+                    return self.give_up(step, reason, hold.as_ref(), pending).await;
                 }
                 Ok(Verdict::Short { output, reason }) => {
                     pending.extend(self.evidence(&step, &output));
-                    let end = failed(&step, Code::ACTION_REFUSED, "refused", &reason);
-                    return ended(end, pending);
+                    let reason = Reason::new(Code::ACTION_REFUSED, "refused", reason);
+                    return self.give_up(step, reason, hold.as_ref(), pending).await;
                 }
                 Ok(Verdict::Wait(_, reason)) if self.age(&step) > WAIT_MAX => {
                     let text = format!("given up after {} h: {reason}", WAIT_MAX.as_secs() / 3600);
-                    return ended(failed(&step, Code::ACTION_FAILED, "timeout", &text), pending);
+                    let reason = Reason::new(Code::ACTION_FAILED, "timeout", text);
+                    return self.give_up(step, reason, hold.as_ref(), pending).await;
                 }
                 Ok(Verdict::Wait(duration, _)) => {
                     let duration = duration.max(attempt::pause(self.age(&step)));
@@ -192,6 +212,22 @@ impl Executor<'_> {
                 }
                 Ok(Verdict::Change(stages)) => stages,
             };
+            // A key is called by its id, and is its user's.
+            let mut news = false;
+            for subject in stages.iter().flatten().filter_map(Change::subject).filter(|_| contains)
+            {
+                let path = subject.path();
+                if !taken.contains(&path) {
+                    if !self.take(&step, &path).await? {
+                        return Ok(self.queue(pending));
+                    }
+                    taken.insert(path);
+                    news = true;
+                }
+            }
+            if news {
+                continue;
+            }
             // Before the guards and the intents, so that both are as fresh as the calls. What was
             // seen before a long wait is old: the target may have been changed or protected since.
             let (admitted, waited) = self.admit(&step, &stages.concat()).await;
@@ -201,28 +237,40 @@ impl Executor<'_> {
                 continue;
             }
             if step.changes.is_empty()
-                && let Err(held) = self.guard(&step, &target, &stages).await
+                && let Some(mut unagreed) = self.unagreed(&step, &stages).await?
             {
-                if held.may_pass && self.age(&step) < patience {
-                    return Ok(self.rest(1, pending));
+                // A question may be open for hours: nobody waits for the target meanwhile.
+                if let StepRun::Parked { effects, .. } = &mut unagreed {
+                    effects.push(Effect::Free { step: step.key.to_string() });
                 }
-                let trip = held.trip;
-                let now = self.env.clock.now();
-                pending.push(self.writer.tripped(now, &step.key, trip.code.number, &trip.reason));
-                return ended(failed(&step, trip.code, "guard", &trip.reason), pending);
+                return Ok(unagreed);
+            }
+            if step.changes.is_empty() {
+                match self.guard(&step, &target, &stages).await {
+                    Ok(()) => {}
+                    Err(Barred::Later) => return Ok(self.rest(1, pending)),
+                    Err(Barred::Trip(trip)) => {
+                        let now = self.env.clock.now();
+                        let (number, reason) = (trip.code.number, &trip.reason);
+                        pending.push(self.writer.tripped(now, &step.key, number, reason));
+                        return ended(failed(&step, trip.code, "guard", reason), pending);
+                    }
+                }
             }
             rounds += 1;
-            if rounds > ROUNDS_MAX {
-                let text = format!("after {ROUNDS_MAX} rounds the change still does not hold");
-                return ended(failed(&step, Code::ACTION_FAILED, "conflict", &text), pending);
+            if rounds > ROUNDS_MAX || step.repeats() > REPEATS_MAX {
+                let text = "what is changed does not hold: something changes it back each time";
+                let reason = Reason::new(Code::ACTION_FAILED, "conflict", text);
+                return self.give_up(step, reason, hold.as_ref(), pending).await;
             }
             let waited = std::mem::take(&mut in_all);
             let stages = self.stages(&mut step, stages, waited, hold.as_ref(), &mut pending);
-            let Some(mut refusal) = stages.await? else {
+            let Some(refusal) = stages.await? else {
                 continue;
             };
             let class = refusal.error.class;
             match class {
+                _ if refusal.open => return Ok(self.rest(1, pending)),
                 ErrorClass::Denied | ErrorClass::Invalid => {}
                 ErrorClass::Throttled | ErrorClass::Transient => {
                     let (spent, half) = (step.spent_rounds(), !refusal.half.is_empty());
@@ -233,15 +281,28 @@ impl Executor<'_> {
                 // The world is not as the plan thought: look again.
                 ErrorClass::Gone | ErrorClass::Conflict | ErrorClass::InDoubt => continue,
             }
-            self.put_back(&mut step, &mut refusal, hold.as_ref(), &mut pending).await?;
-            let end = failed(&step, Code::ACTION_FAILED, class.label(), &refusal.words());
-            return ended(end, pending);
+            let reason = Reason::new(Code::ACTION_FAILED, class.label(), refusal.error.to_string());
+            let reason = Reason { half: refusal.half, ..reason };
+            return self.give_up(step, reason, hold.as_ref(), pending).await;
         }
     }
 
     /// Parks the step until AWS may answer again.
     pub(super) fn rest(&self, round: usize, drafts: Vec<Draft>) -> StepRun {
         let wake_at = self.env.clock.now().checked_add(attempt::rest(round)).ok();
+        StepRun::Parked { wake_at, drafts, effects: vec![] }
+    }
+
+    /// Takes the resource for the step; `false`: another step works on it.
+    pub(super) async fn take(&self, step: &StepLog, target: &str) -> Result<bool, StoreError> {
+        let (fence, case) = (self.lease.fence.clone(), self.run.case.clone());
+        let resource = self.run.resource(target);
+        self.env.store.take_target(fence, case, resource, step.key.to_string()).await
+    }
+
+    /// Parks the step until another one may be through with its target.
+    pub(super) fn queue(&self, drafts: Vec<Draft>) -> StepRun {
+        let wake_at = self.env.clock.now().checked_add(attempt::TARGET_REST).ok();
         StepRun::Parked { wake_at, drafts, effects: vec![] }
     }
 
@@ -304,9 +365,9 @@ impl Executor<'_> {
         StepRun::Ended { end: succeeded(step, output), drafts, effects }
     }
 
-    fn hold(&self, step: &StepLog, target: &str) -> Effect {
+    pub(super) fn hold(&self, step: &StepLog, target: &str) -> Effect {
         Effect::Hold {
-            resource: format!("{}/{target}", self.run.account),
+            resource: self.run.resource(target),
             run: self.run.id.clone(),
             step: step.key.to_string(),
         }
@@ -324,12 +385,13 @@ impl Executor<'_> {
     ///
     /// # Errors
     /// When they are not durable.
-    pub async fn write(&self, entries: Vec<Draft>, effects: Vec<Effect>) -> Result<(), StoreError> {
+    pub async fn write(
+        &self,
+        entries: Vec<Draft>,
+        effects: Vec<Effect>,
+    ) -> Result<Written, StoreError> {
         let fence = Some(self.lease.fence.clone());
-        self.env
-            .store
-            .commit(Commit { case: self.run.case.clone(), fence, entries, effects })
-            .await
-            .map(drop)
+        let case = self.run.case.clone();
+        self.env.store.commit(Commit { case, fence, entries, effects }).await
     }
 }

@@ -11,6 +11,20 @@ use crate::error::Code;
 use crate::id::AccountId;
 use crate::routing::Mode;
 
+/// Why nothing may be changed.
+pub(super) enum Barred {
+    /// A guard says no.
+    Trip(Trip),
+    /// What the guards must know can't be read now.
+    Later,
+}
+
+impl From<Trip> for Barred {
+    fn from(trip: Trip) -> Self {
+        Self::Trip(trip)
+    }
+}
+
 /// What a guard sees.
 pub struct Situation<'a> {
     /// The account that the run acts in.

@@ -71,6 +71,12 @@ impl OutcomeResult {
     pub fn happened(self) -> bool {
         matches!(self, Self::Ok | Self::Observed)
     }
+
+    /// Whether the world may have changed, for all that is known.
+    #[must_use]
+    pub fn may_have_happened(self) -> bool {
+        self.happened() || self == Self::Unknown
+    }
 }
 
 /// How a step ended, as the timeline tells it.
@@ -246,22 +252,42 @@ impl Writer {
 
     /// The run ended.
     #[must_use]
-    pub fn ended(
-        &self,
-        at: Timestamp,
-        state: &str,
-        summary: &str,
-        contained: bool,
-        open: &[String],
-        log: &[String],
-    ) -> Draft {
-        let mut body =
-            json!({"state": state, "summary": summary, "contained": contained, "open": open});
-        if !log.is_empty() {
-            body["log"] = json!(log);
+    pub fn ended(&self, at: Timestamp, ended: &Ended<'_>) -> Draft {
+        let mut body = json!({
+            "state": ended.state,
+            "summary": ended.summary,
+            "contained": ended.contained,
+            "open": ended.open,
+        });
+        if let Some(code) = ended.code {
+            body["code"] = json!(code);
+        }
+        if let Some(returned) = &ended.returned {
+            body["returned"] = json!(returned);
+        }
+        if !ended.log.is_empty() {
+            body["log"] = json!(ended.log);
         }
         self.draft(at, Kind::RunFinished, body)
     }
+}
+
+/// How a run ended.
+pub struct Ended<'a> {
+    /// The label of its last event.
+    pub state: &'a str,
+    /// Its result, in words.
+    pub summary: &'a str,
+    /// The number of the error that it ended with.
+    pub code: Option<&'a str>,
+    /// Whether a containment was verified, and nothing remains.
+    pub contained: bool,
+    /// What remains for a person.
+    pub open: &'a [String],
+    /// What the script returned, as JSON text for people, which may be cut; `None`: nothing.
+    pub returned: Option<String>,
+    /// What the script logged after its last step.
+    pub log: &'a [String],
 }
 
 /// A question to a person.

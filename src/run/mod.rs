@@ -30,13 +30,18 @@ mod lease;
 mod perform;
 mod plan;
 mod refused;
+mod remains;
 mod replay;
 mod request;
+mod resting;
+mod retreat;
 mod script;
 mod settle;
 mod stage;
 mod start;
+mod step;
 mod subject;
+mod supersede;
 #[cfg(test)]
 mod tests;
 mod undo;

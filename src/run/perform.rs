@@ -8,7 +8,7 @@ use super::attempt::{Passing, Patience, READ_PATIENCE};
 use super::end::{failed, look_failed, plan_of, succeeded};
 use super::execute::{Executor, StepRun};
 use super::journal::{StepEnd, StepResult};
-use super::replay::StepLog;
+use super::step::StepLog;
 use super::undo;
 use crate::action::{self, LookError, Params};
 use crate::change::Urgency;

@@ -3,11 +3,13 @@
 
 use serde_json::{Value, json};
 
+use super::end::cut;
 use super::execute::{Executor, StepRun};
 use super::journal::{Plan, StepEnd};
 use super::perform::perform;
-use super::replay::{RunLog, StepLog};
+use super::replay::RunLog;
 use super::script::Script;
+use super::step::StepLog;
 use crate::action;
 use crate::id::Digest;
 use crate::routing::Mode;
@@ -39,8 +41,7 @@ pub async fn pass(executor: &Executor<'_>, script: &Script) -> Result<Plan, Unpl
                 for want in wanted {
                     let requested = executor.env.clock.now();
                     let (key, name, args) = (want.key, want.name, want.args);
-                    let mut step =
-                        StepLog { key, name, args, requested, changes: vec![], end: None };
+                    let mut step = StepLog::asked(key, name, args, requested);
                     match perform(executor, step.clone(), Mode::Observe).await {
                         Ok(StepRun::Ended { end, .. }) => {
                             add(&mut plan, &step, &end);
@@ -53,6 +54,11 @@ pub async fn pass(executor: &Executor<'_>, script: &Script) -> Result<Plan, Unpl
                 }
             }
             Advance::Done(_) => return Ok(plan),
+            // What it does before it says so itself is done all the same, and a person decides.
+            Advance::Failed(error) if error.step.is_none() && !plan.scope.is_empty() => {
+                plan.changes.push(format!("then the runbook fails: {}", cut(&error.message)));
+                return Ok(plan);
+            }
             Advance::Failed(error) => return Err(Unplanned::Script(error)),
             Advance::Waiting => return Err(broken("a step has no plan")),
             Advance::Diverged { key, .. } => {
@@ -73,11 +79,16 @@ fn add(plan: &mut Plan, step: &StepLog, end: &StepEnd) {
     }
     // What has nothing left to do is not done; what fails may do something once it does not.
     if action::find(&step.name).is_some() && (end.error.is_some() || !end.planned.is_empty()) {
-        plan.scope.insert(format!("{} {}", step.name, step.args));
+        plan.scope.insert(call(step));
     }
     let touched = end.output.as_ref().and_then(|output| output.get("touches")?.as_array());
     let touched = touched.into_iter().flatten().filter_map(Value::as_str);
     plan.scope.extend(touched.map(str::to_owned));
+}
+
+/// A step's call, as a plan's scope names it.
+pub fn call(step: &StepLog) -> String {
+    format!("{} {}", step.name, step.args)
 }
 
 fn broken(message: &str) -> Unplanned {

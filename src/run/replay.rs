@@ -4,14 +4,11 @@
 
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-use super::journal::{Outcome, PLAN_STEP, StepEnd};
-use crate::action::Applied;
-use crate::change::Change;
-use crate::cloud::ErrorClass;
+use super::journal::PLAN_STEP;
+use super::step::{ChangeLog, StepLog};
 use crate::id::{Digest, RunId};
 use crate::runbook::{Recorded, RecordedStep, StepKey};
 use crate::timeline::{Entry, Kind};
@@ -28,6 +25,8 @@ pub struct RunLog {
     pub steps: Vec<StepLog>,
     /// Whether a guard stopped something.
     pub tripped: bool,
+    /// Why a genuine finding is only looked at.
+    pub unanswered: Option<String>,
 }
 
 /// A plan that was made.
@@ -49,34 +48,6 @@ impl Planned {
             _ => vec!["more than one entry holds".to_owned()],
         }
     }
-}
-
-/// A step.
-#[derive(Debug, Clone, PartialEq)]
-pub struct StepLog {
-    /// Its path.
-    pub key: StepKey,
-    /// What it is.
-    pub name: String,
-    /// What it takes.
-    pub args: Value,
-    /// When it was asked for.
-    pub requested: Timestamp,
-    /// The changes it set out to make, in order.
-    pub changes: Vec<ChangeLog>,
-    /// How it ended.
-    pub end: Option<StepEnd>,
-}
-
-/// A change that was intended.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ChangeLog {
-    /// The change.
-    pub change: Change,
-    /// When the intent was written.
-    pub intended: Timestamp,
-    /// What became of it; `None`: not known yet.
-    pub outcome: Option<Outcome>,
 }
 
 /// An entry that does not fit.
@@ -110,6 +81,9 @@ impl RunLog {
     fn take(&mut self, entry: &Entry) -> Result<(), String> {
         let body = &entry.body;
         match entry.kind() {
+            Some(Kind::RunRequested) => {
+                self.unanswered = text(body, "unanswered").ok().map(str::to_owned);
+            }
             Some(Kind::RunStarted) => self.facts = Some(digest(text(body, "facts")?)?),
             Some(Kind::PlanMade) => {
                 let hash = digest(text(body, "hash")?)?;
@@ -119,14 +93,11 @@ impl RunLog {
                 };
                 self.plans.push(Planned { hash, scope });
             }
-            Some(Kind::StepRequested) => self.steps.push(StepLog {
-                key: step_key(text(body, "step")?)?,
-                name: text(body, "name")?.to_owned(),
-                args: body.get("args").cloned().unwrap_or_default(),
-                requested: entry.at,
-                changes: Vec::new(),
-                end: None,
-            }),
+            Some(Kind::StepRequested) => {
+                let (key, name) = (step_key(text(body, "step")?)?, text(body, "name")?.to_owned());
+                let args = body.get("args").cloned().unwrap_or_default();
+                self.steps.push(StepLog::asked(key, name, args, entry.at));
+            }
             Some(Kind::ChangeIntent) => {
                 let (key, n) = change_key(text(body, "step")?)?;
                 let change = parse(body, "change")?;
@@ -189,36 +160,6 @@ impl RunLog {
             );
         }
         recorded
-    }
-}
-
-impl StepLog {
-    /// Rounds of attempts that AWS throttled or failed until they were spent.
-    #[must_use]
-    pub fn spent_rounds(&self) -> usize {
-        let spent = self.changes.iter().filter(|change| {
-            change.outcome.as_ref().and_then(|outcome| outcome.error.as_ref()).is_some_and(
-                |error| matches!(error.class, ErrorClass::Throttled | ErrorClass::Transient),
-            )
-        });
-        // The intents of one round are written at one time.
-        spent.map(|change| change.intended).collect::<BTreeSet<_>>().len()
-    }
-
-    /// What this step has changed so far, for its next look: confirmed and not yet settled changes.
-    #[must_use]
-    pub fn applied(&self) -> Vec<Applied> {
-        self.changes
-            .iter()
-            .filter(|change| {
-                change.outcome.as_ref().is_none_or(|outcome| outcome.result.happened())
-            })
-            .map(|change| Applied {
-                at: change.intended,
-                change: change.change.clone(),
-                receipt: change.outcome.as_ref().and_then(|outcome| outcome.receipt.clone()),
-            })
-            .collect()
     }
 }
 

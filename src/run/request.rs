@@ -1,5 +1,7 @@
 //! A run that a person asks for: its parts, checked before anything is written.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 
 use super::Env;
@@ -95,6 +97,13 @@ pub async fn check(env: &Env, request: StartRun) -> Result<Checked, DeskError> {
             format!("account {account} allows mode {} at most", most.label()),
         ));
     }
+    let most = runbook.header.mode;
+    if request.mode > most {
+        return Err(DeskError::new(
+            Code::RUNBOOK_MODE,
+            format!("runbook {} allows mode {} at most", runbook.name, most.label()),
+        ));
+    }
     let resource = runbook.header.target(&params);
     let target = (request.mode != Mode::Observe).then(|| target(&account, resource.as_deref()));
     let new = NewRun {
@@ -111,6 +120,8 @@ pub async fn check(env: &Env, request: StartRun) -> Result<Checked, DeskError> {
         target,
         requested_by: request.by,
         document: None,
+        named: BTreeSet::new(),
+        unanswered: None,
     };
     Ok(Checked { case, account, region, resource, new })
 }
@@ -144,6 +155,8 @@ pub fn row(new: &NewRun, case: CaseId, now: jiff::Timestamp) -> RunRow {
         released: false,
         attempts: 1,
         summary: None,
+        code: None,
         document: None,
+        named: new.named.clone(),
     }
 }

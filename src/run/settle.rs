@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::attempt::{Passing, READ_PATIENCE};
 use super::journal::{Outcome, OutcomeResult};
 use crate::change::Change;
 use crate::clock::Clock;
@@ -13,6 +14,11 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// Looks that are tried before the outcome is `unknown`.
 const LOOKS_MAX: u32 = 4;
 
+/// How long a read of something that is not new may show it as it was. AWS names no bound; seconds
+/// are usual (EC2 API Reference, "Eventual consistency"; IAM User Guide, "Changes that I make are not
+/// always immediately visible").
+const STALE_WITHIN: Duration = Duration::from_secs(6);
+
 /// Finds out whether a change happened. `age` is the time since its intent; `visible_within`, how
 /// long something new may stay invisible (see [`Cloud::visible_within`](crate::cloud::Cloud)).
 pub async fn settle(
@@ -23,14 +29,14 @@ pub async fn settle(
     visible_within: Duration,
 ) -> Outcome {
     let started = clock.monotonic();
+    let waits = if change.creates() { visible_within } else { visible_within.min(STALE_WITHIN) };
     let mut last = None;
     let mut looks = 0;
     let result = loop {
         match standing(session, change).await {
             Ok(Standing::After) => break OutcomeResult::Observed,
             Ok(Standing::Before | Standing::Other(_) | Standing::Gone)
-                if change.creates()
-                    && age + clock.monotonic().saturating_sub(started) < visible_within =>
+                if age + clock.monotonic().saturating_sub(started) < waits =>
             {
                 clock.sleep(LOOK_EVERY).await;
                 continue;
@@ -50,6 +56,14 @@ pub async fn settle(
     };
     let error = if result == OutcomeResult::Unknown { last } else { None };
     Outcome { result, receipt: None, error, attempts: 0, millis: millis(clock, started) }
+}
+
+/// Whether an outcome is unknown only because AWS does not answer now: it is settled later, and the
+/// intent stays open until then. `age` is the time since the intent.
+pub fn is_for_later(outcome: &Outcome, age: Duration) -> bool {
+    outcome.result == OutcomeResult::Unknown
+        && age < READ_PATIENCE
+        && outcome.error.as_ref().is_some_and(Passing::may_pass)
 }
 
 /// Milliseconds since `started`.

@@ -9,10 +9,10 @@ use futures::future::{Either, join_all, select};
 use super::attempt::{ATTEMPTS_MAX, BACKOFF_MAX, backoff, may_pass};
 use super::execute::Executor;
 use super::journal::{Outcome, OutcomeResult};
-use super::replay::{ChangeLog, StepLog};
-use super::settle::{millis, settle};
+use super::settle::{is_for_later, millis, settle};
+use super::step::{ChangeLog, StepLog};
 use crate::action::{Read, permissions_for};
-use crate::change::{Change, Inverse, Kind, Permission};
+use crate::change::{Change, Permission};
 use crate::clock::Clock;
 use crate::cloud::{Admitted, CloudError, ErrorClass, Session};
 use crate::fault;
@@ -26,23 +26,8 @@ pub(super) struct Refusal {
     pub(super) error: CloudError,
     /// Resources that this step has changed before, so that they stand half way now.
     pub(super) half: BTreeSet<String>,
-    /// Of those that stood half way: back where they were.
-    pub(super) put_back: BTreeSet<String>,
-}
-
-impl Refusal {
-    /// The refusal, and what it leaves half way, for people.
-    pub(super) fn words(&self) -> String {
-        let list = |set: &BTreeSet<String>| set.iter().cloned().collect::<Vec<_>>().join(", ");
-        let mut words = self.error.to_string();
-        if !self.put_back.is_empty() {
-            words.push_str(&format!("; not contained, put back: {}", list(&self.put_back)));
-        }
-        if !self.half.is_empty() {
-            words.push_str(&format!("; left half way, look at once: {}", list(&self.half)));
-        }
-        words
-    }
+    /// Whether it is not known yet what became of a change, and a later look will tell.
+    pub(super) open: bool,
 }
 
 impl Executor<'_> {
@@ -70,47 +55,14 @@ impl Executor<'_> {
                 && refused.contains_key(&log.change.resource())
         });
         let half: BTreeSet<String> = half.map(|log| log.change.resource()).collect();
+        let open = step.changes.iter().any(|log| log.outcome.is_none());
         let worst = refused.into_values().max_by_key(|error| severity(error.class));
-        Ok(worst.map(|error| Refusal { error, half, put_back: BTreeSet::new() }))
-    }
-
-    /// Before a step is given up: an interface that only passed through the open transition group
-    /// and that AWS takes no further goes back to its own groups, so that an attempt at containment
-    /// leaves nothing more open than it was.
-    pub(super) async fn put_back(
-        &self,
-        step: &mut StepLog,
-        refusal: &mut Refusal,
-        hold: Option<&Effect>,
-        pending: &mut Vec<Draft>,
-    ) -> Result<(), StoreError> {
-        let stands = |resource: &String| {
-            let mut made = step.changes.iter().rev().filter(|log| {
-                log.change.resource() == *resource
-                    && log.outcome.as_ref().is_some_and(|outcome| outcome.result.happened())
-            });
-            let last = &made.next()?.change;
-            match (&last.kind, last.inverse()) {
-                (Kind::InterfaceGroups { passing: true, .. }, Inverse::Change(back)) => Some(back),
-                _ => None,
-            }
-        };
-        let back: Vec<Change> = refusal.half.iter().filter_map(stands).collect();
-        if back.is_empty() {
-            return Ok(());
-        }
-        let wanted: BTreeSet<String> = back.iter().map(Change::resource).collect();
-        let (_, waited) = self.admit(step, &back).await;
-        let refused = self.stage(step, back, waited, hold, pending).await?;
-        refusal.put_back = wanted;
-        refusal.put_back.retain(|one| refused.iter().all(|(resource, _)| resource != one));
-        refusal.half.retain(|one| !refusal.put_back.contains(one));
-        Ok(())
+        Ok(worst.map(|error| Refusal { error, half, open }))
     }
 
     /// Writes the intents, makes the calls of one stage beside each other, and notes the outcomes.
     /// Returns what was refused, by resource.
-    async fn stage(
+    pub(super) async fn stage(
         &self,
         step: &mut StepLog,
         stage: Vec<Change>,
@@ -127,7 +79,16 @@ impl Executor<'_> {
         }
         // From the first change on the resource is held, whatever becomes of the step: what it did is
         // part of what later runs find.
-        self.write(entries, hold.cloned().into_iter().collect()).await?;
+        let mut holds: Vec<Effect> = hold.cloned().into_iter().collect();
+        if let Some(Effect::Hold { resource, .. }) = hold {
+            // A key is called by its id, and is its user's.
+            let subjects: BTreeSet<String> =
+                stage.iter().filter_map(Change::subject).map(|subject| subject.path()).collect();
+            let named = |path: &String| resource.ends_with(&format!("/{path}"));
+            let others = subjects.iter().filter(|path| !named(path));
+            holds.extend(others.map(|path| self.hold(step, path)));
+        }
+        self.write(entries, holds).await?;
         self.lease.hold(&self.env.store, self.env.clock.as_ref()).await?;
         let permissions = stage.iter().flat_map(Change::permissions).collect();
         let session = self.session(step, permissions);
@@ -150,6 +111,11 @@ impl Executor<'_> {
                         self.env.cloud.visible_within(),
                     )
                     .await;
+                    if is_for_later(&settled, Duration::ZERO) {
+                        refused.push((log.change.resource(), error));
+                        step.changes.push(log);
+                        continue;
+                    }
                     let settled = Outcome { attempts: outcome.attempts, ..settled };
                     if !settled.result.happened() {
                         refused.push((log.change.resource(), error));
@@ -197,8 +163,13 @@ impl Executor<'_> {
         Outcome { result, receipt, error, attempts, millis: millis(clock, started) }
     }
 
-    /// Settles intents that a crash left without an outcome.
-    pub(super) async fn settle_open(&self, step: &mut StepLog) -> Result<Vec<Draft>, StoreError> {
+    /// Settles intents that a crash or a silence of AWS left without an outcome. `patient`: what can't
+    /// be told now stays open, for a later look.
+    pub(super) async fn settle_open(
+        &self,
+        step: &mut StepLog,
+        patient: bool,
+    ) -> Result<Vec<Draft>, StoreError> {
         let mut drafts = Vec::new();
         let key = step.key.clone();
         for n in 0..step.changes.len() {
@@ -218,6 +189,9 @@ impl Executor<'_> {
                 self.env.cloud.visible_within(),
             )
             .await;
+            if patient && is_for_later(&outcome, age) {
+                continue;
+            }
             tracing::info!(
                 case = %self.run.case, run = %self.run.id, step = %key, change = n + 1,
                 result = ?outcome.result, "an intent without an outcome was settled by a look"
@@ -251,6 +225,7 @@ pub fn settle_permissions(at: &Place) -> BTreeSet<Permission> {
         Read::Role,
         Read::RolePolicy,
         Read::User,
+        Read::Credentials,
         Read::UserPolicy,
         Read::Tags,
     ];

@@ -17,7 +17,7 @@ use crate::cloud::{CloudError, Scope};
 use crate::error::Code;
 use crate::id::{CaseId, Digest, FindingId, Place, RunId};
 use crate::routing::Mode;
-use crate::runbook::{Facts, HOST_API};
+use crate::runbook::{Facts, HOST_API, Header};
 use crate::store::{Effect, RunKind, RunRow, StoreError};
 use crate::timeline::{Draft, Entry, NoEntry};
 
@@ -147,7 +147,7 @@ pub async fn start(env: &Env, run: &RunRow, writer: &Writer) -> Result<Started, 
         Some(digest) => json_blob(env, digest).await?,
         None => {
             let facts = facts(env, run).await?;
-            let confirmed = confirm(env, run, &facts).await?;
+            let confirmed = confirm(env, run, &runbook.header, &facts).await?;
             begun = pin(env, writer, &mut log, &facts, &confirmed);
             facts
         }
@@ -214,7 +214,12 @@ fn decimals_as_text(value: Value) -> Value {
 }
 
 /// Asks GuardDuty whether it said so, before anything acts on a payload alone.
-async fn confirm(env: &Env, run: &RunRow, facts: &Value) -> Result<String, StartError> {
+async fn confirm(
+    env: &Env,
+    run: &RunRow,
+    header: &Header,
+    facts: &Value,
+) -> Result<String, StartError> {
     if run.mode == Mode::Observe {
         return Ok("not asked of GuardDuty: the run only observes".to_owned());
     }
@@ -261,14 +266,16 @@ async fn confirm(env: &Env, run: &RunRow, facts: &Value) -> Result<String, Start
     })?;
     let Some(theirs) = found else {
         return Err(halt(
-            Code::ACTION_REFUSED,
+            Code::UNCONFIRMED,
             "GuardDuty does not know this finding: it may be forged",
         ));
     };
-    match difference(ours, &theirs) {
+    // Whatever the runbook takes from the finding must be what GuardDuty says, wherever it stands.
+    let told = header.told_otherwise(&run.params, &theirs);
+    match difference(ours, &theirs).or_else(|| told.map(|path| format!("{path} differs"))) {
         None => Ok("confirmed by GuardDuty".to_owned()),
         Some(reason) => {
-            Err(halt(Code::ACTION_REFUSED, &format!("GuardDuty tells it otherwise: {reason}")))
+            Err(halt(Code::UNCONFIRMED, &format!("GuardDuty tells it otherwise: {reason}")))
         }
     }
 }

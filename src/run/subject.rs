@@ -3,29 +3,15 @@
 use std::collections::BTreeSet;
 use std::sync::PoisonError;
 
-use super::attempt::{Passing, Patience};
+use super::attempt::{Passing, Patience, READ_PATIENCE};
 use super::execute::Executor;
-use super::guard::{self, Situation};
-use super::replay::StepLog;
+use super::guard::{self, Barred, Situation};
+use super::step::StepLog;
 use crate::action::{Read, permissions_for};
 use crate::change::{Change, Taggable, Tags};
 use crate::cloud::CloudError;
 use crate::error::Code;
 use crate::routing::Mode;
-
-/// What the guards hold a step back for.
-pub(super) struct Held {
-    pub(super) trip: guard::Trip,
-    /// Whether it is only that AWS does not answer at the moment.
-    pub(super) may_pass: bool,
-}
-
-impl From<guard::Trip> for Held {
-    fn from(trip: guard::Trip) -> Self {
-        Self { trip, may_pass: false }
-    }
-}
-
 impl Executor<'_> {
     /// The guards, with the target's tags as they are now.
     pub(super) async fn guard(
@@ -33,7 +19,7 @@ impl Executor<'_> {
         step: &StepLog,
         target: &str,
         stages: &[Vec<Change>],
-    ) -> Result<(), Held> {
+    ) -> Result<(), Barred> {
         let changes: Vec<Change> = stages.concat();
         let tags = self.tagged(step, target, &changes).await?;
         let mut changed = self.changed.lock().unwrap_or_else(PoisonError::into_inner);
@@ -55,7 +41,11 @@ impl Executor<'_> {
     /// The guards before one attribute is given back. The person who asked for the undo has decided,
     /// so that an account in mode `approve` allows it; and what was changed under the limit of targets
     /// may all be given back.
-    pub(super) async fn guard_restore(&self, step: &StepLog, inverse: &Change) -> Result<(), Held> {
+    pub(super) async fn guard_restore(
+        &self,
+        step: &StepLog,
+        inverse: &Change,
+    ) -> Result<(), Barred> {
         let changes = std::slice::from_ref(inverse);
         for (target, tags) in &self.tagged(step, &inverse.resource(), changes).await? {
             let situation = Situation {
@@ -78,7 +68,7 @@ impl Executor<'_> {
         step: &StepLog,
         target: &str,
         changes: &[Change],
-    ) -> Result<Vec<(String, Tags)>, Held> {
+    ) -> Result<Vec<(String, Tags)>, Barred> {
         // What the changes touch decides, not what the step was called with: a key names its user.
         let mut subjects: BTreeSet<Taggable> = changes.iter().filter_map(Change::subject).collect();
         subjects.extend(match target.split_once('/') {
@@ -91,17 +81,18 @@ impl Executor<'_> {
         for subject in subjects {
             let path = subject.path();
             let found = self.tags_of(step, &subject).await;
-            let found = found.map_err(|error| Held {
-                may_pass: error.may_pass(),
-                trip: guard::Trip {
-                    code: Code::GUARD_PROTECTED,
-                    reason: format!(
-                        "the tags of {path} can't be read, so it may be protected: {}",
-                        error.code
-                    ),
-                },
-            })?;
-            tags.push((path, found));
+            match found {
+                Ok(found) => tags.push((path, found)),
+                Err(error) if error.may_pass() && self.age(step) < READ_PATIENCE => {
+                    return Err(Barred::Later);
+                }
+                Err(error) => {
+                    let code = error.code;
+                    let reason =
+                        format!("the tags of {path} can't be read, so it may be protected: {code}");
+                    return Err(guard::Trip { code: Code::GUARD_PROTECTED, reason }.into());
+                }
+            }
         }
         if tags.is_empty() {
             tags.push((target.to_owned(), Tags::new()));

@@ -9,18 +9,19 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::Env;
-use super::attempt::{Passing, READ_PATIENCE, ROUNDS_MAX};
+use super::attempt::{Passing, READ_PATIENCE, ROUNDS_MAX, may_pass};
 use super::end::{cloud_failed, failed, succeeded};
 use super::execute::{Executor, StepRun};
+use super::guard::Barred;
 use super::journal::{Outcome, OutcomeResult};
-use super::replay::{ChangeLog, RunLog, StepLog};
-use super::settle::settle;
-use super::subject::Held;
+use super::replay::RunLog;
+use super::settle::{is_for_later, settle};
+use super::step::{ChangeLog, StepLog};
 use crate::change::{Change, GROUP_NAME_PREFIX, Inverse, Kind, TAG_PURPOSE};
-use crate::cloud::{CloudError, SecurityGroup, Standing, standing};
+use crate::cloud::{CloudError, ErrorClass, SecurityGroup, Standing, standing};
 use crate::error::Code;
 use crate::id::RunId;
-use crate::store::{RunRow, StoreError};
+use crate::store::{HoldRow, RunRow, StoreError};
 
 /// The name of an undo's steps.
 pub const RESTORE: &str = "undo::restore";
@@ -48,13 +49,7 @@ impl Restore {
 #[must_use]
 pub fn restores(log: &RunLog, revive: bool, released: bool) -> Vec<Restore> {
     let mut folded: Vec<Change> = Vec::new();
-    let changes = log.steps.iter().flat_map(|step| &step.changes);
-    let may_stand = changes.filter(|change| {
-        change.outcome.as_ref().is_none_or(|outcome| {
-            outcome.result.happened() || outcome.result == OutcomeResult::Unknown
-        })
-    });
-    for ChangeLog { change, .. } in may_stand {
+    for change in may_stand(log) {
         let known = folded.iter().position(|known| {
             known.at == change.at
                 && known.resource() == change.resource()
@@ -75,6 +70,33 @@ pub fn restores(log: &RunLog, revive: bool, released: bool) -> Vec<Restore> {
     left.map(|done| Restore { done, revive }).collect()
 }
 
+/// The changes that happened or may have happened, in order. A look that settles a lost answer may
+/// show the world as it was; what a later change started from tells better.
+fn may_stand(log: &RunLog) -> Vec<&Change> {
+    let changes: Vec<&ChangeLog> = log.steps.iter().flat_map(|step| &step.changes).collect();
+    let happened = |log: &ChangeLog| {
+        log.outcome.as_ref().is_none_or(|outcome| outcome.result.may_have_happened())
+    };
+    let gone_on_from = |at: usize, change: &Change| {
+        let Kind::InterfaceGroups { interface, after, .. } = &change.kind else {
+            return false;
+        };
+        let next =
+            changes.iter().skip(at + 1).filter(|log| happened(log)).find_map(|log| {
+                match &log.change.kind {
+                    Kind::InterfaceGroups { interface: of, before, .. } if of == interface => {
+                        Some(before)
+                    }
+                    _ => None,
+                }
+            });
+        next == Some(after)
+    };
+    let numbered = changes.iter().enumerate();
+    let stand = numbered.filter(|(at, log)| happened(log) || gone_on_from(*at, &log.change));
+    stand.map(|(_, log)| &log.change).collect()
+}
+
 /// Whether an undo takes back what keeps stolen credentials out, too.
 #[must_use]
 pub fn revives(undo: &RunRow) -> bool {
@@ -92,13 +114,26 @@ pub async fn held_later(env: &Env, of: &RunId, revive: bool) -> Result<Option<St
         resource.split('/').nth(1).is_some_and(|kind| kind == "role" || kind == "user")
     };
     let later = env.store.held_later(of).await?;
-    let touched = later.iter().find(|other| revive || !identity(&other.resource));
-    Ok(touched.map(|other| {
-        format!(
-            "{} is also held by case {}: take run {} back first",
-            other.resource, other.case, other.run
-        )
-    }))
+    Ok(later.iter().find(|other| revive || !identity(&other.resource)).map(words_of))
+}
+
+fn words_of(other: &HoldRow) -> String {
+    let HoldRow { resource, case, run, .. } = other;
+    format!("{resource} is also held by case {case}: take run {run} back first")
+}
+
+/// The same of one resource, when its turn has come: another run may have come to hold it since.
+async fn came_to_hold(
+    executor: &Executor<'_>,
+    resource: &str,
+) -> Result<Option<String>, StoreError> {
+    let of = executor.run.params.get("of").and_then(Value::as_str);
+    let Some(of) = of.and_then(|of| of.parse::<RunId>().ok()) else {
+        return Ok(None);
+    };
+    let resource = executor.run.resource(resource);
+    let later = executor.env.store.held_later(&of).await?;
+    Ok(later.iter().find(|other| other.resource == resource).map(words_of))
 }
 
 /// Two changes of one attribute as one; `None` where they can't be one.
@@ -119,6 +154,9 @@ fn merge(first: &Change, last: &Change) -> Option<Change> {
         }
         (Kind::AccessKey { user, key, before, .. }, Kind::AccessKey { after, .. }) => {
             Kind::AccessKey { user, key, before, after }
+        }
+        (Kind::Credential { user, credential, id, before, .. }, Kind::Credential { after, .. }) => {
+            Kind::Credential { user, credential, id, before, after }
         }
         _ => return None,
     };
@@ -164,19 +202,29 @@ pub async fn restore(executor: &Executor<'_>, mut step: StepLog) -> Result<StepR
             return ended(succeeded(&step, json!({"by_hand": format!("{words}: {why}")})), vec![]);
         }
     };
+    let resource = inverse.subject().map_or_else(|| inverse.resource(), |subject| subject.path());
+    // Before the first look: what it finds must still be so when it is given back.
+    if !executor.take(&step, &resource).await? {
+        return Ok(executor.queue(vec![]));
+    }
+    if let Some(text) = came_to_hold(executor, &resource).await? {
+        return ended(failed(&step, Code::UNDO_DRIFT, "conflict", &text), vec![]);
+    }
     let mut permissions = super::stage::settle_permissions(&done.at);
     permissions.extend(inverse.permissions());
     let session = executor.session(&step, permissions);
     let clock = executor.env.clock.as_ref();
     let visible = executor.env.cloud.visible_within();
-    let rests =
-        |step: &StepLog, error: &CloudError| error.may_pass() && executor.age(step) < READ_PATIENCE;
     let (_, waited) = executor.admit(&step, std::slice::from_ref(&inverse)).await;
-    let mut drafts = Vec::new();
-    if let Some(log) = step.changes.last_mut().filter(|log| log.outcome.is_none()) {
-        let outcome = settle(session.as_ref(), clock, &log.change, Duration::ZERO, visible).await;
-        drafts.push(executor.writer.outcome(clock.now(), &step.key, step.changes.len(), &outcome));
+    let mut drafts = executor.settle_open(&mut step, true).await?;
+    if step.changes.iter().any(|log| log.outcome.is_none()) {
+        return Ok(executor.rest(1, drafts));
     }
+    let given_back =
+        step.changes.iter().any(|log| log.outcome.as_ref().is_some_and(|o| o.result.happened()));
+    // What AWS does not answer now it may answer later.
+    let age = executor.age(&step);
+    let later = |error: &CloudError| error.may_pass() && age < READ_PATIENCE;
     if let Kind::InterfaceGroups { after: back, .. } = &inverse.kind {
         // An interface that was found in the open transition group is not put back there.
         match session.groups(&inverse.at, back).await {
@@ -187,15 +235,16 @@ pub async fn restore(executor: &Executor<'_>, mut step: StepLog) -> Result<StepR
                 return ended(failed(&step, Code::UNDO_DRIFT, "conflict", &text), drafts);
             }
             Ok(_) => {}
-            Err(error) if rests(&step, &error) => return Ok(executor.rest(1, drafts)),
+            Err(error) if later(&error) => return Ok(executor.rest(1, drafts)),
             Err(error) => return ended(cloud_failed(&step, &error), drafts),
         }
     }
     match standing(session.as_ref(), &done).await {
-        Err(error) if rests(&step, &error) => return Ok(executor.rest(1, drafts)),
+        Err(error) if later(&error) => return Ok(executor.rest(1, drafts)),
         Err(error) => return ended(cloud_failed(&step, &error), drafts),
         Ok(Standing::Before) => {
-            return ended(succeeded(&step, json!({"restored": words, "already": true})), drafts);
+            let output = json!({"restored": words, "already": !given_back});
+            return ended(succeeded(&step, output), drafts);
         }
         Ok(Standing::Gone) => return ended(succeeded(&step, json!({"gone": words})), drafts),
         Ok(Standing::Other(now)) => {
@@ -204,31 +253,32 @@ pub async fn restore(executor: &Executor<'_>, mut step: StepLog) -> Result<StepR
             );
             return ended(failed(&step, Code::UNDO_DRIFT, "conflict", &text), drafts);
         }
+        Ok(Standing::After) if given_back => {
+            let text = format!("it did not hold: {words}");
+            return ended(failed(&step, Code::ACTION_FAILED, "conflict", &text), drafts);
+        }
         Ok(Standing::After) => {}
     }
-    if let Err(Held { trip, may_pass }) = executor.guard_restore(&step, &inverse).await {
-        if may_pass && executor.age(&step) < READ_PATIENCE {
-            return Ok(executor.rest(1, drafts));
+    match executor.guard_restore(&step, &inverse).await {
+        Ok(()) => {}
+        Err(Barred::Later) => return Ok(executor.rest(1, drafts)),
+        Err(Barred::Trip(trip)) => {
+            let (now, number) = (clock.now(), trip.code.number);
+            drafts.push(executor.writer.tripped(now, &step.key, number, &trip.reason));
+            return ended(failed(&step, trip.code, "guard", &trip.reason), drafts);
         }
-        drafts.push(executor.writer.tripped(
-            clock.now(),
-            &step.key,
-            trip.code.number,
-            &trip.reason,
-        ));
-        return ended(failed(&step, trip.code, "guard", &trip.reason), drafts);
     }
     let n = step.changes.len() + 1;
     drafts.push(executor.writer.intent(clock.now(), &step.key, n, &inverse, waited));
     executor.write(std::mem::take(&mut drafts), vec![]).await?;
     executor.lease.hold(&executor.env.store, clock).await?;
     let mut outcome = executor.call(session.as_ref(), &inverse).await;
-    if outcome.error.as_ref().is_some_and(|error| error.class == crate::cloud::ErrorClass::InDoubt)
-    {
-        outcome = Outcome {
-            attempts: outcome.attempts,
-            ..settle(session.as_ref(), clock, &inverse, Duration::ZERO, visible).await
-        };
+    if outcome.error.as_ref().is_some_and(|error| error.class == ErrorClass::InDoubt) {
+        let settled = settle(session.as_ref(), clock, &inverse, Duration::ZERO, visible).await;
+        if is_for_later(&settled, Duration::ZERO) {
+            return Ok(executor.rest(1, drafts));
+        }
+        outcome = Outcome { attempts: outcome.attempts, ..settled };
     }
     drafts.push(executor.writer.outcome(clock.now(), &step.key, n, &outcome));
     let end = match (outcome.result, outcome.error) {
@@ -238,8 +288,7 @@ pub async fn restore(executor: &Executor<'_>, mut step: StepLog) -> Result<StepR
             "in_doubt",
             &format!("it is not known whether this was taken back: {words}"),
         ),
-        // One more has been spent than the step knows of.
-        (_, Some(error)) if error.may_pass() && step.spent_rounds() + 1 < ROUNDS_MAX => {
+        (_, Some(error)) if may_pass(error.class) && step.spent_rounds() < ROUNDS_MAX => {
             return Ok(executor.rest(step.spent_rounds() + 1, drafts));
         }
         (_, Some(error)) => {
@@ -247,6 +296,7 @@ pub async fn restore(executor: &Executor<'_>, mut step: StepLog) -> Result<StepR
         }
         _ => match standing(session.as_ref(), &done).await {
             Ok(Standing::Before) => succeeded(&step, json!({"restored": words})),
+            Err(error) if later(&error) => return Ok(executor.rest(1, drafts)),
             Ok(_) => {
                 failed(&step, Code::ACTION_FAILED, "conflict", &format!("it did not hold: {words}"))
             }

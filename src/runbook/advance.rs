@@ -50,11 +50,14 @@ pub struct Evaluated {
     /// What it logged after its last step: there is no further step that could carry the lines.
     /// Empty unless the script ended or failed.
     pub log: Vec<String>,
+    /// What branches of `parallel` failed with, not by a step but by themselves, where the script kept
+    /// the errors as values. Empty unless the script ended or failed.
+    pub kept: Vec<String>,
 }
 
 impl From<Advance> for Evaluated {
     fn from(next: Advance) -> Self {
-        Self { next, log: Vec::new() }
+        Self { next, log: Vec::new(), kept: Vec::new() }
     }
 }
 
@@ -86,9 +89,10 @@ pub fn evaluate(
         let (result, run) = context::around(recorded, || call(engine, runbook, facts));
         let mut ended = run.end();
         let log = std::mem::take(&mut ended.log);
+        let kept = std::mem::take(&mut ended.kept);
         // A result nested thousands deep is converted and dropped here, on this thread's stack.
         match verdict(result, ended) {
-            next @ (Advance::Done(_) | Advance::Failed(_)) => Evaluated { next, log },
+            next @ (Advance::Done(_) | Advance::Failed(_)) => Evaluated { next, log, kept },
             next => next.into(),
         }
     };

@@ -45,6 +45,7 @@ pub(super) struct Run {
     visited: BTreeSet<StepKey>,
     wanted: Vec<Wanted>,
     log: Vec<String>,
+    kept: Vec<String>,
     halted: bool,
     stop: Option<Stop>,
     operations: u64,
@@ -95,6 +96,7 @@ impl Run {
             visited: BTreeSet::new(),
             wanted: Vec::new(),
             log: Vec::new(),
+            kept: Vec::new(),
             halted: false,
             stop: None,
             operations: 0,
@@ -234,6 +236,12 @@ impl Run {
         }
     }
 
+    /// Notes a branch's own error that `parallel` hands to the script as a value. The script may go
+    /// on; people hear of it all the same.
+    pub(super) fn keep(&mut self, error: String) {
+        self.kept.push(error);
+    }
+
     /// What the evaluation left: why it stopped, whether it waits, what it wants.
     pub(super) fn end(self) -> Ended {
         let unasked = self
@@ -241,7 +249,14 @@ impl Run {
             .iter()
             .find(|(key, _)| !self.visited.contains(*key))
             .map(|(key, step)| (key.clone(), json!({"name": step.name, "args": step.args})));
-        Ended { stop: self.stop, halted: self.halted, wanted: self.wanted, unasked, log: self.log }
+        Ended {
+            stop: self.stop,
+            halted: self.halted,
+            wanted: self.wanted,
+            unasked,
+            log: self.log,
+            kept: self.kept,
+        }
     }
 }
 
@@ -257,4 +272,6 @@ pub(super) struct Ended {
     pub(super) unasked: Option<(StepKey, Value)>,
     /// Lines that no step has carried yet.
     pub(super) log: Vec<String>,
+    /// Errors of branches that `parallel` handed to the script as values.
+    pub(super) kept: Vec<String>,
 }

@@ -6,10 +6,11 @@ use rhai::{AST, Engine, Position, Stmt};
 use super::calls::{Call, calls};
 use super::diagnostic::{Diagnostic, DiagnosticLevel};
 use super::header::{self, Header};
-use super::host::{Api, HostFunction, HostKind, bind};
+use super::host::{Api, HostFunction, HostKind, bind, unfit};
 use super::limits::SOURCE_BYTES_MAX;
 use super::literals::did_you_mean;
 use super::value::from_script;
+use crate::action::Params;
 use crate::change::Urgency;
 use crate::error::Code;
 
@@ -192,14 +193,21 @@ fn arguments(call: &Call, api: &Api) -> Option<Diagnostic> {
             Some(function.summary.to_owned()),
         ));
     }
+    let wrong = |reason: String| {
+        diagnostic(DiagnosticLevel::Error, format!("`{}`: {reason}", call.name), call.at, None)
+    };
+    let values: Vec<_> = call.args.iter().map(|(value, _)| value.clone()).collect();
     if matches!(function.kind, HostKind::Control) {
-        return None;
+        return unfit(&call.name, &values).map(wrong);
     }
-    let all: Option<Vec<_>> = call.args.iter().map(|(value, _)| value.clone()).collect();
-    if let Some(values) = all {
-        return bind(function.params, values).err().map(|reason| {
-            diagnostic(DiagnosticLevel::Error, format!("`{}`: {reason}", call.name), call.at, None)
-        });
+    if let Some(values) = values.into_iter().collect::<Option<Vec<_>>>() {
+        let given = match bind(function.params, values) {
+            Ok(given) => given.as_object().cloned().unwrap_or_default(),
+            Err(reason) => return Some(wrong(reason)),
+        };
+        let HostKind::Action(action) = function.kind else { return None };
+        let target = Params::check(action.params(), given).and_then(|given| action.target(&given));
+        return target.err().map(|error| wrong(error.to_string()));
     }
     // Some arguments are only known when the script runs; the literal ones can be checked now.
     call.args.iter().zip(function.params).find_map(|((value, at), spec)| {

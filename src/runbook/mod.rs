@@ -28,6 +28,7 @@ pub use advance::{Advance, Evaluated, HOST_API, ScriptError};
 pub use bench::Replay;
 pub use diagnostic::{Diagnostic, DiagnosticLevel};
 pub use engine::build_engine;
+pub use header::Header;
 pub use key::StepKey;
 pub use library::{Library, LoadError, Runbook, compile};
 pub use lint::lint;

@@ -29,7 +29,7 @@ pub struct ApprovalRow {
     pub hash: Digest,
     /// How many people must agree; 0 counts as 1.
     pub quorum: u32,
-    /// Who asked for the run: this person can't approve it.
+    /// Who asked for the run: this person can't approve it, only deny it.
     pub requested_by: String,
     /// When it was asked.
     pub requested_at: Timestamp,
@@ -53,6 +53,8 @@ pub enum ApprovalState {
     Denied,
     /// Nobody settled it in time.
     Expired,
+    /// Another question asks for all of it and more.
+    Withdrawn,
 }
 
 impl ApprovalState {
@@ -64,13 +66,14 @@ impl ApprovalState {
             Self::Granted => "granted",
             Self::Denied => "denied",
             Self::Expired => "expired",
+            Self::Withdrawn => "withdrawn",
         }
     }
 
     /// The state with this label.
     #[must_use]
     pub fn from_label(label: &str) -> Option<Self> {
-        [Self::Pending, Self::Granted, Self::Denied, Self::Expired]
+        [Self::Pending, Self::Granted, Self::Denied, Self::Expired, Self::Withdrawn]
             .into_iter()
             .find(|state| state.label() == label)
     }

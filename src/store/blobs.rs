@@ -4,6 +4,7 @@ use sqlx::AnyConnection;
 
 use crate::id::Digest;
 
+use super::batch::Batch;
 use super::row::Cells;
 use super::{Store, StoreError};
 
@@ -13,34 +14,25 @@ pub(super) async fn put(
     bytes: Vec<u8>,
 ) -> Result<Digest, StoreError> {
     let digest = Digest::of(&bytes);
-    sqlx::query(
-        "INSERT INTO blobs (digest, bytes) VALUES ($1, $2) ON CONFLICT (digest) DO NOTHING",
-    )
-    .bind(digest.as_str())
-    .bind(bytes)
-    .execute(connection)
-    .await?;
+    let mut batch = Batch::default();
+    put_all(&mut batch, [(&digest, bytes)]);
+    batch.execute(connection).await?;
     Ok(digest)
 }
 
-/// As [`put`], two in one statement.
-pub(super) async fn put_both(
-    connection: &mut AnyConnection,
-    one: Vec<u8>,
-    other: Vec<u8>,
-) -> Result<(Digest, Digest), StoreError> {
-    let digests = (Digest::of(&one), Digest::of(&other));
-    sqlx::query(
-        "INSERT INTO blobs (digest, bytes) VALUES ($1, $2), ($3, $4) \
-         ON CONFLICT (digest) DO NOTHING",
-    )
-    .bind(digests.0.as_str())
-    .bind(one)
-    .bind(digests.1.as_str())
-    .bind(other)
-    .execute(connection)
-    .await?;
-    Ok(digests)
+/// Adds bytes with their digests, each stored once however often they come.
+pub(super) fn put_all<'a>(
+    batch: &mut Batch,
+    blobs: impl IntoIterator<Item = (&'a Digest, Vec<u8>)>,
+) {
+    batch.rows(
+        "INSERT INTO blobs (digest, bytes) VALUES",
+        blobs,
+        " ON CONFLICT (digest) DO NOTHING",
+        |row, (digest, bytes)| {
+            row.bind(digest.as_str()).bind(bytes);
+        },
+    );
 }
 
 impl Store {

@@ -5,12 +5,12 @@ use serde_json::json;
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
-use crate::case::{RunFacts, RunState, Status};
+use crate::case::Status;
 use crate::id::{AccountId, CaseId, Digest, Region};
-use crate::routing::Mode;
-use crate::timeline::{Actor, Draft, Head, Kind};
+use crate::timeline::{Actor, Draft, Kind};
 
-use super::chain::Chain;
+use super::batch::Batch;
+use super::chain::{Chain, head_from_row};
 use super::row::{Cells, micros, micros_or_none};
 use super::{CaseRow, StoreError};
 
@@ -60,102 +60,132 @@ pub(super) fn correlation_key(text: &str) -> String {
     }
 }
 
+/// A case that is about to be inserted, and what its row takes of it.
+pub(super) struct Opening {
+    id: CaseId,
+    title: String,
+    finding_type: String,
+    resource: Option<String>,
+    correlation: String,
+    status: Status,
+    findings: i64,
+    case: NewCase,
+}
+
+impl Opening {
+    /// The case as it will be stored, with its first entry.
+    ///
+    /// # Errors
+    /// When the entry may not be stored.
+    pub(super) fn new(id: &CaseId, case: NewCase) -> Result<(Self, Chain), StoreError> {
+        let opening = Self {
+            id: id.clone(),
+            title: cut(&case.title),
+            finding_type: cut(&case.finding_type),
+            resource: case.resource.as_deref().map(cut),
+            correlation: correlation_key(&case.correlation),
+            status: Status::Open,
+            findings: 0,
+            case,
+        };
+        let case = &opening.case;
+        let body = json!({
+            "title": opening.title,
+            "finding_type": opening.finding_type,
+            "severity": case.severity.map(severity_text),
+            "account": case.account,
+            "region": case.region,
+            "resource": opening.resource,
+            "correlation": opening.correlation,
+        });
+        let mut chain = Chain::start(id);
+        chain.append(&Draft::new(case.at, case.by.clone(), Kind::CaseOpened, body))?;
+        Ok((opening, chain))
+    }
+
+    /// The same, opened by a finding and with the status that followed.
+    pub(super) fn by_finding(self, status: Status) -> Self {
+        Self { status, findings: 1, ..self }
+    }
+}
+
+/// Adds new cases.
+pub(super) fn insert<'a>(batch: &mut Batch, openings: impl IntoIterator<Item = &'a Opening>) {
+    batch.rows(
+        "INSERT INTO cases (id, status, closed, title, finding_type, severity, account, region, \
+         resource, correlation, opened_at, last_finding_at, contained_at, findings) VALUES",
+        openings,
+        "",
+        |row, opening| {
+            let case = &opening.case;
+            row.bind(opening.id.as_str())
+                .bind(opening.status.label())
+                .bind(0_i64)
+                .bind(opening.title.as_str())
+                .bind(opening.finding_type.as_str())
+                .bind(case.severity.map(i64::from))
+                .bind(case.account.as_ref().map(AccountId::as_str))
+                .bind(case.region.as_ref().map(Region::as_str))
+                .bind(opening.resource.as_deref())
+                .bind(opening.correlation.as_str())
+                .bind(micros(case.at))
+                .bind(micros(case.at))
+                .bind(None::<i64>)
+                .bind(opening.findings);
+        },
+    );
+}
+
 /// Inserts the case with its first entry, and returns its chain.
 pub(super) async fn open(
     connection: &mut AnyConnection,
     id: &CaseId,
     case: &NewCase,
-    findings: i64,
 ) -> Result<Chain, StoreError> {
-    let (title, finding_type) = (cut(&case.title), cut(&case.finding_type));
-    let resource = case.resource.as_deref().map(cut);
-    let correlation = correlation_key(&case.correlation);
-    sqlx::query(
-        "INSERT INTO cases (id, status, closed, title, finding_type, severity, account, region, \
-         resource, correlation, opened_at, last_finding_at, findings)
-         VALUES ($1, $2, 0, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11)",
-    )
-    .bind(id.as_str())
-    .bind(Status::Open.label())
-    .bind(title.as_str())
-    .bind(finding_type.as_str())
-    .bind(case.severity.map(i64::from))
-    .bind(case.account.as_ref().map(AccountId::as_str))
-    .bind(case.region.as_ref().map(Region::as_str))
-    .bind(resource.as_deref())
-    .bind(correlation.as_str())
-    .bind(micros(case.at))
-    .bind(findings)
-    .execute(&mut *connection)
-    .await?;
-    let mut chain = Chain::start(id);
-    let body = json!({
-        "title": title,
-        "finding_type": finding_type,
-        "severity": case.severity.map(severity_text),
-        "account": case.account,
-        "region": case.region,
-        "resource": resource,
-        "correlation": correlation,
-    });
-    let draft = Draft::new(case.at, case.by.clone(), Kind::CaseOpened, body);
-    chain.append(&draft)?;
+    let (opening, chain) = Opening::new(id, case.clone())?;
+    let mut batch = Batch::default();
+    insert(&mut batch, [&opening]);
+    batch.execute(connection).await?;
     Ok(chain)
 }
 
-/// Recomputes the case's status from its runs; a change is an entry at `at`.
-///
-/// # Errors
-/// [`StoreError::Conflict`] when the status changes and no time is given: a change of state without
-/// an entry.
-pub(super) async fn settle(
-    connection: &mut AnyConnection,
-    chain: &mut Chain,
-    at: Option<Timestamp>,
-) -> Result<(), StoreError> {
-    let case = chain.case().clone();
-    let rows = sqlx::query(
-        "SELECT c.status, c.closed, r.state, r.mode, r.contained, r.asks, r.released \
-         FROM cases c LEFT JOIN runs r ON r.case_id = c.id WHERE c.id = $1",
-    )
-    .bind(case.as_str())
-    .fetch_all(&mut *connection)
-    .await?;
-    let row = rows.first().ok_or(StoreError::NotFound)?;
-    let before = row.label("status", Status::from_label)?;
-    let facts = rows.iter().filter_map(|row| facts(row).transpose());
-    let facts = facts.collect::<Result<Vec<_>, _>>()?;
-    let after = Status::of(row.flag("closed")?, &facts);
-    if before == after {
-        return Ok(());
-    }
-    let at = at.ok_or_else(|| StoreError::conflict("a change of state needs an entry"))?;
-    let body = json!({"from": before.label(), "to": after.label()});
-    chain.append(&Draft::new(at, Actor::Service, Kind::CaseStatusChanged, body))?;
-    // The first time that it was contained stands.
-    sqlx::query(
-        "UPDATE cases SET status = $2, contained_at = COALESCE(contained_at, $3) WHERE id = $1",
-    )
-    .bind(case.as_str())
-    .bind(after.label())
-    .bind((after == Status::Contained).then(|| micros(at)))
-    .execute(connection)
-    .await?;
-    Ok(())
+/// A finding version that counts on a case that was there.
+pub(super) struct Counted<'a> {
+    pub(super) case: &'a CaseId,
+    pub(super) severity: Option<u16>,
+    /// When it came, if it is the newest. A duplicate or stale version is not.
+    pub(super) newest_at: Option<Timestamp>,
+    /// Whether it opens the case again.
+    pub(super) reopens: bool,
+    /// The status that followed, if it is another, and when.
+    pub(super) status: Option<(Status, Timestamp)>,
 }
 
-/// What a row tells of a run; `None`: it holds a case without runs.
-fn facts(row: &AnyRow) -> Result<Option<RunFacts>, StoreError> {
-    if row.text_or_none("state")?.is_none() {
-        return Ok(None);
-    }
-    Ok(Some(RunFacts {
-        state: row.label("state", RunState::from_label)?,
-        acts: row.label("mode", Mode::from_label)? != Mode::Observe,
-        contained: row.flag("contained")?,
-        asks: row.flag("asks")?,
-        released: row.flag("released")?,
-    }))
+/// Adds the counts of versions on their cases, each on another. Severity only rises; the first time
+/// that a case was contained stands.
+pub(super) fn count<'a>(batch: &mut Batch, counted: impl IntoIterator<Item = Counted<'a>>) {
+    batch.rows(
+        "WITH v (id, severity, newest_at, closed, status, contained_at) AS (VALUES",
+        counted,
+        ") UPDATE cases SET findings = cases.findings + 1, \
+         severity = CASE WHEN cases.severity IS NULL OR cases.severity < v.severity \
+         THEN COALESCE(v.severity, cases.severity) ELSE cases.severity END, \
+         last_finding_at = CASE WHEN cases.last_finding_at < v.newest_at THEN v.newest_at \
+         ELSE cases.last_finding_at END, \
+         closed = COALESCE(v.closed, cases.closed), \
+         status = COALESCE(v.status, cases.status), \
+         contained_at = COALESCE(cases.contained_at, v.contained_at) \
+         FROM v WHERE cases.id = v.id",
+        |row, counted| {
+            let contained = counted.status.filter(|(status, _)| *status == Status::Contained);
+            row.bind(counted.case.as_str())
+                .bind(counted.severity.map(i64::from))
+                .bind(micros_or_none(counted.newest_at))
+                .bind(counted.reopens.then_some(0_i64))
+                .bind(counted.status.map(|(status, _)| status.label()))
+                .bind(micros_or_none(contained.map(|(_, at)| at)));
+        },
+    );
 }
 
 /// Marks the case as closed by a person at a time, or as open again.
@@ -193,9 +223,4 @@ pub(super) fn from_row(row: &AnyRow) -> Result<CaseRow, StoreError> {
         length: head.length,
         head: head.hash,
     })
-}
-
-/// A head.
-pub(super) fn head_from_row(row: &AnyRow) -> Result<Head, StoreError> {
-    Ok(Head { length: row.number("length")?, hash: row.parsed("hash")? })
 }

@@ -1,20 +1,17 @@
 //! A case's chain inside a transaction: read its head, append to it, store what was appended.
 //!
 //! Holding a [`Chain`] is the proof that the head was read in this transaction; nothing else
-//! inserts an entry. What is appended goes to the database with [`Chain::save`], in one statement.
+//! inserts an entry. What is appended goes to the database with [`Chain::save`], at once.
 
+use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, AssertSqlSafe};
 
 use crate::id::{CaseId, Digest};
 use crate::timeline::{Draft, Head};
 
+use super::StoreError;
+use super::batch::Batch;
 use super::row::{Cells, integer};
-use super::{StoreError, dialect};
-
-/// Entries that go to the database at once: SQLite binds at most 32,766 values, PostgreSQL 65,535,
-/// and an entry takes seven.
-const INSERT_MAX: usize = 500;
 
 /// The end of one case's timeline, for as long as a transaction lasts.
 pub(super) struct Chain {
@@ -51,8 +48,12 @@ impl Chain {
 
     /// The chain of `case`, whose head is in a row.
     pub(super) fn from_row(row: &AnyRow, case: &CaseId) -> Result<Self, StoreError> {
-        let head = Head { length: row.number("length")?, hash: row.parsed("hash")? };
-        Ok(Self { case: case.clone(), head, stored: true, appended: Vec::new() })
+        Ok(Self::at(case, head_from_row(row)?))
+    }
+
+    /// The chain of `case` that ends in `head`, which was read in this transaction.
+    pub(super) fn at(case: &CaseId, head: Head) -> Self {
+        Self { case: case.clone(), head, stored: true, appended: Vec::new() }
     }
 
     /// Starts the timeline of a case that was just inserted.
@@ -88,32 +89,57 @@ impl Chain {
     ///
     /// # Errors
     /// [`StoreError::Conflict`] when a run already recorded this kind of entry in this step.
-    pub(super) async fn save(mut self, connection: &mut AnyConnection) -> Result<Head, StoreError> {
-        let mut rest = self.appended.as_slice();
-        loop {
-            let (entries, later) = rest.split_at(rest.len().min(INSERT_MAX));
-            let text = dialect::append(entries.len(), self.stored);
-            let mut statement = sqlx::query(AssertSqlSafe(text))
-                .bind(self.case.as_str())
-                .bind(integer(self.head.length))
-                .bind(self.head.hash.as_str());
-            for entry in entries {
-                statement = statement
-                    .bind(integer(entry.seq))
-                    .bind(entry.kind)
-                    .bind(entry.run.as_deref())
-                    .bind(entry.step.as_deref())
-                    .bind(entry.bytes.as_str())
-                    .bind(entry.hash.as_str());
-            }
-            match statement.execute(&mut *connection).await.map_err(StoreError::from) {
-                Ok(_) if later.is_empty() => return Ok(self.head),
-                Ok(_) => (self.stored, rest) = (true, later),
-                Err(StoreError::Conflict(_)) => return Err(recorded(entries)),
-                Err(other) => return Err(other),
-            }
+    pub(super) async fn save(self, connection: &mut AnyConnection) -> Result<Head, StoreError> {
+        let mut batch = Batch::default();
+        put(&mut batch, std::slice::from_ref(&&self));
+        match batch.execute(connection).await {
+            Ok(()) => Ok(self.head),
+            Err(StoreError::Conflict(_)) => Err(recorded(&self.appended)),
+            Err(other) => Err(other),
         }
     }
+}
+
+/// Adds what was appended to chains of different cases, and their heads.
+pub(super) fn put(batch: &mut Batch, chains: &[&Chain]) {
+    let heads = |stored| chains.iter().filter(move |chain| chain.stored == stored);
+    batch.rows(
+        "INSERT INTO heads (case_id, length, hash) VALUES",
+        heads(false),
+        "",
+        |row, chain| {
+            row.bind(chain.case.as_str())
+                .bind(integer(chain.head.length))
+                .bind(chain.head.hash.as_str());
+        },
+    );
+    batch.rows(
+        "WITH v (id, length, hash) AS (VALUES",
+        heads(true),
+        ") UPDATE heads SET length = v.length, hash = v.hash FROM v WHERE heads.case_id = v.id",
+        |row, chain| {
+            row.bind(chain.case.as_str())
+                .bind(integer(chain.head.length))
+                .bind(chain.head.hash.as_str());
+        },
+    );
+    let entries = chains
+        .iter()
+        .flat_map(|chain| chain.appended.iter().map(|entry| (chain.case.as_str(), entry)));
+    batch.rows(
+        "INSERT INTO entries (case_id, seq, kind, run, step, bytes, hash) VALUES",
+        entries,
+        "",
+        |row, (case, entry)| {
+            row.bind(case)
+                .bind(integer(entry.seq))
+                .bind(entry.kind)
+                .bind(entry.run.as_deref())
+                .bind(entry.step.as_deref())
+                .bind(entry.bytes.as_str())
+                .bind(entry.hash.as_str());
+        },
+    );
 }
 
 /// Which of the entries is there already can't be told; each of them says what it is.
@@ -124,4 +150,9 @@ fn recorded(entries: &[Appended]) -> StoreError {
     });
     let words = of_steps.collect::<Vec<_>>().join(", or ");
     StoreError::Conflict(format!("this is already recorded: {words}"))
+}
+
+/// A head.
+pub(super) fn head_from_row(row: &AnyRow) -> Result<Head, StoreError> {
+    Ok(Head { length: row.number("length")?, hash: row.parsed("hash")? })
 }

@@ -15,7 +15,7 @@ use crate::id::{CaseId, RunId};
 use super::chain::Chain;
 use super::row::{Cells, integer, micros};
 use super::writer::Turn;
-use super::{RunRow, Store, StoreError, runs};
+use super::{RunRow, Store, StoreError, runs, targets};
 
 /// How long a claim or renewal holds. An owner renews at a third of it; a dead owner's run goes on
 /// after it.
@@ -33,9 +33,10 @@ pub struct Fence {
 }
 
 /// A run that nothing before it on the same target blocks. Who has started (was ever claimed) comes
-/// first; a second one can't start while it is not over. Only a run that waits for a person blocks
-/// nobody: a containment must not wait for the answer to another question, which may take days. It
-/// waits itself when it wakes while the other is under way; both look before they change anything.
+/// first; a second one can't start while it is not over. Only a run that waits for a person, or for
+/// nothing but evidence, blocks nobody: a containment must wait neither for the answer to another
+/// question nor for the snapshots of another run, which may take days. Such a run waits itself when
+/// it wakes while the other is under way; both look before they change anything.
 /// Who is under way and lost its owner is blocked by nobody, or two could wait for each other.
 ///
 /// What an undo gives back is its run's holds, which may be more than its target: while one works,
@@ -47,7 +48,7 @@ macro_rules! unblocked {
          AND o.state IN ('queued', 'running', 'parked') AND (o.state = 'running' \
          OR ((CASE WHEN o.lease_epoch > 0 THEN 0 ELSE 1 END, o.requested_at, o.id) \
          < (CASE WHEN r.lease_epoch > 0 THEN 0 ELSE 1 END, r.requested_at, r.id) \
-         AND NOT (o.state = 'parked' AND o.asks = 1)))) \
+         AND NOT (o.state = 'parked' AND (o.asks = 1 OR o.preserves = 1))))) \
          AND NOT EXISTS (SELECT 1 FROM runs u JOIN holds h ON h.run = u.undoes \
          WHERE u.state = 'running' AND u.id <> r.id AND h.resource = r.target) \
          AND NOT EXISTS (SELECT 1 FROM holds h JOIN runs o ON o.target = h.resource \
@@ -132,6 +133,29 @@ impl Store {
                 .execute(connection)
                 .await?;
                 Ok(ended.rows_affected())
+            })
+        })
+        .await
+    }
+
+    /// Takes `resource` for a step of the fence's run, and says whether it is the step's now: `false`
+    /// while a step of another run, or another step of this one, works on it. Taking it again is no
+    /// error.
+    ///
+    /// # Errors
+    /// [`StoreError::LostLease`] when the fence's lease is another's; [`StoreError::Unavailable`]
+    /// when the database can't be written.
+    pub async fn take_target(
+        &self,
+        fence: Fence,
+        case: CaseId,
+        resource: String,
+        step: String,
+    ) -> Result<bool, StoreError> {
+        self.write(Turn::Next, move |connection| {
+            Box::pin(async move {
+                hold(connection, &fence, &case).await?;
+                targets::take(connection, &fence.run, &resource, &step).await
             })
         })
         .await

@@ -3,6 +3,8 @@
 //! Order: the fence and the head, the effects, the case's status, the entries, the head again. If
 //! any of it is refused, none of it happens.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use sqlx::AnyConnection;
 
@@ -15,7 +17,9 @@ use super::cases::NewCase;
 use super::chain::Chain;
 use super::runs::{Moved, NewRun};
 use super::writer::Turn;
-use super::{Fence, Store, StoreError, blobs, cases, claim, decide, holds, runs};
+use super::{
+    Fence, Store, StoreError, blobs, cases, claim, decide, holds, runs, standing, targets,
+};
 
 /// What to write to one case.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,6 +55,8 @@ pub enum Effect {
         contained: bool,
         /// Its result or error, in words; `None` keeps what is there.
         summary: Option<String>,
+        /// The number of the error that it ends with.
+        code: Option<String>,
     },
     /// Marks a run of this case as taken back by an undo.
     Released {
@@ -65,6 +71,14 @@ pub enum Effect {
     /// Ends a question that nobody answered in time.
     Expire {
         /// The question.
+        approval: ApprovalId,
+        /// When.
+        at: Timestamp,
+    },
+    /// Takes a question back that nobody needs to answer any more, because the fence's run asks for
+    /// all of it. One that was answered meanwhile stays answered.
+    Withdraw {
+        /// The question, of any run of the case.
         approval: ApprovalId,
         /// When.
         at: Timestamp,
@@ -85,11 +99,33 @@ pub enum Effect {
         /// The run that held it.
         run: RunId,
     },
+    /// Takes a target for a step of the fence's run, unless another step works on it: [`Written`]
+    /// says which. It asks for no transaction of its own where one is written anyway.
+    Take {
+        /// The step.
+        step: String,
+        /// The resource.
+        resource: String,
+    },
+    /// Gives back the targets that a step of the fence's run has taken.
+    Free {
+        /// The step.
+        step: String,
+    },
     /// Closes the case, or opens it again.
     CloseCase {
         /// Which of the two.
         closed: bool,
     },
+}
+
+/// What a commit wrote.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// The case's chain after it.
+    pub head: Head,
+    /// The steps whose target is theirs now, of those that asked for one by [`Effect::Take`].
+    pub taken: BTreeSet<String>,
 }
 
 impl Effect {
@@ -103,8 +139,13 @@ impl Effect {
             | Self::OpenApproval(_)
             | Self::Decide(_)
             | Self::Expire { .. }
+            | Self::Withdraw { .. }
             | Self::CloseCase { .. } => true,
-            Self::Blob(_) | Self::Hold { .. } | Self::Unhold { .. } => false,
+            Self::Blob(_)
+            | Self::Hold { .. }
+            | Self::Unhold { .. }
+            | Self::Take { .. }
+            | Self::Free { .. } => false,
         }
     }
 }
@@ -118,32 +159,34 @@ impl Store {
     /// unknown case, run or approval; [`StoreError::Illegal`] for a run that can't move so;
     /// [`StoreError::Seal`] for an entry that may not be stored; [`StoreError::Unavailable`] when the
     /// database can't be written. Nothing was written in any of these.
-    pub async fn commit(&self, commit: Commit) -> Result<Head, StoreError> {
+    pub async fn commit(&self, commit: Commit) -> Result<Written, StoreError> {
         self.write(Turn::Next, move |connection| Box::pin(perform(connection, commit))).await
     }
 }
 
-async fn perform(connection: &mut AnyConnection, commit: Commit) -> Result<Head, StoreError> {
+async fn perform(connection: &mut AnyConnection, commit: Commit) -> Result<Written, StoreError> {
     let at = time_of(&commit);
     let Commit { case, fence, entries, effects } = commit;
     let mut chain = match (&fence, effects.iter().find_map(opened)) {
         (Some(_), Some(_)) => return Err(StoreError::conflict("a run opens no case")),
         (Some(fence), None) => claim::hold(connection, fence, &case).await?,
-        (None, Some(new)) => cases::open(connection, &case, new, 0).await?,
+        (None, Some(new)) => cases::open(connection, &case, new).await?,
         (None, None) => Chain::of(connection, &case).await?,
     };
     let settles = effects.iter().any(Effect::may_change_status);
     for draft in &entries {
         chain.append(draft)?;
     }
+    let mut taken = BTreeSet::new();
     for effect in effects {
-        let mut scene = Scene { chain: &mut chain, fence: fence.as_ref(), entries: &entries, at };
+        let (chain, fence) = (&mut chain, fence.as_ref());
+        let mut scene = Scene { chain, fence, entries: &entries, at, taken: &mut taken };
         scene.carry_out(connection, effect).await?;
     }
     if settles {
-        cases::settle(connection, &mut chain, at).await?;
+        standing::settle(connection, &mut chain, at).await?;
     }
-    chain.save(connection).await
+    Ok(Written { head: chain.save(connection).await?, taken })
 }
 
 fn opened(effect: &Effect) -> Option<&NewCase> {
@@ -159,7 +202,7 @@ fn time_of(commit: &Commit) -> Option<Timestamp> {
         Effect::OpenCase(case) => Some(case.at),
         Effect::OpenApproval(row) => Some(row.requested_at),
         Effect::Decide(decide) => Some(decide.at),
-        Effect::Expire { at, .. } => Some(*at),
+        Effect::Expire { at, .. } | Effect::Withdraw { at, .. } => Some(*at),
         _ => None,
     });
     commit.entries.last().map(|draft| draft.at).or(of_effects)
@@ -171,6 +214,7 @@ struct Scene<'a> {
     fence: Option<&'a Fence>,
     entries: &'a [Draft],
     at: Option<Timestamp>,
+    taken: &'a mut BTreeSet<String>,
 }
 
 impl Scene<'_> {
@@ -184,11 +228,11 @@ impl Scene<'_> {
             Effect::OpenCase(_) => Ok(()),
             Effect::Blob(bytes) => blobs::put(connection, bytes).await.map(drop),
             Effect::CreateRun(run) => self.create_run(connection, run).await,
-            Effect::Run { run, event, wake_at, contained, summary } => {
+            Effect::Run { run, event, wake_at, contained, summary, code } => {
                 if self.fence.is_none_or(|fence| fence.run != run) {
                     return Err(StoreError::conflict("only the owner of a run moves it"));
                 }
-                let moved = Moved { run, event, wake_at, contained, summary };
+                let moved = Moved { run, event, wake_at, contained, summary, code };
                 runs::advance(connection, moved).await
             }
             Effect::Released { run } => runs::release(connection, self.chain, &run).await,
@@ -201,15 +245,31 @@ impl Scene<'_> {
             Effect::Expire { approval, at } => {
                 decide::expire(connection, self.chain, &approval, at).await
             }
+            Effect::Withdraw { approval, at } => {
+                let run = self.owner()?.run.clone();
+                decide::withdraw(connection, self.chain, &approval, &run, at).await
+            }
             Effect::Hold { resource, run, step } => {
                 holds::hold(connection, self.chain.case(), &resource, &run, &step).await
             }
             Effect::Unhold { resource, run } => holds::let_go(connection, &resource, &run).await,
+            Effect::Take { step, resource } => {
+                let run = &self.owner()?.run;
+                if targets::take(connection, run, &resource, &step).await? {
+                    self.taken.insert(step);
+                }
+                Ok(())
+            }
+            Effect::Free { step } => targets::free(connection, &self.owner()?.run, &step).await,
             Effect::CloseCase { closed } => {
                 let at = self.at.ok_or_else(|| StoreError::conflict("closing needs an entry"))?;
                 cases::close(connection, self.chain.case(), closed.then_some(at)).await
             }
         }
+    }
+
+    fn owner(&self) -> Result<&Fence, StoreError> {
+        self.fence.ok_or_else(|| StoreError::conflict("only the owner of a run may do this"))
     }
 
     async fn create_run(

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use sqlx::AnyConnection;
 
-use crate::id::ApprovalId;
+use crate::id::{ApprovalId, RunId};
 use crate::timeline::{Actor, Draft, Kind};
 
 use super::approvals::{self, ApprovalRow, ApprovalState, Decide};
@@ -55,6 +55,36 @@ pub(super) async fn expire(
     runs::refresh_asks(connection, &row.run).await
 }
 
+/// Takes a pending question back for `run`, which asks for all of it and more.
+pub(super) async fn withdraw(
+    connection: &mut AnyConnection,
+    chain: &mut Chain,
+    id: &ApprovalId,
+    run: &RunId,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    let mut row = approvals::find(connection, id).await?;
+    if row.case != *chain.case() {
+        return Err(StoreError::NotFound);
+    }
+    if row.state != ApprovalState::Pending {
+        return Ok(());
+    }
+    row.state = ApprovalState::Withdrawn;
+    approvals::update(connection, &row).await?;
+    let body = json!({
+        "approval": row.id,
+        "run": row.run,
+        "step": row.step,
+        "decision": "withdrawn",
+        "by": "service",
+        "for": run,
+    });
+    chain.append(&Draft::new(at, Actor::Service, Kind::ApprovalDecided, body))?;
+    runs::refresh_asks(connection, &row.run).await?;
+    runs::wake(connection, &row.run, at).await
+}
+
 fn pending(row: &ApprovalRow) -> Result<(), StoreError> {
     match row.state {
         ApprovalState::Pending => Ok(()),
@@ -73,8 +103,9 @@ fn apply(row: &mut ApprovalRow, decision: &Decide) -> Result<(), StoreError> {
     if row.hash != decision.hash {
         return Err(StoreError::conflict("what is to be approved is not what you saw; look again"));
     }
-    if row.requested_by == decision.by {
-        return Err(StoreError::conflict("who asked for a run can't decide on it"));
+    // A no is always safe: who asked may take it back.
+    if decision.grant && row.requested_by == decision.by {
+        return Err(StoreError::conflict("who asked for a run can't agree to it, only say no"));
     }
     if row.decisions.iter().any(|earlier| earlier["by"] == decision.by.as_str()) {
         return Err(StoreError::conflict("you have already decided"));

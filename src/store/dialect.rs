@@ -51,29 +51,11 @@ const GUARDS: &[&str] = &[
      BEGIN SELECT RAISE(ABORT, 'an entry is never deleted'); END",
 ];
 
-/// Stores a case's head, and `count` entries after it, at once: each statement costs two switches
-/// between threads. Binds the case, the head's length and hash, then of each entry its seq, kind, run,
-/// step, bytes and hash. PostgreSQL takes one statement only, and will need the INSERT in a WITH.
-pub(super) fn append(count: usize, stored: bool) -> String {
-    use std::fmt::Write as _;
-    let mut text = match stored {
-        true => "UPDATE heads SET length = $2, hash = $3 WHERE case_id = $1",
-        false => "INSERT INTO heads (case_id, length, hash) VALUES ($1, $2, $3)",
-    }
-    .to_owned();
-    for n in 0..count {
-        text.push_str(match n {
-            0 => "; INSERT INTO entries (case_id, seq, kind, run, step, bytes, hash) VALUES ($1",
-            _ => "), ($1",
-        });
-        for value in 0..6 {
-            let _ = write!(text, ", ${}", 4 + 6 * n + value);
-        }
-    }
-    if count > 0 {
-        text.push(')');
-    }
-    text
+/// Adds the place of the `n`-th value to a text that is made for its rows. Without numbers, because
+/// SQLite looks each numbered one up among all before it. PostgreSQL will need `$n`, and takes one
+/// statement at a time.
+pub(super) fn placeholder(text: &mut String, _n: usize) {
+    text.push('?');
 }
 
 /// A migration in this dialect.

@@ -1,14 +1,27 @@
-//! Finding rows: the newest version of each finding, every version, and the case they count on.
+//! Finding rows: the newest version of each finding and every version that came.
 //!
-//! Plain reads and writes; what a version means is decided in `accept`.
+//! Plain reads and writes of a whole group; what a version means is decided in `accept`.
 
 use sqlx::AnyConnection;
 
-use crate::case::{Closed, Disposition, Known, OpenCase, Version};
+use crate::case::{Closed, Known, OpenCase, Version};
 use crate::id::{AccountId, CaseId, Digest, Region};
 
+use super::batch::{Batch, Row};
 use super::row::{Cells, integer, micros, micros_or_none};
 use super::{Acceptance, StoreError};
+
+/// What there is that bears on a finding version.
+pub(super) struct Stored {
+    /// Its own finding.
+    pub(super) known: Option<Known>,
+    /// How often that was received.
+    pub(super) seen: u64,
+    /// The newest case with its correlation key.
+    pub(super) open: Option<OpenCase>,
+    /// The correlation key of the case that it is in, which another finding may have opened.
+    pub(super) key: Option<String>,
+}
 
 fn account_key(incoming: &Acceptance) -> &str {
     incoming.account.as_ref().map_or("", AccountId::as_str)
@@ -18,32 +31,61 @@ fn region_key(incoming: &Acceptance) -> &str {
     incoming.region.as_ref().map_or("", Region::as_str)
 }
 
-/// What is stored of the incoming finding.
-pub(super) async fn known(
+/// What names the finding, whichever of its versions it is.
+pub(super) fn identity(incoming: &Acceptance) -> (&str, &str, &str) {
+    (account_key(incoming), region_key(incoming), incoming.finding_id.as_str())
+}
+
+fn bind_identity(row: &mut Row<'_>, incoming: &Acceptance) {
+    let (account, region, finding) = identity(incoming);
+    row.bind(account).bind(region).bind(finding);
+}
+
+/// Reads what there is for each of `wanted`, with its stored correlation key.
+pub(super) async fn stored(
     connection: &mut AnyConnection,
-    incoming: &Acceptance,
-) -> Result<Option<Known>, StoreError> {
-    let row = sqlx::query(
-        "SELECT f.case_id, f.updated_at, f.count, f.archived, f.content, c.closed, c.closed_at \
-         FROM findings f JOIN cases c ON c.id = f.case_id \
-         WHERE f.account = $1 AND f.region = $2 AND f.finding = $3",
-    )
-    .bind(account_key(incoming))
-    .bind(region_key(incoming))
-    .bind(incoming.finding_id.as_str())
-    .fetch_optional(&mut *connection)
-    .await?;
-    let Some(row) = row else { return Ok(None) };
-    let same = sqlx::query(
-        "SELECT content FROM finding_versions \
-         WHERE account = $1 AND region = $2 AND finding = $3 AND content = $4",
-    )
-    .bind(account_key(incoming))
-    .bind(region_key(incoming))
-    .bind(incoming.finding_id.as_str())
-    .bind(incoming.version.content.as_str())
-    .fetch_optional(connection)
-    .await?;
+    wanted: &[(&Acceptance, &str)],
+) -> Result<Vec<Stored>, StoreError> {
+    let mut batch = Batch::default();
+    batch.rows(
+        "WITH w (n, account, region, finding, content, correlation) AS (VALUES",
+        wanted.iter().enumerate(),
+        ") SELECT w.n, f.case_id, f.updated_at, f.count, f.archived, f.content, f.seen, \
+         c.closed, c.closed_at, c.correlation AS case_key, v.content AS same, \
+         o.id AS open_id, o.last_finding_at AS open_last, o.closed AS open_closed \
+         FROM w LEFT JOIN findings f \
+         ON f.account = w.account AND f.region = w.region AND f.finding = w.finding \
+         LEFT JOIN cases c ON c.id = f.case_id \
+         LEFT JOIN finding_versions v ON v.account = w.account AND v.region = w.region \
+         AND v.finding = w.finding AND v.content = w.content \
+         LEFT JOIN cases o ON o.id = (SELECT x.id FROM cases x \
+         WHERE x.correlation = w.correlation ORDER BY x.last_finding_at DESC, x.id DESC LIMIT 1) \
+         ORDER BY w.n",
+        |row, (n, (incoming, correlation))| {
+            row.bind(i64::try_from(n).unwrap_or(i64::MAX));
+            bind_identity(row, incoming);
+            row.bind(incoming.version.content.as_str()).bind(*correlation);
+        },
+    );
+    let rows = batch.fetch(connection).await?;
+    if rows.len() != wanted.len() {
+        return Err(StoreError::Corrupt("a finding is stored more than once".to_owned()));
+    }
+    rows.iter().map(stored_from_row).collect()
+}
+
+fn stored_from_row(row: &sqlx::any::AnyRow) -> Result<Stored, StoreError> {
+    let open = match row.parsed_or_none("open_id")? {
+        None => None,
+        Some(case) => Some(OpenCase {
+            case,
+            last_finding: row.time("open_last")?,
+            closed: row.flag("open_closed")?,
+        }),
+    };
+    let Some(case) = row.parsed_or_none("case_id")? else {
+        return Ok(Stored { known: None, seen: 0, open, key: None });
+    };
     let newest = Version {
         updated_at: row.time_or_none("updated_at")?,
         count: row.number("count")?,
@@ -52,145 +94,93 @@ pub(super) async fn known(
     };
     let closed =
         if row.flag("closed")? { Closed::At(row.time_or_none("closed_at")?) } else { Closed::No };
-    Ok(Some(Known { case: row.parsed("case_id")?, closed, newest, same_content: same.is_some() }))
+    let same_content = row.text_or_none("same")?.is_some();
+    let known = Some(Known { case, closed, newest, same_content });
+    let key = row.text_or_none("case_key")?;
+    Ok(Stored { known, seen: row.number("seen")?, open, key })
 }
 
-/// The newest case with this correlation key.
-pub(super) async fn newest_case(
-    connection: &mut AnyConnection,
-    correlation: &str,
-) -> Result<Option<OpenCase>, StoreError> {
-    let row = sqlx::query(
-        "SELECT id, last_finding_at, closed FROM cases WHERE correlation = $1 \
-         ORDER BY last_finding_at DESC, id DESC LIMIT 1",
-    )
-    .bind(correlation)
-    .fetch_optional(connection)
-    .await?;
-    let Some(row) = row else { return Ok(None) };
-    Ok(Some(OpenCase {
-        case: row.parsed("id")?,
-        last_finding: row.time("last_finding_at")?,
-        closed: row.flag("closed")?,
-    }))
+/// A finding that was not known.
+pub(super) struct NewFinding<'a> {
+    pub(super) incoming: &'a Acceptance,
+    pub(super) case: &'a CaseId,
+    /// The place of its first entry.
+    pub(super) seq: u64,
+    pub(super) document: &'a Digest,
 }
 
-/// Counts a version on its case. Severity only rises; a duplicate or stale version is not the newest.
-pub(super) async fn count_case(
-    connection: &mut AnyConnection,
-    case: &CaseId,
-    incoming: &Acceptance,
-    disposition: &Disposition,
-) -> Result<(), StoreError> {
-    let newest = matches!(
-        disposition,
-        Disposition::Joined(_) | Disposition::Updated(_) | Disposition::Reopened(_)
-    );
-    sqlx::query(
-        "UPDATE cases SET findings = findings + 1, \
-         severity = CASE WHEN severity IS NULL OR severity < $2 THEN COALESCE($2, severity) ELSE severity END, \
-         last_finding_at = CASE WHEN $3 = 1 AND last_finding_at < $4 THEN $4 ELSE last_finding_at END \
-         WHERE id = $1",
-    )
-    .bind(case.as_str())
-    .bind(incoming.severity.map(i64::from))
-    .bind(i64::from(newest))
-    .bind(micros(incoming.now))
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-/// Counts a delivery of the finding; returns how many there were.
-pub(super) async fn count_finding(
-    connection: &mut AnyConnection,
-    incoming: &Acceptance,
-) -> Result<u64, StoreError> {
-    sqlx::query(
-        "UPDATE findings SET seen = seen + 1 \
-         WHERE account = $1 AND region = $2 AND finding = $3 RETURNING seen",
-    )
-    .bind(account_key(incoming))
-    .bind(region_key(incoming))
-    .bind(incoming.finding_id.as_str())
-    .fetch_optional(connection)
-    .await?
-    .ok_or(StoreError::NotFound)?
-    .number("seen")
-}
-
-/// Keeps one version.
-pub(super) async fn insert_version(
-    connection: &mut AnyConnection,
-    incoming: &Acceptance,
-    raw: &Digest,
-    document: &Digest,
-) -> Result<(), StoreError> {
-    sqlx::query(
-        "INSERT INTO finding_versions \
-         (account, region, finding, content, raw, document, source, received_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-    )
-    .bind(account_key(incoming))
-    .bind(region_key(incoming))
-    .bind(incoming.finding_id.as_str())
-    .bind(incoming.version.content.as_str())
-    .bind(raw.as_str())
-    .bind(document.as_str())
-    .bind(incoming.source.as_str())
-    .bind(micros(incoming.now))
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-/// Keeps a finding that was not known.
-pub(super) async fn insert_finding(
-    connection: &mut AnyConnection,
-    incoming: &Acceptance,
-    case: &CaseId,
-    seq: u64,
-    document: &Digest,
-) -> Result<(), StoreError> {
-    sqlx::query(
+/// Adds findings that were not known.
+pub(super) fn insert<'a>(batch: &mut Batch, new: impl IntoIterator<Item = NewFinding<'a>>) {
+    batch.rows(
         "INSERT INTO findings (account, region, finding, case_id, first_seq, updated_at, count, \
-         archived, content, document, seen)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 1)",
-    )
-    .bind(account_key(incoming))
-    .bind(region_key(incoming))
-    .bind(incoming.finding_id.as_str())
-    .bind(case.as_str())
-    .bind(integer(seq))
-    .bind(micros_or_none(incoming.version.updated_at))
-    .bind(integer(incoming.version.count))
-    .bind(i64::from(incoming.version.archived))
-    .bind(incoming.version.content.as_str())
-    .bind(document.as_str())
-    .execute(connection)
-    .await?;
-    Ok(())
+         archived, content, document, seen) VALUES",
+        new,
+        "",
+        |row, new| {
+            bind_identity(row, new.incoming);
+            row.bind(new.case.as_str()).bind(integer(new.seq));
+            bind_version(row, new.incoming, new.document);
+            row.bind(1_i64);
+        },
+    );
 }
 
-/// Moves a finding to a newer version.
-pub(super) async fn update_finding(
-    connection: &mut AnyConnection,
-    incoming: &Acceptance,
-    document: &Digest,
-) -> Result<(), StoreError> {
-    sqlx::query(
-        "UPDATE findings SET updated_at = $4, count = $5, archived = $6, content = $7, document = $8 \
-         WHERE account = $1 AND region = $2 AND finding = $3",
-    )
-    .bind(account_key(incoming))
-    .bind(region_key(incoming))
-    .bind(incoming.finding_id.as_str())
-    .bind(micros_or_none(incoming.version.updated_at))
-    .bind(integer(incoming.version.count))
-    .bind(i64::from(incoming.version.archived))
-    .bind(incoming.version.content.as_str())
-    .bind(document.as_str())
-    .execute(connection)
-    .await?;
-    Ok(())
+/// Adds the move of findings to a newer version.
+pub(super) fn update<'a>(
+    batch: &mut Batch,
+    newer: impl IntoIterator<Item = (&'a Acceptance, &'a Digest)>,
+) {
+    batch.rows(
+        "WITH v (account, region, finding, updated_at, count, archived, content, document) \
+         AS (VALUES",
+        newer,
+        ") UPDATE findings SET updated_at = v.updated_at, count = v.count, archived = v.archived, \
+         content = v.content, document = v.document FROM v WHERE findings.account = v.account \
+         AND findings.region = v.region AND findings.finding = v.finding",
+        |row, (incoming, document)| {
+            bind_identity(row, incoming);
+            bind_version(row, incoming, document);
+        },
+    );
+}
+
+/// Adds one more delivery of each of these findings.
+pub(super) fn count<'a>(batch: &mut Batch, known: impl IntoIterator<Item = &'a Acceptance>) {
+    batch.rows(
+        "WITH v (account, region, finding) AS (VALUES",
+        known,
+        ") UPDATE findings SET seen = findings.seen + 1 FROM v \
+         WHERE findings.account = v.account AND findings.region = v.region \
+         AND findings.finding = v.finding",
+        bind_identity,
+    );
+}
+
+fn bind_version(row: &mut Row<'_>, incoming: &Acceptance, document: &Digest) {
+    row.bind(micros_or_none(incoming.version.updated_at))
+        .bind(integer(incoming.version.count))
+        .bind(i64::from(incoming.version.archived))
+        .bind(incoming.version.content.as_str())
+        .bind(document.as_str());
+}
+
+/// Adds versions, with the digests of their raw bytes and documents.
+pub(super) fn keep_versions<'a>(
+    batch: &mut Batch,
+    versions: impl IntoIterator<Item = (&'a Acceptance, &'a Digest, &'a Digest)>,
+) {
+    batch.rows(
+        "INSERT INTO finding_versions \
+         (account, region, finding, content, raw, document, source, received_at) VALUES",
+        versions,
+        "",
+        |row, (incoming, raw, document)| {
+            bind_identity(row, incoming);
+            row.bind(incoming.version.content.as_str())
+                .bind(raw.as_str())
+                .bind(document.as_str())
+                .bind(incoming.source.as_str())
+                .bind(micros(incoming.now));
+        },
+    );
 }

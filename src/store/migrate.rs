@@ -11,6 +11,9 @@ use super::{StoreError, dialect};
 const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "ground", include_str!("migrations/0001_ground.sql")),
     (2, "order", include_str!("migrations/0002_order.sql")),
+    (3, "targets", include_str!("migrations/0003_targets.sql")),
+    (4, "preserves", include_str!("migrations/0004_preserves.sql")),
+    (5, "code", include_str!("migrations/0005_code.sql")),
 ];
 
 /// Brings the database up to this program's schema.

@@ -8,6 +8,7 @@
 
 mod accept;
 mod approvals;
+mod batch;
 mod blobs;
 mod cases;
 mod chain;
@@ -27,16 +28,19 @@ mod read;
 mod row;
 mod runs;
 mod serving;
+mod standing;
+mod targets;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod transaction;
 mod writer;
 
 pub use accept::Acceptance;
 pub use approvals::{ApprovalRow, ApprovalState, Decide};
 pub use cases::NewCase;
 pub use claim::{Fence, LEASE};
-pub use commit::{Commit, Effect};
+pub use commit::{Commit, Effect, Written};
 pub use error::StoreError;
 pub use model::{
     CaseFilter, CaseRow, HoldRow, Page, QuarantineRow, RunKind, RunRow, StoredEntry, TokenRow,

@@ -1,5 +1,7 @@
 //! Rows as the rest of the program sees them.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -98,8 +100,20 @@ pub struct RunRow {
     pub attempts: u32,
     /// Its result or error, in words, once it ended.
     pub summary: Option<String>,
+    /// The number of the error that it ended with.
+    pub code: Option<String>,
     /// The finding that it answers, as the digest of its document; `None`: what the case began with.
     pub document: Option<Digest>,
+    /// The resources and actors that an attack sequence names; empty for every other finding.
+    pub named: BTreeSet<String>,
+}
+
+impl RunRow {
+    /// How leases and holds call a target in this run's account: `account/type/id`.
+    #[must_use]
+    pub fn resource(&self, target: &str) -> String {
+        format!("{}/{target}", self.account)
+    }
 }
 
 /// One entry as it is stored.

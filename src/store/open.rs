@@ -107,6 +107,10 @@ impl Store {
         self.inner.writer.write(turn, work).await
     }
 
+    pub(super) fn writer(&self) -> &Writer {
+        &self.inner.writer
+    }
+
     pub(super) fn readers(&self) -> &AnyPool {
         &self.inner.readers
     }

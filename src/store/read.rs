@@ -8,7 +8,9 @@ use crate::id::{AccountId, CaseId, Digest, RunId};
 use crate::timeline::Head;
 
 use super::row::{Cells, integer, micros};
-use super::{CaseFilter, CaseRow, Page, RunRow, Store, StoreError, StoredEntry, cases, runs};
+use super::{
+    CaseFilter, CaseRow, Page, RunRow, Store, StoreError, StoredEntry, cases, chain, runs,
+};
 
 /// Cases of one page, whatever is asked for: a page is built in memory.
 pub const PAGE_MAX: u32 = 500;
@@ -105,7 +107,7 @@ impl Store {
             .bind(case.as_str())
             .fetch_optional(self.readers())
             .await?;
-        row.as_ref().map(cases::head_from_row).transpose()
+        row.as_ref().map(chain::head_from_row).transpose()
     }
 
     /// The run with this id.

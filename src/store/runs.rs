@@ -1,6 +1,8 @@
 //! Run rows: asking for a run, and what happens to it.
 
 use jiff::Timestamp;
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
@@ -10,9 +12,10 @@ use crate::id::{AccountId, CaseId, Digest, Region, RunId, RunbookName};
 use crate::routing::Mode;
 use crate::timeline::{Actor, Draft, Kind};
 
+use super::batch::Batch;
 use super::chain::Chain;
 use super::row::{Cells, micros, micros_or_none, named};
-use super::{ApprovalState, RunKind, RunRow, StoreError, blobs};
+use super::{ApprovalState, RunKind, RunRow, StoreError, blobs, targets};
 
 /// Who asks for what findings start; no token may have this name.
 pub const SERVICE: &str = "service";
@@ -47,6 +50,11 @@ pub struct NewRun {
     /// The finding that it answers, as the digest of its document; `None`: what the case began with.
     /// The store sets it for what findings start.
     pub document: Option<Digest>,
+    /// The resources and actors that an attack sequence names, whose params do not tell them; empty
+    /// for every other finding.
+    pub named: BTreeSet<String>,
+    /// Why a genuine finding is only looked at: people must hear of it.
+    pub unanswered: Option<String>,
 }
 
 impl NewRun {
@@ -57,7 +65,7 @@ impl NewRun {
             SERVICE => Actor::Service,
             person => Actor::Person(person.to_owned()),
         };
-        let body = json!({
+        let mut body = json!({
             "run": self.id,
             "runbook": self.runbook,
             "hash": named(&self.hash),
@@ -70,6 +78,9 @@ impl NewRun {
             "kind": self.kind.label(),
             "host_api": self.host_api,
         });
+        if let Some(why) = &self.unanswered {
+            body["unanswered"] = json!(why);
+        }
         Draft::new(at, actor, Kind::RunRequested, body)
     }
 }
@@ -95,91 +106,65 @@ impl RunKind {
 pub(super) async fn create(
     connection: &mut AnyConnection,
     chain: &Chain,
-    run: NewRun,
+    mut run: NewRun,
     at: Timestamp,
 ) -> Result<(), StoreError> {
-    if !run.source.is_empty() {
-        // The pin is what a reader will look the source up by.
-        let digest = blobs::put(connection, run.source.into_bytes()).await?;
-        if digest != run.hash {
-            return Err(StoreError::conflict(
-                "the runbook's source does not have the hash of the run",
-            ));
-        }
+    let source = std::mem::take(&mut run.source).into_bytes();
+    let mut batch = Batch::default();
+    if !source.is_empty() {
+        pinned(&run, &Digest::of(&source))?;
+        blobs::put_all(&mut batch, [(&run.hash, source)]);
     }
-    let undoes = match run.kind {
-        RunKind::Undo => run.params.get("of").and_then(Value::as_str).map(str::to_owned),
-        RunKind::Runbook => None,
-    };
-    sqlx::query(
+    insert(&mut batch, [(chain.case(), &run, at)]);
+    batch.execute(connection).await
+}
+
+/// The pin is what a reader will look the source up by.
+pub(super) fn pinned(run: &NewRun, source: &Digest) -> Result<(), StoreError> {
+    if *source == run.hash {
+        return Ok(());
+    }
+    Err(StoreError::conflict("the runbook's source does not have the hash of the run"))
+}
+
+/// Adds runs, queued, each in its case and with the time at which it was asked for.
+pub(super) fn insert<'a>(
+    batch: &mut Batch,
+    runs: impl IntoIterator<Item = (&'a CaseId, &'a NewRun, Timestamp)>,
+) {
+    batch.rows(
         "INSERT INTO runs (id, case_id, kind, runbook, hash, host_api, mode, state, params, account, \
-         region, target, requested_by, requested_at, undoes, document, contained, asks, released, attempts, \
-         lease_epoch)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, 0, 0, 0, 0, 0)",
-    )
-    .bind(run.id.as_str())
-    .bind(chain.case().as_str())
-    .bind(run.kind.label())
-    .bind(run.runbook.as_str())
-    .bind(run.hash.as_str())
-    .bind(i64::from(run.host_api))
-    .bind(run.mode.label())
-    .bind(RunState::Queued.label())
-    .bind(run.params.to_string())
-    .bind(run.account.as_str())
-    .bind(run.region.as_str())
-    .bind(run.target)
-    .bind(run.requested_by)
-    .bind(micros(at))
-    .bind(undoes)
-    .bind(run.document.as_ref().map(Digest::as_str))
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-/// Whether the case has a run of the same runbook with the same target or the same parameters that
-/// stands for the wanted one: as free to act, and under way or done. One that only observed, failed,
-/// was halted or was taken back stands for nothing.
-pub(super) async fn has_same(
-    connection: &mut AnyConnection,
-    case: &CaseId,
-    run: &NewRun,
-) -> Result<bool, StoreError> {
-    for known in of_runbook(connection, case, run).await? {
-        let stands = !matches!(known.state, RunState::Failed | RunState::Halted) && !known.released;
-        let same =
-            (known.target.is_some() && known.target == run.target) || known.params == run.params;
-        if stands && same && known.mode >= run.mode {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
-/// Whether the case ever had a run of the same runbook that could act, whatever became of it: what a
-/// person denied, halted or took back is not started again by an update of the finding.
-pub(super) async fn had_any(
-    connection: &mut AnyConnection,
-    case: &CaseId,
-    run: &NewRun,
-) -> Result<bool, StoreError> {
-    Ok(of_runbook(connection, case, run).await?.iter().any(|known| known.mode != Mode::Observe))
-}
-
-/// Runs of the wanted one's runbook in the case; undos are none.
-async fn of_runbook(
-    connection: &mut AnyConnection,
-    case: &CaseId,
-    run: &NewRun,
-) -> Result<Vec<RunRow>, StoreError> {
-    let rows = sqlx::query("SELECT * FROM runs WHERE case_id = $1 AND runbook = $2 AND kind = $3")
-        .bind(case.as_str())
-        .bind(run.runbook.as_str())
-        .bind(RunKind::Runbook.label())
-        .fetch_all(connection)
-        .await?;
-    rows.iter().map(from_row).collect()
+         region, target, requested_by, requested_at, undoes, document, named, contained, asks, released, \
+         attempts, lease_epoch) VALUES",
+        runs,
+        "",
+        |row, (case, run, at)| {
+            let undoes = match run.kind {
+                RunKind::Undo => run.params.get("of").and_then(Value::as_str),
+                RunKind::Runbook => None,
+            };
+            row.bind(run.id.as_str())
+                .bind(case.as_str())
+                .bind(run.kind.label())
+                .bind(run.runbook.as_str())
+                .bind(run.hash.as_str())
+                .bind(i64::from(run.host_api))
+                .bind(run.mode.label())
+                .bind(RunState::Queued.label())
+                .bind(run.params.to_string())
+                .bind(run.account.as_str())
+                .bind(run.region.as_str())
+                .bind(run.target.as_deref())
+                .bind(run.requested_by.as_str())
+                .bind(micros(at))
+                .bind(undoes)
+                .bind(run.document.as_ref().map(Digest::as_str))
+                .bind((!run.named.is_empty()).then(|| json!(run.named).to_string()));
+            for _ in ["contained", "asks", "released", "attempts", "lease_epoch"] {
+                row.bind(0_i64);
+            }
+        },
+    );
 }
 
 /// What happens to a run, and what becomes known of it.
@@ -189,6 +174,7 @@ pub(super) struct Moved {
     pub(super) wake_at: Option<Timestamp>,
     pub(super) contained: bool,
     pub(super) summary: Option<String>,
+    pub(super) code: Option<String>,
 }
 
 /// Moves a run whose fence was checked in this transaction: it is running.
@@ -209,7 +195,8 @@ pub(super) async fn advance(
          ELSE COALESCE($4, wake_at) END, \
          contained = CASE WHEN $5 = 1 THEN 1 ELSE contained END, \
          summary = COALESCE($6, summary), lease_owner = NULL, lease_until = NULL, \
-         attempts = CASE WHEN $7 = 1 THEN 0 ELSE attempts END WHERE id = $1",
+         attempts = CASE WHEN $7 = 1 THEN 0 ELSE attempts END, preserves = $8, code = $9 \
+         WHERE id = $1",
     )
     .bind(moved.run.as_str())
     .bind(state.label())
@@ -218,6 +205,8 @@ pub(super) async fn advance(
     .bind(i64::from(moved.contained))
     .bind(moved.summary)
     .bind(i64::from(state == RunState::Parked))
+    .bind(i64::from(moved.event == RunEvent::Preserving))
+    .bind(moved.code)
     .execute(&mut *connection)
     .await?;
     if state.is_over() {
@@ -229,6 +218,7 @@ pub(super) async fn advance(
             .execute(&mut *connection)
             .await?;
         refresh_asks(connection, &moved.run).await?;
+        targets::free_all(connection, &moved.run).await?;
     }
     Ok(())
 }
@@ -277,6 +267,15 @@ pub(super) async fn wake(
     Ok(())
 }
 
+/// What a run is about, by name.
+pub(super) fn names(row: &AnyRow) -> Result<BTreeSet<String>, StoreError> {
+    match row.text_or_none("named")? {
+        Some(text) => serde_json::from_str(&text)
+            .map_err(|_| StoreError::Corrupt("what a run was about is no list".to_owned())),
+        None => Ok(BTreeSet::new()),
+    }
+}
+
 /// A run row.
 pub(super) fn from_row(row: &AnyRow) -> Result<RunRow, StoreError> {
     Ok(RunRow {
@@ -300,6 +299,8 @@ pub(super) fn from_row(row: &AnyRow) -> Result<RunRow, StoreError> {
         released: row.flag("released")?,
         attempts: row.number("attempts")?,
         summary: row.text_or_none("summary")?,
+        code: row.text_or_none("code")?,
         document: row.parsed_or_none("document")?,
+        named: names(row)?,
     })
 }

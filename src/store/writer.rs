@@ -1,8 +1,8 @@
 //! The one writer: group commit.
 //!
-//! One task owns the one write connection. It takes every job that waits, runs each inside its own
-//! savepoint of one transaction, commits once (one fsync), and only then answers. A job that fails
-//! is rolled back alone; a commit that fails is everyone's failure, and nothing was acknowledged.
+//! One task owns the one write connection. It takes everything that waits into one transaction,
+//! commits once (one fsync), and only then answers. What fails is rolled back alone; a commit that
+//! fails is everyone's failure, and nothing was acknowledged.
 //!
 //! What arrives from outside goes first, because its sender waits and gives up; of the runs' writes
 //! some go with every transaction, so that a flood of findings does not stop a containment.
@@ -10,18 +10,17 @@
 //! After such a failure the connection is thrown away: a later fsync that succeeds on it would
 //! prove nothing about what was lost.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use sqlx::any::AnyConnectOptions;
 use sqlx::{AnyConnection, Connection as _};
 use tokio::sync::{mpsc, oneshot};
 
+use super::accept::{Accepted, Delivery};
+use super::transaction::{Answer, Job, Waiting, Work, job, transact};
 use super::{StoreError, dialect};
-use crate::fault;
 
 /// Jobs of one transaction. More would let the first wait long for its answer, and the fsync is
 /// already shared by enough.
@@ -34,19 +33,9 @@ const BESIDE_MAX: usize = 16;
 /// Jobs that wait in each queue; further callers wait for a place. Bounds what a burst of findings keeps in memory.
 const QUEUE_MAX: usize = 1024;
 
-/// Tells the caller what became of a job, given what became of its transaction.
-type Answer = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
-
-/// What a job did.
-struct Worked {
-    /// Why its changes are to be taken back; `None`: they stand.
-    failed: Option<StoreError>,
-    answer: Answer,
-}
-
-type Job = Box<dyn for<'c> FnOnce(&'c mut AnyConnection) -> BoxFuture<'c, Worked> + Send>;
-
 enum Message {
+    /// Goes first.
+    Finding(Box<Waiting>),
     Job(Job),
     /// No more jobs after those that wait; answered when the connection is closed.
     Close(oneshot::Sender<()>),
@@ -86,23 +75,20 @@ impl Writer {
             + Send
             + 'static,
     {
-        let (sender, answered) = oneshot::channel::<Result<T, StoreError>>();
-        let job: Job = Box::new(move |connection| {
-            Box::pin(async move {
-                let worked = work(connection).await;
-                let failed = worked.as_ref().err().cloned();
-                // A caller that went away misses the answer, not the write.
-                let answer: Answer = Box::new(move |committed| {
-                    let _ = sender.send(committed.and(worked));
-                });
-                Worked { failed, answer }
-            })
-        });
+        let (sender, answered) = oneshot::channel();
         let queue = match turn {
             Turn::First => &self.first,
             Turn::Next => &self.queue,
         };
-        queue.send(Message::Job(job)).await.map_err(|_| closed())?;
+        queue.send(Message::Job(job(work, sender))).await.map_err(|_| closed())?;
+        answered.await.unwrap_or_else(|_| Err(closed()))
+    }
+
+    /// Accepts a finding, together with those that wait beside it.
+    pub(super) async fn deliver(&self, delivery: Delivery) -> Result<Accepted, StoreError> {
+        let (sender, answered) = oneshot::channel();
+        let waiting = Box::new(Waiting { delivery, sender });
+        self.first.send(Message::Finding(waiting)).await.map_err(|_| closed())?;
         answered.await.unwrap_or_else(|_| Err(closed()))
     }
 
@@ -150,10 +136,11 @@ impl Task {
                     }
                 }
             }
-            let mut jobs = Vec::with_capacity(waiting.len() + others.len());
+            let mut work = Work::default();
             for message in waiting.into_iter().chain(others) {
                 match message {
-                    Message::Job(job) => jobs.push(job),
+                    Message::Finding(waiting) => work.findings.push(*waiting),
+                    Message::Job(job) => work.jobs.push(job),
                     Message::Close(sender) => {
                         first.close();
                         queue.close();
@@ -161,8 +148,8 @@ impl Task {
                     }
                 }
             }
-            if !jobs.is_empty() {
-                self.perform(jobs).await;
+            if !work.is_empty() {
+                self.perform(work).await;
             }
         }
         if let Some(connection) = self.connection.take()
@@ -175,13 +162,13 @@ impl Task {
         }
     }
 
-    /// Runs one batch and answers it. Jobs that were not begun are dropped, which answers them with
+    /// Carries one batch out and answers it. What was not begun is dropped, which answers it with
     /// [`closed`].
-    async fn perform(&mut self, jobs: Vec<Job>) {
-        let mut answers = Vec::with_capacity(jobs.len());
-        let committed = self.transact(jobs, &mut answers).await;
+    async fn perform(&mut self, work: Work) {
+        let mut answers = Vec::with_capacity(work.findings.len() + work.jobs.len());
+        let committed = self.commit(work, &mut answers).await;
         if let Err(error) = &committed {
-            tracing::error!(%error, jobs = answers.len(), "a transaction failed; its writes did not happen");
+            tracing::error!(%error, answers = answers.len(), "a transaction failed; its writes did not happen");
             self.connection = None;
         }
         for answer in answers {
@@ -189,58 +176,13 @@ impl Task {
         }
     }
 
-    async fn transact(
-        &mut self,
-        jobs: Vec<Job>,
-        answers: &mut Vec<Answer>,
-    ) -> Result<(), StoreError> {
+    async fn commit(&mut self, work: Work, answers: &mut Vec<Answer>) -> Result<(), StoreError> {
         let connection = match self.connection.take() {
             Some(connection) => self.connection.insert(connection),
             None => self.connection.insert(dialect::connect_writer(&self.options).await?),
         };
-        run(connection, dialect::BEGIN).await?;
-        let alone = jobs.len() == 1;
-        for (n, job) in jobs.into_iter().enumerate() {
-            match (alone, n) {
-                (true, _) => {}
-                (false, 0) => run(connection, "SAVEPOINT job").await?,
-                (false, _) => {
-                    run(connection, "RELEASE SAVEPOINT job; SAVEPOINT job")
-                        .await
-                        .map_err(unavailable)?;
-                }
-            }
-            let Ok(worked) = AssertUnwindSafe(job(connection)).catch_unwind().await else {
-                return Err(StoreError::Unavailable("a write ended in a panic".to_owned()));
-            };
-            answers.push(worked.answer);
-            if let Some(error) = worked.failed {
-                // A full disk or an I/O error can make SQLite roll everything back by itself. This
-                // then fails, and with it the batch, before anything runs outside of a transaction.
-                let back = if alone { "ROLLBACK" } else { "ROLLBACK TO SAVEPOINT job" };
-                run(connection, back).await.map_err(|_| unavailable(error))?;
-                if alone {
-                    return Ok(());
-                }
-            }
-        }
-        fault::point("store::before_commit");
-        run(connection, "COMMIT").await.map_err(unavailable)?;
-        fault::point("store::after_commit");
+        transact(connection, work, answers).await?;
         self.commits.fetch_add(1, Ordering::Relaxed);
         Ok(())
-    }
-}
-
-async fn run(connection: &mut AnyConnection, statements: &'static str) -> Result<(), StoreError> {
-    sqlx::raw_sql(statements).execute(connection).await?;
-    Ok(())
-}
-
-/// A transaction that can't be ended is a database that can't be used, whatever the reason.
-fn unavailable(error: StoreError) -> StoreError {
-    match error {
-        StoreError::Unavailable(_) => error,
-        other => StoreError::Unavailable(format!("a transaction was given up: {other}")),
     }
 }

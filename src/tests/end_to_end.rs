@@ -175,7 +175,7 @@ fn a_forged_finding_is_held_for_a_person() {
             (&json!("attention"), &json!("halted")),
             "{told}"
         );
-        assert_eq!(run["summary"], format!("E0504: {reason}"));
+        assert_eq!(run["summary"], format!("E0512: {reason}"));
         untouched(&account, &victim, &before, &service.timeline(&case));
         assert!(service.verifies(&case));
     }

@@ -29,13 +29,15 @@ from moto.ec2.models.instances import Instance
 from moto.ec2.models.security_groups import SecurityGroupBackend
 from moto.ec2.responses.elastic_block_store import ElasticBlockStore
 from moto.ec2.utils import random_snapshot_id
-from moto.core.responses import ActionResult
-from moto.core.utils import get_service_model
+from moto.core.responses import ActionResult, EmptyResult
+from moto.core.utils import get_service_model, utcnow
 from moto.guardduty import urls as guardduty_urls
 from moto.guardduty.models import guardduty_backends
 from moto.guardduty.responses import GuardDutyResponse
-from moto.iam.exceptions import IAMException
+from moto.iam.exceptions import IAMException, NotFoundException as IAMNotFoundException
 from moto.iam.models import IAMBackend, User, iam_backends
+from moto.iam.responses import IamResponse
+from moto.iam.utils import random_access_key
 from moto.kms.models import kms_backends
 from moto.moto_api._internal import urls as moto_api_urls
 from moto.moto_server.werkzeug_app import (
@@ -313,6 +315,52 @@ def _new_user(original, self, *args, **kwargs):
 def get_all_access_keys_for_all_users(original, self):
     del original
     return [key for name in list(self.users) for key in self.list_access_keys(name)]
+
+
+# --- Service-specific credentials, which stock moto does not have ----------------------------------
+# (IAM API, CreateServiceSpecificCredential, ListServiceSpecificCredentials,
+# UpdateServiceSpecificCredential.)
+
+
+def _service_credentials(response):
+    user = response.backend.get_user(response._get_param("UserName"))
+    return user.__dict__.setdefault("_service_credentials", {})
+
+
+def create_service_specific_credential(self):
+    name, service = self._get_param("UserName"), self._get_param("ServiceName")
+    made = {
+        "CreateDate": utcnow(),
+        "ServiceName": service,
+        "ServiceUserName": f"{name}-at-{self.current_account}",
+        "ServicePassword": "none",
+        "ServiceSpecificCredentialId": "ACCA" + random_access_key(),
+        "UserName": name,
+        "Status": "Active",
+    }
+    _service_credentials(self)[made["ServiceSpecificCredentialId"]] = made
+    return ActionResult({"ServiceSpecificCredential": made})
+
+
+def list_service_specific_credentials(self):
+    listed = list(_service_credentials(self).values())
+    return ActionResult({"ServiceSpecificCredentials": listed, "IsTruncated": False})
+
+
+def update_service_specific_credential(self):
+    found = _service_credentials(self).get(self._get_param("ServiceSpecificCredentialId"))
+    if found is None:
+        raise IAMNotFoundException("No such credential exists")
+    found["Status"] = self._get_param("Status")
+    return EmptyResult()
+
+
+for method in (
+    create_service_specific_credential,
+    list_service_specific_credentials,
+    update_service_specific_credential,
+):
+    setattr(IamResponse, method.__name__, method)
 
 
 # --- AssumeRole asks the role's trust policy ------------------------------------------------------

@@ -1,6 +1,7 @@
 //! Giving a draft its place in the chain: the one time an entry is serialised.
 
 use jiff::fmt::strtime;
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 use thiserror::Error;
 
@@ -82,21 +83,21 @@ impl Draft {
     /// When the body may not be stored; `head` is then unchanged.
     pub fn seal(&self, case: &CaseId, head: &mut Head) -> Result<Sealed, SealError> {
         for (key, value) in &self.body {
-            check(value, key, 3)?;
+            check(value, 3).map_err(|odd| odd.at(key))?;
         }
         // UTC with microseconds, always of the same width, so that text order is time order.
         let at = strtime::format("%Y-%m-%dT%H:%M:%S%.6fZ", self.at)
             .unwrap_or_else(|_| self.at.to_string());
-        let entry = json!({
-            "actor": self.actor,
-            "at": at,
-            "body": Value::Object(sorted(&self.body)),
-            "case": case,
-            "kind": self.kind.label(),
-            "prev": head.hash,
-            "seq": head.length,
-        });
-        let bytes = entry.to_string().into_bytes();
+        let entry = Unsealed {
+            actor: Sorted(&json!(self.actor)),
+            at: &at,
+            body: SortedMap(&self.body),
+            case: case.as_str(),
+            kind: self.kind.label(),
+            prev: head.hash.as_str(),
+            seq: head.length,
+        };
+        let bytes = serde_json::to_vec(&entry).map_err(|_| SealError::TooDeep)?;
         if bytes.len() > ENTRY_MAX {
             return Err(SealError::TooLarge(bytes.len()));
         }
@@ -107,24 +108,71 @@ impl Draft {
     }
 }
 
-/// Sorted keys at every level, whatever map type serde_json was built with.
-fn sorted(map: &Map<String, Value>) -> Map<String, Value> {
-    let mut keys: Vec<&String> = map.keys().collect();
-    keys.sort_unstable();
-    keys.into_iter().map(|key| (key.clone(), sorted_value(&map[key]))).collect()
+/// An entry as it is serialised: its fields in the order of their names.
+#[derive(Serialize)]
+struct Unsealed<'a> {
+    actor: Sorted<'a>,
+    at: &'a str,
+    body: SortedMap<'a>,
+    case: &'a str,
+    kind: &'a str,
+    prev: &'a str,
+    seq: u64,
 }
 
-fn sorted_value(value: &Value) -> Value {
-    match value {
-        Value::Object(map) => Value::Object(sorted(map)),
-        Value::Array(items) => Value::Array(items.iter().map(sorted_value).collect()),
-        other => other.clone(),
+/// A value with sorted keys at every level, whatever map type serde_json was built with.
+struct Sorted<'a>(&'a Value);
+
+/// As [`Sorted`], of an object.
+struct SortedMap<'a>(&'a Map<String, Value>);
+
+impl Serialize for Sorted<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Value::Object(map) => SortedMap(map).serialize(serializer),
+            Value::Array(items) => serializer.collect_seq(items.iter().map(Sorted)),
+            other => other.serialize(serializer),
+        }
     }
 }
 
-fn check(value: &Value, path: &str, depth: usize) -> Result<(), SealError> {
+impl Serialize for SortedMap<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut members: Vec<_> = self.0.iter().map(|(key, value)| (key, Sorted(value))).collect();
+        members.sort_unstable_by_key(|(key, _)| *key);
+        serializer.collect_map(members)
+    }
+}
+
+/// What is wrong with a value, and the way to it from the inside out.
+enum Odd {
+    Number { way: Vec<String>, number: String },
+    TooDeep,
+}
+
+impl Odd {
+    /// The same, seen from one level further out.
+    fn inside(mut self, step: impl FnOnce() -> String) -> Self {
+        if let Self::Number { way, .. } = &mut self {
+            way.push(step());
+        }
+        self
+    }
+
+    fn at(self, key: &str) -> SealError {
+        match self {
+            Self::TooDeep => SealError::TooDeep,
+            Self::Number { way, number } => {
+                let steps: String = way.into_iter().rev().collect();
+                SealError::Number { path: format!("{key}{steps}"), number }
+            }
+        }
+    }
+}
+
+fn check(value: &Value, depth: usize) -> Result<(), Odd> {
     if depth > DEPTH_MAX {
-        return Err(SealError::TooDeep);
+        return Err(Odd::TooDeep);
     }
     match value {
         Value::Number(number) => {
@@ -132,16 +180,15 @@ fn check(value: &Value, path: &str, depth: usize) -> Result<(), SealError> {
             if small {
                 Ok(())
             } else {
-                Err(SealError::Number { path: path.to_owned(), number: number.to_string() })
+                Err(Odd::Number { way: vec![], number: number.to_string() })
             }
         }
-        Value::Array(items) => items
-            .iter()
-            .enumerate()
-            .try_for_each(|(n, item)| check(item, &format!("{path}[{n}]"), depth + 1)),
-        Value::Object(map) => {
-            map.iter().try_for_each(|(key, item)| check(item, &format!("{path}.{key}"), depth + 1))
-        }
+        Value::Array(items) => items.iter().enumerate().try_for_each(|(n, item)| {
+            check(item, depth + 1).map_err(|odd| odd.inside(|| format!("[{n}]")))
+        }),
+        Value::Object(map) => map.iter().try_for_each(|(key, item)| {
+            check(item, depth + 1).map_err(|odd| odd.inside(|| format!(".{key}")))
+        }),
         Value::Null | Value::Bool(_) | Value::String(_) => Ok(()),
     }
 }

@@ -130,7 +130,7 @@ async fn admit(door: &Door, secret: &Secret) -> Result<Caller, Problem> {
         && let Err(wait) = limit.check(&row.id)
     {
         let problem = Problem::new(Code::RATE_LIMITED, "this token sends more than it may");
-        return Err(problem.after(wait.as_secs().max(1)));
+        return Err(problem.after(u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).max(1)));
     }
     if !door.roles.contains(&row.role) {
         let roles: Vec<&str> = door.roles.iter().map(|role| role.label()).collect();

@@ -15,7 +15,7 @@ use crate::run::DeskError;
 use crate::store::StoreError;
 
 /// Seconds after which a sender should try again: EventBridge itself waits longer.
-const RETRY_SECONDS: u64 = 5;
+const RETRY_SECONDS: u32 = 5;
 
 /// An error answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,8 +27,17 @@ pub struct Problem {
     /// What a client may read.
     pub detail: String,
     /// Seconds for `Retry-After`.
-    pub retry_after: Option<u64>,
+    pub retry_after: Option<u32>,
+    /// What to do about this one; `None`: what the number's table says.
+    pub remedy: Option<&'static str>,
 }
+
+/// How to find the id of a thing, by its name in a sentence.
+const FIND: [(&str, &str); 3] = [
+    ("case", "`tourniquet case list` (GET /v1/cases) shows the ids of cases."),
+    ("run", "`tourniquet case show CASE` (GET /v1/cases/ID) shows the ids of a case's runs."),
+    ("approval", "`tourniquet approve` (GET /v1/approvals) lists the questions that are open."),
+];
 
 impl Problem {
     /// A problem with the status that its number has.
@@ -36,7 +45,7 @@ impl Problem {
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
         let status = status(code);
         let retry_after = (status == StatusCode::SERVICE_UNAVAILABLE).then_some(RETRY_SECONDS);
-        Self { code, status, detail: detail.into(), retry_after }
+        Self { code, status, detail: detail.into(), retry_after, remedy: None }
     }
 
     /// A field or header that is wrong.
@@ -48,7 +57,8 @@ impl Problem {
     /// Something that does not exist.
     #[must_use]
     pub fn not_found(what: &str) -> Self {
-        Self::new(Code::NOT_FOUND, format!("there is no {what} with this id"))
+        let remedy = FIND.iter().find(|(name, _)| *name == what).map(|(_, words)| *words);
+        Self { remedy, ..Self::new(Code::NOT_FOUND, format!("there is no {what} with this id")) }
     }
 
     /// A defect of ours: nothing of it is shown.
@@ -63,9 +73,15 @@ impl Problem {
         Self { status, ..self }
     }
 
+    /// The same problem with something else to do about it.
+    #[must_use]
+    pub fn with_remedy(self, remedy: &'static str) -> Self {
+        Self { remedy: Some(remedy), ..self }
+    }
+
     /// The same problem with a time after which to try again, in seconds.
     #[must_use]
-    pub fn after(self, seconds: u64) -> Self {
+    pub fn after(self, seconds: u32) -> Self {
         Self { retry_after: Some(seconds), ..self }
     }
 }
@@ -85,7 +101,9 @@ fn status(code: Code) -> StatusCode {
         Code::BODY_TOO_LARGE => StatusCode::PAYLOAD_TOO_LARGE,
         Code::NOT_STORED | Code::UNAVAILABLE => StatusCode::SERVICE_UNAVAILABLE,
         Code::UNAUTHENTICATED => StatusCode::UNAUTHORIZED,
-        Code::FORBIDDEN | Code::GUARD_ACCOUNT | Code::GUARD_PROTECTED => StatusCode::FORBIDDEN,
+        Code::FORBIDDEN | Code::RUNBOOK_MODE | Code::GUARD_ACCOUNT | Code::GUARD_PROTECTED => {
+            StatusCode::FORBIDDEN
+        }
         Code::NOT_FOUND | Code::RUNBOOK_UNKNOWN => StatusCode::NOT_FOUND,
         Code::CONFLICT | Code::LEASE_LOST => StatusCode::CONFLICT,
         Code::RATE_LIMITED => StatusCode::TOO_MANY_REQUESTS,
@@ -101,7 +119,7 @@ impl IntoResponse for Problem {
             "status": self.status.as_u16(),
             "code": self.code.number,
             "detail": self.detail,
-            "remedy": self.code.remedy,
+            "remedy": self.remedy.unwrap_or(self.code.remedy),
         });
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));

@@ -76,6 +76,13 @@ routes! {
     "GET"  "/v1/quarantine" RAW => get(quarantine::list);
 }
 
+/// What to do about a path that is none.
+const PATHS: &str = "The API's paths begin with /v1/, and docs/operation.md lists them. For the command line, \
+    TOURNIQUET_URL is the service's address alone, such as http://127.0.0.1:8080.";
+
+/// What to do about a method that a path does not have.
+const METHODS: &str = "The header Allow of this answer names the methods that the path has.";
+
 /// The router of the table.
 pub fn router(app: App) -> Router {
     let mut router = Router::new();
@@ -89,10 +96,13 @@ pub fn router(app: App) -> Router {
         router = router.route(route.path, handler);
     }
     router
-        .fallback(|| async { Problem::new(Code::NOT_FOUND, "there is no such path") })
+        .fallback(|| async {
+            Problem::new(Code::NOT_FOUND, "there is no such path").with_remedy(PATHS)
+        })
         .method_not_allowed_fallback(|| async {
             Problem::bad_request("this path does not have this method")
                 .with_status(StatusCode::METHOD_NOT_ALLOWED)
+                .with_remedy(METHODS)
         })
         .layer(from_fn(log::within_time))
         .layer(CatchPanicLayer::custom(log::panicked))

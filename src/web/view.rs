@@ -54,6 +54,7 @@ pub fn run(row: &RunRow) -> Value {
         "released": row.released,
         "attempts": row.attempts,
         "summary": row.summary,
+        "code": row.code,
     })
 }
 

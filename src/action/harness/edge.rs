@@ -149,6 +149,35 @@ async fn a_user_without_room_for_the_deny_loses_its_keys_all_the_same() {
     assert!(!attacker.console_login(&bench.at.account, &id("deploy")).allowed);
 }
 
+#[tokio::test]
+async fn every_other_credential_of_a_user_is_disabled_too() {
+    let bench = Bench::new(false);
+    let params = json!({"user": "deploy"});
+    let output = act(&bench, &mut bench.step("1"), &bench.sandbox, DISABLE, params).await.unwrap();
+    let told = output["credentials"].as_object().unwrap();
+    assert_eq!(told["ACCAAAAAAAAAAAAAAAAA1"]["service"], "bedrock.amazonaws.com");
+    for credential in told.keys() {
+        assert_eq!(told[credential]["before"], "Active");
+        let used = bench.sandbox.attacker().can_use(&bench.at.account, &id(credential));
+        assert!(used.why.contains("inactive"), "not by the deny alone: {}", used.why);
+    }
+    assert_eq!(told.len(), 3);
+}
+
+#[tokio::test]
+async fn a_role_that_may_not_list_other_credentials_does_all_else_and_says_so() {
+    let bench = Bench::new(false);
+    let mut step = bench.step("1");
+    step.lacks = Some("iam:ListServiceSpecificCredentials".to_owned());
+    let params = json!({"user": "deploy"});
+    let stop = act(&bench, &mut step, &bench.sandbox, DISABLE, params).await;
+    let Err(Stop::Refused(reason)) = stop else { panic!("{stop:?}") };
+    assert!(reason.contains("iam:ListServiceSpecificCredentials"), "{reason}");
+    let attacker = bench.sandbox.attacker();
+    assert!(!attacker.can_call(&bench.at.account, &id("AKIAAAAAAAAAAAAAAAA1")).allowed);
+    assert!(!attacker.console_login(&bench.at.account, &id("deploy")).allowed);
+}
+
 /// Isolates an instance, and before one of the calls somebody changes the world: the bench, what was
 /// told and the number of the call, for any call but those of the last look, which are two reads.
 pub(super) async fn meanwhile(

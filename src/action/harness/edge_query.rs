@@ -9,11 +9,21 @@ use crate::cloud::{Cloud, Scope};
 #[tokio::test]
 async fn queries_read_with_their_own_permissions_and_say_null_for_what_is_absent() {
     let bench = Bench::new(false);
+    let profile =
+        |account: &str, name: &str| format!("arn:aws:iam::{account}:instance-profile/{name}");
     for (name, params, pointer, expected) in [
         ("look::instance", json!({"instance": "i-000000000000000a1"}), "/role", json!("web")),
         ("look::instance", json!({"instance": "i-000000000000000a1"}), "/tags/team", json!("web")),
         ("look::instance", json!({"instance": "i-000000000000000a2"}), "/role", Value::Null),
         ("look::instance", json!({"instance": "i-00000000000000fff"}), "", Value::Null),
+        (
+            "look::profile",
+            json!({"profile": profile("111122223333", "web")}),
+            "/role",
+            json!("web"),
+        ),
+        ("look::profile", json!({"profile": profile("444455556666", "web")}), "", Value::Null),
+        ("look::profile", json!({"profile": profile("111122223333", "none")}), "", Value::Null),
         ("look::role", json!({"role": "batch"}), "/path", json!("/jobs/")),
         ("look::role", json!({"role": "nobody"}), "", Value::Null),
         ("look::user", json!({"user": "deploy"}), "/console", json!(true)),

@@ -46,6 +46,9 @@ pub fn picture(world: &World) -> Value {
             for (key, status) in &found.keys {
                 keys[key.as_str()] = json!(status.value.label());
             }
+            for (credential, found) in &found.credentials {
+                keys[credential.as_str()] = json!(found.status.value.label());
+            }
         }
         for (bucket, found) in &account.buckets {
             tags[format!("bucket/{bucket}")] = json!(found);

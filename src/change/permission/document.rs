@@ -82,6 +82,15 @@ pub fn document(statements: &[Statement]) -> Document {
     json!({"Version": "2012-10-17", "Statement": all})
 }
 
+/// A document for the eyes of a test: a line for each statement.
+#[cfg(test)]
+pub fn lines(document: &serde_json::Value) -> String {
+    let statements = document["Statement"].as_array().unwrap().iter();
+    let line =
+        |one: &serde_json::Value| format!("{} {} {}\n", one["Sid"], one["Action"], one["Resource"]);
+    statements.map(line).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,13 +111,7 @@ mod tests {
             ("s3:GetBucketTagging", "arn:aws:s3:::logs"),
         ]);
         let document = document(&statements("", &permissions));
-        let lines: Vec<String> = document["Statement"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|one| format!("{} {} {}", one["Sid"], one["Action"], one["Resource"]))
-            .collect();
-        insta::assert_snapshot!(lines.join("\n"), @r#"
+        insta::assert_snapshot!(lines(&document), @r#"
         "AnyResource" ["ec2:DescribeTags"] "*"
         "Ec2Instance" ["ec2:CreateTags"] "arn:aws:ec2:eu-west-1:111122223333:instance/*"
         "KmsKey" ["kms:Decrypt"] "arn:aws:kms:eu-west-1:111122223333:key/*"

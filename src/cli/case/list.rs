@@ -6,12 +6,24 @@ use crate::case::Status;
 use crate::cli::answer::{items, severity, shown, text, time};
 use crate::cli::client::Client;
 use crate::cli::error::CliError;
+use crate::cli::grid::Column;
 use crate::cli::screen::Screen;
 use crate::cli::table::{Tone, tone_of};
 use crate::id::AccountId;
 
 /// Cases in one answer: the service gives at most 200.
 const PAGE: u32 = 200;
+
+/// What is copied or decided by comes first; the rest makes room.
+const COLUMNS: [Column; 7] = [
+    Column::whole("case"),
+    Column::whole("status"),
+    Column::whole("sev"),
+    Column::whole("account"),
+    Column::cut("type").spare(1),
+    Column::cut("resource").spare(2),
+    Column::whole("last finding").spare(3),
+];
 
 /// A status that exists.
 pub(super) fn status(label: &str) -> Result<String, String> {
@@ -53,8 +65,7 @@ pub(super) async fn list(
         screen.line("no cases")?;
     } else {
         let rows = cases.iter().map(row).collect();
-        let header = ["case", "status", "sev", "account", "type", "resource", "last finding"];
-        let table = screen.style.table(&header, rows);
+        let table = screen.style.table(&COLUMNS, rows);
         screen.line(&table)?;
         if cursor.is_some() {
             screen.note(&format!("there are more than {limit}; --limit shows more"));
@@ -64,14 +75,42 @@ pub(super) async fn list(
     Ok(0)
 }
 
+/// The finding's type; of a case that a person opened, the runbook, which its title begins with.
+fn kind(case: &Value) -> String {
+    let kind = shown(case, "finding_type");
+    match text(case, "title").strip_suffix(" started by hand") {
+        Some(runbook) if kind == "manual" => format!("manual: {runbook}"),
+        _ => kind,
+    }
+}
+
 fn row(case: &Value) -> Vec<(Tone, String)> {
     vec![
         (Tone::Plain, shown(case, "id")),
         (tone_of(text(case, "status")), shown(case, "status")),
         (Tone::Plain, severity(case)),
         (Tone::Plain, shown(case, "account")),
-        (Tone::Plain, shown(case, "finding_type")),
+        (Tone::Plain, kind(case)),
         (Tone::Plain, shown(case, "resource")),
         (Tone::Dim, time(case, "last_finding_at")),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_case_that_a_person_opened_names_its_runbook() {
+        let by_hand = "observe started by hand";
+        for (kind_given, title, expected) in [
+            ("manual", by_hand, "manual: observe"),
+            ("manual", "renamed", "manual"),
+            ("Recon:EC2/Portscan", by_hand, "Recon:EC2/Portscan"),
+        ] {
+            assert_eq!(kind(&json!({"finding_type": kind_given, "title": title})), expected);
+        }
+    }
 }

@@ -15,7 +15,7 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 
 use super::Common;
-use super::answer::shown;
+use super::answer::{shown, text};
 use super::client::Client;
 use super::error::CliError;
 use super::screen::Screen;
@@ -135,6 +135,14 @@ async fn dispatch(
             Ok(0)
         }
         CaseCommand::Close { case, reason } => {
+            let before: Value = client.get(&["v1", "cases", case.as_str()], &[]).await?;
+            if text(&before, "status") == "closed" {
+                screen.line(&format!(
+                    "{case} was closed already, and nothing was written; `tourniquet case note {case} TEXT` adds to it"
+                ))?;
+                screen.value(&before)?;
+                return Ok(0);
+            }
             let row: Value = client
                 .post(&["v1", "cases", case.as_str(), "close"], &json!({"reason": reason}))
                 .await?;

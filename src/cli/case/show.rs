@@ -6,9 +6,11 @@ use serde_json::{Value, json};
 
 use super::chain::Chain;
 use crate::cli::answer::{items, severity, shown, text, time};
+use crate::cli::came_to;
 use crate::cli::client::Client;
-use crate::cli::draw::{self, Leftover};
+use crate::cli::draw::{self, Undone};
 use crate::cli::error::CliError;
+use crate::cli::grid::Column;
 use crate::cli::sanitise::{VALUE_MAX, sanitise};
 use crate::cli::screen::Screen;
 use crate::cli::table::{Tone, tone_of};
@@ -21,23 +23,22 @@ pub(super) async fn show(
 ) -> Result<u8, CliError> {
     let mut row: Value = client.get(&["v1", "cases", case.as_str()], &[]).await?;
     let chain = Chain::fetch(client, case, 0).await?;
-    let runs = items(&mut row, "runs");
+    let mut runs = items(&mut row, "runs");
     let approvals = items(&mut row, "approvals");
     let entries = chain.read();
-    let left = entries.as_deref().map(draw::leftovers).unwrap_or_default();
+    let undone = entries.as_deref().map(draw::undone).unwrap_or_default();
     facts(screen, &row)?;
     if !runs.is_empty() {
         screen.line("")?;
-        let header = ["run", "runbook", "mode", "state", "for", "result"];
-        let rows = runs.iter().map(|run| run_row(run, &left)).collect();
-        let table = screen.style.table(&header, rows);
+        let rows = runs.iter().map(|run| run_row(run, &undone)).collect();
+        let table = screen.style.table(&RUN_COLUMNS, rows);
         screen.line(&table)?;
     }
-    by_hand(screen, &left)?;
+    by_hand(screen, &undone)?;
     if !approvals.is_empty() {
         screen.line("")?;
         let table =
-            screen.style.whole(&APPROVAL_HEADER, approvals.iter().map(approval_row).collect());
+            screen.style.table(&APPROVAL_COLUMNS, approvals.iter().map(approval_row).collect());
         screen.line(&table)?;
     }
     let report = chain.verify(case);
@@ -58,6 +59,14 @@ pub(super) async fn show(
             "this timeline does not verify ({}): tourniquet case verify {case}",
             super::faults(report.faults.len())
         ));
+    }
+    let before = runs.clone();
+    for run in &mut runs {
+        if let Some(undone) = undone.get(text(run, "id")) {
+            let of = run.get("params").map(|params| text(params, "of")).unwrap_or_default();
+            let of = before.iter().find(|run| text(run, "id") == of);
+            came_to::add(run, undone, of.unwrap_or(&Value::Null));
+        }
     }
     let mut whole = row;
     if let Some(fields) = whole.as_object_mut() {
@@ -97,43 +106,39 @@ fn facts(screen: &mut Screen, case: &Value) -> Result<(), CliError> {
         format!("{} entries, head {}", shown(case, "length"), shown(case, "head")),
     ));
     for (name, tone, value) in lines {
-        let (name, value) =
-            (screen.paint(Tone::Dim, &format!("{name:<10}")), screen.paint(tone, &value));
-        screen.line(&format!("{name} {value}"))?;
+        screen.fact(name, tone, &value)?;
     }
     Ok(())
 }
 
 /// What undos could not give back: a person must do it, and nothing else will say so.
-fn by_hand(screen: &mut Screen, left: &BTreeMap<String, Leftover>) -> Result<(), CliError> {
-    for (run, left) in left.iter().filter(|(_, left)| !left.by_hand.is_empty()) {
+fn by_hand(screen: &mut Screen, undone: &BTreeMap<String, Undone>) -> Result<(), CliError> {
+    for (run, undone) in undone.iter().filter(|(_, undone)| !undone.by_hand.is_empty()) {
         let head = format!("to be done by hand, because {run} could not give it back:");
         let head = screen.paint(Tone::Warn, &head);
         screen.line(&format!("\n{head}"))?;
-        for what in &left.by_hand {
+        for what in &undone.by_hand {
             screen.line(&format!("  {}", sanitise(what, VALUE_MAX)))?;
         }
     }
     Ok(())
 }
 
-fn run_row(run: &Value, left: &BTreeMap<String, Leftover>) -> Vec<(Tone, String)> {
+const RUN_COLUMNS: [Column; 6] = [
+    Column::whole("run"),
+    Column::whole("runbook"),
+    Column::whole("mode").spare(1),
+    Column::whole("state"),
+    Column::whole("asked by"),
+    Column::words("result"),
+];
+
+fn run_row(run: &Value, undone: &BTreeMap<String, Undone>) -> Vec<(Tone, String)> {
     let runbook = match text(run, "kind") {
         "undo" => format!("undo of {}", shown(run, "runbook")),
         _ => shown(run, "runbook"),
     };
-    let left = left.get(text(run, "id"));
-    let result = match left.and_then(Leftover::words) {
-        Some(rest) => {
-            let tone = if left.is_some_and(|left| left.by_hand.is_empty()) {
-                Tone::Plain
-            } else {
-                Tone::Warn
-            };
-            (tone, format!("{}, but {rest}", shown(run, "summary")))
-        }
-        None => (Tone::Plain, shown(run, "summary")),
-    };
+    let result = came_to::summary(run, undone.get(text(run, "id")));
     vec![
         (Tone::Plain, shown(run, "id")),
         (Tone::Plain, runbook),
@@ -145,7 +150,14 @@ fn run_row(run: &Value, left: &BTreeMap<String, Leftover>) -> Vec<(Tone, String)
 }
 
 /// The columns of [`approval_row`].
-pub const APPROVAL_HEADER: [&str; 5] = ["approval", "case", "question", "for", "until"];
+pub const APPROVAL_COLUMNS: [Column; 5] = [
+    Column::whole("approval"),
+    Column::whole("case"),
+    // A question is there to be read: its end can be the target.
+    Column::words("question"),
+    Column::whole("asked by"),
+    Column::whole("until"),
+];
 
 /// An open question as a row.
 #[must_use]

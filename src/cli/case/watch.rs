@@ -28,6 +28,8 @@ pub enum Until {
     AllOver,
     /// This run is over.
     Over(RunId),
+    /// The same of an undo, of which only the changes are drawn.
+    Undone(RunId),
     /// Only with Ctrl-C.
     Interrupted,
 }
@@ -72,6 +74,9 @@ pub async fn follow(
     seen: &mut Vec<Value>,
 ) -> Result<Ended, CliError> {
     let mut drawer = Drawer::new(screen.style);
+    if matches!(until, Until::Undone(_)) {
+        drawer = drawer.brief();
+    }
     // A first look that fails is an error at once: the address or the id may be wrong.
     let (mut next, mut misses) = (0_u64, MISSES_MAX);
     let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
@@ -140,6 +145,8 @@ async fn is_over(client: &Client, case: &CaseId, until: &Until) -> Result<bool, 
     Ok(match until {
         Until::Interrupted => false,
         Until::AllOver => runs.iter().all(over),
-        Until::Over(id) => runs.iter().any(|run| text(run, "id") == id.as_str() && over(run)),
+        Until::Over(id) | Until::Undone(id) => {
+            runs.iter().any(|run| text(run, "id") == id.as_str() && over(run))
+        }
     })
 }

@@ -196,3 +196,11 @@ fn loopback_is_never_reached_through_a_proxy() {
         assert_eq!(is_loopback(&base(url).unwrap()), expected, "{url}");
     }
 }
+
+#[tokio::test]
+async fn a_server_of_plain_http_that_is_named_as_https_is_recognised() {
+    let service = Service::start(|_| (StatusCode::OK, json!({}))).await;
+    let client = Client::new(&service.url.replace("http://", "https://"), None).unwrap();
+    let error = client.get::<Value>(&["v1", "cases"], &[]).await.unwrap_err();
+    assert!(error.remedy().contains("Does the server speak https?"), "{error}: {}", error.remedy());
+}

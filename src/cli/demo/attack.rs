@@ -21,6 +21,7 @@ enum Try {
     Call(&'static str),
     Reach(&'static str),
     Console(&'static str),
+    Use(&'static str),
     NewSession(&'static str),
 }
 
@@ -30,6 +31,7 @@ const ATTEMPTS: &[(&str, Try, bool)] = &[
     ("stolen session of role batch-worker calls AWS", Try::Call("ASIAZ7Q2EXAMPLE00002"), false),
     ("leaked key of user deploy-bot calls AWS", Try::Call("AKIAZ7Q2EXAMPLE00001"), false),
     ("second key of user deploy-bot calls AWS", Try::Call("AKIAZ7Q2EXAMPLE00009"), false),
+    ("Bedrock API key of user deploy-bot is used", Try::Use("ACCAZ7Q2EXAMPLE00001"), false),
     ("deploy-bot signs in to the console", Try::Console("deploy-bot"), false),
     ("worker-3 of the attack sequence reaches out", Try::Reach("i-0c3d4e5f607182930"), false),
     (
@@ -58,6 +60,7 @@ pub fn view(sandbox: &Sandbox) -> BTreeMap<&'static str, (bool, String)> {
             Try::Call(key) => attacker.can_call(account, &key.parse().ok()?),
             Try::Reach(instance) => attacker.can_reach_out(&place, &instance.parse().ok()?),
             Try::Console(user) => attacker.console_login(account, &user.parse().ok()?),
+            Try::Use(credential) => attacker.can_use(account, &credential.parse().ok()?),
             // A session that begins later than the cut-off: 30 s ahead, to cover IAM's delay.
             Try::NewSession(role) => match attacker.new_session(account, &role.parse().ok()?) {
                 Ok(_) => {

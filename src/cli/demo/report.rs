@@ -9,6 +9,7 @@ use super::findings::Delivery;
 use super::stage::Stage;
 use crate::cli::draw;
 use crate::cli::error::CliError;
+use crate::cli::grid::Column;
 use crate::cli::screen::Screen;
 use crate::cli::table::{Style, Tone, tone_of};
 use crate::error::Code;
@@ -134,8 +135,15 @@ impl Outcome {
                 (Tone::Plain, text(&case["finding_type"])),
             ]
         });
-        let header = ["case", "status", "sev", "findings", "contained in", "finding type"];
-        screen.line(&style.whole(&header, rows.collect()))?;
+        let columns = [
+            Column::whole("case"),
+            Column::whole("status"),
+            Column::whole("sev"),
+            Column::whole("findings").spare(1),
+            Column::whole("contained in"),
+            Column::cut("finding type"),
+        ];
+        screen.line(&style.table(&columns, rows.collect()))?;
         let open = |item: &&Value| item["expected"] == "open" && item["met"] == true;
         for item in self.expected.iter().filter(open) {
             let (case, name) = (text(&item["case"]), text(&item["finding"]));
@@ -157,7 +165,13 @@ impl Outcome {
                 (Tone::Plain, text(&attempt["why"])),
             ]
         });
-        screen.line(&style.whole(&["attempt", "before", "after", "why"], rows.collect()))?;
+        let columns = [
+            Column::words("attempt"),
+            Column::whole("before"),
+            Column::whole("after"),
+            Column::words("why"),
+        ];
+        screen.line(&style.table(&columns, rows.collect()))?;
 
         let chains =
             if self.chain_verified { "every chain verifies" } else { "A CHAIN DOES NOT VERIFY" };
@@ -236,5 +250,6 @@ pub fn how_to_look(stage: &Stage, serves: bool) -> String {
              TOURNIQUET_TOKEN={approver} tourniquet approve APPROVAL --reason WHY\n"
         );
     }
-    "\nTo look around in it: `tourniquet demo --serve`. To see one case as JSON: `tourniquet demo --json`.".to_owned()
+    "\nTo look around in it: `tourniquet demo --serve`. To have this result as JSON: `tourniquet demo --json`."
+        .to_owned()
 }

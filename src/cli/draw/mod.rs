@@ -6,11 +6,12 @@
 
 mod change;
 mod facts;
+mod given_back;
 mod layout;
-mod leftover;
 mod person;
 mod run;
 mod step;
+mod undone;
 
 #[cfg(test)]
 mod tests;
@@ -23,7 +24,7 @@ use serde_json::Value;
 use crate::timeline::{Actor, Entry, Kind};
 use layout::{Glyph, Layout, Said, span};
 
-pub use leftover::{Leftover, leftovers};
+pub use undone::{Undone, undone};
 
 pub use super::table::{Style, Tone};
 
@@ -39,13 +40,26 @@ pub struct Drawer {
     runs: Runs,
     /// Changes that were drawn without an outcome, by run and step.
     open: HashMap<(String, String), String>,
+    /// Whether of an undo only what it changes is drawn.
+    brief: bool,
 }
 
 impl Drawer {
     /// A drawer that has seen nothing.
     #[must_use]
     pub fn new(style: Style) -> Self {
-        Self { layout: Layout::new(style), runs: Runs::default(), open: HashMap::new() }
+        Self {
+            layout: Layout::new(style),
+            runs: Runs::default(),
+            open: HashMap::new(),
+            brief: false,
+        }
+    }
+
+    /// The same, but of an undo only what it changes is drawn: what stays is counted at its end.
+    #[must_use]
+    pub fn brief(self) -> Self {
+        Self { brief: true, ..self }
     }
 
     /// The lines of these entries, which follow those drawn before; each line ends with `\n`.
@@ -86,6 +100,9 @@ impl Drawer {
                 }
                 _ => words(entry, &mut self.runs),
             };
+            if self.brief && undone::is_restore(entry) && text(entry, "result") != "failed" {
+                continue;
+            }
             let said = said.unwrap_or_else(|| unknown(entry));
             let who = self.who(&entry.actor);
             drawn.push_str(&self.layout.line(entry.at, &who, &said));
@@ -113,8 +130,8 @@ struct Run {
     id: String,
     /// Account and Region that it acts in.
     place: String,
-    /// What it did not take back, if it is an undo.
-    left: Leftover,
+    /// What it came to, if it is an undo.
+    undone: Undone,
 }
 
 impl Runs {
@@ -127,16 +144,16 @@ impl Runs {
         let known = self.seen.iter().position(|run| run.id == id);
         let at = known.unwrap_or_else(|| {
             let (id, place) = (id.to_owned(), String::new());
-            self.seen.push(Run { id, place, left: Leftover::default() });
+            self.seen.push(Run { id, place, undone: Undone::default() });
             self.seen.len() - 1
         });
         format!("run {}", at + 1)
     }
 
-    /// Notes what a step of an undo left behind.
-    fn leaves(&mut self, entry: &Entry) {
+    /// Notes what a step of an undo was asked for, or came to.
+    fn restores(&mut self, entry: &Entry) {
         if let Some(run) = self.seen.iter_mut().find(|run| run.id == text(entry, "run")) {
-            run.left.add(entry);
+            run.undone.add(entry);
         }
     }
 
@@ -164,9 +181,12 @@ fn words(entry: &Entry, runs: &mut Runs) -> Option<Said> {
         Kind::RunStarted => run::started(entry),
         Kind::PlanMade => run::plan(entry),
         Kind::RunFinished => run::finished(entry, runs),
-        Kind::StepRequested => step::requested(entry),
+        Kind::StepRequested => {
+            runs.restores(entry);
+            step::requested(entry)
+        }
         Kind::StepFinished => {
-            runs.leaves(entry);
+            runs.restores(entry);
             step::finished(entry)
         }
         Kind::GuardTripped => step::tripped(entry),

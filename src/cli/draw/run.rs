@@ -70,8 +70,8 @@ pub(super) fn plan(entry: &Entry) -> Option<Said> {
 pub(super) fn finished(entry: &Entry, runs: &Runs) -> Option<Said> {
     let state = needed(entry, "state")?;
     let summary = text(entry, "summary");
-    let left = runs.find(text(entry, "run")).map(|run| &run.left);
-    let rest = left.and_then(super::Leftover::words);
+    let left = runs.find(text(entry, "run")).map(|run| &run.undone);
+    let rest = left.and_then(super::Undone::words);
     let by_hand = left.map(|left| left.by_hand.as_slice()).unwrap_or_default();
     let contained = entry.body.get("contained").and_then(Value::as_bool) == Some(true);
     let (glyph, mut spans) = match state {

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::layout::{Glyph, Said, Span, span};
+use super::undone::kept_words;
 use super::{brief, depth, needed, text, texts};
 use crate::change::Change;
 use crate::cli::table::Tone;
@@ -85,11 +86,8 @@ pub(super) fn finished(entry: &Entry) -> Option<Said> {
 fn done(name: &str, output: Option<&Value>) -> Vec<Span> {
     let field = |key: &str| output.and_then(|output| output.get(key)).map(brief);
     let words = if name == "undo::restore" {
-        // Some reasons begin with the same words.
-        let kept = field("kept").map(|why| match why.strip_prefix("left in place ") {
-            Some(rest) => format!("left in place on purpose {rest}"),
-            None => format!("left in place on purpose: {why}"),
-        });
+        let kept =
+            field("kept").map(|why| format!("left in place on purpose: {}", kept_words(&why)));
         let by_hand = field("by_hand").map(|why| format!("to be done by hand: {why}"));
         let gone = field("gone").map(|what| format!("does not exist any more: {what}"));
         kept.or(by_hand).or(gone).unwrap_or_else(|| "taken back".to_owned())

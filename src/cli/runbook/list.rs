@@ -6,6 +6,7 @@ use serde_json::Value;
 use crate::cli::answer::{items, shown, text};
 use crate::cli::client::Client;
 use crate::cli::error::CliError;
+use crate::cli::grid::Column;
 use crate::cli::sanitise::{VALUE_MAX, sanitise};
 use crate::cli::screen::Screen;
 use crate::cli::table::Tone;
@@ -16,6 +17,14 @@ use crate::web;
 /// What to do where the service is not there: the other list may be what is wanted.
 const NO_SERVICE: &str = "Check the address, that `tourniquet serve` runs there, and TOURNIQUET_TOKEN; or unset \
     TOURNIQUET_URL (and leave --url out) to list the runbooks of the local configuration.";
+
+const COLUMNS: [Column; 5] = [
+    Column::whole("runbook"),
+    Column::whole("mode"),
+    Column::words("takes"),
+    Column::words("answers"),
+    Column::words("what it does"),
+];
 
 pub(super) async fn list(common: &Common, screen: &mut Screen) -> Result<u8, CliError> {
     let (whose, runbooks) = match &common.url {
@@ -37,8 +46,7 @@ pub(super) async fn list(common: &Common, screen: &mut Screen) -> Result<u8, Cli
         }
     };
     screen.line(&sanitise(&whose, VALUE_MAX))?;
-    let header = ["runbook", "mode", "takes", "answers", "what it does"];
-    let table = screen.style.table(&header, runbooks.iter().map(row).collect());
+    let table = screen.style.table(&COLUMNS, runbooks.iter().map(row).collect());
     screen.line(&table)?;
     screen.value(&Value::Array(runbooks))?;
     Ok(0)

@@ -90,6 +90,7 @@ pub(super) async fn apply(client: &Client, change: &Change) -> Result<Receipt> {
         | Kind::RolePolicy { .. }
         | Kind::UserPolicy { .. }
         | Kind::AccessKey { .. }
+        | Kind::Credential { .. }
         | Kind::DeleteLoginProfile { .. }
         | Kind::Tags { .. } => Err(refused(operation, "this change is made elsewhere")),
     }

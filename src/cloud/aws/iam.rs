@@ -110,17 +110,26 @@ async fn keys(client: &Client, name: &UserName) -> Result<Option<Vec<UserKey>>> 
     };
     let mut keys = Vec::new();
     for key in &found {
-        let status = match key.status() {
-            Some(StatusType::Active) => KeyStatus::Active,
-            Some(StatusType::Inactive) => KeyStatus::Inactive,
-            // `Expired` can't be used any more, and a status that we do not know must not pass for
-            // contained.
-            Some(other) if other.as_str() == "Expired" => KeyStatus::Inactive,
-            _ => KeyStatus::Active,
-        };
+        let status = status(key.status());
         keys.push(UserKey { id: parsed(OPERATION, key.access_key_id())?, status });
     }
     Ok(Some(keys))
+}
+
+/// `Expired` can't be used any more; a status that we do not know must not pass for contained.
+pub(super) fn status(told: Option<&StatusType>) -> KeyStatus {
+    match told {
+        Some(StatusType::Inactive) => KeyStatus::Inactive,
+        Some(other) if other.as_str() == "Expired" => KeyStatus::Inactive,
+        _ => KeyStatus::Active,
+    }
+}
+
+pub(super) fn status_type(status: KeyStatus) -> StatusType {
+    match status {
+        KeyStatus::Active => StatusType::Active,
+        KeyStatus::Inactive => StatusType::Inactive,
+    }
 }
 
 async fn login_profile(client: &Client, name: &UserName) -> Result<Option<LoginProfile>> {
@@ -146,7 +155,7 @@ pub(super) async fn user_tags(client: &Client, name: &UserName) -> Result<Option
 }
 
 /// The answer to a read, or nothing where IAM knows no such entity.
-fn if_there<A, E>(operation: &str, answer: Answer<A, E>) -> Result<Option<A>>
+pub(super) fn if_there<A, E>(operation: &str, answer: Answer<A, E>) -> Result<Option<A>>
 where
     E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
 {
@@ -199,10 +208,7 @@ pub(super) async fn apply(client: &Client, change: &Change) -> Result<Receipt> {
                 .update_access_key()
                 .user_name(user.as_str())
                 .access_key_id(key.as_str())
-                .status(match after {
-                    KeyStatus::Active => StatusType::Active,
-                    KeyStatus::Inactive => StatusType::Inactive,
-                })
+                .status(status_type(*after))
                 .send()
                 .await,
         ),
@@ -210,7 +216,8 @@ pub(super) async fn apply(client: &Client, change: &Change) -> Result<Receipt> {
             operation,
             client.delete_login_profile().user_name(user.as_str()).send().await,
         ),
-        Kind::InterfaceGroups { .. }
+        Kind::Credential { .. }
+        | Kind::InterfaceGroups { .. }
         | Kind::ElasticAddress { .. }
         | Kind::TerminationProtection { .. }
         | Kind::ShutdownBehavior { .. }

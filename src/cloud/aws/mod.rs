@@ -22,6 +22,7 @@ mod ec2_read;
 mod errors;
 mod guardduty;
 mod iam;
+mod iam_credential;
 mod presign;
 mod s3;
 mod session;

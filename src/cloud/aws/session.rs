@@ -7,10 +7,11 @@ use async_trait::async_trait;
 
 use super::access::Clients;
 use super::assume::Assumer;
-use super::{ec2_apply, ec2_guard, ec2_read, guardduty, iam, s3};
+use super::{ec2_apply, ec2_guard, ec2_read, guardduty, iam, iam_credential, s3};
 use crate::change::{Change, Document, Kind, Taggable, Tags};
 use crate::cloud::{
     Instance, Receipt, Result, Role, Safeguards, Scope, SecurityGroup, Session, Snapshot, User,
+    UserCredential,
 };
 use crate::id::{
     AccessKeyId, AccountId, FindingId, GroupId, InstanceId, Place, RoleName, SnapshotId, UserName,
@@ -106,6 +107,14 @@ impl Session for AwsSession {
         iam::user(self.clients(at).await?.iam(), name).await
     }
 
+    async fn credentials(
+        &self,
+        at: &Place,
+        user: &UserName,
+    ) -> Result<Option<Vec<UserCredential>>> {
+        iam_credential::credentials(self.clients(at).await?.iam(), user).await
+    }
+
     async fn user_policy(
         &self,
         at: &Place,
@@ -155,6 +164,11 @@ impl Session for AwsSession {
             | Kind::AccessKey { .. }
             | Kind::DeleteLoginProfile { .. } => {
                 iam::apply(self.clients(at).await?.iam(), change).await
+            }
+            Kind::Credential { user, credential, id, after, .. } => {
+                let client = self.clients(at).await?;
+                let own = (user, *credential, id);
+                iam_credential::apply(client.iam(), change.operation(), own, *after).await
             }
             Kind::Tags { resource, before, after } => match resource {
                 Taggable::Instance(_) | Taggable::Volume(_) | Taggable::Snapshot(_) => {

@@ -1,7 +1,7 @@
 //! Elastic IP addresses: seen on their interface, taken off it, given back.
 
 use super::{Bench, Disk, InstanceWish, Ip, Outcome, equal, holds, some, text};
-use crate::change::{AddressUse, Change, Kind};
+use crate::change::{AddressUse, Change};
 use crate::cloud::{Address, ErrorClass, Instance, Interface, Standing};
 use crate::id::InstanceId;
 
@@ -33,18 +33,9 @@ fn change(
     instance: &InstanceId,
     interface: &Interface,
     address: &Address,
-    (before, after): (AddressUse, AddressUse),
+    uses: (AddressUse, AddressUse),
 ) -> Change {
-    bench.change(Kind::ElasticAddress {
-        interface: interface.id.clone(),
-        instance: instance.clone(),
-        allocation: address.allocation.clone(),
-        association: address.association.clone(),
-        public_ip: address.public_ip.clone(),
-        private_ip: address.private_ip.clone(),
-        before,
-        after,
-    })
+    bench.change(address.switched(&interface.id, instance, uses))
 }
 
 const OFF: (AddressUse, AddressUse) = (AddressUse::Associated, AddressUse::Free);

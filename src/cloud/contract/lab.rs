@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::change::Tags;
-use crate::id::{AccountId, GroupId, InstanceId, InterfaceId, Place, RoleName, UserName, VpcId};
+use crate::change::{CredentialKind, Tags};
+use crate::id::{
+    AccountId, CredentialId, GroupId, InstanceId, InterfaceId, Place, RoleName, UserName, VpcId,
+};
 
 /// What a check or a fixture says when it goes wrong.
 pub type Outcome<T = ()> = Result<T, String>;
@@ -66,6 +68,13 @@ pub trait Fixture: Send + Sync {
     async fn profile(&self, at: &Place, role: &RoleName) -> Outcome<String>;
     /// A new user with this many active access keys (0-2).
     async fn user(&self, at: &Place, keys: usize, console: Console) -> Outcome<UserName>;
+    /// A new active credential of a user.
+    async fn credential(
+        &self,
+        at: &Place,
+        user: &UserName,
+        kind: CredentialKind,
+    ) -> Outcome<CredentialId>;
     /// A new bucket: its name.
     async fn bucket(&self, at: &Place) -> Outcome<String>;
     /// A new customer managed key that `usable_by` may use too: its ARN.

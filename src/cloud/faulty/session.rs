@@ -9,7 +9,7 @@ use super::{Calls, Fault, Road, error};
 use crate::change::{Change, Document, Taggable, Tags};
 use crate::cloud::{
     Admitted, Instance, Receipt, Result, Role, Safeguards, Scope, SecurityGroup, Session, Snapshot,
-    User,
+    User, UserCredential,
 };
 use crate::id::{
     AccessKeyId, AccountId, FindingId, GroupId, InstanceId, Place, RoleName, SnapshotId, UserName,
@@ -159,6 +159,20 @@ impl Session for FaultySession {
                 self.inner.user(at, name),
             )
             .await
+    }
+
+    async fn credentials(
+        &self,
+        at: &Place,
+        user: &UserName,
+    ) -> Result<Option<Vec<UserCredential>>> {
+        let call = self.inner.credentials(at, user);
+        let operations = [
+            "iam:ListSSHPublicKeys",
+            "iam:ListSigningCertificates",
+            "iam:ListServiceSpecificCredentials",
+        ];
+        self.road.read((&self.scope, at), &operations, || Ok(None), call).await
     }
 
     async fn user_policy(

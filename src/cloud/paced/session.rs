@@ -11,7 +11,7 @@ use super::question::{Asking, Questions};
 use crate::change::{Change, Document, Permission, Taggable, Tags};
 use crate::cloud::{
     Admitted, CloudError, ErrorClass, Instance, Receipt, Result, Role, Safeguards, Scope,
-    SecurityGroup, Session, Snapshot, User,
+    SecurityGroup, Session, Snapshot, User, UserCredential,
 };
 use crate::id::{
     AccessKeyId, AccountId, FindingId, GroupId, InstanceId, Place, RoleName, SnapshotId, UserName,
@@ -198,6 +198,19 @@ impl Session for PacedSession {
         let operations =
             ["iam:GetUser", "iam:ListAccessKeys", "iam:ListUserTags", "iam:GetLoginProfile"];
         self.paced(at, &operations, self.inner.user(at, name)).await
+    }
+
+    async fn credentials(
+        &self,
+        at: &Place,
+        user: &UserName,
+    ) -> Result<Option<Vec<UserCredential>>> {
+        let operations = [
+            "iam:ListSSHPublicKeys",
+            "iam:ListSigningCertificates",
+            "iam:ListServiceSpecificCredentials",
+        ];
+        self.paced(at, &operations, self.inner.credentials(at, user)).await
     }
 
     async fn user_policy(

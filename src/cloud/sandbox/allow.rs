@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use super::refusal::Refused;
-use crate::change::{Change, Direction, Kind, Permission, RuleEffect, Taggable};
+use crate::change::{Change, CredentialKind, Direction, Kind, Permission, RuleEffect, Taggable};
 use crate::id::Place;
 
 /// One action on one resource that a call needs.
@@ -159,6 +159,14 @@ pub fn needs(change: &Change, arn: impl Fn(&str, &str) -> String) -> Vec<Need> {
             vec![(action, arn("user", user.as_str()))]
         }
         Kind::AccessKey { user, .. } => vec![("iam:UpdateAccessKey", arn("user", user.as_str()))],
+        Kind::Credential { user, credential, .. } => {
+            let action = match credential {
+                CredentialKind::SshPublicKey => "iam:UpdateSSHPublicKey",
+                CredentialKind::SigningCertificate => "iam:UpdateSigningCertificate",
+                CredentialKind::ServiceSpecific => "iam:UpdateServiceSpecificCredential",
+            };
+            vec![(action, arn("user", user.as_str()))]
+        }
         Kind::DeleteLoginProfile { user, .. } => {
             vec![("iam:DeleteLoginProfile", arn("user", user.as_str()))]
         }

@@ -106,6 +106,9 @@ fn make(
         Kind::AccessKey { user, key, after, .. } => {
             identity::access_key(world, &at.account, user, key, *after, now)?;
         }
+        Kind::Credential { user, credential, id, after, .. } => {
+            super::credential::set(world, &at.account, (user, *credential, id), *after, now)?;
+        }
         Kind::DeleteLoginProfile { user, .. } => {
             identity::delete_login_profile(world, &at.account, user)?
         }

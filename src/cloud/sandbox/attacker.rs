@@ -13,7 +13,7 @@ use super::settle::Settling;
 use super::world::{Issued, Principal, World};
 use super::{Sandbox, build, policy};
 use crate::change::{Document, KeyStatus};
-use crate::id::{AccessKeyId, AccountId, InstanceId, Place, RoleName, UserName};
+use crate::id::{AccessKeyId, AccountId, CredentialId, InstanceId, Place, RoleName, UserName};
 
 /// Whether something still works, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -50,6 +50,30 @@ impl Attacker {
     pub fn can_call(&self, account: &AccountId, key: &AccessKeyId) -> Verdict {
         let now = self.sandbox.clock().now();
         self.sandbox.with(|world| can_call(world, account, key, now))
+    }
+
+    /// Whether what is signed or asked for with this SSH key, certificate or service-specific
+    /// credential is still answered.
+    #[must_use]
+    pub fn can_use(&self, account: &AccountId, credential: &CredentialId) -> Verdict {
+        let now = self.sandbox.clock().now();
+        self.sandbox.with(|world| {
+            let users = world.accounts.get(account).map(|account| &account.users);
+            let mut owners = users.into_iter().flatten();
+            let owner = owners
+                .find_map(|(name, user)| Some((name, user, user.credentials.get(credential)?)));
+            let Some((name, user, found)) = owner else {
+                return Verdict::no(format!("{credential} is not known"));
+            };
+            let delay = world.iam_delay();
+            if *found.status.felt(now, delay) == KeyStatus::Inactive {
+                return Verdict::no(format!("{credential} of user {name} is inactive"));
+            }
+            match denied(user.policies.iter(), None, now, delay) {
+                Some(why) => Verdict::no(format!("user {name}: {why}")),
+                None => Verdict::yes(format!("{credential} of user {name} is active")),
+            }
+        })
     }
 
     /// Whether the instance can still reach hosts outside: by its groups, or by a connection that

@@ -20,6 +20,7 @@ mod allow;
 mod apply;
 mod attacker;
 mod build;
+mod credential;
 mod disk;
 mod guard;
 mod identity;
@@ -51,7 +52,9 @@ pub use scenario::Scenario;
 pub use settle::Settling;
 pub use world::World;
 #[cfg(test)]
-pub use world::{Key, Machine, RegionState, RoleState, SnapshotRecord, UserState, Volume, Vpc};
+pub use world::{
+    CredentialState, Key, Machine, RegionState, RoleState, SnapshotRecord, UserState, Volume, Vpc,
+};
 
 use super::{Cloud, Scope, Session};
 use crate::clock::Clock;

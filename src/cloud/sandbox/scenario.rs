@@ -30,8 +30,8 @@ use serde::Deserialize;
 use super::world::Pace;
 use crate::change::{Rule, Tags};
 use crate::id::{
-    AccessKeyId, AccountId, GroupId, InstanceId, InterfaceId, Region, RoleName, UserName, VolumeId,
-    VpcId,
+    AccessKeyId, AccountId, CredentialId, GroupId, InstanceId, InterfaceId, Region, RoleName,
+    UserName, VolumeId, VpcId,
 };
 
 /// A world in a few lines.
@@ -226,6 +226,15 @@ pub struct UserSpec {
     /// Its inactive access keys.
     #[serde(default)]
     pub inactive_keys: Vec<AccessKeyId>,
+    /// Its active SSH public keys.
+    #[serde(default)]
+    pub ssh_keys: Vec<CredentialId>,
+    /// Its active signing certificates.
+    #[serde(default)]
+    pub certificates: Vec<CredentialId>,
+    /// Its active service-specific credentials, each with its service.
+    #[serde(default)]
+    pub service_credentials: BTreeMap<CredentialId, String>,
     /// Whether it has a console password.
     #[serde(default)]
     pub console: bool,

@@ -8,10 +8,11 @@ use super::allow::{self, Need};
 use super::apply::{apply, iam_arn, request_id};
 use super::refusal::Refused;
 use super::world::{RegionState, World};
-use super::{EBS_DEFAULT_ALIAS, Sandbox, guard, view};
+use super::{EBS_DEFAULT_ALIAS, Sandbox, credential, guard, view};
 use crate::change::{Change, Document, TAG_PURPOSE, Taggable, Tags, carried, group_name_prefix};
 use crate::cloud::{
     Instance, Receipt, Result, Role, Safeguards, Scope, SecurityGroup, Session, Snapshot, User,
+    UserCredential,
 };
 use crate::id::{
     AccessKeyId, AccountId, FindingId, GroupId, InstanceId, Place, RoleName, SnapshotId, UserName,
@@ -221,6 +222,21 @@ impl Session for SandboxSession {
                     .to_vec()
             },
             |world| Ok(view::user(world, at, name)),
+        )
+    }
+
+    async fn credentials(
+        &self,
+        at: &Place,
+        user: &UserName,
+    ) -> Result<Option<Vec<UserCredential>>> {
+        self.read(
+            at,
+            |world| {
+                let arn = iam_arn(world, &at.account, "user", user.as_str());
+                credential::LISTS.map(|action| (action, arn.clone())).to_vec()
+            },
+            |world| Ok(credential::shown(world, at, user)),
         )
     }
 

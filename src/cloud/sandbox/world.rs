@@ -13,11 +13,11 @@ use serde_json::Value;
 pub use super::machine::Machine;
 use super::refusal::Refused;
 use super::settle::Settling;
-use crate::change::{Document, KeyStatus, LoginProfile, Tags};
+use crate::change::{CredentialKind, Document, KeyStatus, LoginProfile, Tags};
 use crate::cloud::{SecurityGroup, Snapshot};
 use crate::id::{
-    AccessKeyId, AccountId, AllocationId, CaseId, Digest, FindingId, GroupId, InstanceId,
-    InterfaceId, Place, Region, RoleName, RunId, SnapshotId, UserName, VolumeId, VpcId,
+    AccessKeyId, AccountId, AllocationId, CaseId, CredentialId, Digest, FindingId, GroupId,
+    InstanceId, InterfaceId, Place, Region, RoleName, RunId, SnapshotId, UserName, VolumeId, VpcId,
 };
 
 /// Everything there is.
@@ -213,12 +213,26 @@ pub struct UserState {
     pub unique_id: String,
     /// Its access keys.
     pub keys: BTreeMap<AccessKeyId, Settling<KeyStatus>>,
+    /// What else it signs in or signs with.
+    #[serde(default)]
+    pub credentials: BTreeMap<CredentialId, CredentialState>,
     /// Its console password.
     pub login_profile: Option<LoginProfile>,
     /// Inline policies, as those of a role.
     pub policies: BTreeMap<String, Settling<Option<Document>>>,
     /// Its tags.
     pub tags: Tags,
+}
+
+/// An SSH key, a certificate or a service-specific credential.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CredentialState {
+    /// What it is.
+    pub kind: CredentialKind,
+    /// The service that takes it, where it is one service's only.
+    pub service: Option<String>,
+    /// Whether it works.
+    pub status: Settling<KeyStatus>,
 }
 
 /// Temporary credentials.

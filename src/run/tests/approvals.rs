@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::case::{RunState, Status};
+use crate::cloud::faulty::{Calls, Fault, Faulty, Plan};
 use crate::error::Code;
 
 #[tokio::test]
@@ -38,6 +39,20 @@ async fn a_denied_plan_halts_the_run_and_changes_nothing() {
     let done = run(&lab, &started.id).await;
     assert_eq!(done.state, RunState::Halted);
     assert!(done.summary.unwrap().contains(Code::APPROVAL_DENIED.number));
+    assert_eq!(sandbox.snapshot_world().mutations.len(), 0);
+    lab.finish().await;
+}
+
+#[tokio::test]
+async fn who_asked_may_take_the_question_back() {
+    let (lab, sandbox) = lab().await;
+    let request =
+        by_hand("stolen-role-credentials", json!({"role": "batch-worker"}), Mode::Approve);
+    let started = lab.desk.start(request).await.unwrap();
+    lab.settle().await;
+    decide(&lab, "ada", false).await.unwrap();
+    lab.settle().await;
+    assert_eq!(run(&lab, &started.id).await.state, RunState::Halted);
     assert_eq!(sandbox.snapshot_world().mutations.len(), 0);
     lab.finish().await;
 }
@@ -127,4 +142,61 @@ async fn a_runbook_asks_with_a_quorum_and_goes_on_where_it_was() {
     assert_eq!(run(&lab, &started.id).await.state, RunState::Succeeded);
     assert_eq!(sandbox.snapshot_world().mutations.len(), 2);
     lab.finish().await;
+}
+
+/// AWS throttles the first look after the yes; before it answers, the profile has another role.
+#[tokio::test]
+async fn what_a_step_would_do_beyond_the_plan_is_asked_before_it_is_done() {
+    let params = || json!({"instance": "i-0a1b2c3d4e5f60718"});
+    let wanted = || by_hand("suspected-instance", params(), Mode::Approve);
+    let faulty_lab = async |plan: Plan, sandbox: &Sandbox, clock: ManualClock| {
+        let faulty = Faulty::new(Arc::new(sandbox.clone()), plan.counting(Calls::Reads));
+        (Lab::new(Arc::new(faulty.clone()), clock, settings()).await, faulty)
+    };
+    let world = || {
+        let clock = clock();
+        (Sandbox::from_scenario(SCENARIO, Arc::new(clock.clone())).unwrap(), clock)
+    };
+    let (sandbox, clock) = world();
+    let (lab, faulty) = faulty_lab(Plan::none(), &sandbox, clock).await;
+    lab.desk.start(wanted()).await.unwrap();
+    lab.settle().await;
+    let first = 2 * faulty.calls() + 1;
+    for (grant, state) in [(true, RunState::Succeeded), (false, RunState::Halted)] {
+        let (sandbox, clock) = world();
+        let theirs = sandbox.clone();
+        let event: Arc<dyn Fn() + Send + Sync> = Arc::new(move || {
+            theirs
+                .edit(|world| {
+                    let account = world.account_mut(&"111122223333".parse().unwrap()).unwrap();
+                    let other = Some("batch-worker".parse().unwrap());
+                    account.profiles.insert("web-server".to_owned(), other);
+                })
+                .unwrap();
+        });
+        let plan = (first..first + 6).fold(Plan::none(), |plan, n| plan.at(n, Fault::Throttled));
+        let (lab, _) = faulty_lab(plan.before(first + 6, event), &sandbox, clock).await;
+        let started = lab.desk.start(wanted()).await.unwrap();
+        lab.settle().await;
+        decide(&lab, "grace", true).await.unwrap();
+        lab.settle().await;
+        let touched = |sandbox: &Sandbox, part: &str| {
+            sandbox.snapshot_world().mutations.iter().any(|made| made.resource.contains(part))
+        };
+        assert!(!touched(&sandbox, "batch-worker"), "nobody has approved that");
+        assert!(touched(&sandbox, "eni-"), "what was approved is done");
+        let asked = lab.env.store.approvals_pending().await.unwrap().remove(0);
+        assert!(asked.question.contains("batch-worker"), "{}", asked.question);
+        decide(&lab, "grace", grant).await.unwrap();
+        lab.settle().await;
+        let done = run(&lab, &started.id).await;
+        assert_eq!(done.state, state, "{:?}", done.summary);
+        assert_eq!(touched(&sandbox, "batch-worker"), grant);
+        assert_eq!(
+            done.summary.unwrap().contains(Code::APPROVAL_DENIED.number),
+            !grant,
+            "it says what was not done"
+        );
+        lab.finish().await;
+    }
 }

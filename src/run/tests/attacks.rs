@@ -2,67 +2,11 @@
 
 use serde_json::json;
 
+use super::siege::*;
 use super::*;
 use crate::case::RunState;
 use crate::cloud::faulty::{Calls, Fault, Faulty, Plan};
 use crate::cloud::sandbox::Settling;
-use crate::id::AccountId;
-
-const ISOLATES: &str = "//! Isolates.\nconst RUNBOOK = #{ on: [\"Never:X/*\"], mode: \"contain\" };\n\
-    fn run(case, p) { contain::isolate_instance(\"i-0a1b2c3d4e5f60718\"); }";
-
-fn ours() -> AccountId {
-    "111122223333".parse().unwrap()
-}
-
-/// The groups of each interface; of ours, what they are for.
-fn groups(sandbox: &Sandbox) -> Vec<Vec<String>> {
-    let world = sandbox.snapshot_world();
-    let region = world.accounts[&ours()].regions.values().next().unwrap();
-    let machine = region.instances.values().next().unwrap();
-    let name = |id| {
-        let name: &str = &region.groups[id].name;
-        let purpose = name.strip_prefix("tourniquet-").and_then(|name| name.split('-').next());
-        purpose.map_or_else(|| format!("{id}"), str::to_owned)
-    };
-    let interfaces = machine.instance.interfaces.iter();
-    interfaces.map(|interface| interface.groups.iter().map(name).collect()).collect()
-}
-
-async fn faulty_lab(plan: Plan, source: &str) -> (Lab, Sandbox, Faulty) {
-    let clock = clock();
-    let sandbox = Sandbox::from_scenario(SCENARIO, Arc::new(clock.clone())).unwrap();
-    let faulty = Faulty::new(Arc::new(sandbox.clone()), plan);
-    let library = library_with("probe", source);
-    let lab = Lab::new(Arc::new(faulty.clone()), clock, LabSettings { library, ..settings() });
-    (lab.await, sandbox, faulty)
-}
-
-async fn isolate(lab: &Lab) -> RunRow {
-    let started = lab.desk.start(by_hand("probe", json!({}), Mode::Contain)).await.unwrap();
-    lab.settle().await;
-    run(lab, &started.id).await
-}
-
-/// Which of an isolation's changes is the `nth` of those of `part`, from 1.
-async fn change_number(part: &str, nth: usize) -> u64 {
-    let (lab, sandbox, _) = faulty_lab(Plan::none(), ISOLATES).await;
-    isolate(&lab).await;
-    let world = sandbox.snapshot_world();
-    let mut found = (1..).zip(&world.mutations).filter(|(_, made)| made.resource.contains(part));
-    found.nth(nth).unwrap().0
-}
-
-/// GuardDuty's own copy of a finding.
-fn said(sandbox: &Sandbox, id: &str, detail: Value) {
-    sandbox
-        .edit(|world| {
-            let regions = &mut world.account_mut(&ours()).unwrap().regions;
-            let region = regions.get_mut(&"eu-west-1".parse().unwrap()).unwrap();
-            region.findings.insert(id.parse().unwrap(), detail);
-        })
-        .unwrap();
-}
 
 /// A genuine finding about the same instance that nothing acts on.
 fn probed() -> Value {
@@ -77,7 +21,7 @@ fn probed() -> Value {
 #[tokio::test]
 async fn an_undo_of_a_failed_attempt_leaves_a_later_containment_alone() {
     let n = change_number("eni-0aaaaaaaaaaaaaaa2", 0).await;
-    let plan = Plan::none().counting(Calls::Changes).at(n, Fault::Denied);
+    let plan = changes().at(n, Fault::Denied);
     let (lab, sandbox, _) = faulty_lab(plan, ISOLATES).await;
     let first = isolate(&lab).await;
     assert_eq!(first.state, RunState::Failed);
@@ -92,7 +36,7 @@ async fn an_undo_of_a_failed_attempt_leaves_a_later_containment_alone() {
 #[tokio::test]
 async fn a_refusal_for_one_interface_leaves_no_other_half_way() {
     let n = change_number("eni-0aaaaaaaaaaaaaaa1", 0).await;
-    let plan = Plan::none().counting(Calls::Changes).at(n, Fault::Denied);
+    let plan = changes().at(n, Fault::Denied);
     let (lab, sandbox, _) = faulty_lab(plan, ISOLATES).await;
     let done = isolate(&lab).await;
     assert_eq!(done.state, RunState::Failed);
@@ -103,7 +47,7 @@ async fn a_refusal_for_one_interface_leaves_no_other_half_way() {
 #[tokio::test]
 async fn an_interface_that_gets_no_further_is_put_back_out_of_the_open_group() {
     let n = change_number("eni-0aaaaaaaaaaaaaaa1", 1).await;
-    let plan = Plan::none().counting(Calls::Changes).at(n, Fault::Denied);
+    let plan = changes().at(n, Fault::Denied);
     let (lab, sandbox, _) = faulty_lab(plan, ISOLATES).await;
     let before = groups(&sandbox);
     let done = isolate(&lab).await;
@@ -122,9 +66,9 @@ async fn an_interface_that_gets_no_further_is_put_back_out_of_the_open_group() {
 #[tokio::test]
 async fn what_is_left_half_way_is_named() {
     let n = change_number("eni-0aaaaaaaaaaaaaaa1", 1).await;
-    let changes = Plan::none().counting(Calls::Changes);
-    // Not even back: the changes after it are that of the other interface's stage, if any, and ours.
-    let plan = (n..n + 3).fold(changes, |plan, n| plan.at(n, Fault::Denied));
+    let changes = changes();
+    // Not even back, however often it is tried.
+    let plan = (n..n + 12).fold(changes, |plan, n| plan.at(n, Fault::Denied));
     let (lab, sandbox, _) = faulty_lab(plan, ISOLATES).await;
     let done = isolate(&lab).await;
     assert_eq!(groups(&sandbox)[0], ["transition"]);
@@ -138,20 +82,18 @@ async fn what_is_left_half_way_is_named() {
 
 #[tokio::test]
 async fn an_undo_never_passes_over_what_is_not_known() {
-    let calls = {
-        let (lab, _, faulty) = faulty_lab(Plan::none(), ISOLATES).await;
-        isolate(&lab).await;
-        faulty.calls()
-    };
-    for n in 1..=calls {
+    let mut unknown = 0;
+    for n in 1..=calls().await {
         let lost = Plan::none().at(n, Fault::LostAnswer);
-        let plan = (1..=4).fold(lost, |plan, read| plan.at(n + read, Fault::Transient));
+        // Two changes are settled beside each other, with four looks each.
+        let plan = (1..=8).fold(lost, |plan, read| plan.at(n + read, Fault::Denied));
         let (lab, sandbox, _) = faulty_lab(plan, ISOLATES).await;
         let before = groups(&sandbox);
         let done = isolate(&lab).await;
         if !done.summary.unwrap_or_default().contains("no look could tell") {
             continue;
         }
+        unknown += 1;
         let undo = lab.desk.undo(&done.id, "ada".to_owned(), false).await.unwrap();
         lab.settle().await;
         let undone = run(&lab, &undo.id).await;
@@ -159,6 +101,7 @@ async fn an_undo_never_passes_over_what_is_not_known() {
         assert!(as_before || undone.state != RunState::Succeeded, "call {n}: {:?}", undone.summary);
         lab.finish().await;
     }
+    assert!(unknown > 0, "nothing was left unknown");
 }
 
 #[tokio::test]
@@ -250,7 +193,7 @@ async fn a_planted_policy_that_no_entry_can_hold_saves_no_key() {
 async fn a_forged_finding_does_not_ride_on_a_genuine_one() {
     let (lab, sandbox) = lab_with(LabSettings { confirm_findings: true, ..settings() }).await;
     let genuine = probed();
-    said(&sandbox, "0123456789abcdef0123456789abcdef", genuine["detail"].clone());
+    said(&sandbox, &genuine["detail"]);
     let case = lab.deliver(&genuine.to_string()).await;
     lab.settle().await;
     // GuardDuty has never said this one.
@@ -266,9 +209,9 @@ async fn a_genuine_finding_is_not_held_for_another_one_of_its_case() {
     let first = probed();
     let mut archived = first["detail"].clone();
     archived["service"]["archived"] = json!(true);
-    said(&sandbox, "0123456789abcdef0123456789abcdef", archived);
+    said(&sandbox, &archived);
     let second: Value = serde_json::from_str(mining()).unwrap();
-    said(&sandbox, second["detail"]["id"].as_str().unwrap(), second["detail"].clone());
+    said(&sandbox, &second["detail"]);
     let case = lab.deliver(&first.to_string()).await;
     lab.settle().await;
     assert_eq!(lab.deliver(mining()).await, case);
@@ -286,7 +229,7 @@ async fn some_seconds_of_throttling_end_no_run_before_it_began() {
         let clock = clock();
         let sandbox = Sandbox::from_scenario(SCENARIO, Arc::new(clock.clone())).unwrap();
         let event: Value = serde_json::from_str(mining()).unwrap();
-        said(&sandbox, event["detail"]["id"].as_str().unwrap(), event["detail"].clone());
+        said(&sandbox, &event["detail"]);
         let faulty = Arc::new(Faulty::new(Arc::new(sandbox), plan));
         let lab = Lab::new(faulty, clock, LabSettings { confirm_findings, ..settings() }).await;
         let case = lab.deliver(mining()).await;
@@ -329,4 +272,64 @@ async fn a_no_is_not_overridden_by_the_next_version() {
     lab.settle().await;
     assert_eq!(sandbox.snapshot_world().mutations.len(), 0);
     lab.finish().await;
+}
+
+/// GuardDuty takes minutes: before the finding arrives, the attacker takes the profile off.
+#[tokio::test]
+async fn the_role_that_the_finding_names_is_revoked_although_the_profile_was_taken_off() {
+    for deleted in [false, true] {
+        let (lab, sandbox) = lab().await;
+        sandbox
+            .edit(|world| {
+                let account = world.account_mut(&ours()).unwrap();
+                if deleted {
+                    account.profiles.clear();
+                }
+                let region = account.regions.values_mut().next().unwrap();
+                region.instances.values_mut().next().unwrap().instance.profile_arn = None;
+            })
+            .unwrap();
+        let case = lab.deliver(mining()).await;
+        lab.settle().await;
+        let done = only_run(&lab, &case).await;
+        let stolen = "ASIAZ7Q2EXAMPLE00001".parse().unwrap();
+        assert_eq!(sandbox.attacker().can_call(&ours(), &stolen).allowed, deleted);
+        assert_eq!(done.contained, !deleted, "{:?}", done.summary);
+        let summary = done.summary.unwrap();
+        assert_eq!(summary.contains("instance-profile/web-server"), deleted, "{summary}");
+        assert!(groups(&sandbox).iter().all(|groups| *groups == ["quarantine"]));
+        lab.finish().await;
+    }
+}
+
+/// A runbook of one's own takes a parameter from a place that no shipped one looks at.
+#[tokio::test]
+async fn a_parameter_that_guardduty_tells_otherwise_is_not_acted_on() {
+    let mut genuine: Value = serde_json::from_str(mining()).unwrap();
+    let role = "resource.instanceDetails.iamInstanceProfile.id";
+    genuine["detail"]["resource"]["instanceDetails"]["iamInstanceProfile"]["id"] =
+        json!("web-server");
+    let source = format!(
+        "//! Revokes.\nconst RUNBOOK = #{{ on: [\"{}\"], mode: \"contain\", params: #{{ role: \
+         #{{ type: \"role-name\", from: \"{role}\" }} }} }};\n\
+         fn run(case, p) {{ contain::revoke_role_sessions(p.role); }}",
+        genuine["detail"]["type"].as_str().unwrap()
+    );
+    for (named, changes) in [("batch-worker", 0), ("web-server", 1)] {
+        let library = library_with("own", &source);
+        let settings = LabSettings { library, confirm_findings: true, ..settings() };
+        let (lab, sandbox) = lab_with(settings).await;
+        said(&sandbox, &genuine["detail"]);
+        let mut told = genuine.clone();
+        told["detail"]["resource"]["instanceDetails"]["iamInstanceProfile"]["id"] = json!(named);
+        let case = lab.deliver(&told.to_string()).await;
+        lab.settle().await;
+        let done = only_run(&lab, &case).await;
+        assert_eq!(sandbox.snapshot_world().mutations.len(), changes, "{:?}", done.summary);
+        if changes == 0 {
+            let summary = done.summary.unwrap();
+            assert!(summary.contains(&format!("{role} differs")), "{summary}");
+        }
+        lab.finish().await;
+    }
 }

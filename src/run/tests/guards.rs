@@ -131,3 +131,20 @@ async fn a_protected_user_is_protected_by_any_of_its_names() {
     assert_eq!(sandbox.snapshot_world().mutations.len(), 0);
     lab.finish().await;
 }
+
+#[tokio::test]
+async fn by_hand_no_run_is_freer_than_its_runbook() {
+    let (lab, sandbox) = lab().await;
+    let wanted =
+        |mode| by_hand("suspected-instance", json!({"instance": "i-0a1b2c3d4e5f60718"}), mode);
+    let refused = lab.desk.start(wanted(Mode::Contain)).await.unwrap_err();
+    assert_eq!(refused.code, Code::RUNBOOK_MODE);
+    assert!(refused.detail.contains("mode approve at most"), "{}", refused.detail);
+    assert!(lab.env.store.runs_open().await.unwrap().is_empty());
+    for mode in [Mode::Observe, Mode::Approve] {
+        lab.desk.start(wanted(mode)).await.unwrap();
+        lab.settle().await;
+        assert_eq!(sandbox.snapshot_world().mutations.len(), 0, "nobody has said yes");
+    }
+    lab.finish().await;
+}

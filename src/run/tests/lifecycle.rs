@@ -214,3 +214,37 @@ async fn an_observed_finding_does_not_keep_a_later_one_from_being_contained() {
     assert_eq!(lab.env.store.case(&case).await.unwrap().unwrap().status, Status::Contained);
     lab.finish().await;
 }
+
+/// Snapshots take up to 72 hours, and the attacker may have opened the instance again by then.
+#[tokio::test]
+async fn a_run_that_only_waits_for_snapshots_does_not_hold_up_an_isolation() {
+    let (lab, _) = lab().await;
+    let wanted = || {
+        let params = json!({"instance": "i-0a1b2c3d4e5f60718"});
+        by_hand("compromised-instance", params, Mode::Contain)
+    };
+    let first = lab.desk.start(wanted()).await.unwrap();
+    let stopping = std::sync::atomic::AtomicBool::new(false);
+    let claimed = lab.env.clock.monotonic();
+    let (row, fence) = lab.env.store.claim("lab", lab.clock.now()).await.unwrap().unwrap();
+    let lease = crate::run::lease::Lease::new(fence, claimed);
+    crate::run::drive::drive(&lab.env, &row, &lease, &stopping).await.unwrap();
+    let waits = run(&lab, &first.id).await;
+    assert_eq!(waits.state, RunState::Parked);
+    let told = lab.entries(&first.case).await;
+    let told = told.iter().filter(|entry| {
+        entry.kind == "step.finished" && entry.body.get("name") == Some(&json!("notify"))
+    });
+    assert_eq!(told.count(), 1, "on-call knows of the isolation already");
+    let second = lab.desk.start(wanted()).await.unwrap();
+    let (row, fence) = lab.env.store.claim("lab", lab.clock.now()).await.unwrap().unwrap();
+    assert_eq!(row.id, second.id);
+    let lease = crate::run::lease::Lease::new(fence, lab.env.clock.monotonic());
+    crate::run::drive::drive(&lab.env, &row, &lease, &stopping).await.unwrap();
+    lab.settle().await;
+    for id in [&first.id, &second.id] {
+        let done = run(&lab, id).await;
+        assert!(done.contained, "{:?}", done.summary);
+    }
+    lab.finish().await;
+}

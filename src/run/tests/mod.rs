@@ -4,8 +4,14 @@ mod approvals;
 mod attacks;
 mod faults;
 mod guards;
+mod honest;
+mod later;
 mod lifecycle;
+mod open_group;
 mod pacing;
+mod siege;
+mod silence;
+mod turns;
 mod undo;
 
 use std::sync::Arc;

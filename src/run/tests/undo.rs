@@ -1,5 +1,6 @@
 //! Taking back: everything as it was, drift left alone, stolen credentials not revived unasked.
 
+use super::siege::groups;
 use super::*;
 use crate::case::{RunState, Status};
 use crate::change::TAG_PURPOSE;
@@ -18,19 +19,6 @@ async fn contained() -> (Lab, Sandbox, RunRow) {
     let run = only_run(&lab, &case).await;
     assert!(run.contained, "{:?}", run.summary);
     (lab, sandbox, run)
-}
-
-fn groups(sandbox: &Sandbox) -> Vec<Vec<String>> {
-    let world = sandbox.snapshot_world();
-    let account = &world.accounts[&"111122223333".parse().unwrap()];
-    let region = account.regions.values().next().unwrap();
-    let machine = region.instances.values().next().unwrap();
-    machine
-        .instance
-        .interfaces
-        .iter()
-        .map(|nic| nic.groups.iter().map(ToString::to_string).collect())
-        .collect()
 }
 
 #[tokio::test]
@@ -217,5 +205,49 @@ async fn what_somebody_else_changed_is_reported_and_left_alone() {
     let now = groups(&sandbox);
     assert_eq!(now[0], drifted[0], "the drifted interface is left alone");
     assert_ne!(now[1], drifted[1], "the other one is given back");
+    lab.finish().await;
+}
+
+/// Two containments of one instance; an interface has got other groups by hand since.
+#[tokio::test]
+async fn what_somebody_else_changed_holds_up_no_earlier_undo() {
+    let source = "//! Isolates.\nconst RUNBOOK = #{ on: [\"Never:X/*\"], mode: \"contain\" };\n\
+        fn run(case, p) { contain::isolate_instance(\"i-0a1b2c3d4e5f60718\"); }";
+    let library = library_with("probe", source);
+    let (lab, sandbox) = lab_with(LabSettings { library, ..settings() }).await;
+    let before = groups(&sandbox);
+    let put = |group: &str| {
+        let group = group.parse().unwrap();
+        sandbox
+            .edit(|world| {
+                let account = world.account_mut(&"111122223333".parse().unwrap()).unwrap();
+                let region = account.regions.values_mut().next().unwrap();
+                let machine = region.instances.values_mut().next().unwrap();
+                machine.instance.interfaces[0].groups = vec![group];
+            })
+            .unwrap();
+    };
+    let isolate = async || {
+        let started = lab.desk.start(by_hand("probe", json!({}), Mode::Contain)).await.unwrap();
+        lab.settle().await;
+        run(&lab, &started.id).await
+    };
+    let first = isolate().await;
+    put("sg-0ddddddddddddddd2");
+    let second = isolate().await;
+    assert!(first.contained && second.contained);
+    // By hand, and for good: to its first group.
+    put("sg-0ddddddddddddddd1");
+    let undo = lab.desk.undo(&second.id, "ada".to_owned(), false).await.unwrap();
+    lab.settle().await;
+    let undone = run(&lab, &undo.id).await;
+    assert_eq!(undone.state, RunState::Failed, "it says what it left alone");
+    assert!(undone.summary.unwrap().contains(Code::UNDO_DRIFT.number));
+    assert!(!run(&lab, &second.id).await.released);
+    let undo = lab.desk.undo(&first.id, "ada".to_owned(), false).await.unwrap();
+    lab.settle().await;
+    let undone = run(&lab, &undo.id).await;
+    assert_eq!(undone.state, RunState::Succeeded, "{:?}", undone.summary);
+    assert_eq!(groups(&sandbox), before);
     lab.finish().await;
 }

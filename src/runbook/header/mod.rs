@@ -59,6 +59,17 @@ impl Header {
             .collect()
     }
 
+    /// Where `document` says something else than the parameters that were taken from a finding: the
+    /// path of the first.
+    #[must_use]
+    pub fn told_otherwise(&self, params: &Value, document: &Value) -> Option<&str> {
+        self.params.iter().find_map(|param| {
+            let path = param.from.as_deref()?;
+            let given = params.get(&param.name).filter(|value| !value.is_null());
+            (at(document, path) != given).then_some(path)
+        })
+    }
+
     /// The resource that parameters name, as `type/id`: the first that names one. Runs that act
     /// exclude each other by it.
     #[must_use]

@@ -65,6 +65,31 @@ pub(super) fn register(engine: &mut Engine) {
     });
 }
 
+/// What is wrong with the arguments of a call that are literals; `None` stands for one that is only
+/// known when the script runs.
+pub(in crate::runbook) fn unfit(name: &str, args: &[Option<Dynamic>]) -> Option<String> {
+    let or = |n: usize, good: &str| match args.get(n) {
+        Some(Some(literal)) => literal.clone(),
+        _ => good.into(),
+    };
+    match name {
+        "approve" => {
+            let options = args.get(1).cloned().flatten();
+            let args: Vec<Dynamic> = std::iter::once(or(0, "?")).chain(options).collect();
+            question(&args).err()
+        }
+        "sleep" => seconds(&or(0, "1s"), "time").err(),
+        "notify" => message(&[or(0, "oncall"), or(1, "text")]).err(),
+        "parallel" => match args.first() {
+            Some(Some(literal)) if !literal.is_array() => {
+                Some(format!("expected a list of closures, not a {}", kind(literal)))
+            }
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
 /// Registers a function of `arity` arguments of any type.
 pub(super) fn each(
     engine: &mut Engine,

@@ -15,6 +15,7 @@ use rhai::{
 use serde_json::Value;
 
 pub(super) use bind::bind;
+pub(super) use control::unfit;
 
 use super::context::{self, Answer};
 use super::value::to_script;

@@ -103,6 +103,11 @@ fn parallel(
             _ if halted => waits = true,
             Ok(value) => results.push(value.flatten()),
             Err(error) => {
+                if on_error == OnError::Keep
+                    && let Some(words) = own(&error)
+                {
+                    context::with(|run| run.keep(words));
+                }
                 results.push(Map::from_iter([("error".into(), error_value(&error))]).into());
                 first_error.get_or_insert(error);
             }
@@ -116,6 +121,18 @@ fn parallel(
     match first_error {
         Some(error) if on_error == OnError::Raise => Err(error),
         _ => Ok(results.into()),
+    }
+}
+
+/// What a branch itself failed with; `None` where a step of it did, which the timeline shows.
+fn own(error: &EvalAltResult) -> Option<String> {
+    match error.unwrap_inner() {
+        EvalAltResult::ErrorRuntime(value, _) => {
+            let by_step =
+                value.as_map_ref().is_ok_and(|map| map.get("step").is_some_and(|s| !s.is_unit()));
+            (!by_step).then(|| describe(value))
+        }
+        other => Some(other.to_string()),
     }
 }
 

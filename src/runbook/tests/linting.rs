@@ -38,7 +38,14 @@ fn bodies() {
             "act::tag_resource(7, p.tags)",
             &["4:19: error E0301: `act::tag_resource`: resource: expected a text"],
         ),
+        ("act::tag_resource(\"bogus\", #{})", &["`act::tag_resource`: … resource"]),
         ("approve()", &["`approve` takes 1 to 2, not 0"]),
+        ("approve(p.q, #{ quorm: 2 })", &["`approve`: options: quorm is unknown"]),
+        ("approve(\"x\", #{ within: \"30d\" })", &["`approve`: within: expected a time"]),
+        ("sleep(\"5 minutes\")", &["`sleep`: time: expected a time such as"]),
+        ("notify(\"on call\", p.text)", &["`notify`: channel: a name has"]),
+        ("parallel(7)", &["`parallel`: expected a list of closures"]),
+        ("approve(p.q, #{ quorum: p.n }); sleep(p.t); parallel(p.list); notify(p.c, p.t)", &[]),
         ("undefined_variable", &["4:1: error E0301"]),
         (
             &format!("notify(\"a\", \"b\"); contain::isolate_instance({id});"),
@@ -46,7 +53,7 @@ fn bodies() {
         ),
         (
             &format!(
-                "act::tag_resource(\"instance/x\", #{{}}); parallel([|| contain::isolate_instance({id})]);"
+                "act::tag_resource(\"instance/i-0123456789abcdef0\", #{{}}); parallel([|| contain::isolate_instance({id})]);"
             ),
             &["4:6: warning E0308: `act::tag_resource` comes before"],
         ),

@@ -1,6 +1,8 @@
 //! The test bed: a store on a file, the things to put into it, and the check at the end.
 
 use jiff::Timestamp;
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -209,5 +211,7 @@ pub fn run(name: &str) -> NewRun {
         target: Some(name.to_owned()),
         requested_by: "service".into(),
         document: None,
+        named: BTreeSet::new(),
+        unanswered: None,
     }
 }

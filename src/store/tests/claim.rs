@@ -17,6 +17,7 @@ pub fn event(fence: &Fence, event: RunEvent, wake_at: Option<i64>) -> Vec<Effect
         wake_at: wake_at.map(at),
         contained: false,
         summary: None,
+        code: None,
     }]
 }
 
@@ -93,6 +94,39 @@ async fn runs_on_one_target_go_one_after_the_other() {
             .unwrap();
         assert_eq!(claimed(bed, "a", 21).await.unwrap().0, run_id("eeee"));
         assert_eq!(claimed(bed, "a", 21).await, None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_target_is_one_steps_until_it_is_given_back() {
+    on_bed(async |bed| {
+        bed.store.accept(finding("aaaa")).await.unwrap();
+        let case = case_id("aaaa");
+        ask(bed, "aaaa", on_target("bbbb", "t"), 0).await;
+        ask(bed, "aaaa", on_target("cccc", "u"), 0).await;
+        let (_, first) = claimed(bed, "a", 1).await.unwrap();
+        let (_, second) = claimed(bed, "a", 1).await.unwrap();
+        let take = |step: &str| Effect::Take { step: step.into(), resource: "r".into() };
+        let commit = async |fence: &Fence, effects: Vec<Effect>| {
+            let (case, fence) = (case.clone(), Some(fence.clone()));
+            bed.store.commit(Commit { case, fence, entries: vec![], effects }).await.unwrap().taken
+        };
+        assert_eq!(commit(&first, vec![take("1")]).await, ["1".to_owned()].into());
+        assert_eq!(commit(&first, vec![take("1")]).await, ["1".to_owned()].into(), "again");
+        // Neither another step nor another run, whichever way it asks; the commit itself stands.
+        assert_eq!(commit(&first, vec![take("2")]).await, [].into());
+        assert_eq!(commit(&second, vec![take("1")]).await, [].into());
+        let by_itself = async |fence: &Fence| {
+            let (fence, case) = (fence.clone(), case.clone());
+            bed.store.take_target(fence, case, "r".into(), "1".into()).await.unwrap()
+        };
+        assert!(by_itself(&first).await);
+        assert!(!by_itself(&second).await);
+        commit(&first, vec![Effect::Free { step: "1".into() }]).await;
+        assert!(by_itself(&second).await);
+        // Nobody takes without a run.
+        assert!(bed.apply(&case, None, vec![take("1")]).await.is_err());
     })
     .await;
 }
@@ -224,6 +258,30 @@ async fn a_granted_question_and_a_dead_owner_do_not_wait_for_each_other() {
         assert_eq!(second, run_id("cccc"), "who was at work goes on");
         bed.apply(&case, Some(&fence), event(&fence, RunEvent::Succeeded, None)).await.unwrap();
         assert_eq!(claimed(bed, "new", 22).await.unwrap().0, first);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_run_that_waits_for_nothing_but_evidence_blocks_nobody() {
+    on_bed(async |bed| {
+        bed.store.accept(finding("aaaa")).await.unwrap();
+        let case = case_id("aaaa");
+        ask(bed, "aaaa", on_target("bbbb", "t"), 0).await;
+        let (first, fence) = claimed(bed, "a", 1).await.unwrap();
+        let preserving = event(&fence, RunEvent::Preserving, Some(10));
+        bed.apply(&case, Some(&fence), preserving).await.unwrap();
+        ask(bed, "aaaa", on_target("cccc", "t"), 2).await;
+        let (second, second_fence) = claimed(bed, "a", 3).await.unwrap();
+        assert_eq!(second, run_id("cccc"));
+        assert_eq!(claimed(bed, "a", 11).await, None, "two runs on one target");
+        let parked = event(&second_fence, RunEvent::Parked, Some(60));
+        bed.apply(&case, Some(&second_fence), parked).await.unwrap();
+        let (again, fence) = claimed(bed, "a", 12).await.unwrap();
+        assert_eq!(again, first, "neither waits for the other for ever");
+        // What waits for more than evidence holds others up again.
+        bed.apply(&case, Some(&fence), event(&fence, RunEvent::Parked, Some(90))).await.unwrap();
+        assert_eq!(claimed(bed, "a", 61).await, None);
     })
     .await;
 }

@@ -12,7 +12,8 @@ use crate::timeline::{Actor, Draft, Kind};
 
 /// Moves a run, with a summary.
 pub fn moved(run: &RunId, event: RunEvent, contained: bool) -> Effect {
-    Effect::Run { run: run.clone(), event, wake_at: None, contained, summary: Some("so".into()) }
+    let (run, summary) = (run.clone(), Some("so".into()));
+    Effect::Run { run, event, wake_at: None, contained, summary, code: None }
 }
 
 fn step(run: &RunId, step: &str, kind: Kind) -> Draft {

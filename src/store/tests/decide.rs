@@ -46,6 +46,7 @@ async fn asked(bed: &Bed, quorum: u32) -> (CaseId, Fence) {
         wake_at: Some(at(600)),
         contained: false,
         summary: None,
+        code: None,
     };
     let effects = vec![Effect::OpenApproval(question(&case, &fence, quorum)), park];
     bed.apply(&case, Some(&fence), effects).await.unwrap();
@@ -74,9 +75,10 @@ async fn the_rules_of_a_decision() {
         (1, vec![(yes("bob"), Ok(()))], ApprovalState::Granted),
         (0, vec![(yes("bob"), Ok(()))], ApprovalState::Granted),
         (1, vec![(no("bob"), Ok(()))], ApprovalState::Denied),
+        (1, vec![(no("ada"), Ok(()))], ApprovalState::Denied),
         (
             1,
-            vec![(yes("ada"), words("who asked for a run can't decide on it"))],
+            vec![(yes("ada"), words("who asked for a run can't agree to it, only say no"))],
             ApprovalState::Pending,
         ),
         (
@@ -178,6 +180,7 @@ async fn a_decision_before_the_run_parks_is_not_lost() {
             wake_at: Some(at(600)),
             contained: false,
             summary: None,
+            code: None,
         };
         bed.apply(&case, Some(&fence), vec![park]).await.unwrap();
         assert!(bed.store.claim("next", at(10)).await.unwrap().is_some());

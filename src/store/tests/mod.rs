@@ -7,6 +7,7 @@ mod claim;
 mod claim_property;
 mod commit;
 mod decide;
+mod group;
 mod open;
 mod read;
 mod status;

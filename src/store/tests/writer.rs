@@ -24,7 +24,7 @@ async fn execute(store: &Store, statement: String) -> Result<(), StoreError> {
 }
 
 /// Holds the writer in one transaction until `others` are all handed in, then lets it go on.
-async fn while_busy<T>(store: &Store, others: impl Future<Output = T>) -> T {
+pub async fn while_busy<T>(store: &Store, others: impl Future<Output = T>) -> T {
     let (begin, begun) = oneshot::channel::<()>();
     let (free, busy) = oneshot::channel::<()>();
     let hold = store.write(Turn::Next, |_| {

@@ -170,6 +170,24 @@ async fn requests_that_make_no_sense_name_the_field() {
 }
 
 #[tokio::test]
+async fn an_answer_about_what_is_not_there_says_how_to_find_what_is() {
+    let harness = Harness::new().await;
+    for (method, path, word) in [
+        ("GET", "/v1/nothing", "begin with /v1/"),
+        ("DELETE", "/v1/cases", "header Allow"),
+        ("GET", "/v1/cases/case-none", "tourniquet case list"),
+        ("GET", "/v1/runs/run-none", "tourniquet case show CASE"),
+        ("GET", "/v1/approvals/apr-none", "tourniquet approve"),
+    ] {
+        let seen = answer(harness.as_role("admin", method, path)).await;
+        let remedy = seen.body["remedy"].as_str().unwrap();
+        assert!(remedy.contains(word), "{method} {path}: {remedy}");
+        assert_eq!(seen.headers.contains_key("allow"), method == "DELETE", "{method} {path}");
+    }
+    harness.service.stop().await;
+}
+
+#[tokio::test]
 async fn what_can_not_be_stored_is_not_acknowledged() {
     let harness = Harness::new().await;
     // The token is known for this second, so the finding itself meets the closed store.

@@ -48,11 +48,11 @@ async fn a_case_is_shown_with_its_runs_questions_and_timeline() {
     findings   2
     timeline   4 entries, head h
 
-    run       runbook  mode     state   for      result
-    run-0002  observe  observe  parked  service  -
+    run       runbook  mode     state   asked by  result
+    run-0002  observe  observe  parked  service   -
 
-    approval  case       question  for      until
-    apr-0003  case-0001  Isolate?  service  2026-01-03 22:00:00Z
+    approval  case       question  asked by  until
+    apr-0003  case-0001  Isolate?  service   2026-01-03 22:00:00Z
 
     +0.0s   ada        " note 0 “ünïcode”
     +0.0s              " note 1 “ünïcode”
@@ -169,6 +169,10 @@ async fn notes_and_closes_are_sent() {
         "/v1/cases/case-0001/notes" if request.json() == json!({"text": "seen"}) => {
             (StatusCode::OK, json!({"case": "case-0001"}))
         }
+        "/v1/cases/case-0001" => {
+            (StatusCode::OK, json!({"id": "case-0001", "status": "contained"}))
+        }
+        "/v1/cases/case-0002" => (StatusCode::OK, json!({"id": "case-0002", "status": "closed"})),
         "/v1/cases/case-0001/close" if request.json() == json!({"reason": "done"}) => {
             (StatusCode::OK, json!({"id": "case-0001", "status": "closed"}))
         }
@@ -178,8 +182,16 @@ async fn notes_and_closes_are_sent() {
     let (mut screen, out, _) = screen(false);
     let note = CaseCommand::Note { case: id(), text: "seen".to_owned() };
     let close = CaseCommand::Close { case: id(), reason: "done".to_owned() };
-    for command in [note, close] {
+    let again =
+        CaseCommand::Close { case: "case-0002".parse().unwrap(), reason: "done".to_owned() };
+    for command in [note, close, again] {
         assert_eq!(dispatch(&service.client(), &mut screen, command).await, Ok(0));
     }
-    assert_eq!(out.text(), "noted in case-0001\ncase-0001 is closed\n");
+    let text = out.text();
+    assert!(
+        text.starts_with(
+            "noted in case-0001\ncase-0001 is closed\ncase-0002 was closed already, and nothing was written"
+        ),
+        "{text}"
+    );
 }

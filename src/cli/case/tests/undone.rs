@@ -1,7 +1,7 @@
 //! A case with an undo that could not give everything back.
 
 use axum::http::StatusCode;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{id, page};
 use crate::cli::case::show;
@@ -20,7 +20,8 @@ async fn what_remains_by_hand_stands_beside_taken_back() {
     let service = Service::start(move |request| {
         let run = |run: &str, kind: &str, summary: &str| {
             json!({"id": run, "kind": kind, "runbook": "leaked-access-key", "mode": "contain",
-                "state": "succeeded", "requested_by": "ada", "summary": summary})
+                "state": "succeeded", "requested_by": "ada", "summary": summary,
+                "params": {"of": "run-0002"}, "released": kind == "runbook"})
         };
         let runs = [
             run("run-0002", "runbook", "contained and verified"),
@@ -38,9 +39,9 @@ async fn what_remains_by_hand_stands_beside_taken_back() {
     let text = out.text();
     let from = text.find("run       runbook").unwrap();
     insta::assert_snapshot!(text[from..], @r"
-    run       runbook                    mode     state      for  result
-    run-0002  leaked-access-key          contain  succeeded  ada  contained and verified
-    run-0005  undo of leaked-access-key  contain  succeeded  ada  taken back, but 1 thing must be done by hand
+    run       runbook                    mode     state      asked by  result
+    run-0002  leaked-access-key          contain  succeeded  ada       contained and verified
+    run-0005  undo of leaked-access-key  contain  succeeded  ada       taken back, but 1 thing must be done by hand
 
     to be done by hand, because run-0005 could not give it back:
       user ci: console password removed: create a new one
@@ -49,5 +50,12 @@ async fn what_remains_by_hand_stands_beside_taken_back() {
     ");
     let (mut program, out, _) = screen(true);
     show::show(&service.client(), &mut program, &id()).await.unwrap();
-    assert_eq!(out.value()["runs"][1]["summary"], Value::from("taken back"), "as the service says");
+    let undo = &out.value()["runs"][1];
+    assert_eq!(undo["summary"], "taken back, but 1 thing must be done by hand");
+    assert_eq!(
+        (&undo["undone"]["run"], &undo["undone"]["released"]),
+        (&json!("run-0002"), &json!(true))
+    );
+    let by_hand = undo["undone"]["by_hand"][0].as_str().unwrap();
+    assert!(by_hand.contains("create a new one"), "{by_hand}");
 }

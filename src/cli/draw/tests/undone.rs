@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{UNICODE, entry, of_run};
-use crate::cli::draw::{leftovers, timeline};
+use crate::cli::draw::{Drawer, timeline, undone};
 use crate::timeline::Entry;
 
 /// An undo whose steps ended with these outputs.
@@ -40,16 +40,18 @@ fn an_undo_says_at_its_end_what_a_person_must_do() {
     +0.0s              ! taken back (but 1 thing must be done by hand, 2 stay in place on purpose)
                          · by hand: user ci: console password removed: the password is gone: create a new one
     ");
-    let left = leftovers(&entries);
-    assert_eq!(left["run-0002"].by_hand, [password]);
-    assert_eq!((left.len(), left["run-0002"].kept.len()), (1, 2));
+    let all = undone(&entries);
+    assert_eq!(all["run-0002"].by_hand, [password]);
+    assert_eq!((all.len(), all["run-0002"].kept.len()), (1, 2));
 }
 
 #[test]
 fn an_undo_that_took_everything_back_says_no_more_than_that() {
     let entries = undo(&[json!({"restored": "a became b"}), json!({"gone": "i-1: tags"})]);
     assert!(timeline(&entries, UNICODE).ends_with("✓ taken back\n"));
-    assert!(leftovers(&entries).is_empty());
+    let all = undone(&entries);
+    assert_eq!((all["run-0002"].words(), all["run-0002"].stays()), (None, None));
+    assert_eq!(all["run-0002"].given_back, ["a became b"]);
 }
 
 #[test]
@@ -74,4 +76,59 @@ fn time_never_runs_backwards_in_a_drawing() {
     +0.8s                  → change 2 (no answer yet)
     +0.8s                ✓ contain::isolate_instance verified
     ");
+}
+
+/// An undo of these changes, whose steps ended with these outputs.
+fn undo_of(steps: &[(Value, Value)]) -> Vec<Entry> {
+    let mut entries = undo(&[]);
+    entries.pop();
+    for (n, (change, output)) in steps.iter().enumerate() {
+        let step = (n + 1).to_string();
+        let args = json!({"change": change, "revive": false});
+        let asked = json!({"step": step, "name": "undo::restore", "args": args});
+        let ended =
+            json!({"step": step, "name": "undo::restore", "result": "ok", "output": output});
+        entries.push(of_run(10, "step.requested", asked));
+        entries.push(of_run(10, "step.finished", ended));
+    }
+    entries
+}
+
+#[test]
+fn what_was_given_back_is_told_by_how_it_is_again_and_what_stays_by_its_sort() {
+    let change = |mut change: Value| {
+        change["at"] = json!({"account": "111122223333", "region": "eu-west-1"});
+        change
+    };
+    let groups = change(json!({"change": "interface_groups", "interface": "eni-0000000a",
+        "instance": "i-0000000a", "before": ["sg-0000000a"], "after": ["sg-0000000b"]}));
+    let rules =
+        change(json!({"change": "group_rules", "group": "sg-0000000b", "direction": "egress",
+        "effect": "revoke", "rules": []}));
+    let sharing = change(json!({"change": "snapshot_sharing", "snapshot": "snap-0000000a",
+        "before": ["999988887777"], "after": []}));
+    let deny = change(json!({"change": "role_policy", "role": "web", "policy": "TourniquetDeny",
+        "before": null, "after": null}));
+    let kept = json!({"kept": "left in place (role web: inline policy P is put in place). If \
+        `tourniquet undo --revive` took it back, too: old sessions work again"});
+    let entries = undo_of(&[
+        (groups, json!({"restored": "as it was"})),
+        (rules.clone(), json!({"kept": "rules"})),
+        (rules, json!({"kept": "rules"})),
+        (sharing, json!({"kept": "evidence"})),
+        (deny, kept),
+    ]);
+    let undone = undone(&entries).remove("run-0002").unwrap();
+    assert_eq!(undone.given_back, ["eni-0000000a of i-0000000a has its groups sg-0000000a again"]);
+    assert_eq!(
+        undone.stays().unwrap(),
+        "4 stay on purpose: 2 groups and rules, 1 evidence, 1 deny"
+    );
+    assert_eq!(
+        undone.kept[3].what,
+        "role web: inline policy P is put in place; without that, old sessions work again"
+    );
+    assert!(undone.revivable() && undone.value()["stays"][3]["revivable"] == true);
+    let brief = Drawer::new(UNICODE).brief().draw(&entries);
+    assert!(!brief.contains("undo::restore") && brief.contains("take back"), "{brief}");
 }

@@ -12,10 +12,13 @@ use aws_sdk_ec2::types::{
 use aws_smithy_types::error::display::DisplayErrorContext;
 
 use super::{REGION, aws, fresh_account, inside, place};
+use crate::change::CredentialKind;
 use crate::cloud::contract::{
     Ability, Console, Disk, Fixture, InstanceWish, Ip, Lab, Outcome, suite,
 };
-use crate::id::{AccountId, GroupId, InstanceId, InterfaceId, Place, RoleName, UserName, VpcId};
+use crate::id::{
+    AccountId, CredentialId, GroupId, InstanceId, InterfaceId, Place, RoleName, UserName, VpcId,
+};
 use crate::tests::moto::Moto;
 
 const EXTERNAL_ID: &str = "contract";
@@ -23,6 +26,19 @@ const EXTERNAL_ID: &str = "contract";
 /// What moto with our overlay can't do.
 const CANNOT: &[(Ability, &str)] =
     &[(Ability::Permissions, "moto does not evaluate session policies")];
+
+/// A certificate of nobody, valid for a hundred years; its key was never kept.
+const CERTIFICATE: &str = "\
+-----BEGIN CERTIFICATE-----\n\
+MIIBbjCCARWgAwIBAgIUWRBTW3PkhmRsfsP7KJRc/fuOfAQwCgYIKoZIzj0EAwIw\n\
+DDEKMAgGA1UEAwwBdDAgFw0yNjExMjIwOTUzMTdaGA8yMTI2MTAyOTA5NTMxN1ow\n\
+DDEKMAgGA1UEAwwBdDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABMQw2Q2m18lX\n\
+QSYr6xLgcBTX0bB6EM+RxXufL/JXJnRQbcQnnw5L9Hf8aHBJD8HyQof6B6YJaiyR\n\
+3uR5FN1sKkejUzBRMB0GA1UdDgQWBBQtI3hF0ERLRtQ68qhsF/rWlrhNWDAfBgNV\n\
+HSMEGDAWgBQtI3hF0ERLRtQ68qhsF/rWlrhNWDAPBgNVHRMBAf8EBTADAQH/MAoG\n\
+CCqGSM49BAMCA0cAMEQCIFYaUQXqD2EPhXKn0GkLlASyKcNjgSIS15TSz2V1o3sx\n\
+AiAqTEwQqkDfWkOnk/cJSqKY2r+5bv/9OpHdHz3pM4VGhg==\n\
+-----END CERTIFICATE-----\n";
 
 struct OnMoto {
     moto: &'static Moto,
@@ -195,6 +211,34 @@ impl Fixture for OnMoto {
             call.send().await.map_err(text)?;
         }
         id(Some(&name))
+    }
+
+    async fn credential(
+        &self,
+        at: &Place,
+        user: &UserName,
+        kind: CredentialKind,
+    ) -> Outcome<CredentialId> {
+        let (iam, user) = (self.iam(at), user.as_str());
+        match kind {
+            CredentialKind::SshPublicKey => {
+                let call = iam.upload_ssh_public_key().user_name(user);
+                let made = call.ssh_public_key_body("ssh-rsa AAAA").send().await.map_err(text)?;
+                id(made.ssh_public_key().map(|key| key.ssh_public_key_id()))
+            }
+            CredentialKind::SigningCertificate => {
+                let call = iam.upload_signing_certificate().user_name(user);
+                let made = call.certificate_body(CERTIFICATE).send().await.map_err(text)?;
+                id(made.certificate().map(|certificate| certificate.certificate_id()))
+            }
+            CredentialKind::ServiceSpecific => {
+                let call = iam.create_service_specific_credential().user_name(user);
+                let call = call.service_name("bedrock.amazonaws.com");
+                let made = call.send().await.map_err(text)?;
+                let made = made.service_specific_credential();
+                id(made.map(|made| made.service_specific_credential_id()))
+            }
+        }
     }
 
     async fn bucket(&self, at: &Place) -> Outcome<String> {

@@ -7,12 +7,14 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::super::policy;
-use super::super::scenario::AccountSpec;
+use super::super::scenario::{AccountSpec, UserSpec};
 use super::super::settle::Settling;
-use super::super::world::{Account, Issued, Principal, RoleState, UserState, unique_id};
+use super::super::world::{
+    Account, CredentialState, Issued, Principal, RoleState, UserState, unique_id,
+};
 use super::words;
-use crate::change::{Document, KeyStatus, LoginProfile};
-use crate::id::{AccessKeyId, RoleName};
+use crate::change::{CredentialKind, Document, KeyStatus, LoginProfile};
+use crate::id::{AccessKeyId, CredentialId, RoleName};
 
 /// How old the sessions of a scenario are.
 const SESSION_AGE: Duration = Duration::from_secs(15 * 60);
@@ -70,6 +72,7 @@ pub(super) fn add_users(
             path: user.path.clone().unwrap_or_else(|| "/".to_owned()),
             unique_id: unique_id("AIDA", &format!("{}/{}", spec.id, user.name)),
             keys: keys.map(|(key, status)| (key.clone(), Settling::settled(status))).collect(),
+            credentials: credentials(user),
             login_profile: user.console.then_some(LoginProfile { created, reset_required: false }),
             policies: inline(&user.policies).map_err(|why| format!("user {}: {why}", user.name))?,
             tags: user.tags.clone(),
@@ -78,6 +81,19 @@ pub(super) fn add_users(
         add_sessions(account, &user.sessions, &Principal::User(user.name.clone()), now)?;
     }
     Ok(())
+}
+
+fn credentials(user: &UserSpec) -> BTreeMap<CredentialId, CredentialState> {
+    let ssh = user.ssh_keys.iter().map(|id| (id, CredentialKind::SshPublicKey, None));
+    let signing = user.certificates.iter().map(|id| (id, CredentialKind::SigningCertificate, None));
+    let services = user.service_credentials.iter();
+    let services = services.map(|(id, of)| (id, CredentialKind::ServiceSpecific, Some(of.clone())));
+    let all = ssh.chain(signing).chain(services);
+    let built = all.map(|(id, kind, service)| {
+        let status = Settling::settled(KeyStatus::Active);
+        (id.clone(), CredentialState { kind, service, status })
+    });
+    built.collect()
 }
 
 fn add_sessions(

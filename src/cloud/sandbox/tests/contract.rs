@@ -7,20 +7,20 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use async_trait::async_trait;
 use serde_json::json;
 
-use crate::change::{KeyStatus, LoginProfile, Rule};
+use crate::change::{CredentialKind, KeyStatus, LoginProfile, Rule};
 use crate::clock::ManualClock;
 use crate::cloud::contract::{
     Ability, Console, Disk, Fixture, InstanceWish, Ip, Lab, Outcome, names, report, suite,
 };
 use crate::cloud::faulty::{Fault, Faulty, Plan};
 use crate::cloud::sandbox::{
-    EBS_DEFAULT_ALIAS, Key, Machine, RoleState, Sandbox, Scenario, Settling, UserState, Volume,
-    Vpc, World,
+    CredentialState, EBS_DEFAULT_ALIAS, Key, Machine, RoleState, Sandbox, Scenario, Settling,
+    UserState, Volume, Vpc, World,
 };
 use crate::cloud::{Address, Instance, Interface, SecurityGroup};
 use crate::id::{
-    AccountId, AllocationId, GroupId, InstanceId, InterfaceId, Place, RoleName, UserName, VolumeId,
-    VpcId,
+    AccountId, AllocationId, CredentialId, GroupId, InstanceId, InterfaceId, Place, RoleName,
+    UserName, VolumeId, VpcId,
 };
 
 struct OnSandbox {
@@ -186,6 +186,7 @@ impl Fixture for OnSandbox {
             path: "/".to_owned(),
             unique_id: format!("AIDA{:017}", self.n()),
             keys,
+            credentials: BTreeMap::new(),
             login_profile: (console == Console::Password)
                 .then_some(LoginProfile { created, reset_required: false }),
             policies: BTreeMap::new(),
@@ -195,6 +196,26 @@ impl Fixture for OnSandbox {
             world.account_mut(&at.account).unwrap().users.insert(name.clone(), user)
         })?;
         Ok(name)
+    }
+
+    async fn credential(
+        &self,
+        at: &Place,
+        user: &UserName,
+        kind: CredentialKind,
+    ) -> Outcome<CredentialId> {
+        let id: CredentialId = format!("CRED{:016}", self.n()).parse().unwrap();
+        let service = (kind == CredentialKind::ServiceSpecific).then_some("bedrock.amazonaws.com");
+        let made = CredentialState {
+            kind,
+            service: service.map(str::to_owned),
+            status: Settling::settled(KeyStatus::Active),
+        };
+        self.edit(|world| {
+            let users = &mut world.account_mut(&at.account).unwrap().users;
+            users.get_mut(user).unwrap().credentials.insert(id.clone(), made);
+        })?;
+        Ok(id)
     }
 
     async fn bucket(&self, at: &Place) -> Outcome<String> {
@@ -252,7 +273,8 @@ async fn the_sandbox_keeps_the_contract() {
 }
 
 /// Checks that only look for what is not there: a cloud that never finds anything passes them.
-const OF_THE_UNKNOWN: [&str; 12] = [
+const OF_THE_UNKNOWN: [&str; 13] = [
+    "credential::refuses_credentials_that_are_not_there",
     "disk::knows_unknown_snapshots",
     "disk::refuses_snapshots_of_an_unknown_instance",
     "general::finds_no_unknown_finding",

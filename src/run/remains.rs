@@ -1,0 +1,83 @@
+//! What a run leaves: what was contained, what was given back, and what remains for a person. Pure.
+
+use std::collections::BTreeSet;
+
+use super::drive::Drive;
+use super::journal::{StepEnd, StepResult};
+use super::step::StepLog;
+use crate::action;
+use crate::change::{Change, Urgency};
+use crate::error::Code;
+
+impl Drive<'_> {
+    /// Whether an undo gave anything back, or found that nothing is left to give back.
+    pub(super) fn gave_back(&self) -> bool {
+        let outputs = self.log.steps.iter().filter_map(|step| step.end.as_ref()?.output.as_ref());
+        let mut kept = false;
+        for output in outputs {
+            if output.get("restored").is_some() || output.get("gone").is_some() {
+                return true;
+            }
+            kept |= output.get("revivable").is_some();
+        }
+        !kept
+    }
+
+    /// Whether nothing of an undo is left but what somebody else has changed since: it is not ours
+    /// any more, and must not hold up the undo of an earlier run for ever.
+    pub(super) fn only_drifted(&self) -> bool {
+        let mut errors = self.log.steps.iter().filter_map(|step| step.end.as_ref()?.error.as_ref());
+        errors.all(|error| error.code == Code::UNDO_DRIFT.number)
+    }
+
+    /// The held resources of what an undo left in place on purpose.
+    pub(super) fn kept_holds(&self) -> BTreeSet<String> {
+        let kept = self.log.steps.iter().filter(|step| {
+            let output = step.end.as_ref().and_then(|end| end.output.as_ref());
+            output.is_some_and(|output| output.get("revivable").is_some())
+        });
+        kept.filter_map(|step| {
+            let change = step.args.get("change").cloned().unwrap_or_default();
+            let subject = serde_json::from_value::<Change>(change).ok()?.subject()?;
+            Some(self.run.resource(&subject.path()))
+        })
+        .collect()
+    }
+
+    /// Whether a containment was verified.
+    pub(super) fn contained(&self) -> bool {
+        self.acts(|urgency, end| urgency == Urgency::Containment && end.result == StepResult::Ok)
+            .next()
+            .is_some()
+    }
+
+    /// What remains for a person, caught by the script or not, each with its number: containment and
+    /// evidence that did not succeed, questions that were not answered with a yes, what branches
+    /// failed with, and changes of an undo that were not taken back.
+    pub(super) fn remains(&self) -> Vec<(String, String)> {
+        let actions = self.acts(|urgency, end| {
+            urgency != Urgency::Description && end.result == StepResult::Failed
+        });
+        let others = self.log.steps.iter().filter(|step| {
+            let matters = step.name == super::undo::RESTORE || step.name == "approve";
+            matters && step.end.as_ref().is_some_and(|end| end.error.is_some())
+        });
+        let steps = actions.chain(others).filter_map(|step| {
+            let error = step.end.as_ref()?.error.as_ref()?;
+            let words = format!("{} {}: {}: {}", step.name, step.key, error.code, error.message);
+            Some((error.code.clone(), words))
+        });
+        let number = Code::SCRIPT_FAILED.number;
+        let kept = self.kept.iter().map(|error| {
+            (number.to_owned(), format!("{number}: a branch of `parallel` failed: {error}"))
+        });
+        steps.chain(kept).collect()
+    }
+
+    fn acts(&self, keep: fn(Urgency, &StepEnd) -> bool) -> impl Iterator<Item = &StepLog> {
+        self.log.steps.iter().filter(move |step| match (action::find(&step.name), &step.end) {
+            (Some(action), Some(end)) => keep(action.urgency(), end),
+            _ => false,
+        })
+    }
+}
