@@ -115,14 +115,14 @@ codes! {
         "Send again after the time in Retry-After.";
 
     RUNBOOK_SYNTAX = "E0301", "the runbook does not compile",
-        "The script has a syntax error or uses something that runbooks may not use.",
+        "The script has a syntax error, uses something that runbooks may not use, or names a function, parameter, field or option that is not there.",
         "Go to the line and column in the message; `tourniquet runbook check` shows all of them.";
     RUNBOOK_HEADER = "E0302", "the runbook's header is not valid",
         "const RUNBOOK must be a map of literals with the keys that docs/runbooks.md lists.",
         "Compare it with one of the shipped runbooks.";
     RUNBOOK_UNKNOWN = "E0303", "there is no such runbook",
         "No file of this name is in the runbook folder.",
-        "`tourniquet runbook list` shows the names.";
+        "`tourniquet runbook list` shows the names; a folder of your own is read when `serve` starts.";
     RUNBOOK_PARAMS = "E0304", "the parameters do not fit the runbook",
         "A parameter is missing, unknown or has the wrong form; nothing was started.",
         "`tourniquet runbook list` shows each runbook's parameters.";
@@ -170,8 +170,8 @@ codes! {
     OUTCOME_UNKNOWN = "E0506", "it is not known whether a change happened",
         "AWS gave no answer and a look could not tell.",
         "Look in CloudTrail for the call, then decide by hand.";
-    APPROVAL_DENIED = "E0507", "a person said no, or nobody answered in time",
-        "The step's approval was denied or expired; nothing of that step was done.",
+    APPROVAL_DENIED = "E0507", "a person said no",
+        "The step's approval was denied; nothing of that step was done.",
         "Start the run again when the reason is gone.";
     UNDO_DRIFT = "E0508", "something else has changed what is to be undone",
         "The attribute no longer has the value that Tourniquet gave it; it was left alone.",
@@ -188,6 +188,15 @@ codes! {
     UNCONFIRMED = "E0512", "GuardDuty does not confirm the finding",
         "GuardDuty does not know the finding, or tells it otherwise; whoever has an intake token can forge one. Nothing was done.",
         "Look for the finding in GuardDuty. If it is genuine, start the runbook by hand; a genuine delivery that comes later starts its own run.";
+    SUPERSEDED = "E0513", "another run answers it",
+        "The run did nothing: before it began, another run of the case had come to ask for, or to do, all that it was for. It stands for nothing.",
+        "Nothing: look at the run that its summary names.";
+    HELD_ELSEWHERE = "E0514", "another run holds what is to be given back",
+        "A later run has contained the same resource, and perhaps only because it found it contained. It was left as it is, and both runs hold on.",
+        "Take back the run that the message names first, then ask for this undo again.";
+    UNANSWERED = "E0515", "nobody answered in time",
+        "The step's question expired; nothing of that step was done. Silence is no decision: when the finding goes on, it is asked again.",
+        "Decide now, and start the run again or contain by hand.";
 }
 
 #[cfg(test)]

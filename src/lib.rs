@@ -4,8 +4,8 @@
 //!
 //! | Floor | Module | Is | Never |
 //! |---|---|---|---|
-//! | 9 | `main`, `cli`, `measured` | a menu: one file per subcommand; what benchmarks see | logic |
-//! | 8 | `web`, `intake`, `demo`, `deploy`, `playtest` | the edges | SQL, AWS calls |
+//! | 9 | `main`, `cli`, `measured` | a menu: one file per subcommand (`cli/demo` is one); what benchmarks see | logic |
+//! | 8 | `web`, `intake`, `deploy`, `playtest` | the edges | SQL, AWS calls |
 //! | 7 | `run` | driver, replay, approvals, guards, undo, recovery | AWS names |
 //! | 6 | `runbook` | load, engine, host API, lint, advance, derived policy | IO other than reading scripts |
 //! | 5 | `action` | one verb per file, the registry, the shared harness | store |

@@ -16,7 +16,9 @@ use serde_json::{Value, json};
 
 use super::creation::age;
 use super::reads::{Read, any, permissions_for, permissions_to};
-use super::{Action, Context, LookError, ParamKind, ParamSpec, Params, Settings, Verdict, gone};
+use super::{
+    Action, Context, LookError, ParamKind, ParamSpec, Params, Settings, Shape, Verdict, gone,
+};
 use crate::change::{
     Change, CredentialKind, Document, KeyStatus, Kind, LoginProfile, Permission, Urgency,
 };
@@ -56,6 +58,18 @@ impl Action for DisableAccessKeys {
 
     fn params(&self) -> &'static [ParamSpec] {
         PARAMS
+    }
+
+    fn output(&self) -> Shape {
+        Shape::Fields(&[
+            ("user", Shape::Any),
+            ("policy", Shape::Any),
+            ("keys", Shape::Any),
+            ("credentials", Shape::Any),
+            ("console_removed", Shape::Any),
+            ("already", Shape::Any),
+            ("warnings", Shape::Any),
+        ])
     }
 
     fn urgency(&self) -> Urgency {

@@ -15,7 +15,9 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use super::reads::{Read, any, permissions_for, permissions_to};
-use super::{Action, Context, LookError, ParamKind, ParamSpec, Params, Settings, Verdict, gone};
+use super::{
+    Action, Context, LookError, ParamKind, ParamSpec, Params, Settings, Shape, Verdict, gone,
+};
 use crate::change::{Change, Kind, OnShutdown, Permission, Urgency};
 use crate::cloud::Safeguards;
 use crate::id::{InstanceId, Place};
@@ -54,6 +56,18 @@ impl Action for GuardInstance {
 
     fn params(&self) -> &'static [ParamSpec] {
         PARAMS
+    }
+
+    fn output(&self) -> Shape {
+        Shape::Fields(&[
+            ("instance", Shape::Any),
+            ("termination_protection", Shape::Any),
+            ("on_shutdown", Shape::Any),
+            ("volumes", Shape::Any),
+            ("set", Shape::Any),
+            ("already", Shape::Any),
+            ("notes", Shape::Any),
+        ])
     }
 
     fn urgency(&self) -> Urgency {

@@ -13,6 +13,7 @@ mod edge_evidence;
 mod edge_group;
 mod edge_guard;
 mod edge_origin;
+mod edge_output;
 mod edge_query;
 mod picture;
 mod storm;

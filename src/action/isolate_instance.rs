@@ -18,7 +18,9 @@ use async_trait::async_trait;
 use super::isolation_report::{contained, stays_open};
 use super::quarantine_group::{Found, Purpose, Wall, find};
 use super::reads::{Read, any, permissions_for, permissions_to};
-use super::{Action, Context, LookError, ParamKind, ParamSpec, Params, Settings, Verdict, gone};
+use super::{
+    Action, Context, LookError, ParamKind, ParamSpec, Params, Settings, Shape, Verdict, gone,
+};
 use crate::change::{
     AddressUse, Change, Direction, Inverse, Kind, Permission, Rule, RuleEffect, Tags, Urgency,
 };
@@ -47,6 +49,20 @@ impl Action for IsolateInstance {
 
     fn params(&self) -> &'static [ParamSpec] {
         PARAMS
+    }
+
+    fn output(&self) -> Shape {
+        Shape::Fields(&[
+            ("instance", Shape::Any),
+            ("state", Shape::Any),
+            ("vpc", Shape::Any),
+            ("already", Shape::Any),
+            ("quarantine", Shape::Any),
+            ("interfaces", Shape::Any),
+            ("unmanaged", Shape::Any),
+            ("notes", Shape::Any),
+            ("warnings", Shape::Any),
+        ])
     }
 
     fn urgency(&self) -> Urgency {

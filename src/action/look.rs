@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use super::reads::{Read, permissions_for};
-use super::{LookError, ParamKind, ParamSpec, Params};
+use super::{LookError, ParamKind, ParamSpec, Params, Shape};
 use crate::change::Permission;
 use crate::cloud::Session;
 use crate::id::{AccessKeyId, Arn, InstanceId, Place, RoleName, UserName};
@@ -20,6 +20,8 @@ pub trait Query: Send + Sync {
     fn summary(&self) -> &'static str;
     /// What it takes, positional in this order.
     fn params(&self) -> &'static [ParamSpec];
+    /// The fields of what it gives, for lint.
+    fn output(&self) -> Shape;
     /// All that it may call in `at`.
     fn permissions(&self, at: &Place) -> BTreeSet<Permission>;
     /// Reads. A resource that does not exist is `null`.
@@ -40,9 +42,25 @@ pub fn queries() -> &'static [&'static dyn Query] {
     &[&LookInstance, &LookProfile, &LookRole, &LookUser]
 }
 
-/// `{id, state, vpc, interfaces: [{id, vpc, groups, requester_managed}], volumes: [{device, id}],
-/// tags, profile, role}`; `role` is the name of the profile's role.
+/// `role` is the name of the profile's role.
 struct LookInstance;
+
+/// As [`crate::cloud::Interface`] is serialised.
+const INTERFACE: Shape = Shape::Fields(&[
+    ("id", Shape::Any),
+    ("vpc", Shape::Any),
+    ("groups", Shape::Any),
+    ("requester_managed", Shape::Any),
+    ("addresses", Shape::List(&ADDRESS)),
+]);
+
+/// As [`crate::cloud::Address`] is serialised.
+const ADDRESS: Shape = Shape::Fields(&[
+    ("allocation", Shape::Any),
+    ("association", Shape::Any),
+    ("public_ip", Shape::Any),
+    ("private_ip", Shape::Any),
+]);
 
 #[async_trait]
 impl Query for LookInstance {
@@ -61,6 +79,19 @@ impl Query for LookInstance {
             required: true,
             doc: "The instance.",
         }]
+    }
+
+    fn output(&self) -> Shape {
+        Shape::Fields(&[
+            ("id", Shape::Any),
+            ("state", Shape::Any),
+            ("vpc", Shape::Any),
+            ("interfaces", Shape::List(&INTERFACE)),
+            ("volumes", Shape::List(&Shape::Fields(&[("device", Shape::Any), ("id", Shape::Any)]))),
+            ("tags", Shape::Any),
+            ("profile", Shape::Any),
+            ("role", Shape::Any),
+        ])
     }
 
     fn permissions(&self, at: &Place) -> BTreeSet<Permission> {
@@ -99,7 +130,7 @@ impl Query for LookInstance {
     }
 }
 
-/// `{arn, role}`. One of another account is none of ours, even where a profile here has its name.
+/// One of another account is none of ours, even where a profile here has its name.
 struct LookProfile;
 
 #[async_trait]
@@ -119,6 +150,10 @@ impl Query for LookProfile {
             required: true,
             doc: "The instance profile.",
         }]
+    }
+
+    fn output(&self) -> Shape {
+        Shape::Fields(&[("arn", Shape::Any), ("role", Shape::Any)])
     }
 
     fn permissions(&self, at: &Place) -> BTreeSet<Permission> {
@@ -141,7 +176,7 @@ impl Query for LookProfile {
     }
 }
 
-/// `{name, arn, path, id, instance_profiles, tags}`.
+/// An IAM role.
 struct LookRole;
 
 #[async_trait]
@@ -156,6 +191,17 @@ impl Query for LookRole {
 
     fn params(&self) -> &'static [ParamSpec] {
         &[ParamSpec { name: "role", kind: ParamKind::RoleName, required: true, doc: "The role." }]
+    }
+
+    fn output(&self) -> Shape {
+        Shape::Fields(&[
+            ("name", Shape::Any),
+            ("arn", Shape::Any),
+            ("path", Shape::Any),
+            ("id", Shape::Any),
+            ("instance_profiles", Shape::Any),
+            ("tags", Shape::Any),
+        ])
     }
 
     fn permissions(&self, at: &Place) -> BTreeSet<Permission> {
@@ -182,7 +228,7 @@ impl Query for LookRole {
     }
 }
 
-/// `{name, arn, id, keys: [{id, status}], console, tags}`; `console`: whether it has a password.
+/// `console`: whether it has a password.
 struct LookUser;
 
 #[async_trait]
@@ -210,6 +256,17 @@ impl Query for LookUser {
                 doc: "An access key, used when no user is given.",
             },
         ]
+    }
+
+    fn output(&self) -> Shape {
+        Shape::Fields(&[
+            ("name", Shape::Any),
+            ("arn", Shape::Any),
+            ("id", Shape::Any),
+            ("keys", Shape::List(&Shape::Fields(&[("id", Shape::Any), ("status", Shape::Any)]))),
+            ("console", Shape::Any),
+            ("tags", Shape::Any),
+        ])
     }
 
     fn permissions(&self, at: &Place) -> BTreeSet<Permission> {

@@ -21,6 +21,7 @@ mod reads;
 mod registry;
 mod revocation;
 mod revoke_role_sessions;
+mod shape;
 mod snapshot_volumes;
 mod tag_resource;
 
@@ -38,6 +39,7 @@ pub use need::{Need, needs};
 pub use params::{ParamKind, ParamSpec, Params};
 pub use reads::{Read, permissions_for};
 pub use registry::{find, registry};
+pub use shape::Shape;
 
 use crate::change::{Change, Permission, Urgency};
 use crate::cloud::{CloudError, Receipt, Session};
@@ -167,6 +169,8 @@ pub trait Action: Send + Sync {
     }
     /// What it takes, positional in this order.
     fn params(&self) -> &'static [ParamSpec];
+    /// The fields of its output, for lint.
+    fn output(&self) -> Shape;
     /// Containment, evidence or description. A description that fails never fails a run.
     fn urgency(&self) -> Urgency;
     /// What it contains or preserves, as `type/id` (such as `instance/i-0abc…`): the key of the

@@ -49,6 +49,20 @@ pub struct ParamSpec {
 }
 
 impl ParamKind {
+    /// Every kind.
+    pub const ALL: [Self; 10] = [
+        Self::InstanceId,
+        Self::RoleName,
+        Self::UserName,
+        Self::AccessKeyId,
+        Self::Arn,
+        Self::AccountId,
+        Self::Region,
+        Self::Text,
+        Self::Tags,
+        Self::TextList,
+    ];
+
     /// The label in headers and JSON.
     #[must_use]
     pub fn label(self) -> &'static str {
@@ -69,20 +83,7 @@ impl ParamKind {
     /// The kind with this label.
     #[must_use]
     pub fn from_label(label: &str) -> Option<Self> {
-        [
-            Self::InstanceId,
-            Self::RoleName,
-            Self::UserName,
-            Self::AccessKeyId,
-            Self::Arn,
-            Self::AccountId,
-            Self::Region,
-            Self::Text,
-            Self::Tags,
-            Self::TextList,
-        ]
-        .into_iter()
-        .find(|kind| kind.label() == label)
+        Self::ALL.into_iter().find(|kind| kind.label() == label)
     }
 
     /// Checks a value against the form.

@@ -1,4 +1,5 @@
-//! Every verb, one line each. A new action adds its file and its line here, and nothing else.
+//! Every verb, one line each. A new action is its file, its line here, a row in `harness/case.rs` (a
+//! test demands it), and one in the tables of verbs of the README and of `docs/runbooks.md`.
 
 use super::Action;
 use super::disable_access_keys::DisableAccessKeys;

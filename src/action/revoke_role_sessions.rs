@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 use super::reads::{Read, any, permissions_for, permissions_to};
 use super::revocation::{POLICY, SESSION_MAX, cut_off, document, latest, ours};
 use super::{
-    Action, Applied, Context, LookError, ParamKind, ParamSpec, Params, Settings, Verdict, gone,
+    Action, Applied, Context, LookError, ParamKind, ParamSpec, Params, Settings, Shape, Verdict,
+    gone,
 };
 use crate::change::{Change, Document, Kind, Permission, Urgency};
 use crate::cloud::Role;
@@ -36,6 +37,18 @@ impl Action for RevokeRoleSessions {
 
     fn params(&self) -> &'static [ParamSpec] {
         PARAMS
+    }
+
+    fn output(&self) -> Shape {
+        Shape::Fields(&[
+            ("role", Shape::Any),
+            ("policy", Shape::Any),
+            ("cut_off", Shape::Any),
+            ("unsafe_to_undo_before", Shape::Any),
+            ("already", Shape::Any),
+            ("shared_by", Shape::Any),
+            ("warnings", Shape::Any),
+        ])
     }
 
     fn urgency(&self) -> Urgency {

@@ -13,7 +13,9 @@ use super::creation::{Unseen, created, late, sent, unseen};
 use super::evidence_trail::{Next, Stage, Trail, forensics_place};
 use super::made::{Doubt, made};
 use super::reads::{Read, any, permissions_for, permissions_to};
-use super::{Action, Context, LookError, ParamKind, ParamSpec, Params, Settings, Verdict, gone};
+use super::{
+    Action, Context, LookError, ParamKind, ParamSpec, Params, Settings, Shape, Verdict, gone,
+};
 use crate::change::{Change, Kind, Permission, TAG_STEP, Tags, Urgency};
 use crate::cloud::{Created, Instance, Snapshot};
 use crate::id::{AccountId, InstanceId, Place, SnapshotId, VolumeId};
@@ -52,6 +54,15 @@ impl Action for SnapshotVolumes {
 
     fn params(&self) -> &'static [ParamSpec] {
         PARAMS
+    }
+
+    fn output(&self) -> Shape {
+        Shape::Fields(&[
+            ("instance", Shape::Any),
+            ("volumes", Shape::Any),
+            ("evidence", Shape::Any),
+            ("warnings", Shape::Any),
+        ])
     }
 
     fn urgency(&self) -> Urgency {

@@ -9,7 +9,9 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use super::reads::{any, permissions_to, tag_reads};
-use super::{Action, Context, LookError, ParamKind, ParamSpec, Params, Settings, Verdict, gone};
+use super::{
+    Action, Context, LookError, ParamKind, ParamSpec, Params, Settings, Shape, Verdict, gone,
+};
 use crate::change::{Change, Kind, Permission, TAG_PURPOSE, TAG_STEP, Taggable, Tags, Urgency};
 use crate::id::{AccountId, IdError, Place};
 
@@ -69,6 +71,10 @@ impl Action for TagResource {
 
     fn params(&self) -> &'static [ParamSpec] {
         PARAMS
+    }
+
+    fn output(&self) -> Shape {
+        Shape::Fields(&[("resource", Shape::Any), ("tags", Shape::Any), ("already", Shape::Any)])
     }
 
     fn urgency(&self) -> Urgency {

@@ -1,5 +1,5 @@
 //! How a finding version meets what is already known: pure, so that the store can decide inside its
-//! transaction.
+//! transaction. Whether it gets a run is `further`'s.
 
 use std::time::Duration;
 
@@ -65,8 +65,7 @@ pub enum Disposition {
     New,
     /// Another finding on the same resource: it joins this case.
     Joined(CaseId),
-    /// A newer version of a known finding: state moves on. It starts a run only if it asks for one
-    /// that the case never had.
+    /// A newer version of a known finding: state moves on.
     Updated(CaseId),
     /// As `Updated`, in a case that a person had closed before GuardDuty saw this: it goes on, so the
     /// case is opened again, and a person sees it.
@@ -118,13 +117,22 @@ pub fn dispose(
         };
     }
     match open {
-        Some(open)
-            if !open.closed
-                && now.duration_since(open.last_finding).unsigned_abs() <= CORRELATION_WINDOW =>
-        {
-            Disposition::Joined(open.case.clone())
-        }
+        Some(open) if !open.closed && open.is_recent(now) => Disposition::Joined(open.case.clone()),
         _ => Disposition::New,
+    }
+}
+
+impl OpenCase {
+    /// Whether another finding on the same resource still belongs to it.
+    fn is_recent(&self, now: Timestamp) -> bool {
+        now.duration_since(self.last_finding).unsigned_abs() <= CORRELATION_WINDOW
+    }
+
+    /// The case, where a finding opens another one only because a person closed it: what people
+    /// decided there is not forgotten within the window.
+    #[must_use]
+    pub fn before(&self, now: Timestamp) -> Option<&CaseId> {
+        (self.closed && self.is_recent(now)).then_some(&self.case)
     }
 }
 

@@ -1,13 +1,17 @@
-//! The case: its status, its runs' states, and how a finding joins it. Pure.
+//! The case: its status, its runs' states, how a finding joins it and when it gets a run. Pure.
 //!
 //! Status changes go through [`Status::of`] and [`RunState::next`], which are total; an illegal
 //! pair is an error that carries both.
 
+mod further;
 mod join;
+mod mode;
 mod run_state;
 mod status;
 
+pub use further::{Earlier, Further, Wanted, answered_meanwhile, further};
 pub use join::{Closed, Disposition, Known, OpenCase, Version, dispose};
+pub use mode::Mode;
 pub use run_state::{RunEvent, RunState};
 pub use status::{RunFacts, Status};
 

@@ -6,6 +6,7 @@
 
 mod document;
 mod inverse;
+mod passage;
 mod permission;
 mod rule;
 mod taggable;

@@ -65,6 +65,22 @@ pub fn time(value: &Value, key: &str) -> String {
     }
 }
 
+/// How long before `now` a time was: `40s ago`, `5m ago`, `3h ago`, `2d ago`. One that lies ahead, as
+/// clocks differ, is told as it is.
+#[must_use]
+pub fn ago(value: &Value, key: &str, now: Timestamp) -> String {
+    let Ok(at) = text(value, key).parse::<Timestamp>() else {
+        return shown(value, key);
+    };
+    match now.as_second() - at.as_second() {
+        ..-5 => clock_time(at),
+        seconds @ -5..60 => format!("{}s ago", seconds.max(0)),
+        seconds @ 60..3600 => format!("{}m ago", seconds / 60),
+        seconds @ 3600..172_800 => format!("{}h ago", seconds / 3600),
+        seconds => format!("{}d ago", seconds / 86_400),
+    }
+}
+
 /// As [`time`], of a time that is one.
 #[must_use]
 pub fn clock_time(at: Timestamp) -> String {
@@ -76,6 +92,24 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn times_are_told_by_how_long_ago_they_were() {
+        let now = "2026-01-03T10:00:00Z".parse().unwrap();
+        for (at, expected) in [
+            ("2026-01-03T10:00:03Z", "0s ago"),
+            ("2026-01-03T09:59:20Z", "40s ago"),
+            ("2026-01-03T09:55:01Z", "4m ago"),
+            ("2026-01-03T07:00:00Z", "3h ago"),
+            ("2026-01-01T10:00:01Z", "47h ago"),
+            ("2026-01-01T10:00:00Z", "2d ago"),
+            ("2026-01-03T11:00:00Z", "2026-01-03 11:00:00Z"),
+            ("soon\u{1b}[2J", "soon"),
+        ] {
+            assert_eq!(ago(&json!({"at": at}), "at", now), expected, "{at}");
+        }
+        assert_eq!(ago(&json!({}), "at", now), "-");
+    }
 
     #[test]
     fn answers_are_read_and_shown_clean() {

@@ -9,6 +9,7 @@ use super::case::chain::Chain;
 use super::case::show::{APPROVAL_COLUMNS, approval_row};
 use super::client::Client;
 use super::error::CliError;
+use super::plan::{Plan, mark};
 use super::screen::Screen;
 use super::table::{Tone, tone_of};
 use crate::error::Code;
@@ -93,7 +94,7 @@ async fn look(client: &Client, screen: &mut Screen, id: &ApprovalId) -> Result<u
     Ok(0)
 }
 
-/// Asks for an approval and shows it: the approval, and the changes that its hash stands for.
+/// Asks for an approval and shows it: the approval, and the plan that its hash stands for.
 async fn question(
     client: &Client,
     screen: &mut Screen,
@@ -112,15 +113,22 @@ async fn question(
     ] {
         screen.fact(name, tone, &value)?;
     }
-    for (n, change) in plan.iter().enumerate() {
-        let name = if n == 0 { "plan" } else { "" };
-        screen.fact(name, Tone::Plain, change)?;
+    if let Some(plan) = &plan {
+        screen.fact("plan", Tone::Strong, &plan.head())?;
+        for (does, words) in &plan.lines {
+            let (mark, tone) = mark(*does, screen.style.unicode);
+            screen.fact("", tone, &format!("{mark} {words}"))?;
+        }
+        if plan.more > 0 {
+            screen.fact("", Tone::Warn, &format!("and {} more that are not listed", plan.more))?;
+        }
     }
-    Ok((asked, plan))
+    let lines = plan.iter().flat_map(Plan::words).map(str::to_owned).collect();
+    Ok((asked, lines))
 }
 
-/// The changes of the plan whose hash the approval names; none where it is about something else.
-async fn plan(client: &Client, asked: &Value) -> Result<Vec<String>, CliError> {
+/// The plan whose hash the approval names; none where it is about something else.
+async fn plan(client: &Client, asked: &Value) -> Result<Option<Plan>, CliError> {
     let chain = Chain::fetch(client, &id::<CaseId>(asked, "case")?, 0).await?;
     let entries = chain.read()?;
     let made = entries.iter().rev().find(|entry| {
@@ -129,9 +137,7 @@ async fn plan(client: &Client, asked: &Value) -> Result<Vec<String>, CliError> {
                 .iter()
                 .all(|key| entry.body.get(*key).and_then(Value::as_str) == Some(text(asked, key)))
     });
-    let changes = made.and_then(|entry| entry.body.get("changes")?.as_array());
-    let changes = changes.into_iter().flatten().filter_map(Value::as_str);
-    Ok(changes.map(str::to_owned).collect())
+    Ok(made.map(|entry| Plan::of(&entry.body)))
 }
 
 /// `pending (1 of 2 have agreed)`, or how it ended.
@@ -175,6 +181,9 @@ async fn decide(
     })?;
     let state = screen.paint(tone_of(text(&row, "state")), &progress(&row));
     screen.line(&format!("{id} is {state}"))?;
+    if let Ok(case) = self::id::<CaseId>(&row, "case") {
+        screen.note(&format!("follow: tourniquet case watch {case}"));
+    }
     screen.value(&row)?;
     Ok(0)
 }
@@ -193,10 +202,14 @@ mod tests {
         let mut head = Head::empty();
         let mut entries = Vec::new();
         for (hash, changes) in [
-            ("ab", ["i-1: security groups sg-1 \u{1b}[2Jbecome sg-2", "role web: deny all"]),
+            (
+                "ab",
+                ["i-1: security groups sg-1 \u{1b}[2Jbecome sg-2", "role web: refused: deny all"],
+            ),
             ("cd", ["another", "plan"]),
         ] {
-            let body = json!({"run": "run-0002", "hash": hash.repeat(32), "changes": changes});
+            let body = json!({"run": "run-0002", "hash": hash.repeat(32), "changes": changes,
+                "does": ["change", "refused"], "counts": {"change": 1, "refused": 1}, "more": 0});
             let at = jiff::Timestamp::UNIX_EPOCH;
             let draft = Draft::new(at, Actor::Service, Kind::PlanMade, body);
             let sealed = draft.seal(&"case-0001".parse().unwrap(), &mut head).unwrap();
@@ -246,8 +259,9 @@ mod tests {
         until      2026-01-03 22:00:00Z
         hash       abababababababababababababababababababababababababababababababab
         state      pending (0 of 2 have agreed)
-        plan       i-1: security groups sg-1 become sg-2
-                   role web: deny all
+        plan       1 change would be made; 1 refused
+                   > i-1: security groups sg-1 become sg-2
+                   x role web: refused: deny all
         apr-0003 is pending (1 of 2 have agreed)
         ");
         assert!(texts[1].ends_with("apr-0003 is denied\n"));
@@ -266,7 +280,7 @@ mod tests {
             assert_eq!(look(&service.client(), &mut screen, &id).await, Ok(0));
             let text = out.text();
             assert_eq!(text.contains("nothing is decided yet"), !json, "{text}");
-            assert!(text.contains("role web: deny all") && !text.contains("another"));
+            assert!(text.contains("role web: refused: deny all") && !text.contains("another"));
         }
     }
 

@@ -66,8 +66,23 @@ impl<'a> Begun<'a> {
         if let Some(seen) = seen {
             self.became(screen, &seen)?;
             self.came_to(client, screen, &seen).await?;
+            self.next(screen, &seen);
         }
         Ok(0)
+    }
+
+    /// What a person may want after a run that is over.
+    fn next(&self, screen: &mut Screen, seen: &Value) {
+        let Self { id, case, undoes, .. } = self;
+        if !RunState::from_label(text(seen, "state")).is_some_and(RunState::is_over) {
+            return;
+        }
+        let contained = seen.get("contained").and_then(Value::as_bool) == Some(true);
+        let undo = match undoes {
+            None if contained => format!("; to take it back: tourniquet undo {id}"),
+            _ => String::new(),
+        };
+        screen.note(&format!("the whole case: tourniquet case show {case}{undo}"));
     }
 
     /// What an undo that is over came to, so that "taken back" is not the last word.
@@ -122,6 +137,7 @@ impl<'a> Begun<'a> {
         }
         if !screen.json {
             self.came_to(client, screen, &run).await?;
+            self.next(screen, &run);
         }
         Ok(if text(&run, "state") == "succeeded" { 0 } else { NO })
     }
@@ -242,8 +258,13 @@ mod tests {
         .await;
         let of = undoes.map(|of| of.parse::<RunId>().unwrap());
         let begun = Begun::of(run("queued"), of.as_ref()).unwrap();
-        let (mut screen, out, _) = screen(false);
+        let (mut screen, out, err) = screen(false);
         assert_eq!(begun.tell(&service.client(), &mut screen).await, Ok(0));
+        // Of a run that is over, and of no other, the next command is told.
+        let over = out.text().contains("succeeded") || out.text().contains("halted");
+        let next = "the whole case: tourniquet case show case-0001";
+        assert_eq!(err.text().contains(next), over, "{}", err.text());
+        assert_eq!(err.text().contains("tourniquet undo run-0002"), over && undoes.is_none());
         (out.text(), looks.load(std::sync::atomic::Ordering::Relaxed))
     }
 
@@ -271,6 +292,11 @@ mod tests {
 
     #[tokio::test]
     async fn every_other_state_is_told_and_the_wait_has_an_end() {
+        let mut done = run("succeeded");
+        done["summary"] = json!("contained and verified");
+        done["contained"] = json!(true);
+        let (text, _) = told((StatusCode::OK, done), None).await;
+        assert!(text.ends_with("run-0002 succeeded: contained and verified\n"), "{text}");
         let mut over = run("halted");
         over["summary"] = json!("E0508: left alone\u{1b}[2J");
         for (look, expected, times) in [

@@ -9,7 +9,7 @@ use super::screen::Screen;
 use super::table::Tone;
 use super::{Common, cloud};
 use crate::clock::{Clock as _, SystemClock};
-use crate::config::Config;
+use crate::config::{Config, ConfigError};
 use crate::{telemetry, web};
 
 /// What to do with the configuration.
@@ -54,6 +54,20 @@ pub fn config(
         "config": config,
     }))?;
     Ok(0)
+}
+
+/// Whether a configuration file that is named is there, also for commands that read nothing in it:
+/// whoever mistypes its name must not believe that it was used.
+///
+/// # Errors
+/// When it can't be opened.
+pub fn named(common: &Common) -> Result<(), CliError> {
+    let Some(path) = &common.config else { return Ok(()) };
+    let unreadable = |error: std::io::Error| ConfigError::Unreadable {
+        path: path.clone(),
+        reason: error.to_string(),
+    };
+    Ok(std::fs::File::open(path).map(drop).map_err(unreadable)?)
 }
 
 /// The configuration that the options name, checked.

@@ -25,6 +25,9 @@ const WORD_MAX: usize = 48;
 /// Columns that a cut cell gets at least.
 const CUT_MIN: usize = 12;
 
+/// The same of one whose middle goes: an instance is known again by the last half of its id.
+const MIDDLE_MIN: usize = 20;
+
 /// What a column has to be shown with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Room {
@@ -34,6 +37,31 @@ enum Room {
     Words,
     /// As much as there is room for.
     Cut,
+    /// The same, but its end tells as much as its beginning: what goes is the middle.
+    Middle,
+}
+
+impl Room {
+    /// A clean `text` in `width` columns, as far as it may be cut.
+    fn cut(self, text: String, width: usize) -> String {
+        match self {
+            Self::Whole | Self::Words => text,
+            Self::Cut => sanitise(&text, width),
+            Self::Middle => without_middle(text, width),
+        }
+    }
+}
+
+/// The beginning and the end of `text`, with `…` between them where it is longer than `width`.
+fn without_middle(text: String, width: usize) -> String {
+    let letters: Vec<char> = text.chars().collect();
+    let kept = width.saturating_sub(1);
+    if letters.len() <= width || kept == 0 {
+        return text;
+    }
+    let (head, tail) = (kept / 2, kept - kept / 2);
+    let begin = letters.iter().take(head);
+    begin.chain(&['…']).chain(letters.iter().skip(letters.len() - tail)).collect()
 }
 
 /// A column: its head, and what a narrow terminal may take from it.
@@ -61,6 +89,11 @@ impl Column {
         Self { title, room: Room::Cut, spare: 0 }
     }
 
+    /// What is known by its beginning and its end, such as a resource: its middle may be cut.
+    pub const fn middle(title: &'static str) -> Self {
+        Self { title, room: Room::Middle, spare: 0 }
+    }
+
     /// The same, and it may be left out; the column with the highest `rank` goes first.
     pub const fn spare(self, rank: u8) -> Self {
         Self { spare: rank, ..self }
@@ -75,7 +108,8 @@ impl Style {
     #[must_use]
     pub fn table(self, columns: &[Column], rows: Vec<Vec<Given>>) -> String {
         let clean = |(column, (tone, text)): (&Column, Given)| {
-            let max = if column.room == Room::Words { VALUE_MAX } else { CELL_MAX };
+            let whole = matches!(column.room, Room::Words | Room::Middle);
+            let max = if whole { VALUE_MAX } else { CELL_MAX };
             (tone, sanitise(&text, max))
         };
         let rows: Vec<Vec<Given>> =
@@ -103,6 +137,7 @@ impl Style {
         let shown = |n: usize| widths.get(n).copied().flatten();
         if self.width.is_some() {
             let total: usize = widths.iter().flatten().map(|width| width + GAP).sum();
+            let total = total.saturating_sub(GAP);
             table.set_content_arrangement(ContentArrangement::Dynamic);
             table.set_width(u16::try_from(total).unwrap_or(u16::MAX));
         } else {
@@ -118,19 +153,21 @@ impl Style {
         for row in rows {
             let cells = row.into_iter().enumerate().filter_map(|(n, (tone, text))| {
                 let width = shown(n)?;
-                let cut = columns.get(n).is_some_and(|column| column.room == Room::Cut);
-                Some(cell(tone, if cut { sanitise(&text, width) } else { text }.as_str()))
+                Some(cell(tone, &columns.get(n)?.room.cut(text, width)))
             });
             table.add_row(cells.collect::<Vec<_>>());
         }
-        let widths = widths.iter().flatten();
-        for (column, width) in table.column_iter_mut().zip(widths) {
-            // The first column stands at the left edge, as all other lines do.
-            column.set_padding((0, 2));
+        let last = widths.iter().flatten().count().saturating_sub(1);
+        let widths = widths.iter().flatten().enumerate();
+        for (column, (n, width)) in table.column_iter_mut().zip(widths) {
+            // The first column stands at the left edge, as all other lines do, and a coloured one that
+            // is last must not push the line over the terminal's edge.
+            let gap = if n == last { 0 } else { GAP };
+            column.set_padding((0, u16::try_from(gap).unwrap_or(u16::MAX)));
             if self.width.is_none() {
                 continue;
             }
-            let width = u16::try_from(width + GAP).unwrap_or(u16::MAX);
+            let width = u16::try_from(width + gap).unwrap_or(u16::MAX);
             column.set_constraint(ColumnConstraint::Absolute(Width::Fixed(width)));
         }
         table.trim_fmt()
@@ -146,9 +183,8 @@ impl Style {
                 let key = format!("{}:", column.title);
                 let key = self.paint(Tone::Dim, &format!("{key:<head$}"));
                 let lines = match column.room {
-                    Room::Cut => vec![sanitise(text, room.max(CUT_MIN))],
                     Room::Words => wrap(text, room),
-                    Room::Whole => vec![text.clone()],
+                    kind => vec![kind.cut(text.clone(), room.max(CUT_MIN))],
                 };
                 let lines: Vec<String> = lines.iter().map(|line| self.paint(*tone, line)).collect();
                 format!("{key}{}", lines.join(&format!("\n{}", " ".repeat(head))))
@@ -163,6 +199,7 @@ impl Style {
 fn needs<'t, I: Iterator<Item = &'t str>>(column: Column, cells: impl Fn() -> I) -> (usize, usize) {
     let title = length(column.title);
     let natural = cells().map(length).max().unwrap_or(0).max(title);
+    let natural = if column.room == Room::Middle { natural.min(CELL_MAX) } else { natural };
     let least = match column.room {
         Room::Whole => natural,
         Room::Words => {
@@ -170,6 +207,7 @@ fn needs<'t, I: Iterator<Item = &'t str>>(column: Column, cells: impl Fn() -> I)
             word.clamp(WORDS_MIN, WORD_MAX)
         }
         Room::Cut => CUT_MIN.max(title),
+        Room::Middle => MIDDLE_MIN.max(title),
     };
     (least.min(natural), natural)
 }
@@ -253,6 +291,7 @@ mod tests {
     fn a_table_fits_its_terminal_and_colours_only_what_it_says_itself() {
         let style = Style { colour: true, ..at(48) };
         let drawn = style.table(&COLUMNS, rows());
+        assert!(drawn.lines().all(|line| !line.ends_with(' ')), "{drawn:?}");
         assert!(drawn.contains("contained") && drawn.contains("\u{1b}["), "{drawn:?}");
         insta::assert_snapshot!(at(48).table(&COLUMNS, rows()), @r"
         case       status     title
@@ -268,6 +307,28 @@ mod tests {
         status:  attention
         title:   xxxxxxxxxxxxxxxxxxxx…
         ");
+    }
+
+    #[test]
+    fn the_middle_goes_where_beginning_and_end_tell() {
+        for (text, width, expected) in [
+            ("instance/i-0a1b2c3d4e5f60718", 28, "instance/i-0a1b2c3d4e5f60718"),
+            ("instance/i-0a1b2c3d4e5f60718", 20, "instance/…d4e5f60718"),
+            ("abcdef", 5, "ab…ef"),
+            ("abcdef", 2, "…f"),
+            ("ab", 1, "ab"),
+            ("ünïcödé", 4, "ü…dé"),
+        ] {
+            assert_eq!(without_middle(text.to_owned(), width), expected, "{text} {width}");
+        }
+        let rows = || vec![vec![(Tone::Plain, format!("role/{}\u{1b}[2J/end", "x".repeat(400)))]];
+        for width in [None, Some(200), Some(24), Some(8)] {
+            let style = Style { width, ..PLAIN };
+            let drawn = style.table(&[Column::middle("resource")], rows());
+            let longest = drawn.lines().map(length).max().unwrap();
+            assert!(longest <= CELL_MAX && drawn.contains('…'), "{width:?}: {drawn}");
+            assert!(!drawn.contains('\u{1b}'), "{drawn:?}");
+        }
     }
 
     #[test]

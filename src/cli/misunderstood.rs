@@ -106,6 +106,12 @@ mod tests {
             (&["approve", "x y"], "[APPROVAL]", "`tourniquet approve` lists"),
             (&["run"], "<NAME>", "`tourniquet runbook list`"),
             (&["case", "close", "case-0001"], "--reason <REASON>", "Usage: tourniquet case close"),
+            (
+                &["case", "list", "--limit", "x"],
+                "expected a number from 1 to 10000",
+                "tourniquet help",
+            ),
+            (&["case", "list", "--limit", "-1"], "from 1 to 10000", "tourniquet help"),
             (&["case", "list", "--jsn"], "unexpected argument '--jsn' found; ", "case list --help"),
             (
                 &["run", "observe", "--param", "role"],

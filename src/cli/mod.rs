@@ -33,6 +33,7 @@ mod finding;
 mod grid;
 mod input;
 mod misunderstood;
+mod plan;
 mod run;
 mod runbook;
 mod sanitise;
@@ -140,6 +141,7 @@ pub fn main() -> ExitCode {
 
 /// Carries a command out; gives the exit code.
 async fn dispatch(common: &Common, screen: &mut Screen, command: Command) -> Result<u8, CliError> {
+    config::named(common)?;
     match command {
         Command::Serve(args) => Box::pin(serve::serve(common, screen, args)).await,
         Command::Demo(args) => Box::pin(demo::demo(screen, args)).await,

@@ -25,7 +25,8 @@ pub struct RunArgs {
     /// Its parameters; what the case's finding says fills in the others.
     #[command(flatten)]
     pub params: Params,
-    /// How far it may go: plan only, after a person's approval, or at once.
+    /// How far it may go: plan only, after a person's approval, or at once. The API's default is
+    /// another one: observe.
     #[arg(long, default_value = "approve", value_parser = mode, value_name = "observe|approve|contain")]
     pub mode: Mode,
     /// The account that it acts in; the case's, if it has one.

@@ -106,6 +106,9 @@ async fn a_person_can_do_everything_from_a_terminal() {
     verifies(&harness, case, &export).await;
     let close = ["case", "close", case, "--reason", "done"];
     assert_eq!(code(&harness, &close).await, Ok(0));
+    let again = command(&harness, &close).await.unwrap_err();
+    assert_eq!((again.code, again.exit_code()), (Code::CONFLICT, 1), "{again}");
+    assert!(again.remedy().contains("case note"), "{}", again.remedy());
     harness.service.stop().await;
 }
 
@@ -177,6 +180,32 @@ async fn a_build_that_contains_nothing_real_says_so_when_it_is_checked() {
 }
 
 #[tokio::test]
+async fn a_configuration_file_that_is_named_must_be_there_for_every_command() {
+    for words in [
+        &["case", "list"][..],
+        &["case", "verify", "--file", "-"],
+        &["run", "observe"],
+        &["approve"],
+        &["undo", "run-0001"],
+        &["runbook", "list", "--url", "http://127.0.0.1:1"],
+        &["runbook", "plan", "observe"],
+        &["finding", "send", "-"],
+        &["deploy", "roles", "--format", "terraform"],
+        &["token", "list"],
+        &["config", "check"],
+        &["explain"],
+        &["serve"],
+        &["demo"],
+    ] {
+        let (ended, out, _) = said(&[&["--config", "/nope/t.toml"], words].concat()).await;
+        let error = ended.unwrap_err();
+        assert_eq!((error.code, out.as_str()), (Code::CONFIG, ""), "{words:?}");
+        assert!(error.detail.contains("/nope/t.toml"), "{error}");
+        assert!(error.remedy().contains("--config or TOURNIQUET_CONFIG"), "{}", error.remedy());
+    }
+}
+
+#[tokio::test]
 async fn without_a_service_the_failure_says_so() {
     let harness = Harness::new().await;
     let url = harness.url();
@@ -219,6 +248,8 @@ fn a_decision_needs_a_reason_and_a_verification_needs_something_to_verify() {
         (&["case", "verify", "--file", "-"], true),
         (&["case", "verify", "case-0001", "--file", "-"], false),
         (&["case", "list", "--status", "open", "--status", "attention"], true),
+        (&["case", "list", "--status", "attention,waiting,open"], true),
+        (&["case", "list", "--status", "attention,lost"], false),
         (&["case", "list", "--status", "lost"], false),
         (&["case", "list", "--limit", "0"], false),
         (&["case", "show", "../../etc"], false),

@@ -147,6 +147,11 @@ async fn carry_out(
             store.revoke_token(id, clock.now()).await?;
             let name = sanitise(name, VALUE_MAX);
             screen.line(&format!("{id} ({name}, {}) is revoked", role.label()))?;
+            screen.note(&format!(
+                "requests with it are refused within a second; `tourniquet token list` shows what is left, and \
+                 `tourniquet token create --name {name} --role {}` makes another",
+                role.label()
+            ));
             screen.value(&json!({"id": id, "revoked": true}))?;
         }
     }

@@ -274,7 +274,7 @@ mod tests {
             ("[guards]\nprotected_tag = \" \"", "must name a tag"),
             ("[notify.oncall]\nwebhook = \"ftp://x\"", "notify.oncall.webhook"),
             ("[intake]\nbody_max = 10", "intake.body_max"),
-            ("[log]\nformat = \"yaml\"", "log.format"),
+            ("[log]\nformat = \"yaml\"", "log.format: \"yaml\" is not one of json, text"),
         ] {
             let error = check(file).unwrap_err();
             assert!(error.contains(expected), "{file}: {error}");

@@ -25,8 +25,10 @@ mod properties;
 mod recognise;
 mod rejection;
 mod subject;
+mod told;
 mod when;
 
-pub use model::{Finding, Severity};
+pub use model::{Band, Finding, Severity};
 pub use recognise::{Recognised, recognise};
 pub use rejection::Rejection;
+pub use told::Told;

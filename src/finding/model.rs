@@ -3,9 +3,12 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::field::at;
+use super::when::when;
 use crate::case::Version;
 use crate::id::{AccountId, FindingId, Region};
 
@@ -52,13 +55,37 @@ pub struct Severity(pub u16);
 impl Severity {
     /// `Low` below 4, `Medium` below 7, `High` below 9, `Critical` (GuardDuty User Guide).
     #[must_use]
-    pub fn band(self) -> &'static str {
+    pub fn band(self) -> Band {
         match self.0 {
-            0..=39 => "Low",
-            40..=69 => "Medium",
-            70..=89 => "High",
-            _ => "Critical",
+            0..=39 => Band::Low,
+            40..=69 => Band::Medium,
+            70..=89 => Band::High,
+            _ => Band::Critical,
         }
+    }
+}
+
+/// A band of severity, ordered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Band {
+    /// Below 4.
+    Low,
+    /// Below 7.
+    Medium,
+    /// Below 9.
+    High,
+    /// From 9.
+    Critical,
+}
+
+impl fmt::Display for Band {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Low => "Low",
+            Self::Medium => "Medium",
+            Self::High => "High",
+            Self::Critical => "Critical",
+        })
     }
 }
 
@@ -143,8 +170,8 @@ pub struct Bucket {
 }
 
 impl Finding {
-    /// The resources and the actors that an attack sequence names, as `uid` and `type/name`; empty for
-    /// every other finding.
+    /// The resources with their instance profiles and the actors that an attack sequence names, as `uid`,
+    /// ARN and `type/name`; empty for every other finding.
     #[must_use]
     pub fn named(&self) -> BTreeSet<String> {
         let sequence = |list: &str| {
@@ -153,11 +180,22 @@ impl Finding {
         };
         let text = |item: &Value, path: &str| item.pointer(path)?.as_str().map(str::to_owned);
         let resources = sequence("resources").filter_map(|item| text(item, "/uid"));
+        let profiles = sequence("resources").filter_map(|item| {
+            let profile = |name| text(item, &format!("/data/ec2Instance/{name}/arn"));
+            profile("IamInstanceProfile").or_else(|| profile("iamInstanceProfile"))
+        });
         let actors = sequence("actors").filter_map(|item| {
             let kind = text(item, "/user/type").unwrap_or_default();
             Some(format!("{kind}/{}", text(item, "/user/name")?))
         });
-        resources.chain(actors).collect()
+        resources.chain(profiles).chain(actors).collect()
+    }
+
+    /// When GuardDuty saw last what it tells of; its last update where it does not say.
+    #[must_use]
+    pub fn seen_at(&self) -> Option<Timestamp> {
+        let said = at(&self.document, "/service/eventLastSeen").and_then(when);
+        said.map(|seen| seen.at).or(self.version.updated_at)
     }
 
     /// The primary resource as `type/id`, by `resourceType`, never by which block is present.

@@ -41,6 +41,7 @@ pub async fn admit(
     });
     let id = finding.id.clone();
     let (resource, correlation) = (finding.resource(), finding.correlation());
+    let seen_at = finding.seen_at();
     let mut acceptance = Arc::new(Acceptance {
         case: intake.ids.case(intake.clock.as_ref()),
         now: intake.clock.now(),
@@ -50,6 +51,7 @@ pub async fn admit(
         region: finding.region,
         finding_id: finding.id,
         version: finding.version,
+        seen_at,
         document: finding.document,
         title: if finding.title.is_empty() {
             finding.finding_type.0.clone()
@@ -139,6 +141,7 @@ fn new_run(intake: &Intake, finding: &Finding, decision: &mut Decision) -> Optio
         document: None,
         named: finding.named(),
         unanswered,
+        confirmed: mode == Mode::Observe || !intake.desk.confirms(),
     })
 }
 

@@ -9,42 +9,11 @@ mod pattern;
 
 use std::collections::BTreeSet;
 
-use serde::{Deserialize, Serialize};
-
 pub use decide::{Decision, decide};
 pub use pattern::TypePattern;
 
+pub use crate::case::Mode;
 use crate::id::{AccountId, Digest, RunbookName};
-
-/// How far a run may go by itself. Ordered from strict to free.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Mode {
-    /// Plans only.
-    Observe,
-    /// A person approves the plan first.
-    Approve,
-    /// Acts at once.
-    Contain,
-}
-
-impl Mode {
-    /// The stored label.
-    #[must_use]
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Observe => "observe",
-            Self::Approve => "approve",
-            Self::Contain => "contain",
-        }
-    }
-
-    /// The mode with this label.
-    #[must_use]
-    pub fn from_label(label: &str) -> Option<Self> {
-        [Self::Observe, Self::Approve, Self::Contain].into_iter().find(|mode| mode.label() == label)
-    }
-}
 
 /// When a runbook applies: the routing part of its header.
 #[derive(Debug, Clone, PartialEq)]

@@ -66,9 +66,10 @@ impl Executor<'_> {
                 let end = failed(step, Code::APPROVAL_DENIED, "denied", reason);
                 Some(StepRun::Ended { end, drafts: vec![], effects: vec![] })
             }
-            Answer::Refused(reason) => {
-                let reason = format!("it goes beyond the approved plan, and {reason}");
-                let end = failed(step, Code::APPROVAL_DENIED, "denied", &reason);
+            Answer::Refused(mut refusal) => {
+                refusal.reason =
+                    format!("it goes beyond the approved plan, and {}", refusal.reason);
+                let end = refusal.end(step);
                 Some(StepRun::Ended { end, drafts: vec![], effects: vec![] })
             }
         })
@@ -109,8 +110,8 @@ impl Drive<'_> {
                     }
                     self.keep(plan).await?;
                 }
-                Answer::Refused(reason) => {
-                    return self.halt(Code::APPROVAL_DENIED, &reason).await.map(Some);
+                Answer::Refused(refusal) => {
+                    return self.halt(refusal.code, &refusal.reason).await.map(Some);
                 }
                 Answer::Withdrawn => {
                     let by = self.asks_for_more(true).await?;

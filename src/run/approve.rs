@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::end::{failed, succeeded};
 use super::execute::{Executor, StepRun};
 use super::journal::{Ask, PLAN_STEP};
+use super::outcome::StepEnd;
 use super::step::StepLog;
 use crate::error::Code;
 use crate::id::Digest;
@@ -25,10 +26,34 @@ pub enum Answer {
     Open(Box<StepRun>),
     /// Yes: by whom.
     Granted(Vec<Value>),
-    /// No, or too late: why.
-    Refused(String),
+    /// No, or no answer in time.
+    Refused(Refusal),
     /// Nobody needs to answer: another run asks for all of it.
     Withdrawn,
+}
+
+/// Why what was asked is not done.
+pub struct Refusal {
+    /// [`Code::APPROVAL_DENIED`], or [`Code::UNANSWERED`] for silence, which is no decision.
+    pub code: Code,
+    /// In words.
+    pub reason: String,
+}
+
+impl Refusal {
+    fn no(reason: impl Into<String>) -> Answer {
+        Answer::Refused(Self { code: Code::APPROVAL_DENIED, reason: reason.into() })
+    }
+
+    fn silence() -> Answer {
+        let reason = "nobody answered in time".to_owned();
+        Answer::Refused(Self { code: Code::UNANSWERED, reason })
+    }
+
+    /// The end of the step that asked.
+    pub fn end(&self, step: &StepLog) -> StepEnd {
+        failed(step, self.code, "denied", &self.reason)
+    }
 }
 
 /// A question.
@@ -86,18 +111,16 @@ pub async fn ask(executor: &Executor<'_>, question: &Question<'_>) -> Result<Ans
     };
     Ok(match row.state {
         ApprovalState::Granted if row.hash == question.hash => Answer::Granted(row.decisions),
-        ApprovalState::Granted => {
-            Answer::Refused("what was approved is not what would be done now".to_owned())
-        }
-        ApprovalState::Denied => Answer::Refused(denied(&row.decisions)),
+        ApprovalState::Granted => Refusal::no("what was approved is not what would be done now"),
+        ApprovalState::Denied => Refusal::no(denied(&row.decisions)),
         ApprovalState::Withdrawn => Answer::Withdrawn,
-        ApprovalState::Expired => Answer::Refused("nobody answered in time".to_owned()),
+        ApprovalState::Expired => Refusal::silence(),
         ApprovalState::Pending if row.expires_at.is_some_and(|at| at <= now) => {
             let entry = executor.writer.expired(now, question.step, &row.id);
             executor
                 .write(vec![entry], vec![Effect::Expire { approval: row.id.clone(), at: now }])
                 .await?;
-            Answer::Refused("nobody answered in time".to_owned())
+            Refusal::silence()
         }
         ApprovalState::Pending => {
             let wake_at: Option<Timestamp> = row.expires_at;
@@ -138,7 +161,7 @@ pub async fn perform(executor: &Executor<'_>, step: &StepLog) -> Result<StepRun,
         Answer::Granted(decisions) => {
             succeeded(step, json!({"approved": true, "decisions": decisions}))
         }
-        Answer::Refused(reason) => failed(step, Code::APPROVAL_DENIED, "denied", &reason),
+        Answer::Refused(refusal) => refusal.end(step),
         Answer::Withdrawn => {
             failed(step, Code::APPROVAL_DENIED, "denied", "the question was withdrawn")
         }

@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 
 use super::Env;
 use super::execute::Executor;
+use super::held::held_later;
 use super::journal::Writer;
 use super::lease::Lease;
 use super::plan::Unplanned;
@@ -47,6 +48,12 @@ impl Desk {
     /// Tells the driver that there may be work.
     pub fn wake(&self) {
         self.hint.notify_one();
+    }
+
+    /// Whether GuardDuty is asked about a finding before anything acts on it.
+    #[must_use]
+    pub fn confirms(&self) -> bool {
+        self.env.limits.confirm_findings
     }
 
     /// Starts a runbook by hand.
@@ -126,6 +133,7 @@ impl Desk {
             writer: &writer,
             changed: &changed,
             agreed: None,
+            taken_back: false,
         };
         let plan =
             super::plan::pass(&executor, &script).await.map_err(|unplanned| match unplanned {
@@ -139,7 +147,9 @@ impl Desk {
             "hash": super::plan::hash(&run, &plan),
             "account": run.account,
             "region": run.region,
-            "changes": plan.changes,
+            "changes": plan.changes(),
+            "lines": plan.lines,
+            "counts": super::line::counts(&plan.lines),
         }))
     }
 
@@ -187,7 +197,7 @@ impl Desk {
     /// out.
     ///
     /// # Errors
-    /// When the run is not over, was taken back before, or is an undo itself.
+    /// When the run is not over (nor waits for evidence only), was taken back before, or is an undo itself.
     pub async fn undo(&self, run: &RunId, by: String, revive: bool) -> Result<RunRow, DeskError> {
         let of = self.run(run).await?;
         let refuse = |detail: &str| Err(DeskError::new(Code::CONFLICT, detail));
@@ -197,7 +207,7 @@ impl Desk {
         if of.mode == Mode::Observe {
             return refuse("the run only observed; there is nothing to take back");
         }
-        if !of.state.is_over() {
+        if !undo::may_begin(&of) {
             return refuse("the run is not over yet");
         }
         if self.env.limits.mode(&of.account) == Mode::Observe {
@@ -220,7 +230,7 @@ impl Desk {
         if others.iter().any(|other| undoes(other, &of) && !other.state.is_over()) {
             return refuse("an undo of this run is under way");
         }
-        if let Some(reason) = undo::held_later(&self.env, &of.id, revive).await? {
+        if let Some(reason) = held_later(&self.env, &of.id, revive).await? {
             return refuse(&reason);
         }
         let new = NewRun {
@@ -239,6 +249,7 @@ impl Desk {
             document: None,
             named: BTreeSet::new(),
             unanswered: None,
+            confirmed: true,
         };
         let id = new.id.clone();
         let entries = vec![new.requested(self.env.clock.now())];
@@ -251,7 +262,7 @@ impl Desk {
     /// A person closes a case.
     ///
     /// # Errors
-    /// When a run is under way or the case does not exist.
+    /// When it is closed already, a run is under way, or the case does not exist.
     pub async fn close_case(
         &self,
         case: &CaseId,
@@ -264,9 +275,6 @@ impl Desk {
                 Code::BAD_REQUEST,
                 "`reason` is needed: the timeline says why",
             ));
-        }
-        if self.env.store.runs_of(case).await?.iter().any(|run| !run.state.is_over()) {
-            return Err(DeskError::new(Code::CONFLICT, "a run of this case is not over yet"));
         }
         let entries = vec![note(self.env.clock.now(), &by, &format!("closed: {reason}"))];
         let effects = vec![Effect::CloseCase { closed: true }];

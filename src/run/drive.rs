@@ -16,12 +16,13 @@ use super::Env;
 use super::approve::asked;
 use super::end::cut;
 use super::execute::{Executor, StepRun};
-use super::journal::{StepEnd, Writer};
+use super::journal::Writer;
 use super::lease::Lease;
+use super::outcome::{StepEnd, StepResult};
 use super::perform::perform;
 use super::replay::RunLog;
 use super::script::Script;
-use super::start::{Begun, StartError, log_of, start};
+use super::start::{Begun, StartError, start};
 use super::step::StepLog;
 use crate::action;
 use crate::case::RunEvent;
@@ -29,7 +30,7 @@ use crate::change::Urgency;
 use crate::error::Code;
 use crate::id::Digest;
 use crate::routing::Mode;
-use crate::runbook::{Advance, StepKey};
+use crate::runbook::{Advance, ScriptError, StepKey};
 use crate::store::{Effect, RunKind, RunRow, StoreError};
 use crate::timeline::Draft;
 
@@ -62,10 +63,14 @@ pub async fn drive(
 ) -> Result<Driven, StoreError> {
     let writer = Writer::new(run.id.clone());
     let (log, said, kept) = (RunLog::default(), Vec::new(), Vec::new());
-    let mut drive = Drive { env, run, lease, writer, log, said, kept, returned: Value::Null };
+    // Asked once: an undo that is asked for meanwhile begins when this drive has ended, and takes back
+    // what it did.
+    let taken_back = env.store.taken_back(&run.id).await?;
+    let returned = Value::Null;
+    let mut drive = Drive { env, run, lease, writer, log, taken_back, said, kept, returned };
     if run.attempts > ATTEMPTS_MAX {
-        let reason = drive.abandon(&format!("given up after {ATTEMPTS_MAX} starts")).await?;
-        return drive.halt(Code::POISONED, &reason).await;
+        let reason = format!("given up after {ATTEMPTS_MAX} starts");
+        return drive.abandon(Code::POISONED, &reason).await;
     }
     let (script, mut begun) = match start(env, run, &drive.writer).await {
         Ok(started) => {
@@ -74,19 +79,16 @@ pub async fn drive(
         }
         Err(StartError::Store(error)) => return Err(error),
         Err(StartError::Later) => return drive.later().await,
-        Err(StartError::Halt { code, reason }) => return drive.halt(code, &reason).await,
-    };
-    if run.mode == Mode::Approve && run.kind == RunKind::Runbook {
-        drive.write(&mut begun.0, &mut begun.1).await?;
-        if let Some(end) = drive.approve_plan(&script).await? {
-            return Ok(end);
+        Err(StartError::Needless { by }) => {
+            return drive.needless(format!("not needed: {by} answers it")).await;
         }
-    }
-    match drive.steps(&script, begun, stopping).await {
+        Err(StartError::Halt { code, reason }) => return drive.abandon(code, &reason).await,
+    };
+    match drive.go_on(&script, &mut begun, stopping).await {
         // It would be the same at the next start.
         Err(StoreError::Seal(error)) => {
             let reason = format!("what happened can't be written down: {error}");
-            drive.halt(Code::STORE_CORRUPT, &reason).await
+            drive.abandon(Code::STORE_CORRUPT, &reason).await
         }
         other => other,
     }
@@ -99,29 +101,54 @@ pub(super) struct Drive<'a> {
     pub(super) lease: &'a Lease,
     pub(super) writer: Writer,
     pub(super) log: RunLog,
+    /// Whether an undo of the run was asked for before it was claimed.
+    pub(super) taken_back: bool,
     /// What the script logged after its last step.
     pub(super) said: Vec<String>,
     /// What branches failed with by themselves, where the script kept the errors as values.
     pub(super) kept: Vec<String>,
-    /// What the script returned.
+    /// What the script returned; null: nothing, or it has not come to its end.
     pub(super) returned: Value,
 }
 
+/// What the script said last.
+enum Last {
+    /// It is through, or failed.
+    Finish(Option<ScriptError>),
+    /// It asks for something else than it did before.
+    Halt(String),
+}
+
 impl<'a> Drive<'a> {
+    async fn go_on(
+        &mut self,
+        script: &Script,
+        begun: &mut Begun,
+        stopping: &AtomicBool,
+    ) -> Result<Driven, StoreError> {
+        if self.run.mode == Mode::Approve && self.run.kind == RunKind::Runbook {
+            self.write(&mut begun.0, &mut begun.1).await?;
+            if let Some(end) = self.approve_plan(script).await? {
+                return Ok(end);
+            }
+        }
+        self.steps(script, std::mem::take(begun), stopping).await
+    }
+
     async fn steps(
         &mut self,
         script: &Script,
         (mut entries, mut effects): Begun,
         stopping: &AtomicBool,
     ) -> Result<Driven, StoreError> {
-        let (env, run, lease) = (self.env, self.run, self.lease);
+        let (env, run, lease, taken_back) = (self.env, self.run, self.lease, self.taken_back);
         let writer = self.writer.clone();
         let changed = Mutex::new(self.changed());
         let agreed = self.log.plans.last().cloned();
         let mut inflight = FuturesUnordered::new();
         let mut busy: BTreeSet<StepKey> = BTreeSet::new();
         let mut parked: BTreeMap<StepKey, Option<Timestamp>> = BTreeMap::new();
-        loop {
+        let last = loop {
             lease.hold(&env.store, env.clock.as_ref()).await?;
             let stop = stopping.load(Ordering::Relaxed);
             if !stop {
@@ -144,19 +171,19 @@ impl<'a> Drive<'a> {
                     Advance::Waiting => {}
                     Advance::Done(value) => {
                         (self.said, self.kept) = (evaluated.log, evaluated.kept);
-                        self.returned = value;
-                        return self.finish(None, entries, effects).await;
+                        if run.kind == RunKind::Runbook {
+                            self.returned = value;
+                        }
+                        break Last::Finish(None);
                     }
                     Advance::Failed(error) => {
                         (self.said, self.kept) = (evaluated.log, evaluated.kept);
-                        return self.finish(Some(error), entries, effects).await;
+                        break Last::Finish(Some(error));
                     }
                     Advance::Diverged { key, recorded, requested } => {
-                        self.write(&mut entries, &mut effects).await?;
-                        let reason = format!(
+                        break Last::Halt(format!(
                             "step {key} was {recorded}, and now the script asks for {requested}"
-                        );
-                        return self.halt(Code::DIVERGED, &reason).await;
+                        ));
                     }
                 }
                 for step in self.log.steps.iter().filter(|step| step.end.is_none()) {
@@ -167,8 +194,9 @@ impl<'a> Drive<'a> {
                     let (changed, agreed) = (&changed, agreed.as_ref());
                     inflight.push(async move {
                         let key = step.key.clone();
+                        let writer = &writer;
                         let executor =
-                            Executor { env, run, lease, writer: &writer, changed, agreed };
+                            Executor { env, run, lease, writer, changed, agreed, taken_back };
                         (key, perform(&executor, step, run.mode).await)
                     });
                 }
@@ -189,24 +217,60 @@ impl<'a> Drive<'a> {
                 None => inflight.next().await,
             };
             let Some((key, result)) = next else {
+                if stop {
+                    self.write(&mut entries, &mut effects).await?;
+                    entries = self.leave_nothing_open().await?;
+                } else if self.rest_half_way(&mut parked, stopping).await {
+                    continue;
+                }
                 self.write(&mut entries, &mut effects).await?;
                 return self.park(&parked, stop).await;
             };
             busy.remove(&key);
-            match result? {
-                StepRun::Ended { end, drafts, effects: more } => {
-                    entries.extend(drafts);
-                    effects.extend(more);
-                    self.ended(&key, end, &mut entries, &mut effects);
-                }
-                StepRun::Parked { wake_at, drafts, effects: more } => {
-                    entries.extend(drafts);
-                    effects.extend(more);
-                    let asked = asked(&effects);
-                    self.write(&mut entries, &mut effects).await?;
-                    self.tell_all(asked).await;
-                    parked.insert(key, wake_at);
-                }
+            if let Some(wake_at) = self.take_in(&key, result?, &mut entries, &mut effects) {
+                let asked = asked(&effects);
+                self.write(&mut entries, &mut effects).await?;
+                self.tell_all(asked).await;
+                parked.insert(key, wake_at);
+            }
+        };
+        // A step that is dropped in the middle would leave calls without an outcome.
+        while let Some((key, result)) = inflight.next().await {
+            self.take_in(&key, result?, &mut entries, &mut effects);
+        }
+        drop(inflight);
+        match last {
+            Last::Finish(error) => {
+                let code = error.as_ref().map_or(Code::SCRIPT_FAILED, |error| error.code);
+                self.break_off(code, &mut entries, &mut effects).await?;
+                self.finish(error, entries, effects).await
+            }
+            Last::Halt(reason) => {
+                self.write(&mut entries, &mut effects).await?;
+                self.abandon(Code::DIVERGED, &reason).await
+            }
+        }
+    }
+
+    /// Takes in what became of a step. Returns when it goes on, where that is known; `None`: it ended.
+    pub(super) fn take_in(
+        &mut self,
+        key: &StepKey,
+        became: StepRun,
+        entries: &mut Vec<Draft>,
+        effects: &mut Vec<Effect>,
+    ) -> Option<Option<Timestamp>> {
+        match became {
+            StepRun::Ended { end, drafts, effects: more } => {
+                entries.extend(drafts);
+                effects.extend(more);
+                self.ended(key, end, entries, effects);
+                None
+            }
+            StepRun::Parked { wake_at, drafts, effects: more } => {
+                entries.extend(drafts);
+                effects.extend(more);
+                Some(wake_at)
             }
         }
     }
@@ -233,6 +297,10 @@ impl<'a> Drive<'a> {
             stored.output.clone_from(&output);
         }
         entries.push(self.writer.finished(self.env.clock.now(), key, &stored));
+        let verified = stored.result == StepResult::Ok;
+        if verified && self.log.step(key).is_some_and(StepLog::contains) {
+            effects.push(Effect::Looked { at: self.env.clock.now() });
+        }
         let takes = |step: &StepLog| step.contains() || step.name == super::undo::RESTORE;
         if self.log.step(key).is_some_and(takes) {
             effects.push(Effect::Free { step: key.to_string() });
@@ -275,7 +343,8 @@ impl<'a> Drive<'a> {
 
     pub(super) fn executor<'b>(&'b self, changed: &'b Mutex<BTreeSet<String>>) -> Executor<'b> {
         let (env, run, lease, writer) = (self.env, self.run, self.lease, &self.writer);
-        Executor { env, run, lease, writer, changed, agreed: self.log.plans.last() }
+        let (agreed, taken_back) = (self.log.plans.last(), self.taken_back);
+        Executor { env, run, lease, writer, changed, agreed, taken_back }
     }
 
     async fn park(
@@ -298,13 +367,14 @@ impl<'a> Drive<'a> {
         Ok(driven)
     }
 
-    /// Whether nothing is waited for but evidence.
+    /// Whether nothing is waited for but evidence, or a time that the script chose.
     fn preserves(&self) -> bool {
-        let evidence = |step: &StepLog| {
-            action::find(&step.name).is_some_and(|action| action.urgency() == Urgency::Evidence)
+        let idle = |step: &StepLog| {
+            let evidence = |action: &dyn action::Action| action.urgency() == Urgency::Evidence;
+            step.name == "sleep" || action::find(&step.name).is_some_and(evidence)
         };
         let open: Vec<_> = self.log.steps.iter().filter(|step| step.end.is_none()).collect();
-        !open.is_empty() && open.into_iter().all(evidence)
+        !open.is_empty() && open.into_iter().all(idle)
     }
 
     pub(super) async fn end_drive(
@@ -314,26 +384,6 @@ impl<'a> Drive<'a> {
     ) -> Result<(), StoreError> {
         let effect = self.moved(event, wake_at);
         self.executor(&Mutex::default()).write(vec![], vec![effect]).await.map(drop)
-    }
-
-    /// Before a run is given up: no intent stays without an outcome, and nothing in the open. Returns
-    /// `reason` with what people must know besides.
-    async fn abandon(&mut self, reason: &str) -> Result<String, StoreError> {
-        let log = log_of(self.env, &self.run.case, &self.run.id).await;
-        self.log = log.unwrap_or_else(|error| {
-            tracing::error!(case = %self.run.case, run = %self.run.id, error = %error, "the run's timeline can't be read");
-            RunLog::default()
-        });
-        let none = Mutex::default();
-        let (mut drafts, mut reason) = (Vec::new(), reason.to_owned());
-        for step in self.log.steps.iter().filter(|step| step.end.is_none()) {
-            let (executor, mut step) = (self.executor(&none), step.clone());
-            drafts.extend(executor.settle_open(&mut step, false).await?);
-            let retreat = executor.put_back(&mut step, None, &mut drafts).await?;
-            reason = retreat.told(&reason, &BTreeSet::new());
-        }
-        self.write(&mut drafts, &mut vec![]).await?;
-        Ok(reason)
     }
 
     pub(super) fn moved(&self, event: RunEvent, wake_at: Option<Timestamp>) -> Effect {

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::journal::{StepEnd, StepResult};
+use super::line::{self, Line};
+use super::outcome::{Does, StepEnd, StepResult};
 use super::step::StepLog;
 use crate::action::{Action, LookError, Settings, Verdict};
 use crate::change::Change;
@@ -24,6 +25,7 @@ pub fn succeeded(step: &StepLog, output: Value) -> StepEnd {
         output_blob: None,
         error: None,
         planned: vec![],
+        does: vec![],
     }
 }
 
@@ -40,6 +42,7 @@ pub fn failed(step: &StepLog, code: Code, class: &str, message: &str) -> StepEnd
             message: message.to_owned(),
         }),
         planned: vec![],
+        does: vec![],
     }
 }
 
@@ -82,40 +85,49 @@ pub fn look_refused(error: &LookError) -> Reason {
     }
 }
 
-/// The end of a step in mode `observe`: what it would do, in words. What can only be told once
-/// something new exists is told by what the action is for.
+/// The end of a step in mode `observe`: what it would do, in words, or why it would do nothing. What
+/// can only be told once something new exists is told by what the action is for.
 pub fn plan_of(
     action: &dyn Action,
     settings: &Settings,
     step: &StepLog,
     verdict: &Verdict,
 ) -> StepEnd {
-    let planned: Vec<String> = match verdict {
+    let name = line::name(step);
+    let lines: Vec<Line> = match verdict {
         Verdict::Change(stages) => {
-            let mut words: Vec<String> = stages.iter().flatten().map(Change::words).collect();
+            let changes = stages.iter().flatten();
+            let mut lines: Vec<Line> =
+                changes.map(|change| Line::new(Does::Change, change.words())).collect();
             if stages.iter().flatten().any(Change::creates) {
-                words.push(format!("{}, then on: {}", step.name, action.purpose(settings)));
+                let words = format!("{}, then on: {}", step.name, action.purpose(settings));
+                lines.push(Line::new(Does::Later, words));
             }
-            words
+            lines
         }
         Verdict::Refuse(reason) | Verdict::Short { reason, .. } => {
-            vec![format!("{}: would be refused: {reason}", step.name)]
+            vec![Line::new(Does::Refused, format!("{name}: refused: {reason}"))]
         }
-        Verdict::Wait(_, reason) => vec![format!("{}: would wait: {reason}", step.name)],
-        Verdict::Done(_) => vec![],
+        Verdict::Wait(_, reason) => {
+            vec![Line::new(Does::Wait, format!("{name}: would wait: {reason}"))]
+        }
+        Verdict::Done(_) => {
+            vec![Line::new(Does::Already, format!("{name}: already so, nothing to change"))]
+        }
     };
     let touches = match verdict {
         Verdict::Change(stages) => touches(stages),
         _ => BTreeSet::new(),
     };
-    StepEnd {
-        name: step.name.clone(),
-        result: StepResult::Planned,
-        output: Some(json!({"planned": planned.len(), "touches": touches})),
-        output_blob: None,
-        error: None,
-        planned,
-    }
+    // What the script sees: how much would be done.
+    let planned = lines.iter().filter(|line| line.does != Does::Already).count();
+    planned_end(step, json!({"planned": planned, "touches": touches}), lines)
+}
+
+/// The end of a step that was only planned.
+pub fn planned_end(step: &StepLog, output: Value, lines: Vec<Line>) -> StepEnd {
+    let (does, planned) = lines.into_iter().map(|line| (line.does, line.words)).unzip();
+    StepEnd { result: StepResult::Planned, planned, does, ..succeeded(step, output) }
 }
 
 /// The instances, roles and users that the changes touch, as a plan's scope names them.

@@ -3,19 +3,19 @@
 
 use std::sync::Mutex;
 
-use serde_json::Value;
-
 use super::drive::{Drive, Driven};
 use super::end::cut;
-use super::journal::{Ended, Plan};
+use super::ended::Ended;
+use super::journal::Plan;
 use super::plan;
+use super::step::StepLog;
 use crate::case::RunEvent;
 use crate::error::Code;
 use crate::id::RunId;
 use crate::notify::Message;
 use crate::routing::Mode;
-use crate::runbook::ScriptError;
-use crate::store::{Effect, RunKind, StoreError};
+use crate::runbook::{ScriptError, StepFailure};
+use crate::store::{Effect, HoldRow, RunKind, StoreError};
 use crate::timeline::Draft;
 
 /// The channel of the people on call.
@@ -33,8 +33,9 @@ struct End {
 impl Drive<'_> {
     /// Stops for a person.
     pub(super) async fn halt(&self, code: Code, reason: &str) -> Result<Driven, StoreError> {
-        let summary = format!("{}: {}", code.number, cut(reason));
-        let open = vec![format!("{}: {reason}", code.number)];
+        let mut open = vec![format!("{}: {}", code.number, cut(reason))];
+        open.extend(self.remains().into_iter().map(|(_, words)| words));
+        let summary = cut(&open.join("; "));
         let (event, code) = (RunEvent::Halted, Some(code.number.to_owned()));
         let end = End { event, summary, code, contained: self.contained(), open };
         self.over(end, vec![], vec![]).await
@@ -43,9 +44,14 @@ impl Drive<'_> {
     /// The end of a run that never began, because another one asks for all of it.
     pub(super) async fn superseded(&self, by: Option<&RunId>) -> Result<Driven, StoreError> {
         let by = by.map_or_else(|| "another run".to_owned(), RunId::to_string);
-        let summary = format!("not needed: {by} asks for all of it, and more");
+        self.needless(format!("not needed: {by} asks for all of it, and more")).await
+    }
+
+    /// The end of a run that never began, and stands for nothing.
+    pub(super) async fn needless(&self, summary: String) -> Result<Driven, StoreError> {
         let (event, open) = (RunEvent::Succeeded, vec![]);
-        let end = End { event, summary, code: None, contained: false, open };
+        let code = Some(Code::SUPERSEDED.number.to_owned());
+        let end = End { event, summary, code, contained: false, open };
         self.over(end, vec![], vec![]).await
     }
 
@@ -63,17 +69,22 @@ impl Drive<'_> {
             None => remains.first().map(|(code, _)| code.clone()),
         };
         // A runbook that says itself what it could not do has not contained it all.
-        let says_no = error.as_ref().is_some_and(|error| error.step.is_none());
-        let contained = self.contained() && open.is_empty() && !says_no;
+        let says_no = error.as_ref().is_some_and(|error| self.raised(error).is_none());
+        let taken_back = self.contained() && self.env.store.taken_back(&self.run.id).await?;
+        let contained = self.contained() && open.is_empty() && !says_no && !taken_back;
         let needs_person = self.log.tripped
             || self.log.steps.iter().filter_map(|step| step.end.as_ref()?.error.as_ref()).any(
                 |error| {
-                    [Code::ACTION_REFUSED, Code::APPROVAL_DENIED, Code::OUTCOME_UNKNOWN]
-                        .iter()
-                        .any(|c| c.number == error.code)
+                    let for_a_person = [
+                        Code::ACTION_REFUSED,
+                        Code::APPROVAL_DENIED,
+                        Code::UNANSWERED,
+                        Code::OUTCOME_UNKNOWN,
+                    ];
+                    for_a_person.iter().any(|code| code.number == error.code)
                 },
             );
-        let (event, summary) = match &error {
+        let (event, mut summary) = match &error {
             Some(error) if needs_person => (RunEvent::Halted, self.script_words(error)),
             Some(error) => (RunEvent::Failed, self.script_words(error)),
             None if !open.is_empty() && needs_person => (RunEvent::Halted, open.join("; ")),
@@ -84,43 +95,43 @@ impl Drive<'_> {
                 (RunEvent::Succeeded, words)
             }
             None if self.run.kind == RunKind::Undo => {
-                let words = if self.gave_back() { "taken back" } else { "nothing was taken back" };
-                (RunEvent::Succeeded, words.to_owned())
+                (RunEvent::Succeeded, self.taken_back().to_owned())
             }
             None if contained => (RunEvent::Succeeded, "contained and verified".to_owned()),
+            None if taken_back => {
+                (RunEvent::Succeeded, "done; it was taken back meanwhile".to_owned())
+            }
             None => (RunEvent::Succeeded, "done".to_owned()),
         };
         let mut entries = entries;
         if self.run.mode == Mode::Observe {
-            let planned: Vec<String> = self
-                .log
-                .steps
-                .iter()
-                .filter_map(|step| step.end.as_ref())
-                .flat_map(|end| end.planned.clone())
-                .collect();
-            let plan = Plan { changes: planned, ..Plan::default() };
+            let ended = self.log.steps.iter().filter_map(|step| Some((step, step.end.as_ref()?)));
+            let lines = ended.flat_map(|(step, end)| plan::lines(step, end)).collect();
+            let plan = Plan { lines, ..Plan::default() };
             let hash = plan::hash(self.run, &plan);
             entries.push(self.writer.plan(self.env.clock.now(), &hash, &plan));
         }
         let mut effects = effects;
-        if self.run.kind == RunKind::Undo
+        if let Some(of) = self.undoes().filter(|_| self.gave_back()) {
+            effects.push(Effect::Lifted { run: of });
+        }
+        if let Some(of) = self.undoes()
             && (event == RunEvent::Succeeded || self.only_drifted())
-            && let Some(of) =
-                self.run.params.get("of").and_then(Value::as_str).and_then(|of| of.parse().ok())
         {
             // What stays in place on purpose is held on, until it is taken back, too.
             let kept = self.kept_holds();
-            let holds = self.env.store.holds_of(&of).await?;
-            effects.extend(
-                holds
-                    .into_iter()
-                    .filter(|hold| !kept.contains(&hold.resource))
-                    .map(|hold| Effect::Unhold { resource: hold.resource, run: hold.run }),
-            );
-            if event == RunEvent::Succeeded && self.gave_back() {
+            let mut holds = self.env.store.holds_of(&of).await?;
+            holds.retain(|hold| !kept.contains(&hold.resource));
+            // A run that does not hold what it contained stands for nothing: an earlier one may be
+            // taken back from now on, and its case must not go on saying that it is contained.
+            if !holds.is_empty() || (event == RunEvent::Succeeded && self.gave_back()) {
                 effects.push(Effect::Released { run: of });
             }
+            if event == RunEvent::Succeeded && !holds.is_empty() && !self.gave_back() {
+                summary = "nothing was given back, and what was contained is let go of".to_owned();
+            }
+            let let_go = |HoldRow { resource, run, .. }| Effect::Unhold { resource, run };
+            effects.extend(holds.into_iter().map(let_go));
         }
         let end = End { event, summary: cut(&summary), code, contained, open };
         self.over(end, entries, effects).await
@@ -145,14 +156,13 @@ impl Drive<'_> {
             );
             code = Some(number.to_owned());
         }
-        let returns = self.run.kind == RunKind::Runbook && !self.returned.is_null();
         let ended = Ended {
             state: event.label(),
             summary: &summary,
             code: code.as_deref(),
             contained,
             open: &open,
-            returned: returns.then(|| cut(&self.returned.to_string())),
+            returned: &self.returned,
             log: &self.said,
         };
         entries.push(self.writer.ended(self.env.clock.now(), &ended));
@@ -163,9 +173,11 @@ impl Drive<'_> {
         let what = match event {
             RunEvent::Failed | RunEvent::Halted if !open.is_empty() => Some(open.join("; ")),
             RunEvent::Failed | RunEvent::Halted => Some(summary),
-            // A genuine finding that nothing acts on waits for whoever reads this.
-            _ if self.log.unanswered.is_some() => Some(summary),
-            _ => None,
+            // Whoever reads this may be waited for.
+            _ => self.log.unanswered.as_ref().map(|why| match summary.contains(why.as_str()) {
+                true => summary.clone(),
+                false => format!("{summary}: {why}"),
+            }),
         };
         if let Some(what) = what {
             let text = format!("{} {}: {what}", self.run.runbook, event.label());
@@ -187,11 +199,23 @@ impl Drive<'_> {
         }
     }
 
+    /// The run that this one takes back; `None`: it is no undo.
+    fn undoes(&self) -> Option<RunId> {
+        let undo = self.run.kind == RunKind::Undo;
+        undo.then(|| self.run.params.get("of")?.as_str()?.parse().ok()).flatten()
+    }
+
     /// The number of what the script failed with: its step's own, where a step raised it.
     fn code_of(&self, error: &ScriptError) -> String {
-        let step = error.step.as_ref().and_then(|key| self.log.step(key));
-        let raised = step.and_then(|step| step.end.as_ref()?.error.as_ref());
-        raised.map_or_else(|| error.code.number.to_owned(), |raised| raised.code.clone())
+        let raised = self.raised(error);
+        raised.map_or_else(|| error.code.number.to_owned(), |(_, raised)| raised.code.clone())
+    }
+
+    /// The step whose failure the script failed with. What the script throws may name any step: only
+    /// the record tells.
+    fn raised(&self, error: &ScriptError) -> Option<(&StepLog, &StepFailure)> {
+        let step = self.log.step(error.step.as_ref()?)?;
+        Some((step, step.end.as_ref()?.error.as_ref()?))
     }
 
     /// The script's error in words. Where a step raised it, the step's own number says more than
@@ -201,8 +225,7 @@ impl Drive<'_> {
             (Some(line), Some(column)) => format!(" at line {line}, column {column}"),
             _ => String::new(),
         };
-        let step = error.step.as_ref().and_then(|key| self.log.step(key));
-        match step.and_then(|step| Some((step, step.end.as_ref()?.error.as_ref()?))) {
+        match self.raised(error) {
             Some((step, raised)) => {
                 format!(
                     "{}: {}: {} (step {}{place})",
@@ -216,6 +239,15 @@ impl Drive<'_> {
                 error.message,
                 place.trim_start_matches(" at ")
             ),
+        }
+    }
+
+    /// What an undo that succeeded came to: where nothing was ever changed, nothing is taken back.
+    fn taken_back(&self) -> &'static str {
+        match self.log.steps.is_empty() {
+            _ if self.gave_back() => "taken back",
+            true => "nothing to take back",
+            false => "nothing was taken back",
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::cloud::Cloud;
 use crate::id::{AccountId, Digest, Ids, RunbookName};
 use crate::notify::Notifier;
 use crate::routing::Mode;
-use crate::runbook::{Evaluator, Library, Runbook, compile};
+use crate::runbook::{Evaluator, Library, Runbook, compile_pinned};
 use crate::store::Store;
 
 /// Compiled scripts that are kept: more than a deployment has runbooks, and about 100 KB each.
@@ -89,7 +89,7 @@ impl Env {
         if let Some(runbook) = self.compiled_before(hash) {
             return Ok(runbook);
         }
-        let compiled = compile(self.evaluator.engine(), name.clone(), source);
+        let compiled = compile_pinned(self.evaluator.engine(), name.clone(), source);
         let runbook = compiled.map(Arc::new).map_err(|diagnostics| {
             diagnostics
                 .first()

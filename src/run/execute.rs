@@ -14,8 +14,9 @@ use super::Env;
 use super::attempt::{self, Passing, Patience, WAIT_MAX};
 use super::end::{Reason, failed, look_refused, succeeded};
 use super::guard::Barred;
-use super::journal::{OutcomeResult, StepEnd, Writer};
+use super::journal::Writer;
 use super::lease::Lease;
+use super::outcome::{OutcomeResult, StepEnd};
 use super::replay::Planned;
 use super::step::{ChangeLog, StepLog};
 use super::undo;
@@ -78,6 +79,9 @@ pub struct Executor<'a> {
     pub changed: &'a Mutex<BTreeSet<String>>,
     /// The plan that a person has approved; `None`: the mode asks for none.
     pub agreed: Option<&'a Planned>,
+    /// Whether an undo of the run was asked for before it was gone on with: but for its evidence it
+    /// begins nothing any more. What is asked for meanwhile begins when this drive has ended.
+    pub taken_back: bool,
 }
 
 impl Executor<'_> {
@@ -163,6 +167,11 @@ impl Executor<'_> {
         }
         let mut taken = BTreeSet::from([target.clone()]);
         let mut pending = self.settle_open(&mut step, true).await?;
+        let known = step.changes.iter().all(|log| log.outcome.is_some());
+        if known && !step.preserves() && self.taken_back {
+            let reason = Reason::new(Code::ACTION_REFUSED, "refused", "the run was taken back");
+            return self.give_up(step, reason, hold.as_ref(), pending).await;
+        }
         let (mut rounds, mut in_all) = (0, Duration::ZERO);
         let patience = attempt::read_patience(action.urgency());
         loop {

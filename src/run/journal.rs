@@ -6,13 +6,14 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::ended::Ended;
+use super::line::{Line, counts};
+use super::outcome::{Does, Outcome, StepEnd};
 use crate::change::Change;
-use crate::cloud::{CloudError, Receipt};
 use crate::id::{ApprovalId, Digest, RunId};
-use crate::runbook::{StepFailure, StepKey};
+use crate::runbook::StepKey;
 use crate::timeline::{Actor, Draft, Kind};
 
 /// The step key under which a run's plan is approved.
@@ -21,96 +22,29 @@ pub const PLAN_STEP: &str = "plan";
 /// What a run would do.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Plan {
-    /// Each change, in words, for people.
-    pub changes: Vec<String>,
+    /// What each step would do, or why it would do nothing, for people.
+    pub lines: Vec<Line>,
     /// Each verb with what it is called with, and each instance, role and user that it would touch:
     /// what an approval is about. How a verb gets there may change between the yes and the deed, for
     /// example because another run has made the same group; what it is done to may not.
     pub scope: BTreeSet<String>,
 }
 
-/// Lines of a plan in its entry: at most some 300 bytes each, so that an entry's 65,535 hold them.
+impl Plan {
+    /// The changes alone, in words.
+    #[must_use]
+    pub fn changes(&self) -> Vec<&str> {
+        let changes = self.lines.iter().filter(|line| line.does == Does::Change);
+        changes.map(|line| line.words.as_str()).collect()
+    }
+}
+
+/// Lines of a plan in its entry.
 const PLAN_LINES_MAX: usize = 150;
 
-/// `change.outcome`, without run and step.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Outcome {
-    /// What became of it.
-    pub result: OutcomeResult,
-    /// AWS's answer.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub receipt: Option<Receipt>,
-    /// AWS's refusal.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub error: Option<CloudError>,
-    /// Calls made.
-    pub attempts: u32,
-    /// From the first call to the last answer, in milliseconds.
-    pub millis: u64,
-}
-
-/// What became of a change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OutcomeResult {
-    /// AWS confirmed it.
-    Ok,
-    /// A look after a lost answer showed that it happened.
-    Observed,
-    /// A look after a lost answer showed that it did not happen.
-    NotHappened,
-    /// AWS refused it.
-    Failed,
-    /// Neither: a person must look.
-    Unknown,
-}
-
-impl OutcomeResult {
-    /// Whether the world has changed.
-    #[must_use]
-    pub fn happened(self) -> bool {
-        matches!(self, Self::Ok | Self::Observed)
-    }
-
-    /// Whether the world may have changed, for all that is known.
-    #[must_use]
-    pub fn may_have_happened(self) -> bool {
-        self.happened() || self == Self::Unknown
-    }
-}
-
-/// How a step ended, as the timeline tells it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StepResult {
-    /// It did what it should, and a look verified it.
-    Ok,
-    /// It looked and changed nothing: the mode is `observe`.
-    Planned,
-    /// It failed.
-    Failed,
-}
-
-/// `step.finished`, without run and step.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct StepEnd {
-    /// The step's name.
-    pub name: String,
-    /// How it ended.
-    pub result: StepResult,
-    /// What the script sees.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub output: Option<Value>,
-    /// What the script sees, where it is too large for an entry: a blob.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub output_blob: Option<Digest>,
-    /// What is raised in the script.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub error: Option<StepFailure>,
-    /// Changes that were planned, in words, for mode `observe`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub planned: Vec<String>,
-}
+/// Bytes of a plan's lines in its entry, as JSON: most have some 300, and an entry's 65,535 hold the
+/// scope, too.
+const PLAN_BYTES_MAX: usize = 45_000;
 
 /// Shorter waits for room in AWS's limits are not told.
 const WAITED_MIN: Duration = Duration::from_secs(1);
@@ -147,11 +81,25 @@ impl Writer {
     #[must_use]
     pub fn plan(&self, at: Timestamp, hash: &Digest, plan: &Plan) -> Draft {
         // The hash covers every line; the entry shows as many as fit well into one.
-        let shown: Vec<&String> = plan.changes.iter().take(PLAN_LINES_MAX).collect();
-        let more = plan.changes.len() - shown.len();
+        let mut bytes = 0;
+        let fits = |line: &&Line| {
+            bytes += json!(line.words).to_string().len();
+            bytes <= PLAN_BYTES_MAX
+        };
+        let shown: Vec<&Line> = plan.lines.iter().take(PLAN_LINES_MAX).take_while(fits).collect();
+        let more = plan.lines.len() - shown.len();
         // A scope that does not fit is bound by the hash alone: any other plan is asked about.
         let scope = (plan.scope.len() <= PLAN_LINES_MAX / 3).then_some(&plan.scope);
-        let body = json!({"hash": hash, "changes": shown, "more": more, "scope": scope});
+        let words: Vec<&str> = shown.iter().map(|line| line.words.as_str()).collect();
+        let does: Vec<Does> = shown.iter().map(|line| line.does).collect();
+        let body = json!({
+            "hash": hash,
+            "changes": words,
+            "does": does,
+            "counts": counts(&plan.lines),
+            "more": more,
+            "scope": scope,
+        });
         self.draft(at, Kind::PlanMade, body)
     }
 
@@ -253,41 +201,8 @@ impl Writer {
     /// The run ended.
     #[must_use]
     pub fn ended(&self, at: Timestamp, ended: &Ended<'_>) -> Draft {
-        let mut body = json!({
-            "state": ended.state,
-            "summary": ended.summary,
-            "contained": ended.contained,
-            "open": ended.open,
-        });
-        if let Some(code) = ended.code {
-            body["code"] = json!(code);
-        }
-        if let Some(returned) = &ended.returned {
-            body["returned"] = json!(returned);
-        }
-        if !ended.log.is_empty() {
-            body["log"] = json!(ended.log);
-        }
-        self.draft(at, Kind::RunFinished, body)
+        self.draft(at, Kind::RunFinished, ended.body())
     }
-}
-
-/// How a run ended.
-pub struct Ended<'a> {
-    /// The label of its last event.
-    pub state: &'a str,
-    /// Its result, in words.
-    pub summary: &'a str,
-    /// The number of the error that it ended with.
-    pub code: Option<&'a str>,
-    /// Whether a containment was verified, and nothing remains.
-    pub contained: bool,
-    /// What remains for a person.
-    pub open: &'a [String],
-    /// What the script returned, as JSON text for people, which may be cut; `None`: nothing.
-    pub returned: Option<String>,
-    /// What the script logged after its last step.
-    pub log: &'a [String],
 }
 
 /// A question to a person.
@@ -318,11 +233,16 @@ mod tests {
     #[test]
     fn a_plan_of_any_length_fits_into_an_entry() {
         let writer = Writer::new("run-0001".parse().unwrap());
-        let lines: Vec<String> = (0..1_000).map(|n| format!("{n} {}", "x".repeat(300))).collect();
-        let plan = Plan { changes: lines, ..Plan::default() };
-        let entry = writer.plan(Timestamp::UNIX_EPOCH, &Digest::of(b"all"), &plan);
-        assert_eq!(entry.body["changes"].as_array().unwrap().len(), PLAN_LINES_MAX);
-        assert_eq!(entry.body["more"], 1_000 - PLAN_LINES_MAX);
-        entry.seal(&"case-0001".parse().unwrap(), &mut Head::empty()).unwrap();
+        // What an attacker wrote into a tag can take six bytes a character.
+        for (letter, expected) in [("x", 147), ("\u{1}", 24)] {
+            let line = |n| Line::new(Does::Change, format!("{n} {}", letter.repeat(300)));
+            let plan = Plan { lines: (0..1_000).map(line).collect(), ..Plan::default() };
+            let entry = writer.plan(Timestamp::UNIX_EPOCH, &Digest::of(b"all"), &plan);
+            assert_eq!(entry.body["changes"].as_array().unwrap().len(), expected);
+            assert_eq!(entry.body["does"].as_array().unwrap().len(), expected);
+            assert_eq!(entry.body["more"], 1_000 - expected);
+            assert_eq!(entry.body["counts"], json!({"change": 1_000}));
+            entry.seal(&"case-0001".parse().unwrap(), &mut Head::empty()).unwrap();
+        }
     }
 }

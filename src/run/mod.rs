@@ -14,19 +14,26 @@
 //!                                                  execute: look → guard → intent → call → outcome → look
 //! ```
 
+mod abandon;
 mod agree;
 mod approve;
 mod attempt;
+mod confirm;
 mod desk;
 mod drive;
 mod driver;
 mod end;
+mod ended;
 mod ending;
 mod env;
 mod execute;
 mod guard;
+mod held;
 mod journal;
 mod lease;
+mod line;
+mod needless;
+mod outcome;
 mod perform;
 mod plan;
 mod refused;
@@ -45,11 +52,13 @@ mod supersede;
 #[cfg(test)]
 mod tests;
 mod undo;
+mod unsettled;
 
 pub use desk::Desk;
 #[cfg(test)]
 pub use driver::run_until_idle;
 pub use driver::{Driver, DriverHandle};
 pub use env::{Env, Limits};
+pub use outcome::Does;
 pub use refused::DeskError;
 pub use request::StartRun;

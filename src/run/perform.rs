@@ -5,9 +5,10 @@ use serde_json::{Value, json};
 
 use super::approve;
 use super::attempt::{Passing, Patience, READ_PATIENCE};
-use super::end::{failed, look_failed, plan_of, succeeded};
+use super::end::{failed, look_failed, plan_of, planned_end, succeeded};
 use super::execute::{Executor, StepRun};
-use super::journal::{StepEnd, StepResult};
+use super::line::told;
+use super::outcome::{StepEnd, StepResult};
 use super::step::StepLog;
 use super::undo;
 use crate::action::{self, LookError, Params};
@@ -44,17 +45,13 @@ pub async fn perform(
         return Ok(read(executor, *query, &step).await);
     }
     match step.name.as_str() {
-        "approve" if observes => Ok(ended(planned(
-            &step,
-            json!({"approved": true, "planned": true}),
-            "a person would be asked",
-        ))),
-        "approve" => approve::perform(executor, &step).await,
-        "sleep" if observes => Ok(ended(planned(&step, Value::Null, "the run would sleep"))),
-        "sleep" => Ok(sleep(executor, &step)),
-        "notify" if observes => {
-            Ok(ended(planned(&step, json!({"sent": false}), "a message would be sent")))
+        "approve" if observes => {
+            Ok(ended(planned(&step, json!({"approved": true, "planned": true}))))
         }
+        "approve" => approve::perform(executor, &step).await,
+        "sleep" if observes => Ok(ended(planned(&step, Value::Null))),
+        "sleep" => Ok(sleep(executor, &step)),
+        "notify" if observes => Ok(ended(planned(&step, json!({"sent": false})))),
         "notify" => Ok(ended(notify(executor, &step).await)),
         undo::RESTORE => undo::restore(executor, step).await,
         other => {
@@ -87,12 +84,8 @@ fn given_up(executor: &Executor<'_>, step: &StepLog, error: &LookError) -> StepR
     ended(look_failed(step, error))
 }
 
-fn planned(step: &StepLog, output: Value, words: &str) -> StepEnd {
-    StepEnd {
-        result: StepResult::Planned,
-        planned: vec![words.to_owned()],
-        ..succeeded(step, output)
-    }
+fn planned(step: &StepLog, output: Value) -> StepEnd {
+    planned_end(step, output, vec![told(step)])
 }
 
 /// A tag that fails never stops isolation: the failure is in the timeline, and the script sees a
@@ -142,11 +135,13 @@ fn sleep(executor: &Executor<'_>, step: &StepLog) -> StepRun {
 async fn notify(executor: &Executor<'_>, step: &StepLog) -> StepEnd {
     let text =
         |name: &str| step.args.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let message = Message {
-        case: executor.run.case.clone(),
-        run: Some(executor.run.id.clone()),
-        text: text("message"),
-    };
+    let mut said = text("message");
+    // The run goes on with its evidence; that something is isolated is not so any more.
+    if executor.taken_back {
+        said.push_str(" (Meanwhile the run was taken back.)");
+    }
+    let message =
+        Message { case: executor.run.case.clone(), run: Some(executor.run.id.clone()), text: said };
     match executor.env.notifier.send(&text("channel"), &message).await {
         Ok(delivery) => succeeded(step, json!({"sent": true, "how": delivery.label()})),
         Err(error) => {

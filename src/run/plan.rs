@@ -5,7 +5,10 @@ use serde_json::{Value, json};
 
 use super::end::cut;
 use super::execute::{Executor, StepRun};
-use super::journal::{Plan, StepEnd};
+use super::journal::Plan;
+use super::line::{self, Line};
+use super::outcome::Does;
+use super::outcome::StepEnd;
 use super::perform::perform;
 use super::replay::RunLog;
 use super::script::Script;
@@ -56,7 +59,8 @@ pub async fn pass(executor: &Executor<'_>, script: &Script) -> Result<Plan, Unpl
             Advance::Done(_) => return Ok(plan),
             // What it does before it says so itself is done all the same, and a person decides.
             Advance::Failed(error) if error.step.is_none() && !plan.scope.is_empty() => {
-                plan.changes.push(format!("then the runbook fails: {}", cut(&error.message)));
+                let words = format!("then the runbook fails: {}", cut(&error.message));
+                plan.lines.push(Line::new(Does::Fail, words));
                 return Ok(plan);
             }
             Advance::Failed(error) => return Err(Unplanned::Script(error)),
@@ -71,19 +75,27 @@ pub async fn pass(executor: &Executor<'_>, script: &Script) -> Result<Plan, Unpl
 
 /// Adds what one step would do.
 fn add(plan: &mut Plan, step: &StepLog, end: &StepEnd) {
-    match &end.error {
-        Some(error) => {
-            plan.changes.push(format!("{}: would fail: {}", step.name, error.message));
-        }
-        None => plan.changes.extend(end.planned.iter().cloned()),
-    }
+    let lines = lines(step, end);
     // What has nothing left to do is not done; what fails may do something once it does not.
-    if action::find(&step.name).is_some() && (end.error.is_some() || !end.planned.is_empty()) {
+    let done = lines.iter().any(|line| line.does != Does::Already);
+    if action::find(&step.name).is_some() && done {
         plan.scope.insert(call(step));
     }
+    plan.lines.extend(lines);
     let touched = end.output.as_ref().and_then(|output| output.get("touches")?.as_array());
     let touched = touched.into_iter().flatten().filter_map(Value::as_str);
     plan.scope.extend(touched.map(str::to_owned));
+}
+
+/// What one step would do, for people.
+pub fn lines(step: &StepLog, end: &StepEnd) -> Vec<Line> {
+    match &end.error {
+        Some(error) => {
+            let words = format!("{}: would fail: {}", line::name(step), error.message);
+            vec![Line::new(Does::Fail, words)]
+        }
+        None => Line::all(&end.planned, &end.does),
+    }
 }
 
 /// A step's call, as a plan's scope names it.
@@ -110,7 +122,7 @@ pub fn hash(run: &RunRow, plan: &Plan) -> Digest {
         "params": run.params,
         "account": run.account,
         "region": run.region,
-        "changes": plan.changes,
+        "changes": plan.lines.iter().map(|line| &line.words).collect::<Vec<_>>(),
         "scope": plan.scope,
     });
     Digest::of(bound.to_string().as_bytes())

@@ -47,6 +47,9 @@ impl From<StartError> for DeskError {
         match error {
             StartError::Store(error) => error.into(),
             StartError::Later => Self::new(Code::CONFLICT, "AWS can't be read now; ask again"),
+            StartError::Needless { by } => {
+                Self::new(Code::SUPERSEDED, format!("not needed: {by} answers it"))
+            }
             StartError::Halt { code, reason } => Self::new(code, reason),
         }
     }

@@ -3,28 +3,25 @@
 use std::collections::BTreeSet;
 
 use super::drive::Drive;
-use super::journal::{StepEnd, StepResult};
+use super::end::cut;
+use super::outcome::{StepEnd, StepResult};
 use super::step::StepLog;
 use crate::action;
 use crate::change::{Change, Urgency};
 use crate::error::Code;
 
 impl Drive<'_> {
-    /// Whether an undo gave anything back, or found that nothing is left to give back.
+    /// Whether an undo gave anything back. Where it did not, containment stands as it stood: the run is
+    /// not released, and its case does not say so.
     pub(super) fn gave_back(&self) -> bool {
-        let outputs = self.log.steps.iter().filter_map(|step| step.end.as_ref()?.output.as_ref());
-        let mut kept = false;
-        for output in outputs {
-            if output.get("restored").is_some() || output.get("gone").is_some() {
-                return true;
-            }
-            kept |= output.get("revivable").is_some();
-        }
-        !kept
+        let mut outputs =
+            self.log.steps.iter().filter_map(|step| step.end.as_ref()?.output.as_ref());
+        outputs.any(|output| output.get("restored").is_some() || output.get("gone").is_some())
     }
 
     /// Whether nothing of an undo is left but what somebody else has changed since: it is not ours
-    /// any more, and must not hold up the undo of an earlier run for ever.
+    /// any more, and must not hold up the undo of an earlier run for ever. What another run holds is
+    /// not that: whoever asks again must be stopped again.
     pub(super) fn only_drifted(&self) -> bool {
         let mut errors = self.log.steps.iter().filter_map(|step| step.end.as_ref()?.error.as_ref());
         errors.all(|error| error.code == Code::UNDO_DRIFT.number)
@@ -52,26 +49,26 @@ impl Drive<'_> {
     }
 
     /// What remains for a person, caught by the script or not, each with its number: containment and
-    /// evidence that did not succeed, questions that were not answered with a yes, what branches
-    /// failed with, and changes of an undo that were not taken back.
+    /// evidence that did not succeed, looks that failed, questions that were not answered with a yes,
+    /// what branches failed with, and changes of an undo that were not taken back. Descriptions and
+    /// messages that failed are not: they never stop anything.
     pub(super) fn remains(&self) -> Vec<(String, String)> {
-        let actions = self.acts(|urgency, end| {
-            urgency != Urgency::Description && end.result == StepResult::Failed
-        });
-        let others = self.log.steps.iter().filter(|step| {
-            let matters = step.name == super::undo::RESTORE || step.name == "approve";
-            matters && step.end.as_ref().is_some_and(|end| end.error.is_some())
-        });
-        let steps = actions.chain(others).filter_map(|step| {
+        let describes = |step: &&StepLog| {
+            let action = action::find(&step.name);
+            step.name == "notify"
+                || action.is_some_and(|action| action.urgency() == Urgency::Description)
+        };
+        let failed = self.log.steps.iter().filter(|step| !describes(step)).filter_map(|step| {
             let error = step.end.as_ref()?.error.as_ref()?;
             let words = format!("{} {}: {}: {}", step.name, step.key, error.code, error.message);
             Some((error.code.clone(), words))
         });
         let number = Code::SCRIPT_FAILED.number;
         let kept = self.kept.iter().map(|error| {
-            (number.to_owned(), format!("{number}: a branch of `parallel` failed: {error}"))
+            let words = format!("{number}: a branch of `parallel` failed: {}", cut(error));
+            (number.to_owned(), words)
         });
-        steps.chain(kept).collect()
+        failed.chain(kept).collect()
     }
 
     fn acts(&self, keep: fn(Urgency, &StepEnd) -> bool) -> impl Iterator<Item = &StepLog> {

@@ -122,6 +122,7 @@ pub async fn check(env: &Env, request: StartRun) -> Result<Checked, DeskError> {
         document: None,
         named: BTreeSet::new(),
         unanswered: None,
+        confirmed: true,
     };
     Ok(Checked { case, account, region, resource, new })
 }
@@ -153,6 +154,7 @@ pub fn row(new: &NewRun, case: CaseId, now: jiff::Timestamp) -> RunRow {
         contained: false,
         asks: false,
         released: false,
+        preserves: false,
         attempts: 1,
         summary: None,
         code: None,

@@ -1,16 +1,26 @@
-//! Containment that rests while other steps of its run are still at work: it goes on when its rest is
-//! over, not when they end.
+//! Containment that rests, in a drive that goes on.
+//!
+//! It goes on when its rest is over, not when the other steps of its run end. And no drive ends while
+//! something stands in the open: a run that waits is parked, and a process that stops puts nothing of a
+//! parked run back. So a step that rests while an interface stands in the open group rests inside its
+//! drive, which sees the stop.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::attempt::REST_MAX;
 use super::drive::Drive;
+use super::outcome::OutcomeResult;
 use super::start::{StartError, log_of};
+use super::step::StepLog;
 use crate::runbook::StepKey;
 use crate::store::StoreError;
+
+/// How long a stop may go unseen during such a rest.
+const STOP_SEEN_WITHIN: Duration = Duration::from_millis(250);
 
 impl Drive<'_> {
     /// The time until the first containment that rests may go on.
@@ -48,5 +58,57 @@ impl Drive<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Rests until the first step that stands half way goes on, or the process stops. The steps that
+    /// go on are no longer `parked`; `false`: none stands half way, or the timeline can't be read.
+    pub(super) async fn rest_half_way(
+        &mut self,
+        parked: &mut BTreeMap<StepKey, Option<Timestamp>>,
+        stopping: &AtomicBool,
+    ) -> bool {
+        if !self.log.steps.iter().any(|step| step.end.is_none() && step.contains()) {
+            return false;
+        }
+        // What a step has changed so far stands in the timeline alone.
+        match log_of(self.env, &self.run.case, &self.run.id).await {
+            Ok(log) => self.log = log,
+            Err(error) => {
+                tracing::error!(case = %self.run.case, run = %self.run.id, error = %error, "the run's timeline can't be read");
+                return false;
+            }
+        }
+        let half = self.log.steps.iter().filter(|step| step.end.is_none() && step.half_way());
+        let Some(until) = half.filter_map(|step| *parked.get(&step.key)?).min() else {
+            return false;
+        };
+        let clock = self.env.clock.as_ref();
+        while !stopping.load(Ordering::Relaxed) && clock.now() < until {
+            let left = Duration::try_from(until.duration_since(clock.now())).unwrap_or_default();
+            clock.sleep(left.min(STOP_SEEN_WITHIN)).await;
+        }
+        let now = clock.now();
+        parked.retain(|_, wake_at| wake_at.is_some_and(|at| at > now));
+        true
+    }
+}
+
+impl StepLog {
+    /// Whether something may stand where the step only meant to let it pass, as far as its timeline
+    /// tells.
+    #[must_use]
+    pub(super) fn half_way(&self) -> bool {
+        let mut half = BTreeSet::new();
+        for log in &self.changes {
+            let result = log.outcome.as_ref().map(|outcome| outcome.result);
+            let may_have = result.is_none_or(OutcomeResult::may_have_happened);
+            let has = result.is_some_and(OutcomeResult::happened);
+            if log.change.passes() && may_have {
+                half.insert(log.change.resource());
+            } else if !log.change.passes() && has {
+                half.remove(&log.change.resource());
+            }
+        }
+        !half.is_empty()
     }
 }

@@ -10,11 +10,11 @@ use std::time::Duration;
 use super::attempt::backoff;
 use super::end::{Reason, failed};
 use super::execute::{Executor, StepRun};
-use super::journal::OutcomeResult;
+use super::outcome::OutcomeResult;
 use super::settle::settle;
-use super::stage::settle_permissions;
 use super::step::{ChangeLog, StepLog};
-use crate::change::{Change, Inverse, Kind};
+use super::unsettled::settle_permissions;
+use crate::change::{Change, Inverse};
 use crate::store::{Effect, StoreError};
 use crate::timeline::Draft;
 
@@ -119,7 +119,7 @@ impl Executor<'_> {
 /// The last change of each resource that let it pass, and that may have happened.
 fn passed(changes: &[ChangeLog]) -> BTreeMap<String, Change> {
     let may_stand = changes.iter().filter(|log| {
-        matches!(log.change.kind, Kind::InterfaceGroups { passing: true, .. })
+        log.change.passes()
             && log.outcome.as_ref().is_none_or(|outcome| outcome.result.may_have_happened())
     });
     may_stand.map(|log| (log.change.resource(), log.change.clone())).collect()

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::attempt::{Passing, READ_PATIENCE};
-use super::journal::{Outcome, OutcomeResult};
+use super::outcome::{Outcome, OutcomeResult};
 use crate::change::Change;
 use crate::clock::Clock;
 use crate::cloud::{Session, Standing, standing};

@@ -2,21 +2,21 @@
 //! from which AWS is changed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::time::Duration;
 
 use futures::future::{Either, join_all, select};
 
 use super::attempt::{ATTEMPTS_MAX, BACKOFF_MAX, backoff, may_pass};
 use super::execute::Executor;
-use super::journal::{Outcome, OutcomeResult};
+use super::outcome::{Outcome, OutcomeResult};
 use super::settle::{is_for_later, millis, settle};
 use super::step::{ChangeLog, StepLog};
-use crate::action::{Read, permissions_for};
-use crate::change::{Change, Permission};
+use super::unsettled::settle_permissions;
+use crate::change::Change;
 use crate::clock::Clock;
 use crate::cloud::{Admitted, CloudError, ErrorClass, Session};
 use crate::fault;
-use crate::id::Place;
 use crate::store::{Effect, StoreError};
 use crate::timeline::Draft;
 
@@ -43,11 +43,28 @@ impl Executor<'_> {
         pending: &mut Vec<Draft>,
     ) -> Result<Option<Refusal>, StoreError> {
         let mut refused: BTreeMap<String, CloudError> = BTreeMap::new();
-        for mut stage in stages {
-            stage.retain(|change| !refused.contains_key(&change.resource()));
-            if !stage.is_empty() {
-                let waited = std::mem::take(&mut waited);
-                refused.extend(self.stage(step, stage, waited, hold, pending).await?);
+        let mut stages = stages.into_iter();
+        while let Some(stage) = stages.next() {
+            let mut together = vec![stage];
+            // What passes through the open group is announced with its way out: a database that
+            // fails in between must not keep it there.
+            while together.last().is_some_and(|stage| stage.iter().any(Change::passes))
+                && let Some(next) = stages.next()
+            {
+                together.push(next);
+            }
+            for stage in &mut together {
+                stage.retain(|change| !refused.contains_key(&change.resource()));
+            }
+            let waited = std::mem::take(&mut waited);
+            let announced = self.announce(step, together, waited, hold, pending).await?;
+            for stage in announced {
+                let may = |n: &usize| !refused.contains_key(&step.changes[*n].change.resource());
+                let (go, forgone): (Vec<usize>, Vec<usize>) = stage.partition(may);
+                for n in forgone {
+                    self.forgo(step, n, pending);
+                }
+                refused.extend(self.carry_out(step, &go, pending).await?);
             }
         }
         let half = step.changes.iter().filter(|log| {
@@ -70,66 +87,111 @@ impl Executor<'_> {
         hold: Option<&Effect>,
         pending: &mut Vec<Draft>,
     ) -> Result<Vec<(String, CloudError)>, StoreError> {
-        let first = step.changes.len();
+        let announced = self.announce(step, vec![stage], waited, hold, pending).await?;
+        let all: Vec<usize> = announced.into_iter().flatten().collect();
+        self.carry_out(step, &all, pending).await
+    }
+
+    /// Makes the intents of `stages` durable, with the outcomes that wait to be written. Returns the
+    /// places of each stage's changes in the step.
+    async fn announce(
+        &self,
+        step: &mut StepLog,
+        stages: Vec<Vec<Change>>,
+        mut waited: Duration,
+        hold: Option<&Effect>,
+        pending: &mut Vec<Draft>,
+    ) -> Result<Vec<Range<usize>>, StoreError> {
         let now = self.env.clock.now();
+        let mut places = Vec::new();
         let mut entries = std::mem::take(pending);
-        for (n, change) in stage.iter().enumerate() {
-            let waited = if n == 0 { waited } else { Duration::ZERO };
-            entries.push(self.writer.intent(now, &step.key, first + n + 1, change, waited));
+        let mut subjects = BTreeSet::new();
+        for stage in stages {
+            let first = step.changes.len();
+            for change in stage {
+                let n = step.changes.len() + 1;
+                let waited = std::mem::take(&mut waited);
+                entries.push(self.writer.intent(now, &step.key, n, &change, waited));
+                subjects.extend(change.subject().map(|subject| subject.path()));
+                step.changes.push(ChangeLog { change, intended: now, outcome: None });
+            }
+            places.push(first..step.changes.len());
+        }
+        if places.iter().all(Range::is_empty) {
+            *pending = entries;
+            return Ok(places);
         }
         // From the first change on the resource is held, whatever becomes of the step: what it did is
         // part of what later runs find.
         let mut holds: Vec<Effect> = hold.cloned().into_iter().collect();
         if let Some(Effect::Hold { resource, .. }) = hold {
             // A key is called by its id, and is its user's.
-            let subjects: BTreeSet<String> =
-                stage.iter().filter_map(Change::subject).map(|subject| subject.path()).collect();
             let named = |path: &String| resource.ends_with(&format!("/{path}"));
             let others = subjects.iter().filter(|path| !named(path));
             holds.extend(others.map(|path| self.hold(step, path)));
         }
         self.write(entries, holds).await?;
+        Ok(places)
+    }
+
+    /// An announced change that is not made, because AWS refused what comes before it.
+    fn forgo(&self, step: &mut StepLog, n: usize, pending: &mut Vec<Draft>) {
+        let result = OutcomeResult::NotHappened;
+        let outcome = Outcome { result, receipt: None, error: None, attempts: 0, millis: 0 };
+        pending.push(self.writer.outcome(self.env.clock.now(), &step.key, n + 1, &outcome));
+        step.changes[n].outcome = Some(outcome);
+    }
+
+    /// Makes the calls of announced changes beside each other, and notes their outcomes. Returns what
+    /// was refused, by resource.
+    ///
+    /// # Errors
+    /// When the lease is lost: nothing more is done then.
+    async fn carry_out(
+        &self,
+        step: &mut StepLog,
+        announced: &[usize],
+        pending: &mut Vec<Draft>,
+    ) -> Result<Vec<(String, CloudError)>, StoreError> {
+        let changes: Vec<Change> =
+            announced.iter().map(|n| step.changes[*n].change.clone()).collect();
+        if changes.is_empty() {
+            return Ok(Vec::new());
+        }
+        // Before each stage: what was announced together takes longer than one.
         self.lease.hold(&self.env.store, self.env.clock.as_ref()).await?;
-        let permissions = stage.iter().flat_map(Change::permissions).collect();
+        let permissions = changes.iter().flat_map(Change::permissions).collect();
         let session = self.session(step, permissions);
-        let calls = stage.iter().map(|change| self.call(session.as_ref(), change));
+        let calls = changes.iter().map(|change| self.call(session.as_ref(), change));
         let outcomes = join_all(calls).await;
         fault::point("run::after_calls");
         let mut refused = Vec::new();
-        for (change, outcome) in stage.into_iter().zip(outcomes) {
-            let mut log = ChangeLog { change, intended: now, outcome: None };
-            let n = step.changes.len() + 1;
-            if let Some(error) = outcome.error.clone() {
-                if error.class == ErrorClass::InDoubt {
-                    // The lost answer is an entry of its own kind of truth: settled at once, by a look.
-                    let session = self.session(step, settle_permissions(&log.change.at));
-                    let settled = settle(
-                        session.as_ref(),
-                        self.env.clock.as_ref(),
-                        &log.change,
-                        Duration::ZERO,
-                        self.env.cloud.visible_within(),
-                    )
-                    .await;
-                    if is_for_later(&settled, Duration::ZERO) {
-                        refused.push((log.change.resource(), error));
-                        step.changes.push(log);
-                        continue;
-                    }
-                    let settled = Outcome { attempts: outcome.attempts, ..settled };
-                    if !settled.result.happened() {
-                        refused.push((log.change.resource(), error));
-                    }
-                    pending.push(self.writer.outcome(self.env.clock.now(), &step.key, n, &settled));
-                    log.outcome = Some(settled);
-                    step.changes.push(log);
-                    continue;
-                }
-                refused.push((log.change.resource(), error));
+        for ((n, change), outcome) in announced.iter().zip(changes).zip(outcomes) {
+            let Some(error) = outcome.error.clone() else {
+                pending.push(self.writer.outcome(self.env.clock.now(), &step.key, n + 1, &outcome));
+                step.changes[*n].outcome = Some(outcome);
+                continue;
+            };
+            if error.class != ErrorClass::InDoubt {
+                refused.push((change.resource(), error));
+                pending.push(self.writer.outcome(self.env.clock.now(), &step.key, n + 1, &outcome));
+                step.changes[*n].outcome = Some(outcome);
+                continue;
             }
-            pending.push(self.writer.outcome(self.env.clock.now(), &step.key, n, &outcome));
-            log.outcome = Some(outcome);
-            step.changes.push(log);
+            // The lost answer is an entry of its own kind of truth: settled at once, by a look.
+            let session = self.session(step, settle_permissions(&change.at));
+            let (clock, visible) = (self.env.clock.as_ref(), self.env.cloud.visible_within());
+            let settled = settle(session.as_ref(), clock, &change, Duration::ZERO, visible).await;
+            if is_for_later(&settled, Duration::ZERO) {
+                refused.push((change.resource(), error));
+                continue;
+            }
+            let settled = Outcome { attempts: outcome.attempts, ..settled };
+            if !settled.result.happened() {
+                refused.push((change.resource(), error));
+            }
+            pending.push(self.writer.outcome(self.env.clock.now(), &step.key, n + 1, &settled));
+            step.changes[*n].outcome = Some(settled);
         }
         Ok(refused)
     }
@@ -162,45 +224,6 @@ impl Executor<'_> {
         let result = if error.is_none() { OutcomeResult::Ok } else { OutcomeResult::Failed };
         Outcome { result, receipt, error, attempts, millis: millis(clock, started) }
     }
-
-    /// Settles intents that a crash or a silence of AWS left without an outcome. `patient`: what can't
-    /// be told now stays open, for a later look.
-    pub(super) async fn settle_open(
-        &self,
-        step: &mut StepLog,
-        patient: bool,
-    ) -> Result<Vec<Draft>, StoreError> {
-        let mut drafts = Vec::new();
-        let key = step.key.clone();
-        for n in 0..step.changes.len() {
-            let log = &step.changes[n];
-            if log.outcome.is_some() {
-                continue;
-            }
-            self.lease.hold(&self.env.store, self.env.clock.as_ref()).await?;
-            let now = self.env.clock.now();
-            let age = Duration::try_from(now.duration_since(log.intended)).unwrap_or_default();
-            let session = self.session(step, settle_permissions(&log.change.at));
-            let outcome = settle(
-                session.as_ref(),
-                self.env.clock.as_ref(),
-                &log.change,
-                age,
-                self.env.cloud.visible_within(),
-            )
-            .await;
-            if patient && is_for_later(&outcome, age) {
-                continue;
-            }
-            tracing::info!(
-                case = %self.run.case, run = %self.run.id, step = %key, change = n + 1,
-                result = ?outcome.result, "an intent without an outcome was settled by a look"
-            );
-            drafts.push(self.writer.outcome(self.env.clock.now(), &key, n + 1, &outcome));
-            step.changes[n].outcome = Some(outcome);
-        }
-        Ok(drafts)
-    }
 }
 
 /// Waits for room in AWS's limits, but no longer than the longest wait between two attempts: a call
@@ -212,24 +235,6 @@ async fn admitted_soon(session: &dyn Session, clock: &dyn Clock, change: &Change
         Either::Left((Admitted::Now, _)) => true,
         Either::Left((Admitted::LookAgain, _)) | Either::Right(_) => false,
     }
-}
-
-/// Every read that `standing` may need.
-pub fn settle_permissions(at: &Place) -> BTreeSet<Permission> {
-    let reads = [
-        Read::Instance,
-        Read::Safeguards,
-        Read::Groups,
-        Read::Snapshots,
-        Read::SnapshotSharing,
-        Read::Role,
-        Read::RolePolicy,
-        Read::User,
-        Read::Credentials,
-        Read::UserPolicy,
-        Read::Tags,
-    ];
-    permissions_for(&reads, at)
 }
 
 /// Which of several errors of one stage decides.

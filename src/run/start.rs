@@ -1,23 +1,21 @@
 //! Picking a run up, for the first time or after a crash: its log, its script, its pinned facts.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 use thiserror::Error;
 
 use super::Env;
-use super::attempt::{Passing, Patience, READ_PATIENCE};
+use super::confirm::{Unconfirmed, confirm};
+use super::held::held_later;
 use super::journal::Writer;
+use super::needless::answered_by;
 use super::replay::{RunLog, Unfit};
 use super::script::Script;
 use super::undo;
-use crate::change::{Permission, Urgency};
-use crate::cloud::{CloudError, Scope};
 use crate::error::Code;
-use crate::id::{CaseId, Digest, FindingId, Place, RunId};
-use crate::routing::Mode;
-use crate::runbook::{Facts, HOST_API, Header};
+use crate::id::{CaseId, Digest, RunId};
+use crate::runbook::{Facts, HOST_API};
 use crate::store::{Effect, RunKind, RunRow, StoreError};
 use crate::timeline::{Draft, Entry, NoEntry};
 
@@ -46,6 +44,12 @@ pub enum StartError {
     /// GuardDuty can't be asked now.
     #[error("GuardDuty can't be asked now")]
     Later,
+    /// Another run has come to answer what it was asked for.
+    #[error("{by} answers it")]
+    Needless {
+        /// The other run.
+        by: RunId,
+    },
     /// A person is needed.
     #[error("{code}: {reason}")]
     Halt {
@@ -59,6 +63,15 @@ pub enum StartError {
 impl From<Unfit> for StartError {
     fn from(error: Unfit) -> Self {
         Self::Halt { code: Code::STORE_CORRUPT, reason: error.to_string() }
+    }
+}
+
+impl From<Unconfirmed> for StartError {
+    fn from(error: Unconfirmed) -> Self {
+        match error {
+            Unconfirmed::Later => Self::Later,
+            Unconfirmed::Halt { code, reason } => Self::Halt { code, reason },
+        }
     }
 }
 
@@ -109,23 +122,7 @@ pub async fn start(env: &Env, run: &RunRow, writer: &Writer) -> Result<Started, 
     let mut begun = Begun::default();
     let mut log = log_of(env, &run.case, &run.id).await?;
     if run.kind == RunKind::Undo {
-        let of: RunId = serde_json::from_value(run.params.get("of").cloned().unwrap_or_default())
-            .map_err(|error| {
-            halt(Code::STORE_CORRUPT, &format!("the undo names no run: {error}"))
-        })?;
-        let original = log_of(env, &run.case, &of).await?;
-        let row = env.store.run(&of).await?.ok_or(StoreError::NotFound)?;
-        if row.released && !undo::revives(run) && log.facts.is_none() {
-            return Err(halt(Code::CONFLICT, "the run was taken back before"));
-        }
-        let script = Script::Undo(undo::restores(&original, undo::revives(run), row.released));
-        if log.facts.is_none() {
-            if let Some(reason) = undo::held_later(env, &of, undo::revives(run)).await? {
-                return Err(halt(Code::CONFLICT, &reason));
-            }
-            begun = pin(env, writer, &mut log, &run.params, "not needed: an undo");
-        }
-        return Ok(Started { log, script, begun });
+        return start_undo(env, run, writer, log).await;
     }
     if run.host_api != HOST_API {
         let reason =
@@ -146,8 +143,11 @@ pub async fn start(env: &Env, run: &RunRow, writer: &Writer) -> Result<Started, 
     let facts = match &log.facts {
         Some(digest) => json_blob(env, digest).await?,
         None => {
+            if let Some(by) = answered_by(env, run).await? {
+                return Err(StartError::Needless { by });
+            }
             let facts = facts(env, run).await?;
-            let confirmed = confirm(env, run, &runbook.header, &facts).await?;
+            let confirmed = confirm(env, run, &runbook.header, &facts["finding"]).await?;
             begun = pin(env, writer, &mut log, &facts, &confirmed);
             facts
         }
@@ -155,6 +155,50 @@ pub async fn start(env: &Env, run: &RunRow, writer: &Writer) -> Result<Started, 
     let params = run.params.as_object().cloned().unwrap_or_else(Map::new);
     let facts = Arc::new(Facts { case: facts, params, mode: run.mode });
     Ok(Started { log, script: Script::Runbook(runbook, facts), begun })
+}
+
+/// Picks an undo up. What it takes back is pinned, too, as far as the timeline went when it began: its
+/// run may go on with its evidence meanwhile, and that is not taken from under it.
+async fn start_undo(
+    env: &Env,
+    run: &RunRow,
+    writer: &Writer,
+    mut log: RunLog,
+) -> Result<Started, StartError> {
+    let revive = undo::revives(run);
+    let of: RunId = serde_json::from_value(run.params.get("of").cloned().unwrap_or_default())
+        .map_err(|error| halt(Code::STORE_CORRUPT, &format!("the undo names no run: {error}")))?;
+    let row = env.store.run(&of).await?.ok_or(StoreError::NotFound)?;
+    let mut entries = entries(env, &run.case).await?;
+    let mut begun = Begun::default();
+    let pinned = match &log.facts {
+        Some(digest) => json_blob(env, digest).await?,
+        None => {
+            if row.released && !revive {
+                return Err(halt(Code::CONFLICT, "the run was taken back before"));
+            }
+            // It has gone on since it was asked for; from now on it takes up nothing more.
+            if !undo::may_begin(&row) {
+                return Err(StartError::Later);
+            }
+            if let Some(reason) = held_later(env, &of, revive).await? {
+                return Err(halt(Code::CONFLICT, &reason));
+            }
+            let (until, preserving) = (entries.len(), !row.state.is_over());
+            let pinned =
+                json!({"of": of, "revive": revive, "until": until, "preserving": preserving});
+            begun = pin(env, writer, &mut log, &pinned, "not needed: an undo");
+            pinned
+        }
+    };
+    let until = pinned["until"].as_u64().and_then(|until| usize::try_from(until).ok());
+    entries.truncate(until.unwrap_or(usize::MAX));
+    let mut original = RunLog::fold(&of, &entries)?;
+    if pinned["preserving"] == true {
+        original.steps.retain(|step| !step.preserves());
+    }
+    let script = Script::Undo(undo::restores(&original, revive, row.released));
+    Ok(Started { log, script, begun })
 }
 
 fn halt(code: Code, reason: &str) -> StartError {
@@ -175,7 +219,7 @@ fn pin(env: &Env, writer: &Writer, log: &mut RunLog, facts: &Value, confirmed: &
     let digest = Digest::of(&bytes);
     let entries = vec![writer.started(env.clock.now(), &digest, confirmed)];
     log.facts = Some(digest);
-    (entries, vec![Effect::Blob(bytes)])
+    (entries, vec![Effect::Blob(bytes), Effect::Confirm])
 }
 
 /// What the script sees of its case.
@@ -189,12 +233,17 @@ pub async fn facts(env: &Env, run: &RunRow) -> Result<Value, StoreError> {
         Some(digest) => env.store.blob(digest).await?.and_then(|b| serde_json::from_slice(&b).ok()),
         None => env.store.finding_document(&run.case).await?,
     };
-    let finding = answered.unwrap_or(Value::Null);
+    let finding: Value = answered.unwrap_or(Value::Null);
+    // The case has those of the finding that opened it; a script speaks of the one that it answers.
+    let text =
+        |name: &str| finding.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+    let severity = finding.get("severity").and_then(Value::as_f64).map(|it| format!("{it:.1}"));
+    let of_case = || case.severity.map(|tenths| crate::finding::Severity(tenths).to_string());
     Ok(json!({
         "id": case.id,
-        "title": case.title,
-        "type": case.finding_type,
-        "severity": case.severity.map(|tenths| crate::finding::Severity(tenths).to_string()),
+        "title": text("title").unwrap_or(&case.title),
+        "type": text("type").unwrap_or(&case.finding_type),
+        "severity": severity.or_else(of_case),
         "account": run.account,
         "region": run.region,
         "finding": decimals_as_text(finding),
@@ -213,145 +262,9 @@ fn decimals_as_text(value: Value) -> Value {
     }
 }
 
-/// Asks GuardDuty whether it said so, before anything acts on a payload alone.
-async fn confirm(
-    env: &Env,
-    run: &RunRow,
-    header: &Header,
-    facts: &Value,
-) -> Result<String, StartError> {
-    if run.mode == Mode::Observe {
-        return Ok("not asked of GuardDuty: the run only observes".to_owned());
-    }
-    if run.requested_by != "service" {
-        return Ok(format!("not asked of GuardDuty: {} started the run by hand", run.requested_by));
-    }
-    if !env.limits.confirm_findings {
-        return Ok("not asked of GuardDuty: guards.confirm_findings is off".to_owned());
-    }
-    let ours = &facts["finding"];
-    let id: FindingId = ours["id"].as_str().unwrap_or_default().parse().map_err(|_| {
-        halt(Code::ACTION_REFUSED, "the finding has no id that GuardDuty could confirm")
-    })?;
-    let at = Place { account: run.account.clone(), region: run.region.clone() };
-    let permissions: BTreeSet<Permission> = ["guardduty:ListDetectors", "guardduty:GetFindings"]
-        .into_iter()
-        .map(|action| Permission::new(action, "*"))
-        .collect();
-    let scope = Scope {
-        case: run.case.clone(),
-        run: Some(run.id.clone()),
-        step: "confirm".to_owned(),
-        permissions,
-        // What the run would contain waits for it.
-        urgency: Urgency::Containment,
-    };
-    let session = env.cloud.open(scope);
-    // A wave of findings is when GuardDuty throttles, and no reason to leave them to people.
-    let mut patience = Patience::default();
-    let asked = loop {
-        match session.finding(&at, &id).await {
-            Err(error) if patience.again(env.clock.as_ref(), &error).await => {}
-            other => break other,
-        }
-    };
-    let age = env.clock.now().duration_since(run.requested_at).unsigned_abs();
-    if asked.as_ref().is_err_and(Passing::may_pass) && age < READ_PATIENCE {
-        return Err(StartError::Later);
-    }
-    let found = asked.map_err(|CloudError { operation, code, .. }| {
-        let reason =
-            format!("the finding could not be confirmed with GuardDuty: {operation}: {code}");
-        halt(Code::ACTION_REFUSED, &reason)
-    })?;
-    let Some(theirs) = found else {
-        return Err(halt(
-            Code::UNCONFIRMED,
-            "GuardDuty does not know this finding: it may be forged",
-        ));
-    };
-    // Whatever the runbook takes from the finding must be what GuardDuty says, wherever it stands.
-    let told = header.told_otherwise(&run.params, &theirs);
-    match difference(ours, &theirs).or_else(|| told.map(|path| format!("{path} differs"))) {
-        None => Ok("confirmed by GuardDuty".to_owned()),
-        Some(reason) => {
-            Err(halt(Code::UNCONFIRMED, &format!("GuardDuty tells it otherwise: {reason}")))
-        }
-    }
-}
-
-/// What keeps a delivered finding from being acted on, compared with GuardDuty's own.
-fn difference(ours: &Value, theirs: &Value) -> Option<String> {
-    if theirs["service"]["archived"].as_bool() == Some(true) {
-        return Some("the finding is archived".to_owned());
-    }
-    for path in [
-        "/type",
-        "/accountId",
-        "/service/resourceRole",
-        "/service/detection/sequence/uid",
-        "/resource/resourceType",
-        "/resource/instanceDetails/instanceId",
-        "/resource/accessKeyDetails/userName",
-        "/resource/accessKeyDetails/userType",
-        "/resource/accessKeyDetails/accessKeyId",
-    ] {
-        let (mine, other) = (ours.pointer(path), theirs.pointer(path));
-        if mine.and_then(Value::as_str).unwrap_or_default()
-            != other.and_then(Value::as_str).unwrap_or_default()
-        {
-            return Some(format!("{} differs", path.trim_start_matches('/').replace('/', ".")));
-        }
-    }
-    // What an attack sequence names is what would be contained.
-    for (list, name) in [("resources", "/uid"), ("actors", "/user/name")] {
-        let named = |document: &Value| -> BTreeSet<String> {
-            let items = document["service"]["detection"]["sequence"][list].as_array();
-            let names = items.into_iter().flatten().filter_map(|item| item.pointer(name)?.as_str());
-            names.map(str::to_owned).collect()
-        };
-        if named(ours) != named(theirs) {
-            return Some(format!("service.detection.sequence.{list} differs"));
-        }
-    }
-    None
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_payload_that_guardduty_tells_otherwise_is_not_acted_on() {
-        let ours = json!({"type": "T", "accountId": "111122223333", "severity": 8.0,
-            "resource": {"resourceType": "Instance", "instanceDetails": {"instanceId": "i-1"}}});
-        assert_eq!(difference(&ours, &ours), None);
-        let mut forged = ours.clone();
-        forged["resource"]["instanceDetails"]["instanceId"] = json!("i-2");
-        assert_eq!(
-            difference(&forged, &ours).unwrap(),
-            "resource.instanceDetails.instanceId differs"
-        );
-        let mut archived = ours.clone();
-        archived["service"] = json!({"archived": true});
-        assert_eq!(difference(&ours, &archived).unwrap(), "the finding is archived");
-        // Who did it to whom, and what an attack sequence names, decide what is contained.
-        let sequence = |uid: &str, user: &str| {
-            json!({"service": {"resourceRole": "ACTOR", "detection": {"sequence": {"uid": "s",
-                "resources": [{"uid": uid}], "actors": [{"user": {"name": user}}]}}}})
-        };
-        let theirs = sequence("i-1", "ada");
-        assert_eq!(difference(&sequence("i-1", "ada"), &theirs), None);
-        let mut target = theirs.clone();
-        target["service"]["resourceRole"] = json!("TARGET");
-        for (forged, path) in [
-            (target, "service.resourceRole differs"),
-            (sequence("i-2", "ada"), "service.detection.sequence.resources differs"),
-            (sequence("i-1", "eve"), "service.detection.sequence.actors differs"),
-        ] {
-            assert_eq!(difference(&forged, &theirs).unwrap(), path);
-        }
-    }
 
     #[test]
     fn scripts_see_decimals_as_text() {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::journal::{Outcome, StepEnd};
+use super::outcome::{Outcome, StepEnd};
 use crate::action::{self, Applied, Params};
 use crate::change::{Change, Urgency};
 use crate::cloud::ErrorClass;
@@ -62,6 +62,12 @@ impl StepLog {
     #[must_use]
     pub fn contains(&self) -> bool {
         action::find(&self.name).is_some_and(|action| action.urgency() == Urgency::Containment)
+    }
+
+    /// Whether it keeps evidence.
+    #[must_use]
+    pub fn preserves(&self) -> bool {
+        action::find(&self.name).is_some_and(|action| action.urgency() == Urgency::Evidence)
     }
 
     /// Rounds of attempts that AWS throttled or failed until they were spent.

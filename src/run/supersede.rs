@@ -12,12 +12,24 @@ impl Drive<'_> {
     /// The run that asks for all that this one asks for, and was asked for later; also one that is
     /// over where `over`.
     pub(super) async fn asks_for_more(&self, over: bool) -> Result<Option<RunId>, StoreError> {
-        let runs = self.env.store.runs_of(&self.run.case).await?;
-        let stands = |run: &RunRow| {
-            over || !matches!(run.state, RunState::Failed | RunState::Halted) && !run.released
-        };
-        let more = runs.into_iter().filter(|run| grew(self.run, run) && stands(run));
-        Ok(more.last().map(|run| run.id))
+        let mut more = None;
+        for run in self.env.store.runs_of(&self.run.case).await? {
+            let stands = !matches!(run.state, RunState::Failed | RunState::Halted) && !run.released;
+            if grew(self.run, &run) && (over || stands && self.asks_itself(&run).await?) {
+                more = Some(run.id);
+            }
+        }
+        Ok(more)
+    }
+
+    /// Whether a person was asked about the run's plan, and has not said no. One that has not come so
+    /// far may never ask: it may fail before, or turn out to be a forgery.
+    async fn asks_itself(&self, run: &RunRow) -> Result<bool, StoreError> {
+        let asked = self.env.store.approvals_of(&run.id).await?;
+        Ok(asked.iter().any(|row| {
+            row.step.starts_with(PLAN_STEP)
+                && matches!(row.state, ApprovalState::Pending | ApprovalState::Granted)
+        }))
     }
 
     /// Takes back what earlier runs still ask about a part of what this one asks.

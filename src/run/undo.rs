@@ -8,20 +8,20 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::Env;
 use super::attempt::{Passing, READ_PATIENCE, ROUNDS_MAX, may_pass};
 use super::end::{cloud_failed, failed, succeeded};
 use super::execute::{Executor, StepRun};
 use super::guard::Barred;
-use super::journal::{Outcome, OutcomeResult};
+use super::held::came_to_hold;
+use super::outcome::{Outcome, OutcomeResult};
 use super::replay::RunLog;
 use super::settle::{is_for_later, settle};
 use super::step::{ChangeLog, StepLog};
+use crate::case::RunState;
 use crate::change::{Change, GROUP_NAME_PREFIX, Inverse, Kind, TAG_PURPOSE};
 use crate::cloud::{CloudError, ErrorClass, SecurityGroup, Standing, standing};
 use crate::error::Code;
-use crate::id::RunId;
-use crate::store::{HoldRow, RunRow, StoreError};
+use crate::store::{RunRow, StoreError};
 
 /// The name of an undo's steps.
 pub const RESTORE: &str = "undo::restore";
@@ -103,37 +103,11 @@ pub fn revives(undo: &RunRow) -> bool {
     undo.params.get("revive").and_then(Value::as_bool).unwrap_or(false)
 }
 
-/// Why the run can't be taken back now: what would be given back is held by a later run, too. Asked
-/// when an undo is requested, and again when it begins. Without `revive` nothing of roles and users is
-/// given back, so who else holds them does not matter.
-///
-/// # Errors
-/// When the store can't be read.
-pub async fn held_later(env: &Env, of: &RunId, revive: bool) -> Result<Option<String>, StoreError> {
-    let identity = |resource: &str| {
-        resource.split('/').nth(1).is_some_and(|kind| kind == "role" || kind == "user")
-    };
-    let later = env.store.held_later(of).await?;
-    Ok(later.iter().find(|other| revive || !identity(&other.resource)).map(words_of))
-}
-
-fn words_of(other: &HoldRow) -> String {
-    let HoldRow { resource, case, run, .. } = other;
-    format!("{resource} is also held by case {case}: take run {run} back first")
-}
-
-/// The same of one resource, when its turn has come: another run may have come to hold it since.
-async fn came_to_hold(
-    executor: &Executor<'_>,
-    resource: &str,
-) -> Result<Option<String>, StoreError> {
-    let of = executor.run.params.get("of").and_then(Value::as_str);
-    let Some(of) = of.and_then(|of| of.parse::<RunId>().ok()) else {
-        return Ok(None);
-    };
-    let resource = executor.run.resource(resource);
-    let later = executor.env.store.held_later(&of).await?;
-    Ok(later.iter().find(|other| other.resource == resource).map(words_of))
+/// Whether an undo of the run may begin: it is over, or goes on with nothing but its evidence, which
+/// may take days, while a wrong containment harms from the first minute.
+#[must_use]
+pub fn may_begin(of: &RunRow) -> bool {
+    of.state.is_over() || (of.state == RunState::Parked && of.preserves)
 }
 
 /// Two changes of one attribute as one; `None` where they can't be one.
@@ -208,9 +182,9 @@ pub async fn restore(executor: &Executor<'_>, mut step: StepLog) -> Result<StepR
         return Ok(executor.queue(vec![]));
     }
     if let Some(text) = came_to_hold(executor, &resource).await? {
-        return ended(failed(&step, Code::UNDO_DRIFT, "conflict", &text), vec![]);
+        return ended(failed(&step, Code::HELD_ELSEWHERE, "conflict", &text), vec![]);
     }
-    let mut permissions = super::stage::settle_permissions(&done.at);
+    let mut permissions = super::unsettled::settle_permissions(&done.at);
     permissions.extend(inverse.permissions());
     let session = executor.session(&step, permissions);
     let clock = executor.env.clock.as_ref();

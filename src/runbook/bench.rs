@@ -26,10 +26,12 @@ impl Replay {
     /// When the script does not compile, which would be a defect.
     pub fn new(steps: usize) -> Result<Self, Vec<Diagnostic>> {
         let engine = build_engine();
-        let source = "//! Replays.\nconst RUNBOOK = #{ on: [\"*\"] };\n\
-            fn run(case, p) { let sum = 0; for n in 0..case.steps { sum += sleep(n + 1).waited; } sum }";
+        let source = format!(
+            "//! Replays.\nconst RUNBOOK = #{{ on: [\"*\"] }};\n\
+            fn run(case, p) {{ let sum = 0; for n in 0..{steps} {{ sum += sleep(n + 1).waited; }} sum }}"
+        );
         let name = "replay".parse::<RunbookName>().map_err(|_| Vec::new())?;
-        let runbook = compile(&engine, name, source)?;
+        let runbook = compile(&engine, name, &source)?;
         let recorded = (1..=steps)
             .filter_map(|n| {
                 let step = RecordedStep {
@@ -40,11 +42,7 @@ impl Replay {
                 Some((n.to_string().parse().ok()?, step))
             })
             .collect();
-        let facts = Facts {
-            case: json!({"steps": steps}),
-            params: serde_json::Map::new(),
-            mode: Mode::Observe,
-        };
+        let facts = Facts { case: json!({}), params: serde_json::Map::new(), mode: Mode::Observe };
         Ok(Self { engine, runbook, facts, recorded })
     }
 

@@ -236,6 +236,11 @@ impl Run {
         }
     }
 
+    /// Whether this step is recorded as failed.
+    pub(super) fn has_failed(&self, key: &StepKey) -> bool {
+        self.recorded.get(key).is_some_and(|step| matches!(step.outcome, Some(Err(_))))
+    }
+
     /// Notes a branch's own error that `parallel` hands to the script as a value. The script may go
     /// on; people hear of it all the same.
     pub(super) fn keep(&mut self, error: String) {

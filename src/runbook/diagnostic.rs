@@ -41,6 +41,16 @@ pub struct Diagnostic {
     pub help: Option<String>,
 }
 
+impl Diagnostic {
+    /// `x.rhai:12:5: error E0301: message (help)`, as editors and terminals read places; without a
+    /// place `x.rhai: error …`.
+    #[must_use]
+    pub fn in_file(&self, file: &str) -> String {
+        let space = if self.line.is_some() { "" } else { " " };
+        format!("{file}:{space}{self}")
+    }
+}
+
 impl fmt::Display for Diagnostic {
     /// `12:5: error E0301: message (help)`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -51,6 +61,30 @@ impl fmt::Display for Diagnostic {
         match &self.help {
             Some(help) => write!(f, " ({help})"),
             None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_stands_before_the_message_where_there_is_one() {
+        for (line, column, help, expected) in [
+            (Some(3), Some(5), None, "x.rhai:3:5: warning E0308: weak"),
+            (Some(3), None, Some("mend"), "x.rhai:3:1: warning E0308: weak (mend)"),
+            (None, None, None, "x.rhai: warning E0308: weak"),
+        ] {
+            let diagnostic = Diagnostic {
+                level: DiagnosticLevel::Warning,
+                code: Code::RUNBOOK_WEAK,
+                message: "weak".to_owned(),
+                line,
+                column,
+                help: help.map(str::to_owned),
+            };
+            assert_eq!(diagnostic.in_file("x.rhai"), expected);
         }
     }
 }

@@ -5,15 +5,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rhai::{AST, Engine};
-use thiserror::Error;
 
 #[cfg(test)]
 use super::calls::calls;
 use super::diagnostic::{Diagnostic, DiagnosticLevel};
 use super::engine::build_engine;
+use super::folder::{self, CheckedFile, LoadError, ScriptFile};
 use super::header::Header;
-use super::limits::{FILES_MAX, SOURCE_BYTES_MAX};
-use super::lint::check;
+use super::lint::{Checked, check, check_pinned, lint};
 #[cfg(test)]
 use crate::action::{Action, find};
 use crate::error::Code;
@@ -65,15 +64,35 @@ pub fn compile(
     name: RunbookName,
     source: &str,
 ) -> Result<Runbook, Vec<Diagnostic>> {
-    let checked = check(engine, source)?;
-    Ok(Runbook {
-        name,
-        hash: Digest::of(source.as_bytes()),
-        source: source.to_owned(),
-        header: checked.header,
-        warnings: checked.warnings,
-        ast: checked.ast,
-    })
+    Ok(runbook(name, source, check(engine, source)?))
+}
+
+/// Compiles the source that a run is pinned to, which was checked when the run was started: a rule
+/// that lint has learnt since must not stop a run that is under way.
+///
+/// # Errors
+/// What keeps this version of the engine from running it.
+pub fn compile_pinned(
+    engine: &Engine,
+    name: RunbookName,
+    source: &str,
+) -> Result<Runbook, Vec<Diagnostic>> {
+    Ok(runbook(name, source, check_pinned(engine, source)?))
+}
+
+fn runbook(name: RunbookName, source: &str, checked: Checked) -> Runbook {
+    let Checked { ast, header, warnings } = checked;
+    let hash = Digest::of(source.as_bytes());
+    Runbook { name, hash, source: source.to_owned(), header, warnings, ast }
+}
+
+/// All that is wrong with a file that is to be a runbook: its name and its script.
+#[must_use]
+pub fn check_file(engine: &Engine, path: &Path, source: &str) -> Vec<Diagnostic> {
+    let named = folder::stem(path).parse::<RunbookName>().err();
+    let mut all: Vec<_> = named.map(|error| file_problem(error.to_string())).into_iter().collect();
+    all.extend(lint(engine, source));
+    all
 }
 
 impl Runbook {
@@ -108,30 +127,6 @@ impl Runbook {
     }
 }
 
-/// The runbooks could not be loaded: nothing of them is used.
-#[derive(Debug, Error)]
-pub enum LoadError {
-    /// The folder or a file can't be read.
-    #[error("{path}: {reason}")]
-    Read {
-        /// What was to be read.
-        path: String,
-        /// Why it can't be.
-        reason: String,
-    },
-    /// Scripts have errors; every line names file, line and column.
-    #[error("{}", lines(.0))]
-    Scripts(Vec<(String, Vec<Diagnostic>)>),
-}
-
-fn lines(files: &[(String, Vec<Diagnostic>)]) -> String {
-    let lines: Vec<String> = files
-        .iter()
-        .flat_map(|(file, all)| all.iter().map(move |one| format!("{file}:{one}")))
-        .collect();
-    lines.join("\n")
-}
-
 /// All runbooks, in the order of their names.
 #[derive(Debug)]
 pub struct Library {
@@ -145,39 +140,15 @@ impl Library {
     /// # Errors
     /// When the folder can't be read or any script has an error.
     pub fn load(dir: &Path) -> Result<Self, LoadError> {
-        let read = |path: &Path, error: &dyn fmt::Display| LoadError::Read {
-            path: path.display().to_string(),
-            reason: error.to_string(),
-        };
-        let mut files = Vec::new();
-        for entry in std::fs::read_dir(dir).map_err(|error| read(dir, &error))? {
-            let path = entry.map_err(|error| read(dir, &error))?.path();
-            if path.extension().is_some_and(|extension| extension == "rhai") {
-                files.push(path);
-            }
-        }
-        if files.is_empty() {
-            return Err(read(dir, &"there is no *.rhai file in it"));
-        }
-        if files.len() > FILES_MAX {
-            return Err(read(dir, &format!("more than {FILES_MAX} scripts")));
-        }
-        files.sort();
-        let mut sources = Vec::new();
-        for path in &files {
-            let bytes = std::fs::metadata(path).map_err(|error| read(path, &error))?.len();
-            if bytes > SOURCE_BYTES_MAX as u64 {
-                return Err(read(
-                    path,
-                    &format!("{bytes} bytes; a runbook has at most {SOURCE_BYTES_MAX}"),
-                ));
-            }
-            let source = std::fs::read_to_string(path).map_err(|error| read(path, &error))?;
-            let stem =
-                path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default().to_owned();
-            sources.push((path.display().to_string(), stem, source));
-        }
-        Self::compile(&build_engine(), sources)
+        Self::compile(&build_engine(), folder::read(dir)?)
+    }
+
+    /// Every `*.rhai` of a folder with all that is wrong with it.
+    ///
+    /// # Errors
+    /// When the folder can't be read or holds no script.
+    pub fn check(dir: &Path) -> Result<Vec<CheckedFile>, LoadError> {
+        Ok(compile_all(&build_engine(), folder::read(dir)?).1)
     }
 
     /// The shipped runbooks.
@@ -193,31 +164,19 @@ impl Library {
     /// # Errors
     /// When the engine lacks a host function that they call.
     pub fn embedded_with(engine: &Engine) -> Result<Self, LoadError> {
-        let sources = SHIPPED.iter().map(|(name, source)| {
-            (format!("{name}.rhai"), (*name).to_owned(), (*source).to_owned())
+        let sources = SHIPPED.iter().map(|(name, source)| ScriptFile {
+            file: format!("{name}.rhai"),
+            stem: (*name).to_owned(),
+            source: Ok((*source).to_owned()),
         });
         Self::compile(engine, sources.collect())
     }
 
-    fn compile(engine: &Engine, sources: Vec<(String, String, String)>) -> Result<Self, LoadError> {
-        let (mut runbooks, mut problems) = (Vec::new(), Vec::new());
-        for (file, stem, source) in sources {
-            match stem.parse::<RunbookName>() {
-                Err(error) => problems.push((file, vec![file_problem(error.to_string())])),
-                Ok(name) => match compile(engine, name, &source) {
-                    Ok(runbook) => runbooks.push(Arc::new(runbook)),
-                    Err(found) => problems.push((file, found)),
-                },
-            }
-        }
-        let fallbacks: Vec<_> = runbooks.iter().filter(|runbook| runbook.header.fallback).collect();
-        if let [first, second, ..] = fallbacks.as_slice() {
-            let message =
-                format!("only one runbook may be the fallback; {} is one too", first.name);
-            problems.push((format!("{}.rhai", second.name), vec![file_problem(message)]));
-        }
-        if !problems.is_empty() {
-            return Err(LoadError::Scripts(problems));
+    fn compile(engine: &Engine, files: Vec<ScriptFile>) -> Result<Self, LoadError> {
+        let (mut runbooks, mut checked) = compile_all(engine, files);
+        checked.retain(|(_, all)| all.iter().any(|one| one.level == DiagnosticLevel::Error));
+        if !checked.is_empty() {
+            return Err(LoadError::Scripts(checked));
         }
         runbooks.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(Self { runbooks })
@@ -243,6 +202,36 @@ impl Library {
             .map(|runbook| runbook.rule())
             .collect()
     }
+}
+
+/// The runbooks without errors, and every file with what is wrong with it.
+fn compile_all(engine: &Engine, files: Vec<ScriptFile>) -> (Vec<Arc<Runbook>>, Vec<CheckedFile>) {
+    let (mut runbooks, mut checked) = (Vec::new(), Vec::new());
+    let mut fallback: Option<RunbookName> = None;
+    for ScriptFile { file, stem, source } in files {
+        let found = match (source, stem.parse::<RunbookName>()) {
+            (Err(reason), _) => vec![file_problem(reason)],
+            (Ok(source), Err(_)) => check_file(engine, Path::new(&file), &source),
+            (Ok(source), Ok(name)) => match compile(engine, name, &source) {
+                Ok(runbook) => {
+                    let mut found = runbook.warnings.clone();
+                    if runbook.header.fallback {
+                        found.extend(fallback.as_ref().map(second_fallback));
+                        fallback.get_or_insert_with(|| runbook.name.clone());
+                    }
+                    runbooks.push(Arc::new(runbook));
+                    found
+                }
+                Err(found) => found,
+            },
+        };
+        checked.push((file, found));
+    }
+    (runbooks, checked)
+}
+
+fn second_fallback(first: &RunbookName) -> Diagnostic {
+    file_problem(format!("only one runbook may be the fallback; {first} is one too"))
 }
 
 fn file_problem(message: String) -> Diagnostic {

@@ -7,13 +7,25 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::key::StepKey;
+use crate::action::Shape;
 use crate::routing::Mode;
+
+/// The fields of [`Facts::case`], for lint. Of the finding everything is possible: it has the field
+/// names of GuardDuty, and tomorrow's finding has more of them.
+pub const CASE: Shape = Shape::Fields(&[
+    ("id", Shape::Any),
+    ("title", Shape::Any),
+    ("type", Shape::Any),
+    ("severity", Shape::Any),
+    ("account", Shape::Any),
+    ("region", Shape::Any),
+    ("finding", Shape::Any),
+]);
 
 /// What a script knows from the start. The same for every evaluation of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Facts {
-    /// `{id, title, account, region, severity, type, finding}`; severity is text (`8.0`), finding
-    /// the whole document.
+    /// The case, with the fields of [`CASE`]; severity is text (`8.0`), finding the whole document.
     pub case: Value,
     /// The checked parameters, by name.
     pub params: Map<String, Value>,

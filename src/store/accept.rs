@@ -47,6 +47,8 @@ pub struct Acceptance {
     pub finding_id: FindingId,
     /// Which version it is.
     pub version: Version,
+    /// When GuardDuty saw last what it tells of, where it says so.
+    pub seen_at: Option<Timestamp>,
     /// The normalised document.
     pub document: Value,
     /// Its title: hostile text.
@@ -88,7 +90,16 @@ impl Store {
         &self,
         acceptance: impl Into<Arc<Acceptance>>,
     ) -> Result<Accepted, StoreError> {
-        self.writer().deliver(Delivery::new(acceptance.into())).await
+        let accepted = self.writer().deliver(Delivery::new(acceptance.into())).await;
+        self.note_failure(&accepted);
+        // A count alone takes no room.
+        if accepted
+            .as_ref()
+            .is_ok_and(|done| !matches!(done.disposition, Disposition::Duplicate(_)))
+        {
+            self.took_what_was_written();
+        }
+        accepted
     }
 }
 

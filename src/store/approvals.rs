@@ -53,7 +53,7 @@ pub enum ApprovalState {
     Denied,
     /// Nobody settled it in time.
     Expired,
-    /// Another question asks for all of it and more.
+    /// Another question asks for all of it and more, or its run is over.
     Withdrawn,
 }
 
@@ -146,6 +146,18 @@ pub(super) async fn find(
     let row =
         sqlx::query(select!("WHERE id = $1")).bind(id.as_str()).fetch_optional(connection).await?;
     from_row(&row.ok_or(StoreError::NotFound)?)
+}
+
+/// A run's questions that wait for people, in the transaction.
+pub(super) async fn pending_of(
+    connection: &mut AnyConnection,
+    run: &RunId,
+) -> Result<Vec<ApprovalRow>, StoreError> {
+    let rows = sqlx::query(select!("WHERE run = $1 AND state = 'pending' ORDER BY id"))
+        .bind(run.as_str())
+        .fetch_all(connection)
+        .await?;
+    rows.iter().map(from_row).collect()
 }
 
 /// Stores what a decision changed.

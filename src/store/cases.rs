@@ -188,16 +188,46 @@ pub(super) fn count<'a>(batch: &mut Batch, counted: impl IntoIterator<Item = Cou
     );
 }
 
-/// Marks the case as closed by a person at a time, or as open again.
+/// Marks the case as closed by a person at a time, or as open again. What is so already is refused, and
+/// with it the entry that would say that it was done; so is closing a case over a run that is not over,
+/// which is asked here, because a finding may have begun one since the person looked.
 pub(super) async fn close(
     connection: &mut AnyConnection,
     case: &CaseId,
     closed: Option<Timestamp>,
 ) -> Result<(), StoreError> {
-    sqlx::query("UPDATE cases SET closed = $2, closed_at = COALESCE($3, closed_at) WHERE id = $1")
+    let done = sqlx::query(
+        "UPDATE cases SET closed = $2, closed_at = COALESCE($3, closed_at) \
+         WHERE id = $1 AND closed <> $2",
+    )
+    .bind(case.as_str())
+    .bind(i64::from(closed.is_some()))
+    .bind(micros_or_none(closed))
+    .execute(&mut *connection)
+    .await?;
+    match (done.rows_affected(), closed) {
+        (0, Some(_)) => return Err(StoreError::conflict("the case is closed already")),
+        (0, None) => return Err(StoreError::conflict("the case is not closed")),
+        (_, None) => return Ok(()),
+        (_, Some(_)) => {}
+    }
+    let open = sqlx::query(
+        "SELECT id FROM runs WHERE case_id = $1 AND state IN ('queued', 'running', 'parked') LIMIT 1",
+    );
+    match open.bind(case.as_str()).fetch_optional(connection).await? {
+        Some(_) => Err(StoreError::conflict("a run of this case is not over yet")),
+        None => Ok(()),
+    }
+}
+
+/// Opens the case again if a person had closed it: nothing acts in a closed case, where nobody would
+/// see it. The change of status that follows is the entry.
+pub(super) async fn reopen(
+    connection: &mut AnyConnection,
+    case: &CaseId,
+) -> Result<(), StoreError> {
+    sqlx::query("UPDATE cases SET closed = 0 WHERE id = $1 AND closed <> 0")
         .bind(case.as_str())
-        .bind(i64::from(closed.is_some()))
-        .bind(micros_or_none(closed))
         .execute(connection)
         .await?;
     Ok(())
@@ -219,7 +249,8 @@ pub(super) fn from_row(row: &AnyRow) -> Result<CaseRow, StoreError> {
         opened_at: row.time("opened_at")?,
         last_finding_at: row.time("last_finding_at")?,
         contained_at: row.time_or_none("contained_at")?,
-        findings: row.number("findings")?,
+        findings: row.number("distinct_findings")?,
+        deliveries: row.number("findings")?,
         length: head.length,
         head: head.hash,
     })

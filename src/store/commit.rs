@@ -10,6 +10,7 @@ use sqlx::AnyConnection;
 
 use crate::case::RunEvent;
 use crate::id::{ApprovalId, CaseId, RunId};
+use crate::routing::Mode;
 use crate::timeline::{Draft, Head, Kind};
 
 use super::approvals::{self, ApprovalRow, Decide};
@@ -41,7 +42,8 @@ pub enum Effect {
     Blob(Vec<u8>),
     /// Opens the case by hand; `case.opened` is written by the store, as the first entry.
     OpenCase(NewCase),
-    /// Starts a run. `run.requested` is appended where the entries don't bring it.
+    /// Starts a run. `run.requested` is appended where the entries don't bring it. One that acts opens
+    /// a closed case again.
     CreateRun(NewRun),
     /// Moves the run that the fence is for.
     Run {
@@ -57,6 +59,18 @@ pub enum Effect {
         summary: Option<String>,
         /// The number of the error that it ends with.
         code: Option<String>,
+    },
+    /// The fence's run has pinned its facts: it answers for other findings from now on.
+    Confirm,
+    /// A look has verified a containment of the fence's run.
+    Looked {
+        /// When.
+        at: Timestamp,
+    },
+    /// An undo gave back something of a run of this case.
+    Lifted {
+        /// The run.
+        run: RunId,
     },
     /// Marks a run of this case as taken back by an undo.
     Released {
@@ -112,7 +126,7 @@ pub enum Effect {
         /// The step.
         step: String,
     },
-    /// Closes the case, or opens it again.
+    /// Closes the case, unless a run of it is not over, or opens it again.
     CloseCase {
         /// Which of the two.
         closed: bool,
@@ -142,10 +156,13 @@ impl Effect {
             | Self::Withdraw { .. }
             | Self::CloseCase { .. } => true,
             Self::Blob(_)
+            | Self::Confirm
             | Self::Hold { .. }
             | Self::Unhold { .. }
             | Self::Take { .. }
-            | Self::Free { .. } => false,
+            | Self::Free { .. }
+            | Self::Looked { .. }
+            | Self::Lifted { .. } => false,
         }
     }
 }
@@ -232,9 +249,23 @@ impl Scene<'_> {
                 if self.fence.is_none_or(|fence| fence.run != run) {
                     return Err(StoreError::conflict("only the owner of a run moves it"));
                 }
-                let moved = Moved { run, event, wake_at, contained, summary, code };
-                runs::advance(connection, moved).await
+                let moved = Moved {
+                    at: self.at,
+                    run: run.clone(),
+                    event,
+                    wake_at,
+                    contained,
+                    summary,
+                    code,
+                };
+                if runs::advance(connection, moved).await?.is_over() {
+                    decide::drop_all(connection, self.chain, &run, self.at).await?;
+                }
+                Ok(())
             }
+            Effect::Confirm => runs::confirm(connection, &self.owner()?.run).await,
+            Effect::Looked { at } => runs::looked(connection, &self.owner()?.run, at).await,
+            Effect::Lifted { run } => runs::lift(connection, self.chain, &run).await,
             Effect::Released { run } => runs::release(connection, self.chain, &run).await,
             Effect::OpenApproval(row) => {
                 approvals::insert(connection, self.chain.case(), row).await
@@ -284,6 +315,9 @@ impl Scene<'_> {
             .any(|draft| draft.kind == Kind::RunRequested && draft.run() == Some(run.id.as_str()));
         if !brought {
             self.chain.append(&run.requested(at))?;
+        }
+        if run.mode != Mode::Observe {
+            cases::reopen(connection, self.chain.case()).await?;
         }
         runs::create(connection, self.chain, run, at).await
     }

@@ -72,6 +72,32 @@ pub(super) async fn withdraw(
     }
     row.state = ApprovalState::Withdrawn;
     approvals::update(connection, &row).await?;
+    chain.append(&withdrawn(&row, run, at))?;
+    runs::refresh_asks(connection, &row.run).await?;
+    runs::wake(connection, &row.run, at).await
+}
+
+/// Takes every pending question of a run back that is over: nobody waits for their answers any more.
+/// Whoever was asked finds in the timeline what became of it.
+pub(super) async fn drop_all(
+    connection: &mut AnyConnection,
+    chain: &mut Chain,
+    run: &RunId,
+    at: Option<Timestamp>,
+) -> Result<(), StoreError> {
+    let open = approvals::pending_of(connection, run).await?;
+    for mut row in open {
+        let at = at.ok_or_else(|| StoreError::conflict("a question's end needs an entry"))?;
+        row.state = ApprovalState::Withdrawn;
+        approvals::update(connection, &row).await?;
+        chain.append(&withdrawn(&row, run, at))?;
+        runs::refresh_asks(connection, run).await?;
+    }
+    Ok(())
+}
+
+/// The entry of a question that nobody needs to answer any more, because of what became of `run`.
+fn withdrawn(row: &ApprovalRow, run: &RunId, at: Timestamp) -> Draft {
     let body = json!({
         "approval": row.id,
         "run": row.run,
@@ -80,9 +106,7 @@ pub(super) async fn withdraw(
         "by": "service",
         "for": run,
     });
-    chain.append(&Draft::new(at, Actor::Service, Kind::ApprovalDecided, body))?;
-    runs::refresh_asks(connection, &row.run).await?;
-    runs::wake(connection, &row.run, at).await
+    Draft::new(at, Actor::Service, Kind::ApprovalDecided, body)
 }
 
 fn pending(row: &ApprovalRow) -> Result<(), StoreError> {

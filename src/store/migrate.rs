@@ -13,7 +13,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (2, "order", include_str!("migrations/0002_order.sql")),
     (3, "targets", include_str!("migrations/0003_targets.sql")),
     (4, "preserves", include_str!("migrations/0004_preserves.sql")),
-    (5, "code", include_str!("migrations/0005_code.sql")),
+    (5, "ends", include_str!("migrations/0005_ends.sql")),
 ];
 
 /// Brings the database up to this program's schema.

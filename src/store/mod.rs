@@ -34,6 +34,7 @@ mod targets;
 mod tests;
 mod tokens;
 mod transaction;
+mod writable;
 mod writer;
 
 pub use accept::Acceptance;

@@ -39,8 +39,10 @@ pub struct CaseRow {
     pub last_finding_at: Timestamp,
     /// When its first containment was verified.
     pub contained_at: Option<Timestamp>,
-    /// Finding versions received, duplicates included.
+    /// Findings in it, each counted once.
     pub findings: u64,
+    /// How often they were delivered: every version, and every duplicate.
+    pub deliveries: u64,
     /// Entries in its timeline.
     pub length: u64,
     /// The hash of the last entry.
@@ -96,6 +98,8 @@ pub struct RunRow {
     pub asks: bool,
     /// Whether an undo took it back.
     pub released: bool,
+    /// Parked: whether it waits for nothing but evidence.
+    pub preserves: bool,
     /// How often it was claimed: a run that keeps dying is stopped.
     pub attempts: u32,
     /// Its result or error, in words, once it ended.

@@ -8,6 +8,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -37,6 +38,8 @@ struct Inner {
     writer: Writer,
     readers: AnyPool,
     place: Place,
+    /// Whether the last write that takes room failed.
+    failing: AtomicBool,
 }
 
 impl Store {
@@ -69,7 +72,9 @@ impl Store {
             .after_connect(|connection, _| Box::pin(dialect::set_up_reader(connection)))
             .connect_lazy_with(options.clone());
         let writer = Writer::start(options, connection);
-        Ok(Self { inner: Arc::new(Inner { writer, readers, place }) })
+        Ok(Self {
+            inner: Arc::new(Inner { writer, readers, place, failing: AtomicBool::new(false) }),
+        })
     }
 
     /// Carries out what was handed in, then closes every connection. Later calls fail with
@@ -77,15 +82,6 @@ impl Store {
     pub async fn close(&self) {
         self.inner.writer.close().await;
         self.inner.readers.close().await;
-    }
-
-    /// Whether the store can be read and written now.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`] when not.
-    pub async fn ping(&self) -> Result<(), StoreError> {
-        sqlx::query("SELECT length FROM heads LIMIT 1").fetch_optional(self.readers()).await?;
-        self.write(Turn::Next, |_| Box::pin(async { Ok(()) })).await
     }
 
     /// How many transactions were committed since the store was opened. Writes that arrive together
@@ -104,7 +100,9 @@ impl Store {
             + Send
             + 'static,
     {
-        self.inner.writer.write(turn, work).await
+        let written = self.inner.writer.write(turn, work).await;
+        self.note_failure(&written);
+        written
     }
 
     pub(super) fn writer(&self) -> &Writer {
@@ -113,6 +111,10 @@ impl Store {
 
     pub(super) fn readers(&self) -> &AnyPool {
         &self.inner.readers
+    }
+
+    pub(super) fn failing(&self) -> &AtomicBool {
+        &self.inner.failing
     }
 
     pub(super) fn path(&self) -> &Path {

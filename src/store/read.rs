@@ -20,6 +20,7 @@ macro_rules! select_case {
         concat!(
             "SELECT c.id, c.status, c.title, c.finding_type, c.severity, c.account, c.region, ",
             "c.resource, c.correlation, c.opened_at, c.last_finding_at, c.contained_at, c.findings, ",
+            "(SELECT COUNT(*) FROM findings f WHERE f.case_id = c.id) AS distinct_findings, ",
             "h.length, h.hash FROM cases c JOIN heads h ON h.case_id = c.id ",
             $rest
         )
@@ -120,6 +121,23 @@ impl Store {
             .fetch_optional(self.readers())
             .await?;
         row.as_ref().map(runs::from_row).transpose()
+    }
+
+    /// Whether anything of the run was taken back, or an undo of it is under way: it takes up no containment any
+    /// more.
+    ///
+    /// # Errors
+    /// When the database can't be read.
+    pub async fn taken_back(&self, run: &RunId) -> Result<bool, StoreError> {
+        let row = sqlx::query(
+            "SELECT id FROM runs WHERE id = $1 AND (released <> 0 OR lifted <> 0) \
+             UNION ALL SELECT id FROM runs WHERE undoes = $1 \
+             AND state IN ('queued', 'running', 'parked') LIMIT 1",
+        )
+        .bind(run.as_str())
+        .fetch_optional(self.readers())
+        .await?;
+        Ok(row.is_some())
     }
 
     /// The runs of a case, in the order in which they were asked for.

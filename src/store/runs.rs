@@ -15,7 +15,7 @@ use crate::timeline::{Actor, Draft, Kind};
 use super::batch::Batch;
 use super::chain::Chain;
 use super::row::{Cells, micros, micros_or_none, named};
-use super::{ApprovalState, RunKind, RunRow, StoreError, blobs, targets};
+use super::{RunKind, RunRow, StoreError, blobs, targets};
 
 /// Who asks for what findings start; no token may have this name.
 pub const SERVICE: &str = "service";
@@ -53,8 +53,11 @@ pub struct NewRun {
     /// The resources and actors that an attack sequence names, whose params do not tell them; empty
     /// for every other finding.
     pub named: BTreeSet<String>,
-    /// Why a genuine finding is only looked at: people must hear of it.
+    /// Why people must hear of how it ends, whatever that is: a genuine finding is only looked at, or
+    /// goes on after its case was closed.
     pub unanswered: Option<String>,
+    /// Whether GuardDuty is not asked whether it is genuine: it answers for other findings at once.
+    pub confirmed: bool,
 }
 
 impl NewRun {
@@ -134,7 +137,7 @@ pub(super) fn insert<'a>(
 ) {
     batch.rows(
         "INSERT INTO runs (id, case_id, kind, runbook, hash, host_api, mode, state, params, account, \
-         region, target, requested_by, requested_at, undoes, document, named, contained, asks, released, \
+         region, target, requested_by, requested_at, undoes, document, named, confirmed, contained, asks, released, \
          attempts, lease_epoch) VALUES",
         runs,
         "",
@@ -159,7 +162,8 @@ pub(super) fn insert<'a>(
                 .bind(micros(at))
                 .bind(undoes)
                 .bind(run.document.as_ref().map(Digest::as_str))
-                .bind((!run.named.is_empty()).then(|| json!(run.named).to_string()));
+                .bind((!run.named.is_empty()).then(|| json!(run.named).to_string()))
+                .bind(i64::from(run.confirmed));
             for _ in ["contained", "asks", "released", "attempts", "lease_epoch"] {
                 row.bind(0_i64);
             }
@@ -169,6 +173,7 @@ pub(super) fn insert<'a>(
 
 /// What happens to a run, and what becomes known of it.
 pub(super) struct Moved {
+    pub(super) at: Option<Timestamp>,
     pub(super) run: RunId,
     pub(super) event: RunEvent,
     pub(super) wake_at: Option<Timestamp>,
@@ -177,11 +182,11 @@ pub(super) struct Moved {
     pub(super) code: Option<String>,
 }
 
-/// Moves a run whose fence was checked in this transaction: it is running.
+/// Moves a run whose fence was checked in this transaction: it is running. Returns where it is then.
 pub(super) async fn advance(
     connection: &mut AnyConnection,
     moved: Moved,
-) -> Result<(), StoreError> {
+) -> Result<RunState, StoreError> {
     if moved.event == RunEvent::Claimed {
         return Err(StoreError::conflict("a run is taken by a claim only"));
     }
@@ -195,8 +200,8 @@ pub(super) async fn advance(
          ELSE COALESCE($4, wake_at) END, \
          contained = CASE WHEN $5 = 1 THEN 1 ELSE contained END, \
          summary = COALESCE($6, summary), lease_owner = NULL, lease_until = NULL, \
-         attempts = CASE WHEN $7 = 1 THEN 0 ELSE attempts END, preserves = $8, code = $9 \
-         WHERE id = $1",
+         attempts = CASE WHEN $7 = 1 THEN 0 ELSE attempts END, preserves = $8, code = $9, \
+         ended_at = CASE WHEN $3 = 1 THEN COALESCE($10, ended_at) ELSE ended_at END WHERE id = $1",
     )
     .bind(moved.run.as_str())
     .bind(state.label())
@@ -207,19 +212,21 @@ pub(super) async fn advance(
     .bind(i64::from(state == RunState::Parked))
     .bind(i64::from(moved.event == RunEvent::Preserving))
     .bind(moved.code)
+    .bind(micros_or_none(moved.at))
     .execute(&mut *connection)
     .await?;
     if state.is_over() {
-        // Nobody waits for their answers any more.
-        sqlx::query("UPDATE approvals SET state = $2 WHERE run = $1 AND state = $3")
-            .bind(moved.run.as_str())
-            .bind(ApprovalState::Expired.label())
-            .bind(ApprovalState::Pending.label())
-            .execute(&mut *connection)
-            .await?;
-        refresh_asks(connection, &moved.run).await?;
         targets::free_all(connection, &moved.run).await?;
     }
+    Ok(state)
+}
+
+/// A run's facts are pinned: what it was asked for counts from now on.
+pub(super) async fn confirm(connection: &mut AnyConnection, run: &RunId) -> Result<(), StoreError> {
+    sqlx::query("UPDATE runs SET confirmed = 1 WHERE id = $1")
+        .bind(run.as_str())
+        .execute(connection)
+        .await?;
     Ok(())
 }
 
@@ -236,6 +243,34 @@ pub(super) async fn refresh_asks(
     .bind(run.as_str())
     .execute(connection)
     .await?;
+    Ok(())
+}
+
+/// Notes that an undo gave back something of a run of the chain's case.
+pub(super) async fn lift(
+    connection: &mut AnyConnection,
+    chain: &Chain,
+    run: &RunId,
+) -> Result<(), StoreError> {
+    sqlx::query("UPDATE runs SET lifted = 1 WHERE id = $1 AND case_id = $2")
+        .bind(run.as_str())
+        .bind(chain.case().as_str())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Notes when a look last verified a containment of a run.
+pub(super) async fn looked(
+    connection: &mut AnyConnection,
+    run: &RunId,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    sqlx::query("UPDATE runs SET looked_at = $2 WHERE id = $1")
+        .bind(run.as_str())
+        .bind(micros(at))
+        .execute(connection)
+        .await?;
     Ok(())
 }
 
@@ -297,6 +332,7 @@ pub(super) fn from_row(row: &AnyRow) -> Result<RunRow, StoreError> {
         contained: row.flag("contained")?,
         asks: row.flag("asks")?,
         released: row.flag("released")?,
+        preserves: row.flag("preserves")?,
         attempts: row.number("attempts")?,
         summary: row.text_or_none("summary")?,
         code: row.text_or_none("code")?,

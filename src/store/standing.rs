@@ -1,17 +1,15 @@
-//! How a case stands: its runs, the status that follows from them, and what further runs they leave
-//! room for.
+//! How a case stands: its runs, and the status that follows from them.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::json;
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
-use crate::case::{RunFacts, RunState, Status};
-use crate::error::Code;
-use crate::id::{CaseId, RunbookName};
+use crate::case::{Earlier, RunFacts, RunState, Status};
+use crate::id::CaseId;
 use crate::routing::Mode;
 use crate::timeline::{Actor, Draft, Head, Kind};
 
@@ -19,14 +17,42 @@ use super::batch::Batch;
 use super::chain::{Chain, head_from_row};
 use super::row::{Cells, micros};
 use super::runs::NewRun;
-use super::{RunKind, StoreError, runs};
+use super::{RunKind, Store, StoreError, runs};
 
 /// A case that is there, as its next writer must know it.
 pub(super) struct Standing {
     pub(super) head: Head,
     pub(super) status: Status,
     pub(super) closed: bool,
-    pub(super) runs: Vec<CaseRun>,
+    /// The highest severity of its findings so far, in tenths.
+    pub(super) severity: Option<u16>,
+    /// What its runs and undos tell of its status.
+    pub(super) facts: Vec<RunFacts>,
+    /// Its runs, without undos.
+    pub(super) runs: Vec<Earlier>,
+    /// The runs that are being taken back.
+    lifting: BTreeSet<String>,
+}
+
+impl Standing {
+    /// Takes in a row's run, if it holds one.
+    fn take(&mut self, row: &AnyRow) -> Result<(), StoreError> {
+        let Some(facts) = facts(row)? else { return Ok(()) };
+        self.facts.push(facts);
+        match row.label("kind", RunKind::from_label)? {
+            RunKind::Runbook => self.runs.push(earlier(row, facts)?),
+            RunKind::Undo if facts.state.is_over() => {}
+            RunKind::Undo => self.lifting.extend(row.text_or_none("undoes")?),
+        }
+        Ok(())
+    }
+
+    fn complete(mut self) -> Self {
+        for run in &mut self.runs {
+            run.taken_back |= self.lifting.contains(run.id.as_str());
+        }
+        self
+    }
 }
 
 /// Reads how each of `cases` stands.
@@ -38,9 +64,12 @@ pub(super) async fn of_cases<'a>(
     batch.rows(
         "WITH w (id) AS (VALUES",
         cases,
-        ") SELECT c.id, c.status, c.closed, h.length, h.hash, r.runbook, r.kind, r.target, \
+        ") SELECT c.id, c.status, c.closed, c.severity, h.length, h.hash, r.runbook, r.kind, r.target, \
          r.params, r.state, r.mode, r.contained, r.asks, r.released, r.id AS run, r.undoes, \
-         r.code, r.named FROM w JOIN cases c ON c.id = w.id JOIN heads h ON h.case_id = c.id \
+         r.code, r.named, r.confirmed, r.ended_at, r.looked_at, r.lifted, r.account, r.region, \
+         (SELECT COUNT(*) FROM approvals a \
+         WHERE a.run = r.id AND a.state IN ('granted', 'denied')) AS answers \
+         FROM w JOIN cases c ON c.id = w.id JOIN heads h ON h.case_id = c.id \
          LEFT JOIN runs r ON r.case_id = c.id",
         |row, case| {
             row.bind(case.as_str());
@@ -54,12 +83,47 @@ pub(super) async fn of_cases<'a>(
                 head: head_from_row(&row)?,
                 status: row.label("status", Status::from_label)?,
                 closed: row.flag("closed")?,
+                severity: row.number_or_none("severity")?,
+                facts: Vec::new(),
                 runs: Vec::new(),
+                lifting: BTreeSet::new(),
             }),
         };
-        case.runs.extend(CaseRun::from_row(&row)?);
+        case.take(&row)?;
     }
-    Ok(standing)
+    Ok(standing.into_iter().map(|(case, standing)| (case, standing.complete())).collect())
+}
+
+impl Store {
+    /// The runs of a case, as the rules of when a finding gets a run see them.
+    ///
+    /// # Errors
+    /// When the database can't be read.
+    pub async fn earlier_runs(&self, case: &CaseId) -> Result<Vec<Earlier>, StoreError> {
+        let mut connection = self.readers().acquire().await?;
+        let mut standing = of_cases(&mut connection, [case]).await?;
+        Ok(standing.remove(case.as_str()).ok_or(StoreError::NotFound)?.runs)
+    }
+}
+
+/// The run in a row.
+fn earlier(row: &AnyRow, facts: RunFacts) -> Result<Earlier, StoreError> {
+    Ok(Earlier {
+        id: row.parsed("run")?,
+        runbook: row.parsed("runbook")?,
+        at: (row.parsed("account")?, row.parsed("region")?),
+        mode: row.label("mode", Mode::from_label)?,
+        target: row.text_or_none("target")?,
+        params: row.json("params")?,
+        named: runs::names(row)?,
+        state: facts.state,
+        code: row.text_or_none("code")?,
+        ended_at: row.time_or_none("ended_at")?,
+        looked_at: row.time_or_none("looked_at")?,
+        confirmed: row.flag("confirmed")?,
+        answered: row.number::<u64>("answers")? > 0,
+        taken_back: facts.released || row.flag("lifted")?,
+    })
 }
 
 /// The entry of a change of status.
@@ -108,66 +172,14 @@ pub(super) async fn settle(
     Ok(())
 }
 
-/// A run of a case, as far as it bears on the case's status and on further runs.
-pub(super) struct CaseRun {
-    pub(super) facts: RunFacts,
-    kind: RunKind,
-    runbook: RunbookName,
-    mode: Mode,
-    target: Option<String>,
-    params: Value,
-    id: String,
-    /// The run that it takes back.
-    undoes: Option<String>,
-    /// GuardDuty did not confirm what it was asked for: it stands for nothing.
-    refuted: bool,
-    named: BTreeSet<String>,
-}
-
-impl CaseRun {
-    /// The run in a row; `None`: it holds a case without runs.
-    pub(super) fn from_row(row: &AnyRow) -> Result<Option<Self>, StoreError> {
-        let Some(facts) = facts(row)? else { return Ok(None) };
-        Ok(Some(Self {
-            facts,
-            kind: row.label("kind", RunKind::from_label)?,
-            runbook: row.parsed("runbook")?,
-            mode: row.label("mode", Mode::from_label)?,
-            target: row.text_or_none("target")?,
-            params: row.json("params")?,
-            id: row.text("run")?,
-            undoes: row.text_or_none("undoes")?,
-            refuted: facts.state == RunState::Halted
-                && row.text_or_none("code")?.as_deref() == Some(Code::UNCONFIRMED.number),
-            named: runs::names(row)?,
-        }))
-    }
-
-    /// The run that is about to be inserted, queued.
-    pub(super) fn queued(run: &NewRun) -> Self {
-        Self {
-            facts: RunFacts {
-                state: RunState::Queued,
-                acts: run.mode != Mode::Observe,
-                contained: false,
-                asks: false,
-                released: false,
-            },
-            kind: run.kind,
-            runbook: run.runbook.clone(),
-            mode: run.mode,
-            target: run.target.clone(),
-            params: run.params.clone(),
-            id: run.id.to_string(),
-            undoes: None,
-            refuted: false,
-            named: run.named.clone(),
-        }
-    }
-
-    /// Whether it is of the wanted one's runbook; undos are of none.
-    fn of_runbook(&self, wanted: &NewRun) -> bool {
-        self.kind == RunKind::Runbook && self.runbook == wanted.runbook
+/// What a run that is about to be inserted, queued, contributes.
+pub(super) fn queued(run: &NewRun) -> RunFacts {
+    RunFacts {
+        state: RunState::Queued,
+        acts: run.mode != Mode::Observe,
+        contained: false,
+        asks: false,
+        released: false,
     }
 }
 
@@ -183,46 +195,4 @@ pub(super) fn facts(row: &AnyRow) -> Result<Option<RunFacts>, StoreError> {
         asks: row.flag("asks")?,
         released: row.flag("released")?,
     }))
-}
-
-/// Whether the case has a run of the same runbook with the same target or the same parameters that
-/// stands for the wanted one: as free to act, about no less, and under way or done. One that only
-/// observed, failed, was halted, was taken back or is being taken back stands for nothing.
-pub(super) fn has_same(runs: &[CaseRun], wanted: &NewRun) -> bool {
-    let taken_back = |id: &str| {
-        runs.iter().any(|undo| undo.undoes.as_deref() == Some(id) && !undo.facts.state.is_over())
-    };
-    runs.iter().filter(|known| known.of_runbook(wanted)).any(|known| {
-        let facts = &known.facts;
-        let stands = !matches!(facts.state, RunState::Failed | RunState::Halted)
-            && !facts.released
-            && !taken_back(&known.id);
-        let same = (known.target.is_some() && known.target == wanted.target)
-            || (wanted.named.is_empty() && known.params == wanted.params);
-        stands && same && known.mode >= wanted.mode && known.named.is_superset(&wanted.named)
-    })
-}
-
-/// Whether the case ever had a run of the same runbook that could act and was about no less, whatever
-/// became of it: what a person denied, halted or took back is not started again by an update of the
-/// finding. What GuardDuty did not confirm was never its finding.
-pub(super) fn had_any(runs: &[CaseRun], wanted: &NewRun) -> bool {
-    runs.iter().any(|known| {
-        known.of_runbook(wanted)
-            && known.facts.acts
-            && !known.refuted
-            && known.named.is_superset(&wanted.named)
-    })
-}
-
-/// Whether each run that [`had_any`] speaks of was taken back.
-pub(super) fn all_released(runs: &[CaseRun], wanted: &NewRun) -> bool {
-    let acted = |known: &&CaseRun| known.of_runbook(wanted) && known.facts.acts && !known.refuted;
-    runs.iter().filter(acted).all(|known| known.facts.released)
-}
-
-/// Whether all that the case was told so far is what GuardDuty did not confirm.
-pub(super) fn refuted(runs: &[CaseRun]) -> bool {
-    runs.iter().any(|known| known.refuted)
-        && !runs.iter().any(|known| known.facts.acts && !known.refuted)
 }

@@ -43,7 +43,7 @@ fn on_a_full_disk_nothing_is_acknowledged_that_is_not_kept() {
     let deployment = Deployment::new(CONFIG);
     let server = deployment.serve_with_files_up_to(BLOCKS);
     let mut kept = BTreeMap::new();
-    let mut refused = Vec::new();
+    let (mut refused, mut unready) = (Vec::new(), 0);
     for n in 0..FINDINGS {
         let reply = server.post("/v1/findings", &deployment.token, &finding(n, PADDING)).unwrap();
         match reply.status {
@@ -57,11 +57,13 @@ fn on_a_full_disk_nothing_is_acknowledged_that_is_not_kept() {
                     "{reply:?}"
                 );
                 refused.push(n);
+                unready += usize::from(server.get("/readyz", "").unwrap().status == 503);
             }
             _ => panic!("{reply:?}"),
         }
     }
     assert!(kept.len() > 3 && refused.len() > 3, "{} kept, {} refused", kept.len(), refused.len());
+    assert!(unready > 0, "nobody was told that it can't write");
     assert_eq!(server.get("/healthz", "").unwrap().status, 200, "it lives");
     assert_eq!(server.get("/v1/cases", &deployment.token).unwrap().status, 200, "and can be asked");
     is_json_lines(&server);

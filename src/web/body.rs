@@ -102,6 +102,19 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
     }
 }
 
+/// How many are asked for: from 1 to `max`, and `default` where nothing is asked.
+///
+/// # Errors
+/// When it is no number, or outside of that; the problem says the range.
+pub fn limit(given: Option<&str>, default: u32, max: u32) -> Result<u32, Problem> {
+    let Some(text) = given else { return Ok(default) };
+    let number = text.parse().ok().filter(|limit| (1..=max).contains(limit));
+    number.ok_or_else(|| {
+        let shown: String = text.chars().take(crate::id::SHOWN_MAX).collect();
+        Problem::bad_request(format!("`limit` must be a number from 1 to {max}, not {shown:?}"))
+    })
+}
+
 /// The id in a path. One that is no id names nothing that exists.
 pub struct Id<T>(pub T);
 

@@ -19,7 +19,11 @@ pub async fn healthz() -> Answer {
 pub async fn readyz(State(app): State<App>) -> Answer {
     if let Err(error) = app.store.ping().await {
         tracing::error!(error = %error, "not ready: the store can't be used");
-        return Err(Problem::new(Code::UNAVAILABLE, "the database does not answer"));
+        let reason = match app.store.fails_to_write() {
+            true => "the database can't be written: look at the disk that it is on",
+            false => "the database does not answer",
+        };
+        return Err(Problem::new(Code::UNAVAILABLE, reason));
     }
     if !(app.driver_alive)() {
         return Err(Problem::new(Code::UNAVAILABLE, "no run is being driven"));

@@ -23,6 +23,7 @@ pub fn case(row: &CaseRow) -> Value {
         "contained_at": row.contained_at,
         "seconds_to_contain": contained,
         "findings": row.findings,
+        "deliveries": row.deliveries,
         "length": row.length,
         "head": row.head,
     })
@@ -31,7 +32,7 @@ pub fn case(row: &CaseRow) -> Value {
 /// A run.
 #[must_use]
 pub fn run(row: &RunRow) -> Value {
-    json!({
+    let mut shown = json!({
         "id": row.id,
         "case": row.case,
         "kind": match row.kind {
@@ -51,11 +52,16 @@ pub fn run(row: &RunRow) -> Value {
         "wake_at": row.wake_at,
         "contained": row.contained,
         "asks": row.asks,
-        "released": row.released,
         "attempts": row.attempts,
         "summary": row.summary,
         "code": row.code,
-    })
+    });
+    // Whether its changes were taken back: nobody takes an undo back, and a `false` there would read as
+    // if it had given nothing back.
+    if row.kind == RunKind::Runbook {
+        shown["released"] = json!(row.released);
+    }
+    shown
 }
 
 /// An approval.

@@ -1,9 +1,10 @@
 //! `case list`: the cases, a page at a time, as one table.
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::case::Status;
-use crate::cli::answer::{items, severity, shown, text, time};
+use crate::cli::answer::{ago, items, severity, shown, text};
 use crate::cli::client::Client;
 use crate::cli::error::CliError;
 use crate::cli::grid::Column;
@@ -14,16 +15,25 @@ use crate::id::AccountId;
 /// Cases in one answer: the service gives at most 200.
 const PAGE: u32 = 200;
 
-/// What is copied or decided by comes first; the rest makes room.
+/// Cases that are listed at most.
+const LIMIT_MAX: u32 = 10_000;
+
+/// What is copied or decided by is always there, at 80 columns and below; the rest makes room.
 const COLUMNS: [Column; 7] = [
     Column::whole("case"),
     Column::whole("status"),
     Column::whole("sev"),
     Column::whole("account"),
-    Column::cut("type").spare(1),
-    Column::cut("resource").spare(2),
-    Column::whole("last finding").spare(3),
+    Column::middle("resource"),
+    Column::cut("type").spare(2),
+    Column::whole("newest").spare(1),
 ];
+
+/// How many cases are asked for, for clap.
+pub(super) fn limit(text: &str) -> Result<u32, String> {
+    let number = text.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit));
+    number.ok_or_else(|| format!("expected a number from 1 to {LIMIT_MAX}"))
+}
 
 /// A status that exists.
 pub(super) fn status(label: &str) -> Result<String, String> {
@@ -64,7 +74,8 @@ pub(super) async fn list(
     if cases.is_empty() {
         screen.line("no cases")?;
     } else {
-        let rows = cases.iter().map(row).collect();
+        let now = client.clock.now();
+        let rows = cases.iter().map(|case| row(case, now)).collect();
         let table = screen.style.table(&COLUMNS, rows);
         screen.line(&table)?;
         if cursor.is_some() {
@@ -84,15 +95,18 @@ fn kind(case: &Value) -> String {
     }
 }
 
-fn row(case: &Value) -> Vec<(Tone, String)> {
+fn row(case: &Value, now: Timestamp) -> Vec<(Tone, String)> {
+    // The number alone: `case show` has the word for it.
+    let severity = severity(case);
+    let severity = severity.split(' ').next().unwrap_or_default();
     vec![
         (Tone::Plain, shown(case, "id")),
         (tone_of(text(case, "status")), shown(case, "status")),
-        (Tone::Plain, severity(case)),
+        (Tone::Plain, severity.to_owned()),
         (Tone::Plain, shown(case, "account")),
-        (Tone::Plain, kind(case)),
         (Tone::Plain, shown(case, "resource")),
-        (Tone::Dim, time(case, "last_finding_at")),
+        (Tone::Plain, kind(case)),
+        (Tone::Dim, ago(case, "last_finding_at", now)),
     ]
 }
 
@@ -101,6 +115,45 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::cli::table::tests::PLAIN;
+
+    #[test]
+    fn the_resource_is_there_at_80_columns_and_ids_are_whole() {
+        let now = "2026-01-03T13:00:30Z".parse().unwrap();
+        let case = |id: &str, status: &str, resource: &str| {
+            json!({"id": id, "status": status, "severity": 9.2, "account": "111122223333",
+                "finding_type": "UnauthorizedAccess:IAMUser/InstanceCredentialExfiltration.OutsideAWS",
+                "resource": resource, "last_finding_at": "2026-01-03T10:00:00Z"})
+        };
+        let rows = || {
+            let cases = [
+                case("case-20261122-d700b06180", "attention", "instance/i-0a1b2c3d4e5f60718"),
+                case("case-20261122-cefcdcc615", "open", "role/batch-worker"),
+            ];
+            cases.iter().map(|case| row(case, now)).collect()
+        };
+        let at = |width| crate::cli::table::Style { width: Some(width), unicode: true, ..PLAIN };
+        insta::assert_snapshot!(at(80).table(&COLUMNS, rows()), @r"
+        case                      status     sev  account       resource
+        case-20261122-d700b06180  attention  9.2  111122223333  instance/i-…c3d4e5f60718
+        case-20261122-cefcdcc615  open       9.2  111122223333  role/batch-worker
+        ");
+        insta::assert_snapshot!(at(110).table(&COLUMNS, rows()), @r"
+        case                      status     sev  account       resource                type                    newest
+        case-20261122-d700b06180  attention  9.2  111122223333  instance/i…3d4e5f60718  UnauthorizedAccess:IA…  3h ago
+        case-20261122-cefcdcc615  open       9.2  111122223333  role/batch-worker       UnauthorizedAccess:IA…  3h ago
+        ");
+    }
+
+    #[test]
+    fn a_limit_that_is_none_is_answered_with_the_range() {
+        for (text, expected) in [("1", Some(1)), ("10000", Some(10_000))] {
+            assert_eq!(limit(text).ok(), expected);
+        }
+        for text in ["0", "10001", "x", "", "-1", "1.5", "99999999999999999999"] {
+            assert_eq!(limit(text).unwrap_err(), "expected a number from 1 to 10000", "{text}");
+        }
+    }
 
     #[test]
     fn a_case_that_a_person_opened_names_its_runbook() {

@@ -15,10 +15,11 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 
 use super::Common;
-use super::answer::{shown, text};
+use super::answer::shown;
 use super::client::Client;
 use super::error::CliError;
 use super::screen::Screen;
+use crate::error::Code;
 use crate::id::{AccountId, CaseId, Digest};
 
 /// What to do with cases.
@@ -26,14 +27,14 @@ use crate::id::{AccountId, CaseId, Digest};
 pub enum CaseCommand {
     /// List cases, newest first.
     List {
-        /// Only cases with this status; may be given more than once.
-        #[arg(long, value_name = "STATUS", value_parser = list::status)]
+        /// Only cases with this status; several with commas, or given more than once.
+        #[arg(long, value_name = "STATUS", value_parser = list::status, value_delimiter = ',')]
         status: Vec<String>,
         /// Only cases of this account.
         #[arg(long)]
         account: Option<AccountId>,
-        /// How many at most.
-        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+        /// How many at most: a number from 1 to 10000.
+        #[arg(long, default_value_t = 50, value_parser = list::limit, allow_hyphen_values = true)]
         limit: u32,
     },
     /// Show one case: facts, runs, open questions, and its timeline.
@@ -135,17 +136,18 @@ async fn dispatch(
             Ok(0)
         }
         CaseCommand::Close { case, reason } => {
-            let before: Value = client.get(&["v1", "cases", case.as_str()], &[]).await?;
-            if text(&before, "status") == "closed" {
-                screen.line(&format!(
-                    "{case} was closed already, and nothing was written; `tourniquet case note {case} TEXT` adds to it"
-                ))?;
-                screen.value(&before)?;
-                return Ok(0);
-            }
-            let row: Value = client
-                .post(&["v1", "cases", case.as_str(), "close"], &json!({"reason": reason}))
-                .await?;
+            let path = ["v1", "cases", case.as_str(), "close"];
+            let answer = client.post(&path, &json!({"reason": reason})).await;
+            let row: Value = answer.map_err(|error: CliError| match error.code {
+                // The service's words; of a run that is not over the sentence itself says enough.
+                Code::CONFLICT if error.detail.contains("closed already") => {
+                    error.with_remedy(format!(
+                        "Nothing was written. `tourniquet case note {case} TEXT` adds to a closed case, and \
+                         `tourniquet case show {case}` shows who closed it, and why."
+                    ))
+                }
+                _ => error,
+            })?;
             screen.line(&format!("{case} is {}", shown(&row, "status")))?;
             screen.value(&row)?;
             Ok(0)

@@ -15,6 +15,7 @@ use crate::cli::sanitise::{VALUE_MAX, sanitise};
 use crate::cli::screen::Screen;
 use crate::cli::table::{Tone, tone_of};
 use crate::id::CaseId;
+use crate::timeline::{Entry, Kind};
 
 pub(super) async fn show(
     client: &Client,
@@ -27,6 +28,7 @@ pub(super) async fn show(
     let approvals = items(&mut row, "approvals");
     let entries = chain.read();
     let undone = entries.as_deref().map(draw::undone).unwrap_or_default();
+    let results = entries.as_deref().map(results).unwrap_or_default();
     facts(screen, &row)?;
     if !runs.is_empty() {
         screen.line("")?;
@@ -62,6 +64,10 @@ pub(super) async fn show(
     }
     let before = runs.clone();
     for run in &mut runs {
+        let result = results.get(text(run, "id")).cloned().unwrap_or_default();
+        if let Some(fields) = run.as_object_mut() {
+            fields.insert("result".to_owned(), result);
+        }
         if let Some(undone) = undone.get(text(run, "id")) {
             let of = run.get("params").map(|params| text(params, "of")).unwrap_or_default();
             let of = before.iter().find(|run| text(run, "id") == of);
@@ -78,6 +84,33 @@ pub(super) async fn show(
     }
     screen.value(&whole)?;
     Ok(0)
+}
+
+/// What the scripts of runs returned, by run: the last entry of each holds it.
+fn results(entries: &[Entry]) -> BTreeMap<String, Value> {
+    let ended = entries.iter().filter(|entry| entry.kind() == Some(Kind::RunFinished));
+    let result = |entry: &Entry| {
+        let run = entry.body.get("run")?.as_str()?.to_owned();
+        Some((run, entry.body.get("result")?.clone()))
+    };
+    ended.filter_map(result).collect()
+}
+
+/// `1 finding`, `1 finding, delivered twice`, `2 findings, 5 deliveries`: GuardDuty tells the same again
+/// and again, and each newer version is a delivery of its own.
+fn findings(case: &Value) -> String {
+    let number = |key: &str| case.get(key).and_then(Value::as_u64);
+    let (Some(findings), Some(deliveries)) = (number("findings"), number("deliveries")) else {
+        return shown(case, "findings");
+    };
+    match (findings, deliveries) {
+        (0, _) => "none: a person opened the case".to_owned(),
+        (1, 1) => "1 finding".to_owned(),
+        (1, 2) => "1 finding, delivered twice".to_owned(),
+        (1, n) => format!("1 finding, delivered {n} times"),
+        (n, all) if n == all => format!("{n} findings"),
+        (n, all) => format!("{n} findings, {all} deliveries"),
+    }
 }
 
 fn facts(screen: &mut Screen, case: &Value) -> Result<(), CliError> {
@@ -99,7 +132,7 @@ fn facts(screen: &mut Screen, case: &Value) -> Result<(), CliError> {
             format!("{}, {seconds:.1} s after it was opened", time(case, "contained_at")),
         ));
     }
-    lines.push(("findings", Tone::Plain, shown(case, "findings")));
+    lines.push(("findings", Tone::Plain, findings(case)));
     lines.push((
         "timeline",
         Tone::Dim,
@@ -173,4 +206,25 @@ pub fn approval_row(approval: &Value) -> Vec<(Tone, String)> {
         (Tone::Plain, shown(approval, "requested_by")),
         (Tone::Dim, time(approval, "expires_at")),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_finding_is_counted_once_however_often_it_is_delivered() {
+        for (findings, deliveries, expected) in [
+            (0, 0, "none: a person opened the case"),
+            (1, 1, "1 finding"),
+            (1, 2, "1 finding, delivered twice"),
+            (1, 7, "1 finding, delivered 7 times"),
+            (3, 3, "3 findings"),
+            (3, 9, "3 findings, 9 deliveries"),
+        ] {
+            let case = json!({"findings": findings, "deliveries": deliveries});
+            assert_eq!(super::findings(&case), expected);
+        }
+        assert_eq!(super::findings(&json!({"findings": 2})), "2", "an earlier service");
+    }
 }

@@ -72,7 +72,7 @@ impl Verdict<'_> {
         let summary = format!("{} entries, head {}", report.entries, report.head);
         if valid {
             let word = screen.paint(Tone::Good, "valid:");
-            screen.line(&format!("{word} {summary}"))?;
+            screen.line(&format!("{word} {case}: {summary}"))?;
         } else {
             let word = screen.paint(Tone::Bad, "INVALID:");
             let count = super::faults(faults.len());

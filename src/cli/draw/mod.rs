@@ -130,6 +130,8 @@ struct Run {
     id: String,
     /// Account and Region that it acts in.
     place: String,
+    /// Whether it only observes: what its steps ask for is not done.
+    observes: bool,
     /// What it came to, if it is an undo.
     undone: Undone,
 }
@@ -144,7 +146,7 @@ impl Runs {
         let known = self.seen.iter().position(|run| run.id == id);
         let at = known.unwrap_or_else(|| {
             let (id, place) = (id.to_owned(), String::new());
-            self.seen.push(Run { id, place, undone: Undone::default() });
+            self.seen.push(Run { id, place, observes: false, undone: Undone::default() });
             self.seen.len() - 1
         });
         format!("run {}", at + 1)
@@ -157,11 +159,12 @@ impl Runs {
         }
     }
 
-    /// Notes where a run acts, and numbers it.
-    fn requested(&mut self, id: &str, place: String) -> String {
+    /// Notes where a run acts and whether it only observes, and numbers it.
+    fn requested(&mut self, id: &str, place: String, observes: bool) -> String {
         let number = self.number(id);
         if let Some(run) = self.seen.iter_mut().find(|run| run.id == id) {
             run.place = place;
+            run.observes = observes;
         }
         number
     }
@@ -183,7 +186,8 @@ fn words(entry: &Entry, runs: &mut Runs) -> Option<Said> {
         Kind::RunFinished => run::finished(entry, runs),
         Kind::StepRequested => {
             runs.restores(entry);
-            step::requested(entry)
+            let run = runs.find(text(entry, "run"));
+            step::requested(entry, run.is_some_and(|run| run.observes))
         }
         Kind::StepFinished => {
             runs.restores(entry);

@@ -36,6 +36,7 @@ pub(super) fn decided(entry: &Entry) -> Option<Said> {
         "approve" => (Glyph::Good, Tone::Good, "approved:"),
         "deny" => (Glyph::Bad, Tone::Bad, "denied:"),
         "expired" => (Glyph::Bad, Tone::Bad, "nobody answered in time"),
+        "withdrawn" => (Glyph::Fact, Tone::Dim, "no answer is needed any more"),
         _ => return None,
     };
     let spans = vec![span(tone, words), span(Tone::Plain, text(entry, "reason"))];

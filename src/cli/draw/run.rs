@@ -4,15 +4,17 @@ use serde_json::Value;
 
 use super::layout::{Glyph, Said, span};
 use super::{Runs, brief, needed, text, texts};
+use crate::cli::plan::Plan;
 use crate::cli::table::Tone;
+use crate::routing::Mode;
 use crate::timeline::Entry;
 
 /// `run.requested`: what, how far, on what, by whom.
 pub(super) fn requested(entry: &Entry, runs: &mut Runs) -> Option<Said> {
     let id = needed(entry, "run")?;
     let runbook = needed(entry, "runbook")?;
-    let number =
-        runs.requested(id, format!("{}/{}", text(entry, "account"), text(entry, "region")));
+    let place = format!("{}/{}", text(entry, "account"), text(entry, "region"));
+    let number = runs.requested(id, place, text(entry, "mode") == Mode::Observe.label());
     let params = entry.body.get("params");
     let mut spans = vec![span(Tone::Strong, &format!("{number}:"))];
     if text(entry, "kind") == "undo" {
@@ -53,17 +55,17 @@ pub(super) fn started(entry: &Entry) -> Option<Said> {
     Some(Said::new(Glyph::Fact, spans))
 }
 
-/// `plan.made`: every change, in words.
+/// `plan.made`: what each step would do, in words.
 pub(super) fn plan(entry: &Entry) -> Option<Said> {
-    let changes: Vec<&str> =
-        entry.body.get("changes")?.as_array()?.iter().filter_map(Value::as_str).collect();
-    // Not all of it is a change: a message or a question stands in it, too.
-    let words = match changes.len() {
-        0 => "plan: nothing would be changed".to_owned(),
-        1 => "plan: 1 thing would be done".to_owned(),
-        n => format!("plan: {n} things would be done"),
-    };
-    Some(Said::new(Glyph::Fact, vec![span(Tone::Strong, &words)]).with(Tone::Plain, &changes))
+    entry.body.get("changes")?.as_array()?;
+    let plan = Plan::of(&entry.body);
+    let words = format!("plan: {}", plan.head());
+    let said = Said::new(Glyph::Fact, vec![span(Tone::Strong, &words)]);
+    let said = said.with(Tone::Plain, &plan.words());
+    Some(match plan.more {
+        0 => said,
+        more => said.with(Tone::Dim, &[&format!("and {more} more that are not listed here")]),
+    })
 }
 
 /// `run.finished`: how, and what remains to be done.
@@ -96,5 +98,8 @@ pub(super) fn finished(entry: &Entry, runs: &Runs) -> Option<Said> {
     let open = texts(entry, "open").into_iter().map(|open| format!("still open: {open}"));
     let open: Vec<String> = by_hand.chain(open).collect();
     let open: Vec<&str> = open.iter().map(String::as_str).collect();
-    Some(Said::new(glyph, spans).with(Tone::Dim, &texts(entry, "log")).with(Tone::Warn, &open))
+    let returned = entry.body.get("result").map(|result| format!("returned: {}", brief(result)));
+    let returned: Vec<&str> = returned.iter().map(String::as_str).collect();
+    let said = Said::new(glyph, spans).with(Tone::Dim, &texts(entry, "log"));
+    Some(said.with(Tone::Plain, &returned).with(Tone::Warn, &open))
 }

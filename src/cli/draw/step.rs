@@ -1,18 +1,26 @@
 //! What a step says: asked for, ended, stopped by a guard, and the evidence that it preserved.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::layout::{Glyph, Said, Span, span};
 use super::undone::kept_words;
 use super::{brief, depth, needed, text, texts};
 use crate::change::Change;
 use crate::cli::table::Tone;
+use crate::run::Does;
 use crate::timeline::Entry;
 
-/// `step.requested`: the verb and its arguments.
-pub(super) fn requested(entry: &Entry) -> Option<Said> {
+/// `step.requested`: the verb and its arguments. Where the run only observes nothing but looks is
+/// done, and the line says so.
+pub(super) fn requested(entry: &Entry, observes: bool) -> Option<Said> {
     let name = needed(entry, "name")?;
-    let mut spans = vec![span(Tone::Plain, name)];
+    let mut spans = match name {
+        name if !observes || name.starts_with("look::") => vec![span(Tone::Plain, name)],
+        "notify" => vec![span(Tone::Warn, "would say to")],
+        "approve" => vec![span(Tone::Warn, "would ask:")],
+        "sleep" => vec![span(Tone::Warn, "would sleep")],
+        name => vec![span(Tone::Warn, "would do:"), span(Tone::Plain, name)],
+    };
     if let Some(args) = entry.body.get("args") {
         spans.push(span(Tone::Plain, &arguments(name, args)));
     }
@@ -62,17 +70,7 @@ pub(super) fn finished(entry: &Entry) -> Option<Said> {
                 name == "undo::restore" && output.is_some_and(|o| o.get("by_hand").is_some());
             Said::new(if by_hand { Glyph::Alarm } else { Glyph::Good }, done(name, output))
         }
-        // The message stands where the step was asked for.
-        "planned" if name == "notify" => {
-            let words = span(Tone::Dim, "not sent, because this run only observes");
-            Said::new(Glyph::Fact, vec![span(Tone::Plain, name), words])
-        }
-        "planned" => {
-            let planned = texts(entry, "planned");
-            let words = if planned.is_empty() { "would change nothing" } else { "would do this:" };
-            Said::new(Glyph::Fact, vec![span(Tone::Plain, name), span(Tone::Dim, words)])
-                .with(Tone::Plain, &planned)
-        }
+        "planned" => planned(name, entry),
         "failed" => {
             let mut spans = vec![span(Tone::Plain, name), span(Tone::Bad, "failed:")];
             spans.extend(failure(entry.body.get("error")));
@@ -81,6 +79,36 @@ pub(super) fn finished(entry: &Entry) -> Option<Said> {
         _ => return None,
     };
     Some(said.at(at))
+}
+
+/// The end of a step that was not done, because the run only observes.
+fn planned(name: &str, entry: &Entry) -> Said {
+    // What would be said stands where the step was asked for.
+    let not_done = match name {
+        "notify" => Some("not sent, because this run only observes"),
+        "approve" => Some("nobody was asked, because this run only observes"),
+        "sleep" => Some("did not sleep, because this run only observes"),
+        _ => None,
+    };
+    if let Some(words) = not_done {
+        return Said::new(Glyph::Fact, vec![span(Tone::Plain, name), span(Tone::Dim, words)]);
+    }
+    let planned = texts(entry, "planned");
+    let does = |does: Does| entry.body.get("does") == Some(&json!([does]));
+    match planned.as_slice() {
+        [] => {
+            let words = span(Tone::Dim, "would change nothing");
+            Said::new(Glyph::Fact, vec![span(Tone::Plain, name), words])
+        }
+        [line] if does(Does::Already) => Said::new(Glyph::Fact, vec![span(Tone::Dim, line)]),
+        [line] if does(Does::Refused) || does(Does::Wait) => {
+            Said::new(Glyph::Alarm, vec![span(Tone::Warn, line)])
+        }
+        _ => {
+            let words = span(Tone::Dim, "would do this:");
+            Said::new(Glyph::Fact, vec![span(Tone::Plain, name), words]).with(Tone::Plain, &planned)
+        }
+    }
 }
 
 fn done(name: &str, output: Option<&Value>) -> Vec<Span> {

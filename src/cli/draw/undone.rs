@@ -49,7 +49,10 @@ pub struct Kept {
 #[must_use]
 pub fn undone(entries: &[Entry]) -> BTreeMap<String, Undone> {
     let mut all: BTreeMap<String, Undone> = BTreeMap::new();
-    for entry in entries.iter().filter(|entry| is_restore(entry)) {
+    // One that has no step at all is told, too: there was nothing to take back.
+    let asked =
+        |entry: &Entry| entry.kind() == Some(Kind::RunRequested) && text(entry, "kind") == "undo";
+    for entry in entries.iter().filter(|entry| is_restore(entry) || asked(entry)) {
         all.entry(text(entry, "run").to_owned()).or_default().add(entry);
     }
     all

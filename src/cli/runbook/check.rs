@@ -10,12 +10,14 @@ use crate::cli::screen::Screen;
 use crate::cli::table::Tone;
 use crate::cli::{Common, config, input};
 use crate::error::Code;
-use crate::runbook::{Diagnostic, DiagnosticLevel, build_engine, lint};
+use crate::runbook::{
+    CheckedFile, Diagnostic, DiagnosticLevel, Library, build_engine, check_file, lint,
+};
 
-/// A script's name and what is wrong with it.
-type Checked = (String, Vec<Diagnostic>);
+/// Characters of one line: a long path, a sentence, and all the words that are known.
+const LINE_MAX: usize = 2_000;
 
-/// Checks `files`, or the configuration's runbooks.
+/// Checks files and folders, or the configuration's runbooks.
 pub(super) fn check(
     common: &Common,
     screen: &mut Screen,
@@ -29,9 +31,7 @@ pub(super) fn check(
         let diagnostics: Vec<Value> = diagnostics.iter().map(view).collect();
         json!({"file": name, "diagnostics": diagnostics})
     })))?;
-    let all = checked.iter().flat_map(|(_, diagnostics)| diagnostics);
-    let errors = all.filter(|diagnostic| diagnostic.level == DiagnosticLevel::Error).count();
-    let detail = match errors {
+    let detail = match errors(&checked) {
         0 => return Ok(0),
         1 => "1 error".to_owned(),
         n => format!("{n} errors"),
@@ -41,24 +41,58 @@ pub(super) fn check(
     ))
 }
 
-fn configured(common: &Common) -> Result<Vec<Checked>, CliError> {
-    let library = crate::web::library(&config::load(common)?)?;
+fn configured(common: &Common) -> Result<Vec<CheckedFile>, CliError> {
+    let config = config::load(common)?;
+    if let Some(dir) = &config.runbooks {
+        let checked = folder(dir)?;
+        // Line by line; what a service says that does not start is one text.
+        if errors(&checked) > 0 {
+            return Ok(checked);
+        }
+    }
+    let library = crate::web::library(&config)?;
     Ok(library.iter().map(|runbook| (runbook.name.to_string(), runbook.warnings.clone())).collect())
 }
 
-fn given(files: &[PathBuf]) -> Result<Vec<Checked>, CliError> {
+fn given(paths: &[PathBuf]) -> Result<Vec<CheckedFile>, CliError> {
     let engine = build_engine();
-    let read = |file: &Path| {
-        String::from_utf8(input::file(file)?)
-            .map_err(|_| CliError::usage(format!("{}: not UTF-8", file.display())))
-    };
-    files.iter().map(|file| Ok((file.display().to_string(), lint(&engine, &read(file)?)))).collect()
+    let mut all = Vec::new();
+    for path in paths {
+        if path.is_dir() {
+            all.extend(folder(path)?);
+            continue;
+        }
+        let source = String::from_utf8(input::file(path)?)
+            .map_err(|_| CliError::usage(format!("{}: not UTF-8", path.display())))?;
+        // Of standard input, or of a draft with another ending, the name says nothing.
+        let found = match path.extension().is_some_and(|extension| extension == "rhai") {
+            true => check_file(&engine, path, &source),
+            false => lint(&engine, &source),
+        };
+        all.push((path.display().to_string(), found));
+    }
+    Ok(all)
 }
 
-fn tell(screen: &mut Screen, (name, diagnostics): &Checked) -> Result<(), CliError> {
+fn folder(dir: &Path) -> Result<Vec<CheckedFile>, CliError> {
+    Library::check(dir).map_err(|error| {
+        CliError::new(Code::RUNBOOKS_LOAD, error.to_string()).with_remedy(
+            "Name a folder that holds runbooks, each one file NAME.rhai directly in it, or name the files; without \
+             either, the runbooks of the configuration are checked.",
+        )
+    })
+}
+
+fn errors(checked: &[CheckedFile]) -> usize {
+    let all = checked.iter().flat_map(|(_, diagnostics)| diagnostics);
+    all.filter(|diagnostic| diagnostic.level == DiagnosticLevel::Error).count()
+}
+
+fn tell(screen: &mut Screen, (name, diagnostics): &CheckedFile) -> Result<(), CliError> {
+    let name = sanitise(name, VALUE_MAX);
     if diagnostics.is_empty() {
         let good = screen.paint(Tone::Good, "good");
-        screen.line(&format!("{}: {good}", sanitise(name, VALUE_MAX)))?;
+        screen.line(&format!("{name}: {good}"))?;
     }
     for diagnostic in diagnostics {
         let tone = match diagnostic.level {
@@ -66,8 +100,8 @@ fn tell(screen: &mut Screen, (name, diagnostics): &Checked) -> Result<(), CliErr
             DiagnosticLevel::Warning => Tone::Warn,
         };
         // Some messages have lines of their own, such as a hint.
-        for line in format!("{name}:{diagnostic}").lines() {
-            let line = screen.paint(tone, line);
+        for line in diagnostic.in_file(&name).lines() {
+            let line = screen.style.paint(tone, &sanitise(line, LINE_MAX));
             screen.line(&line)?;
         }
     }
@@ -83,4 +117,106 @@ fn view(diagnostic: &Diagnostic) -> Value {
         "column": diagnostic.column,
         "help": diagnostic.help,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::screen::tests::screen;
+
+    const GOOD: &str =
+        "//! Good.\nconst RUNBOOK = #{ on: [\"*\"] };\nfn run(case, p) { case.id }\n";
+
+    /// A folder with these files, beside a configuration.
+    fn folder(files: &[(&str, &str)]) -> (tempfile::TempDir, PathBuf) {
+        let outer = tempfile::tempdir().unwrap();
+        let dir = outer.path().join("books");
+        std::fs::create_dir(&dir).unwrap();
+        for (name, source) in files {
+            std::fs::write(dir.join(name), source).unwrap();
+        }
+        let config = format!("runbooks = {:?}\nfallback = \"good\"\n", dir.display().to_string());
+        std::fs::write(outer.path().join("tourniquet.toml"), config).unwrap();
+        (outer, dir)
+    }
+
+    /// The end, and the lines on standard output without the folder's path.
+    fn said(dir: &Path, paths: &[PathBuf], json: bool) -> (Result<u8, CliError>, Vec<String>) {
+        let config = dir.parent().unwrap().join("tourniquet.toml");
+        let common = Common { json, config: Some(config), url: None, token_file: None };
+        let (mut screen, out, _) = screen(json);
+        let ended = check(&common, &mut screen, paths);
+        let prefix = format!("{}/", dir.display());
+        (ended, out.text().lines().map(|line| line.replace(&prefix, "")).collect())
+    }
+
+    #[test]
+    fn a_folder_is_checked_whole() {
+        let files = [
+            ("good.rhai", GOOD.to_owned()),
+            ("bad.rhai", GOOD.replace("case.id", "p.x + case.idd")),
+            ("Ill Named.rhai", GOOD.replace("case.id", "case.idd")),
+            ("weak.rhai", GOOD.replace("//! Good.", "")),
+            ("notes.txt", "no script".to_owned()),
+        ];
+        let files = files.each_ref().map(|(name, source)| (*name, source.as_str()));
+        let (_outer, dir) = folder(&files);
+        std::fs::write(dir.join("latin.rhai"), b"//! \xe9").unwrap();
+        let expected = [
+            "Ill Named.rhai: error E0004: ",
+            "Ill Named.rhai:3:24: error E0301: `case` has no `idd` (did you mean `id`?)",
+            "bad.rhai:3:21: error E0301: the header has no parameter `x` (declare it under `params`)",
+            "bad.rhai:3:30: error E0301: `case` has no `idd` (did you mean `id`?)",
+            "good.rhai: good",
+            "latin.rhai: error E0004: ",
+            "weak.rhai: warning E0308: the runbook has no summary",
+        ];
+        // Named, and as the configuration's own.
+        for paths in [vec![dir.clone()], vec![]] {
+            let (ended, lines) = said(&dir, &paths, false);
+            let error = ended.unwrap_err();
+            assert_eq!((error.code, error.detail.as_str()), (Code::RUNBOOKS_LOAD, "5 errors"));
+            assert_eq!(lines.len(), expected.len(), "{lines:#?}");
+            for (line, expected) in lines.iter().zip(expected) {
+                assert!(line.starts_with(expected), "{line}\nexpected {expected}");
+            }
+        }
+        let (ended, lines) = said(&dir, std::slice::from_ref(&dir), true);
+        assert!(ended.is_err());
+        let value: Value = serde_json::from_str(&lines.concat()).unwrap();
+        assert_eq!(value.as_array().unwrap().len(), 5);
+        assert_eq!(value[1]["diagnostics"][0]["line"], json!(3));
+    }
+
+    #[test]
+    fn warnings_are_no_errors_and_files_and_folders_go_together() {
+        let weak = GOOD.replace("//! Good.", "");
+        let (_outer, dir) = folder(&[("good.rhai", GOOD), ("weak.rhai", &weak)]);
+        let (ended, lines) = said(&dir, &[dir.clone(), dir.join("good.rhai")], false);
+        assert_eq!(ended, Ok(0), "{lines:?}");
+        assert_eq!(lines.len(), 3, "{lines:?}");
+        let (ended, lines) = said(&dir, &[], false);
+        assert_eq!(ended, Ok(0), "{lines:?}");
+        assert!(lines[0].ends_with("good: good"), "{lines:?}");
+    }
+
+    #[test]
+    fn a_file_is_checked_with_its_name() {
+        let (_outer, dir) = folder(&[("Ill.rhai", GOOD), ("Ill.draft", GOOD)]);
+        let (ended, lines) = said(&dir, &[dir.join("Ill.rhai")], false);
+        assert_eq!(ended.unwrap_err().detail, "1 error");
+        assert!(lines[0].starts_with("Ill.rhai: error E0004: "), "{lines:?}");
+        assert_eq!(said(&dir, &[dir.join("Ill.draft")], false).0, Ok(0));
+    }
+
+    #[test]
+    fn a_folder_without_scripts_is_told_with_what_to_do() {
+        let (_outer, dir) = folder(&[("notes.txt", "no script")]);
+        let (ended, lines) = said(&dir, std::slice::from_ref(&dir), false);
+        let error = ended.unwrap_err();
+        assert_eq!(error.code, Code::RUNBOOKS_LOAD);
+        assert!(error.detail.ends_with("books: there is no *.rhai file in it"), "{error}");
+        assert!(error.remedy().contains("NAME.rhai"), "{}", error.remedy());
+        assert!(lines.is_empty(), "{lines:?}");
+    }
 }

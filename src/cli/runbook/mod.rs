@@ -22,8 +22,8 @@ pub enum RunbookCommand {
     /// Check scripts: file, line, column and what to write instead. Exit code 1 when one has an
     /// error.
     Check {
-        /// The scripts; without them, those of the configuration.
-        #[arg(value_name = "FILE")]
+        /// The scripts, or folders of scripts; without them, those of the configuration.
+        #[arg(value_name = "FILE|DIR")]
         files: Vec<PathBuf>,
     },
     /// Ask the running service what a runbook would change now; it looks, and changes nothing.

@@ -68,7 +68,8 @@ pub fn associate(
         }
         None => {}
     }
-    let association = parsed(&world.fresh("eipassoc-"))?;
+    let association =
+        parsed(&world.fresh_for("eipassoc-", &format!("{at} {allocation} {interface}")))?;
     let machine = world.region_mut(at)?.instances.get_mut(&instance);
     let interfaces = machine.map(|machine| &mut machine.instance.interfaces);
     if let Some(found) = interfaces.into_iter().flatten().find(|found| found.id == *interface) {

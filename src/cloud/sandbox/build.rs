@@ -10,9 +10,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
+use super::naming::derived;
 use super::network::default_egress;
 use super::scenario::{AccountSpec, FindingSpec, KeySpec, Scenario};
-use super::world::{Account, Key, RegionState, Vpc, World, derived};
+use super::world::{Account, Key, RegionState, Vpc, World};
 use crate::cloud::SecurityGroup;
 use crate::id::{AccountId, FindingId, IdError, Region};
 use machines::{add_instance, default_vpc, https};

@@ -68,7 +68,7 @@ pub fn create(
     let mut made = Vec::new();
     for volume in chosen {
         let failure = bad.get(&volume.id).cloned();
-        let id: SnapshotId = parsed(&world.fresh("snap-"))?;
+        let id: SnapshotId = parsed(&world.fresh_for("snap-", &format!("{at} {}", volume.id)))?;
         let snapshot = Snapshot {
             id: id.clone(),
             owner: at.account.clone(),
@@ -132,7 +132,7 @@ pub fn copy(
     super::tag::check_tags(tags)?;
     let failure = key_failure(world, at, &shown, source_at, kms_key, who.permissions);
     let key = world.region(at)?.and_then(|region| region.key(kms_key)).map(|key| key.arn.clone());
-    let id: SnapshotId = parsed(&world.fresh("snap-"))?;
+    let id: SnapshotId = parsed(&world.fresh_for("snap-", &format!("{at} copy of {source}")))?;
     // A copy's volume is arbitrary and must not be relied upon (EC2 API, CopySnapshot).
     let volume = Some(parsed("vol-ffffffff")?);
     let snapshot = Snapshot {

@@ -25,6 +25,7 @@ mod disk;
 mod guard;
 mod identity;
 mod machine;
+mod naming;
 mod network;
 mod policy;
 mod refusal;

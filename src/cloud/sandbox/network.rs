@@ -114,7 +114,7 @@ pub fn create_group(
         ));
     }
     super::tag::check_tags(tags)?;
-    let id: GroupId = parsed(&world.fresh("sg-"))?;
+    let id: GroupId = parsed(&world.fresh_for("sg-", &format!("{at} {vpc} {name}")))?;
     let group = SecurityGroup {
         id: id.clone(),
         name: name.to_owned(),

@@ -271,7 +271,7 @@ impl Session for SandboxSession {
             ("guardduty:ListDetectors", "*".to_owned()),
             (
                 "guardduty:GetFindings",
-                format!("{detector}{}", super::world::derived("", at.account.as_str())),
+                format!("{detector}{}", super::naming::derived("", at.account.as_str())),
             ),
         ];
         self.look(at, needs, |region| region.findings.get(id).cloned())

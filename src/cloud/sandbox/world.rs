@@ -16,8 +16,8 @@ use super::settle::Settling;
 use crate::change::{CredentialKind, Document, KeyStatus, LoginProfile, Tags};
 use crate::cloud::{SecurityGroup, Snapshot};
 use crate::id::{
-    AccessKeyId, AccountId, AllocationId, CaseId, CredentialId, Digest, FindingId, GroupId,
-    InstanceId, InterfaceId, Place, Region, RoleName, RunId, SnapshotId, UserName, VolumeId, VpcId,
+    AccessKeyId, AccountId, AllocationId, CaseId, CredentialId, FindingId, GroupId, InstanceId,
+    InterfaceId, Place, Region, RoleName, RunId, SnapshotId, UserName, VolumeId, VpcId,
 };
 
 /// Everything there is.
@@ -32,6 +32,9 @@ pub struct World {
     pub pace: Pace,
     /// Counts the calls of `apply` and what was made: the source of request ids and new ids.
     pub sequence: u64,
+    /// How many ids were made for each thing; see [`World::fresh_for`].
+    #[serde(default)]
+    pub made: BTreeMap<String, u64>,
     /// The accounts.
     pub accounts: BTreeMap<AccountId, Account>,
     /// Every change that took effect, oldest first.
@@ -47,6 +50,7 @@ impl Default for World {
             iam_delay: 0,
             pace: Pace::default(),
             sequence: 0,
+            made: BTreeMap::new(),
             accounts: BTreeMap::new(),
             mutations: Vec::new(),
             calls: BTreeMap::new(),
@@ -295,18 +299,6 @@ impl World {
         Ok(self.account_mut(&at.account)?.regions.entry(at.region.clone()).or_default())
     }
 
-    /// The next number of the sequence.
-    pub fn next(&mut self) -> u64 {
-        self.sequence += 1;
-        self.sequence
-    }
-
-    /// A new id: `prefix` and 17 hex digits that only depend on the sequence.
-    pub fn fresh(&mut self, prefix: &str) -> String {
-        let n = self.next();
-        derived(prefix, &n.to_string())
-    }
-
     /// Ends an instance as EC2 does: it is still shown, without interfaces and volumes.
     #[cfg(test)]
     pub fn terminate(&mut self, at: &Place, id: &InstanceId) {
@@ -338,19 +330,6 @@ fn no_account(id: &AccountId) -> Refused {
         "AccessDenied",
         format!("not authorized to perform sts:AssumeRole: there is no account {id} with our role"),
     )
-}
-
-/// `prefix` and 17 hex digits that depend on `seed` alone.
-#[must_use]
-pub fn derived(prefix: &str, seed: &str) -> String {
-    let digest = Digest::of(format!("{prefix}\n{seed}").as_bytes());
-    format!("{prefix}{}", &digest.as_str()[..17])
-}
-
-/// A unique id as IAM makes them: four letters that say what it is, and 17 capitals or digits.
-#[must_use]
-pub fn unique_id(prefix: &str, seed: &str) -> String {
-    derived(prefix, seed).to_uppercase()
 }
 
 impl RegionState {

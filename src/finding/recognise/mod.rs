@@ -1,7 +1,8 @@
 //! Which format a document has: one table, read from top to bottom, by structure and never by name.
 //!
-//! A new format is one file with a [`Row`] and its line in [`ROWS`]. A row only unwraps; every
-//! finding is built in one place (`build`), so that all formats get the same checks.
+//! A new format is one file with a [`Row`], a variant of `Format` in `model`, and its line in [`ROWS`],
+//! where the first row that fits wins; a format that `later` names loses its row there. A row only
+//! unwraps; every finding is built in one place (`build`), so that all formats get the same checks.
 
 mod api;
 mod eventbridge;

@@ -74,7 +74,7 @@ async fn what_a_script_returns_stands_in_the_timeline() {
     let case = lab.cases().await.remove(0);
     let entries = lab.entries(&case).await;
     let end = entries.iter().find(|entry| entry.kind == "run.finished").unwrap();
-    assert_eq!(end.body["returned"], json!(r#"{"role":"web-server"}"#));
+    assert_eq!(end.body["result"], json!({"role": "web-server"}));
     lab.finish().await;
 }
 

@@ -56,7 +56,7 @@ async fn a_forgery_that_comes_first_does_not_keep_the_genuine_finding_from_its_r
 
 /// A new finding about an instance whose undo is queued.
 #[tokio::test]
-async fn a_finding_that_comes_while_an_undo_is_under_way_is_answered() {
+async fn a_finding_that_comes_while_an_undo_is_under_way_is_asked_about() {
     let (lab, sandbox) = lab().await;
     let case = lab.deliver(mining()).await;
     lab.settle().await;
@@ -69,7 +69,11 @@ async fn a_finding_that_comes_while_an_undo_is_under_way_is_answered() {
     assert_eq!(lab.deliver(&second.to_string()).await, case);
     lab.settle().await;
     let status = lab.env.store.case(&case).await.unwrap().unwrap().status;
-    assert!(groups(&sandbox).iter().all(|groups| *groups == ["quarantine"]), "{status:?}");
+    assert_eq!(status, crate::case::Status::Waiting);
+    assert!(groups(&sandbox).iter().all(|groups| *groups != ["quarantine"]), "nobody has agreed");
+    decide(&lab, "grace", true).await.unwrap();
+    lab.settle().await;
+    assert!(groups(&sandbox).iter().all(|groups| *groups == ["quarantine"]));
 }
 
 /// A late version, of a time before a person closed the case, asks for a run.
@@ -125,4 +129,34 @@ async fn what_goes_on_after_an_undo_is_asked_about_once() {
     lab.settle().await;
     assert_eq!(status().await, crate::case::Status::Contained);
     assert!(groups(&sandbox).iter().all(|groups| *groups == ["quarantine"]));
+}
+
+/// Two genuine findings about one instance come before anybody has asked GuardDuty about either.
+#[tokio::test]
+async fn of_two_findings_at_once_one_run_acts_and_the_other_was_not_needed() {
+    let (lab, sandbox) = lab_with(LabSettings { confirm_findings: true, ..settings() }).await;
+    let first: Value = serde_json::from_str(mining()).unwrap();
+    let mut second = first.clone();
+    second["detail"]["id"] = json!("0123456789abcdef0123456789abcdef");
+    said(&sandbox, &first["detail"]);
+    said(&sandbox, &second["detail"]);
+    let case = lab.deliver(&first.to_string()).await;
+    assert_eq!(lab.deliver(&second.to_string()).await, case);
+    // The clock of a test stands still while nobody sleeps.
+    lab.clock.advance(std::time::Duration::from_secs(1));
+    lab.settle().await;
+    let runs = lab.env.store.runs_of(&case).await.unwrap();
+    let (acted, other): (Vec<_>, Vec<_>) = runs.iter().partition(|run| run.contained);
+    let ([acted], [other]) = (acted.as_slice(), other.as_slice()) else { panic!("{runs:#?}") };
+    let summary = format!("not needed: {} answers it", acted.id);
+    assert_eq!((other.summary.as_deref(), other.code.as_deref()), (Some(&*summary), Some("E0513")));
+    let status = lab.env.store.case(&case).await.unwrap().unwrap().status;
+    assert_eq!(status, crate::case::Status::Contained);
+    assert!(lab.told().iter().all(|text| !text.contains("not needed")), "{:?}", lab.told());
+    // What stands now, stands for a third one.
+    let mut third = first.clone();
+    third["detail"]["id"] = json!("0123456789abcdef0123456789abcde0");
+    assert_eq!(lab.deliver(&third.to_string()).await, case);
+    assert_eq!(lab.env.store.runs_of(&case).await.unwrap().len(), 2);
+    lab.finish().await;
 }

@@ -1,7 +1,9 @@
 //! Runs in a whole deployment, with the sandbox as AWS.
 
+mod adversary;
 mod approvals;
 mod attacks;
+mod early;
 mod faults;
 mod guards;
 mod honest;
@@ -9,6 +11,7 @@ mod later;
 mod lifecycle;
 mod open_group;
 mod pacing;
+mod plans;
 mod siege;
 mod silence;
 mod turns;

@@ -243,7 +243,7 @@ async fn what_somebody_else_changed_holds_up_no_earlier_undo() {
     let undone = run(&lab, &undo.id).await;
     assert_eq!(undone.state, RunState::Failed, "it says what it left alone");
     assert!(undone.summary.unwrap().contains(Code::UNDO_DRIFT.number));
-    assert!(!run(&lab, &second.id).await.released);
+    assert!(run(&lab, &second.id).await.released, "what it does not hold it does not contain");
     let undo = lab.desk.undo(&first.id, "ada".to_owned(), false).await.unwrap();
     lab.settle().await;
     let undone = run(&lab, &undo.id).await;

@@ -4,7 +4,7 @@ mod read;
 
 use serde_json::{Map, Value};
 
-pub(super) use read::read;
+pub(super) use read::{declared, read};
 
 use crate::action::ParamKind;
 use crate::routing::{Mode, TypePattern};

@@ -40,6 +40,20 @@ pub(in crate::runbook) fn read(ast: &AST, source: &str) -> Result<Header, Vec<Di
     }
 }
 
+/// The names of the parameters that the header declares, also when something else in it is wrong;
+/// `None` when they can't be known.
+pub(in crate::runbook) fn declared(ast: &AST) -> Option<Vec<String>> {
+    let header = literal(ast)?;
+    let params = header.get("params")?.read_lock::<ScriptMap>()?;
+    Some(params.keys().map(ToString::to_string).collect())
+}
+
+/// The header as a map.
+fn literal(ast: &AST) -> Option<ScriptMap> {
+    let found = ast.iter_literal_variables(true, false).find(|(name, ..)| *name == NAME);
+    found.and_then(|(.., value)| value.try_cast::<ScriptMap>())
+}
+
 struct Reader<'a> {
     source: &'a str,
     place: Position,
@@ -61,11 +75,7 @@ impl Reader<'_> {
     }
 
     fn header(&mut self, ast: &AST) -> Option<Header> {
-        let literal = ast
-            .iter_literal_variables(true, false)
-            .find(|(name, ..)| *name == NAME)
-            .map(|(.., value)| value);
-        let Some(map) = literal.and_then(|value| value.try_cast::<ScriptMap>()) else {
+        let Some(map) = literal(ast) else {
             let help = Some(
                 "const RUNBOOK = #{ on: [\"Backdoor:EC2/*\"], mode: \"contain\", params: #{} };"
                     .to_owned(),
@@ -241,19 +251,39 @@ impl Reader<'_> {
             return None;
         };
         self.known(&map, &PARAM_KEYS, &format!("parameter `{name}`"));
-        let label = self.text(&map, "type");
-        let kind = label.as_deref().and_then(ParamKind::from_label);
-        if kind.is_none() {
-            self.problem(Some(name), format!("parameter `{name}` needs a `type`, such as \"instance-id\", \"user-name\" or \"text\""), None);
-        }
-        Some(HeaderParam {
-            name: name.to_owned(),
-            kind: kind?,
-            from: self.text(&map, "from"),
-            required: self.flag(&map, "required", true),
-            doc: self.text(&map, "doc").unwrap_or_default(),
-        })
+        let kind = self.kind(name, &map);
+        // Read before the type is asked for: what is wrong with them is said at the same time.
+        let from = self.text(&map, "from");
+        let required = self.flag(&map, "required", true);
+        let doc = self.text(&map, "doc").unwrap_or_default();
+        Some(HeaderParam { name: name.to_owned(), kind: kind?, from, required, doc })
     }
+
+    fn kind(&mut self, name: &str, map: &ScriptMap) -> Option<ParamKind> {
+        let label = match map.get("type").map(|value| value.clone().into_string()) {
+            Some(Ok(label)) => label,
+            given => {
+                let message = match given {
+                    None => format!("parameter `{name}` needs a `type`"),
+                    Some(_) => format!("the `type` of parameter `{name}` must be a text"),
+                };
+                self.problem(Some(name), message, Some(kinds()));
+                return None;
+            }
+        };
+        let kind = ParamKind::from_label(&label);
+        if kind.is_none() {
+            let near = did_you_mean(&label, ParamKind::ALL.into_iter().map(ParamKind::label));
+            let help = near.map_or_else(kinds, |near| format!("did you mean \"{near}\"?"));
+            let message = format!("parameter `{name}` has the unknown `type` \"{label}\"");
+            self.problem(Some(name), message, Some(help));
+        }
+        kind
+    }
+}
+
+fn kinds() -> String {
+    format!("known types: {}", ParamKind::ALL.map(ParamKind::label).join(", "))
 }
 
 /// The first paragraph of the `//!` text, as one line.

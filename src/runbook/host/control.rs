@@ -1,11 +1,12 @@
 //! The host functions that touch no AWS: ask a person, wait, tell, note.
 
-use std::any::TypeId;
-
-use rhai::{Dynamic, Engine, EvalAltResult, NativeCallContext};
+use rhai::{Dynamic, Engine};
 use serde_json::{Value, json};
 
+use super::parallel::{self, on_error};
+use super::untyped::each;
 use super::{HostFunction, HostKind, halt, step};
+use crate::action::Shape;
 use crate::runbook::context;
 use crate::runbook::limits::{
     APPROVAL_WAIT_DEFAULT_SECONDS, MESSAGE_CHARS_MAX, QUORUM_MAX, WAIT_MAX_SECONDS,
@@ -14,33 +15,40 @@ use crate::runbook::value::{describe, kind};
 
 /// Characters of a notification channel's name.
 const CHANNEL_CHARS_MAX: usize = 64;
+/// The options of `approve`.
+const APPROVE_OPTIONS: &[&str] = &["quorum", "within"];
 
 /// For lint and the reference page.
 pub(super) fn functions() -> Vec<HostFunction> {
-    let control = |name, summary, arity| HostFunction {
+    let control = |name, summary, arity, options| HostFunction {
         name,
         summary,
         kind: HostKind::Control,
         params: &[],
         arity,
+        options,
+        output: Shape::Any,
     };
     vec![
         control(
             "approve",
             "Asks a person, and fails when the answer is no or does not come: approve(question, #{quorum: 2, within: \"30m\"}).",
             (1, 2),
+            APPROVE_OPTIONS,
         ),
-        control("sleep", "Waits: sleep(\"30m\"), or a number of seconds.", (1, 1)),
-        control("notify", "Tells a channel: notify(channel, message).", (2, 2)),
+        control("sleep", "Waits: sleep(\"30m\"), or a number of seconds.", (1, 1), &[]),
+        control("notify", "Tells a channel: notify(channel, message).", (2, 2), &[]),
         control(
             "parallel",
             "Runs closures side by side and waits for all: parallel([|| …, || …], #{keep_errors: true}).",
             (1, 2),
+            parallel::OPTIONS,
         ),
         control(
             "log",
             "Writes a line into the timeline, with the next step or the end of the run.",
             (1, 1),
+            &[],
         ),
     ]
 }
@@ -84,27 +92,10 @@ pub(in crate::runbook) fn unfit(name: &str, args: &[Option<Dynamic>]) -> Option<
             Some(Some(literal)) if !literal.is_array() => {
                 Some(format!("expected a list of closures, not a {}", kind(literal)))
             }
-            _ => None,
+            _ => args.get(1)?.as_ref().and_then(|options| on_error(options).err()),
         },
         _ => None,
     }
-}
-
-/// Registers a function of `arity` arguments of any type.
-pub(super) fn each(
-    engine: &mut Engine,
-    name: &'static str,
-    arity: usize,
-    act: impl Fn(&NativeCallContext<'_>, &[Dynamic]) -> Result<Dynamic, Box<EvalAltResult>>
-    + Send
-    + Sync
-    + 'static,
-) {
-    engine.register_raw_fn(name, vec![TypeId::of::<Dynamic>(); arity], move |context, args| {
-        // Copies: the first argument is a reference to the script's own variable.
-        let args: Vec<Dynamic> = args.iter().map(|arg| arg.flatten_clone()).collect();
-        act(&context, &args)
-    });
 }
 
 fn text(value: &Dynamic, what: &str, max: usize) -> Result<String, String> {
@@ -147,7 +138,8 @@ fn question(args: &[Dynamic]) -> Result<Value, String> {
                 }
                 "within" => within = seconds(value, "within")?,
                 other => {
-                    return Err(format!("options: {other} is unknown; known are quorum, within"));
+                    let known = APPROVE_OPTIONS.join(", ");
+                    return Err(format!("options: {other} is unknown; known are {known}"));
                 }
             }
         }

@@ -4,6 +4,7 @@
 mod bind;
 mod control;
 mod parallel;
+mod untyped;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -19,7 +20,7 @@ pub(super) use control::unfit;
 
 use super::context::{self, Answer};
 use super::value::to_script;
-use crate::action::{Action, ParamSpec, Query};
+use crate::action::{Action, ParamSpec, Query, Shape};
 use crate::change::Urgency;
 use crate::error::Code;
 
@@ -47,6 +48,10 @@ pub struct HostFunction {
     pub params: &'static [ParamSpec],
     /// The fewest and the most arguments of a call.
     pub arity: (usize, usize),
+    /// The keys of its options, for what is neither action nor query.
+    pub options: &'static [&'static str],
+    /// The fields of what it gives.
+    pub output: Shape,
 }
 
 impl HostFunction {
@@ -57,6 +62,17 @@ impl HostFunction {
             HostKind::Action(action) => Some(action.urgency()),
             HostKind::Query | HostKind::Control => None,
         }
+    }
+
+    /// The keys that a map at the end of its arguments may have.
+    pub fn options(&self) -> impl Iterator<Item = &'static str> {
+        self.options.iter().copied().chain(self.params.iter().map(|spec| spec.name))
+    }
+
+    /// Whether a map at the end of its arguments may have this key.
+    #[must_use]
+    pub fn takes_option(&self, key: &str) -> bool {
+        self.options().any(|known| known == key)
     }
 }
 
@@ -105,11 +121,13 @@ pub(super) fn register(
     queries: &[&'static dyn Query],
 ) -> Api {
     let mut functions = control::functions();
-    functions.extend(actions.iter().map(|action| {
-        step_function(action.name(), action.summary(), HostKind::Action(*action), action.params())
+    functions.extend(actions.iter().map(|action| HostFunction {
+        output: action.output(),
+        ..step_function(action.name(), action.summary(), HostKind::Action(*action), action.params())
     }));
-    functions.extend(queries.iter().map(|query| {
-        step_function(query.name(), query.summary(), HostKind::Query, query.params())
+    functions.extend(queries.iter().map(|query| HostFunction {
+        output: query.output(),
+        ..step_function(query.name(), query.summary(), HostKind::Query, query.params())
     }));
 
     let mut modules = std::collections::BTreeMap::<&str, Module>::new();
@@ -136,7 +154,8 @@ fn step_function(
 ) -> HostFunction {
     let required = params.iter().take_while(|spec| spec.required).count();
     // One more than the parameters: a trailing map may hold the optional ones by name.
-    HostFunction { name, summary, kind, params, arity: (required, params.len() + 1) }
+    let arity = (required, params.len() + 1);
+    HostFunction { name, summary, kind, params, arity, options: &[], output: Shape::Any }
 }
 
 /// Registers a step under every number of arguments, so that a wrong number is our error, with the

@@ -6,11 +6,14 @@
 
 use rhai::{Array, Dynamic, Engine, EvalAltResult, FnPtr, Map, NativeCallContext};
 
-use super::control::each;
+use super::untyped::each;
 use super::{error_map, halt, raise};
 use crate::error::Code;
 use crate::runbook::context;
 use crate::runbook::value::{describe, detached, kind};
+
+/// Its options.
+pub(super) const OPTIONS: &[&str] = &["keep_errors"];
 
 pub(super) fn register(engine: &mut Engine) {
     each(engine, "parallel", 1, |context, args| parallel(context, &args[0], OnError::Raise));
@@ -20,20 +23,23 @@ pub(super) fn register(engine: &mut Engine) {
     });
 }
 
+/// What becomes of a branch's error.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum OnError {
+pub(super) enum OnError {
     /// After every branch, raise the first error.
     Raise,
     /// Leave errors in the list of results.
     Keep,
 }
 
-fn on_error(options: &Dynamic) -> Result<OnError, String> {
+/// Reads the options.
+pub(super) fn on_error(options: &Dynamic) -> Result<OnError, String> {
     let map = options
         .as_map_ref()
         .map_err(|_| format!("options: expected a map, not a {}", kind(options)))?;
-    if let Some(unknown) = map.keys().find(|name| name.as_str() != "keep_errors") {
-        return Err(format!("options: {unknown} is unknown; known is keep_errors"));
+    if let Some(unknown) = map.keys().find(|name| !OPTIONS.contains(&name.as_str())) {
+        let known = OPTIONS.join(", ");
+        return Err(format!("options: {unknown} is unknown; known is {known}"));
     }
     match map.get("keep_errors").map(Dynamic::as_bool) {
         None | Some(Ok(false)) => Ok(OnError::Raise),
@@ -124,13 +130,16 @@ fn parallel(
     }
 }
 
-/// What a branch itself failed with; `None` where a step of it did, which the timeline shows.
+/// What a branch itself failed with; `None` where a step of it did, which the timeline shows. What
+/// the branch throws may look like a step's failure: only the record tells.
 fn own(error: &EvalAltResult) -> Option<String> {
     match error.unwrap_inner() {
         EvalAltResult::ErrorRuntime(value, _) => {
-            let by_step =
-                value.as_map_ref().is_ok_and(|map| map.get("step").is_some_and(|s| !s.is_unit()));
-            (!by_step).then(|| describe(value))
+            let step = value.as_map_ref().ok().and_then(|map| {
+                map.get("step").and_then(|step| step.clone().into_string().ok()?.parse().ok())
+            });
+            let failed = |key| context::with(|run| run.has_failed(&key)).unwrap_or(false);
+            (!step.is_some_and(failed)).then(|| describe(value))
         }
         other => Some(other.to_string()),
     }

@@ -1,15 +1,7 @@
 //! What lint finds, and where.
 
+use super::lints as check;
 use super::*;
-
-/// Each line `line:column: level number: message (help)`, cut to what the test names.
-fn check(source: &str, wanted: &[&str]) {
-    let found: Vec<String> = lint(&ENGINE, source).iter().map(ToString::to_string).collect();
-    assert_eq!(found.len(), wanted.len(), "{found:#?}\n{source}");
-    for (found, wanted) in found.iter().zip(wanted) {
-        assert!(wanted.split(" … ").all(|part| found.contains(part)), "{found}\nwanted: {wanted}");
-    }
-}
 
 #[test]
 fn bodies() {
@@ -40,7 +32,10 @@ fn bodies() {
         ),
         ("act::tag_resource(\"bogus\", #{})", &["`act::tag_resource`: … resource"]),
         ("approve()", &["`approve` takes 1 to 2, not 0"]),
-        ("approve(p.q, #{ quorm: 2 })", &["`approve`: options: quorm is unknown"]),
+        (
+            "approve(p.q, #{ quorm: 2 })",
+            &["`approve` has no option `quorm` (did you mean `quorum`?)"],
+        ),
         ("approve(\"x\", #{ within: \"30d\" })", &["`approve`: within: expected a time"]),
         ("sleep(\"5 minutes\")", &["`sleep`: time: expected a time such as"]),
         ("notify(\"on call\", p.text)", &["`notify`: channel: a name has"]),
@@ -87,7 +82,24 @@ fn headers() {
         ("#{ on: [\"a\"], params: #{ x: \"text\" } }", &["parameter `x` must be a map"]),
         (
             "#{ on: [\"a\"], params: #{ x: #{ type: \"instance\" } } }",
-            &["parameter `x` needs a `type`"],
+            &[
+                "parameter `x` has the unknown `type` \"instance\" (known types: instance-id, role-name",
+            ],
+        ),
+        (
+            "#{ on: [\"a\"], params: #{\n x: #{ type: \"arnn\" } } }",
+            &[
+                "3:2: error E0302: parameter `x` has the unknown `type` \"arnn\" (did you mean \"arn\"?)",
+            ],
+        ),
+        ("#{ on: [\"a\"], params: #{ x: #{} } }", &["parameter `x` needs a `type` (known types: "]),
+        (
+            "#{ on: [\"a\"], params: #{ x: #{ type: 7 } } }",
+            &["the `type` of parameter `x` must be a text (known types: "],
+        ),
+        (
+            "#{ on: [\"a\"], params: #{ x: #{ type: \"txt\", from: 7, required: 1, doc: 2 } } }",
+            &["did you mean \"text\"?", "`from` must be", "`required` must be", "`doc` must be"],
         ),
         (
             "#{ on: [\"a\"], params: #{ x: #{ type: \"text\", form: \"y\" } } }",
@@ -121,6 +133,31 @@ fn shapes() {
         "const RUNBOOK = #{ on: [\"a\"] };\nfn run(case, p) { 1 }",
         &["warning E0308: the runbook has no summary"],
     );
+}
+
+#[test]
+fn what_is_called_instead_of_given_to_parallel_is_found() {
+    check(
+        &script("parallel([contain::isolate_instance(p.instance), || sleep(\"1s\")]);"),
+        &["`parallel`: `contain::isolate_instance(…)` is called at once"],
+    );
+    check(&script("parallel([|| contain::isolate_instance(p.instance)]);"), &[]);
+    // A function of the script may give a closure.
+    let own = script("parallel([later(p.instance)]);")
+        + "\nfn later(i) { || contain::isolate_instance(i) }";
+    check(&own, &[]);
+}
+
+#[test]
+fn a_run_under_way_is_stopped_by_nothing_that_lint_has_learnt_since() {
+    let name = || "test".parse().unwrap();
+    let misspelt = script("let i = look::instance(p.instanc); i?.stat");
+    assert!(compile(&ENGINE, name(), &misspelt).is_err());
+    let pinned = compile_pinned(&ENGINE, name(), &misspelt).unwrap();
+    assert_eq!(pinned.hash, crate::id::Digest::of(misspelt.as_bytes()));
+    for broken in ["log(".to_owned(), script("1") + "\nfn notify(a, b) { }"] {
+        assert!(compile_pinned(&ENGINE, name(), &broken).is_err(), "{broken}");
+    }
 }
 
 #[test]
@@ -172,9 +209,16 @@ fn a_folder_loads_whole_or_not_at_all() {
 
     write("c.rhai", &script("nope("));
     write("d.rhai", "fn run(case) { }");
-    write("Bad Name.rhai", &script("1"));
+    write("Bad Name.rhai", &script("case.idd"));
     let text = Library::load(dir.path()).unwrap_err().to_string();
-    for part in ["c.rhai:5:1: error E0301", "d.rhai:", "E0302", "Bad Name.rhai:", "runbook name"] {
+    for part in [
+        "c.rhai:5:1: error E0301",
+        "d.rhai:",
+        "E0302",
+        "Bad Name.rhai: error E0004: ",
+        "runbook name",
+        "Bad Name.rhai:4:6: error E0301",
+    ] {
         assert!(text.contains(part), "{part}: {text}");
     }
 }

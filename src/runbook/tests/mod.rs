@@ -2,10 +2,13 @@
 
 mod hostile;
 mod linting;
+mod misspelt;
+mod misspelt_options;
 mod policy;
 mod replay;
 mod shipped;
 mod traps;
+mod truth;
 
 use std::sync::{Arc, LazyLock, mpsc};
 
@@ -17,7 +20,7 @@ use super::advance::advance;
 use super::engine::build_engine_with;
 use super::limits::STACK_BYTES;
 use super::*;
-use crate::action::{LookError, ParamKind, ParamSpec, Params, Query, queries, registry};
+use crate::action::{LookError, ParamKind, ParamSpec, Params, Query, Shape, queries, registry};
 use crate::change::Permission;
 use crate::cloud::Session;
 use crate::id::Place;
@@ -43,6 +46,9 @@ impl Query for NamedQuery {
     }
     fn params(&self) -> &'static [ParamSpec] {
         self.1
+    }
+    fn output(&self) -> Shape {
+        Shape::Any
     }
     fn permissions(&self, _at: &Place) -> std::collections::BTreeSet<Permission> {
         std::collections::BTreeSet::new()
@@ -74,9 +80,27 @@ pub(super) static ENGINE: LazyLock<Arc<Engine>> = LazyLock::new(|| {
     Arc::new(build_engine_with(registry(), &all))
 });
 
-/// A whole script around the body of `run`.
+/// The parameters of [`script`], none of them required.
+const NAMES: [&str; 13] =
+    ["c", "i", "instance", "list", "n", "q", "resource", "role", "t", "tags", "text", "user", "x"];
+
+/// A whole script around the body of `run`, which begins in line 4.
 pub(super) fn script(body: &str) -> String {
-    format!("//! A test.\nconst RUNBOOK = #{{ on: [\"*\"] }};\nfn run(case, p) {{\n{body}\n}}\n")
+    let params = NAMES.map(|name| format!("{name}: #{{ type: \"text\", required: false }}"));
+    format!(
+        "//! A test.\nconst RUNBOOK = #{{ on: [\"*\"], params: #{{ {} }} }};\nfn run(case, p) {{\n{body}\n}}\n",
+        params.join(", ")
+    )
+}
+
+/// Lints a script. Each line `line:column: level number: message (help)`, of which `wanted` has
+/// parts, with ` … ` between them.
+pub(super) fn lints(source: &str, wanted: &[&str]) {
+    let found: Vec<String> = lint(&ENGINE, source).iter().map(ToString::to_string).collect();
+    assert_eq!(found.len(), wanted.len(), "{found:#?}\n{source}");
+    for (found, wanted) in found.iter().zip(wanted) {
+        assert!(wanted.split(" … ").all(|part| found.contains(part)), "{found}\nwanted: {wanted}");
+    }
 }
 
 pub(super) fn compiled(source: &str) -> Runbook {

@@ -299,16 +299,16 @@ fn an_attack_sequence_fans_out_once_for_each_target() {
     assert_eq!(
         asked[..10],
         [
-            format!("1[0]/1 contain::isolate_instance {{\"instance\":\"{I1}\"}}"),
-            format!("1[1]/1 look::instance {{\"instance\":\"{I1}\"}}"),
-            format!("1[2]/1 evidence::snapshot_volumes {{\"instance\":\"{I1}\"}}"),
-            format!("1[3]/1 contain::isolate_instance {{\"instance\":\"{I2}\"}}"),
-            format!("1[4]/1 look::instance {{\"instance\":\"{I2}\"}}"),
-            format!("1[5]/1 evidence::snapshot_volumes {{\"instance\":\"{I2}\"}}"),
-            "1[6]/1 contain::disable_access_keys {\"user\":\"bob\"}".to_owned(),
-            "1[7]/1 contain::revoke_role_sessions {\"role\":\"ci-admin\"}".to_owned(),
-            format!("1[8]/1 act::guard_instance {{\"instance\":\"{I1}\"}}"),
-            format!("1[9]/1 act::guard_instance {{\"instance\":\"{I2}\"}}"),
+            format!("1[0]/1 look::instance {{\"instance\":\"{I1}\"}}"),
+            format!("1[1]/1 look::instance {{\"instance\":\"{I2}\"}}"),
+            "1[2]/1 contain::disable_access_keys {\"user\":\"bob\"}".to_owned(),
+            "1[3]/1 contain::revoke_role_sessions {\"role\":\"ci-admin\"}".to_owned(),
+            format!("1[0]/2[0]/1 contain::isolate_instance {{\"instance\":\"{I1}\"}}"),
+            format!("1[0]/2[1]/1 evidence::snapshot_volumes {{\"instance\":\"{I1}\"}}"),
+            format!("1[0]/2[2]/1 act::guard_instance {{\"instance\":\"{I1}\"}}"),
+            format!("1[1]/2[0]/1 contain::isolate_instance {{\"instance\":\"{I2}\"}}"),
+            format!("1[1]/2[1]/1 evidence::snapshot_volumes {{\"instance\":\"{I2}\"}}"),
+            format!("1[1]/2[2]/1 act::guard_instance {{\"instance\":\"{I2}\"}}"),
         ]
     );
     assert_eq!(asked.len(), 11);

@@ -30,8 +30,21 @@ struct Decided<'a> {
     delivery: &'a Delivery,
     disposition: Disposition,
     case: CaseId,
+    /// For one that opens a case: the one that it would have joined, had nobody closed that.
+    before: Option<CaseId>,
     /// How often the finding was received before.
     seen: u64,
+}
+
+impl Decided<'_> {
+    /// The case that bears on what it comes to, if one does.
+    fn reads(&self) -> Option<&CaseId> {
+        match self.disposition {
+            Disposition::New => self.before.as_ref(),
+            Disposition::Duplicate(_) => None,
+            _ => Some(&self.case),
+        }
+    }
 }
 
 /// Accepts deliveries in their order. Returns what became of each.
@@ -74,8 +87,8 @@ async fn accept_wave(
         .collect();
     let stored = findings::stored(connection, &wanted).await?;
     let decided = decide(wave, stored);
-    let further = decided.iter().filter(|decided| appends_to_case(&decided.disposition));
-    let mut cases = standing::of_cases(connection, further.map(|decided| &decided.case)).await?;
+    let mut cases =
+        standing::of_cases(connection, decided.iter().filter_map(Decided::reads)).await?;
     let mut outcomes = Vec::with_capacity(decided.len());
     let mut answers = Vec::with_capacity(decided.len());
     for decided in decided {
@@ -112,11 +125,12 @@ fn decide(wave: &[Delivery], stored: Vec<Stored>) -> Vec<Decided<'_>> {
             | Disposition::Stale(case)
             | Disposition::Duplicate(case) => case.clone(),
         };
+        let before = open.as_ref().and_then(|open| open.before(incoming.now)).cloned();
         let looked_at = open.map(|open| open.case).filter(|open| *open != case);
         if !touched.insert(case.clone()) || looked_at.is_some_and(|open| !touched.insert(open)) {
             break;
         }
-        decided.push(Decided { delivery, disposition, case, seen });
+        decided.push(Decided { delivery, disposition, case, before, seen });
     }
     decided
 }
@@ -126,18 +140,16 @@ fn come_to(
     decided: Decided<'_>,
     standing: impl FnOnce(&CaseId) -> Option<Standing>,
 ) -> Result<Outcome<'_>, StoreError> {
-    let Decided { delivery, disposition, case, seen } = decided;
+    let Decided { delivery, disposition, case, before, seen } = decided;
     match disposition {
-        Disposition::New => outcome::new(delivery),
+        Disposition::New => {
+            let before = before.as_ref().and_then(standing).map(|before| before.runs);
+            outcome::new(delivery, &before.unwrap_or_default())
+        }
         Disposition::Duplicate(_) => Ok(outcome::duplicate(delivery, disposition, case, seen)),
         _ => {
             let standing = standing(&case).ok_or(StoreError::NotFound)?;
             outcome::further(delivery, disposition, case, standing, seen)
         }
     }
-}
-
-/// Whether something is appended to a case that is there.
-fn appends_to_case(disposition: &Disposition) -> bool {
-    !matches!(disposition, Disposition::New | Disposition::Duplicate(_))
 }

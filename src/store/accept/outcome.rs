@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::case::{Disposition, Status};
+use crate::case::{self, Disposition, Earlier, Further, Status, Wanted};
+use crate::finding::{Band, Severity};
 use crate::id::{CaseId, RunId};
 use crate::routing::Mode;
 use crate::store::StoreError;
@@ -10,16 +11,16 @@ use crate::store::cases::{NewCase, Opening};
 use crate::store::chain::Chain;
 use crate::store::row::named;
 use crate::store::runs::{self, NewRun};
-use crate::store::standing::{self, CaseRun, Standing};
+use crate::store::standing::{self, Standing};
 use crate::timeline::{Actor, Draft, Kind};
 
 use super::{Acceptance, Accepted, Delivery};
 
 /// Why a decision has no run of its own.
-const ONE_RUN: &str = "no further run: this case has one of this runbook on this target";
+const ONE_RUN: &str = "no further run: this case has one of this runbook that answers it";
 
-/// Why a run that was taken back is asked about again.
-const AGAIN: &str = "at most approve: it goes on after the containment was taken back";
+/// Why people hear of how a run ends whatever it comes to.
+const REOPENED: &str = "it goes on after a person closed the case";
 
 /// What is to be written for a delivery.
 pub(super) struct Outcome<'a> {
@@ -54,15 +55,17 @@ pub(super) fn duplicate(
     Outcome { delivery, accepted, opening: None, written: None, reopens: false, status: None }
 }
 
-/// A finding that opens a case.
-pub(super) fn new(delivery: &Delivery) -> Result<Outcome<'_>, StoreError> {
+/// A finding that opens a case, `before` being the runs of the one that it would have joined.
+pub(super) fn new<'a>(
+    delivery: &'a Delivery,
+    before: &[Earlier],
+) -> Result<Outcome<'a>, StoreError> {
     let incoming = &delivery.incoming;
     let (opening, mut chain) = Opening::new(&incoming.case, new_case(incoming))?;
     let disposition = Disposition::New;
     let seq = chain.append(&received(delivery, &disposition))?;
-    let mut runs = Vec::new();
-    let run = start(delivery, &mut chain, &disposition, &mut runs)?;
-    let facts: Vec<_> = runs.iter().map(|run| run.facts).collect();
+    let run = start(delivery, &mut chain, &disposition, before, false)?;
+    let facts: Vec<_> = run.iter().map(standing::queued).collect();
     let status = moved(&mut chain, incoming, Status::Open, Status::of(false, &facts))?;
     let opening = opening.by_finding(status.unwrap_or(Status::Open));
     let case = incoming.case.clone();
@@ -79,19 +82,16 @@ pub(super) fn further(
     standing: Standing,
     seen: u64,
 ) -> Result<Outcome<'_>, StoreError> {
-    let Standing { head, status: before, closed, mut runs } = standing;
+    let Standing { head, status: before, closed, severity, mut facts, runs, .. } = standing;
     let mut chain = Chain::at(&case, head);
     let seq = chain.append(&received(delivery, &disposition))?;
-    let run = match disposition {
-        // Newer than it is only what GuardDuty did not confirm: anybody may forge a later time.
-        Disposition::Stale(_) if !standing::refuted(&runs) => None,
-        _ => start(delivery, &mut chain, &disposition, &mut runs)?,
-    };
+    let rises = band(delivery.incoming.severity) > band(severity);
+    let run = start(delivery, &mut chain, &disposition, &runs, rises)?;
+    facts.extend(run.iter().map(standing::queued));
     // Nothing acts in a case that is closed: a late version may have been sent before that.
     let acts = run.as_ref().is_some_and(|run| run.mode != Mode::Observe);
     let reopens = matches!(disposition, Disposition::Reopened(_)) || (closed && acts);
     let closed = closed && !reopens;
-    let facts: Vec<_> = runs.iter().map(|run| run.facts).collect();
     let status = moved(&mut chain, &delivery.incoming, before, Status::of(closed, &facts))?;
     let accepted = Accepted { disposition, case, run: id_of(run.as_ref()), seen: seen + 1 };
     let written = Some(Written { chain, seq, run });
@@ -116,52 +116,67 @@ fn moved(
     Ok(Some(after))
 }
 
-/// Appends what routing decided and the request of the run that it asks for, which joins `runs`. An
-/// update that asks for nothing new is no decision.
+/// The band of a severity in tenths, from low to critical; `None`: there is none.
+fn band(severity: Option<u16>) -> Option<Band> {
+    severity.map(|tenths| Severity(tenths).band())
+}
+
+/// Appends what routing decided and the request of the run that follows from it. A version that leads
+/// to none is no decision. `rises`: the finding is of a higher band of severity than all before it.
 fn start(
     delivery: &Delivery,
     chain: &mut Chain,
     disposition: &Disposition,
-    runs: &mut Vec<CaseRun>,
+    earlier: &[Earlier],
+    rises: bool,
 ) -> Result<Option<NewRun>, StoreError> {
     let incoming = &delivery.incoming;
-    let (mut wanted, mut most) = (incoming.run.as_ref(), Mode::Contain);
+    let further = match &incoming.run {
+        Some(run) => case::further(disposition, &wanted(run, incoming, rises), earlier),
+        // There is nothing to answer, and that is told where routing is asked for the first time.
+        None => match disposition {
+            Disposition::New | Disposition::Joined(_) => Further::Answered,
+            _ => Further::Nothing,
+        },
+    };
+    let (most, why) = match (further, &incoming.run) {
+        (Further::Nothing, _) => return Ok(None),
+        // Whoever reads the decision must not look for a run that never comes.
+        (Further::Answered, Some(_)) => (None, Some(ONE_RUN)),
+        (Further::Answered, None) => (None, None),
+        (Further::Run { most, why }, _) => (Some(most), why),
+    };
     let mut decided =
         Draft::new(incoming.now, Actor::Service, Kind::RoutingDecided, incoming.reasons.clone());
     decided.body.insert("disposition".to_owned(), json!(disposition.label()));
-    match (disposition, wanted) {
-        (Disposition::Joined(_), Some(run)) if standing::has_same(runs, run) => {
-            wanted = None;
-            // Whoever reads the decision must not look for a run that never comes.
-            if let Some(Value::Array(reasons)) = decided.body.get_mut("reasons") {
-                reasons.push(json!(ONE_RUN));
-            }
-        }
-        (Disposition::Updated(_) | Disposition::Reopened(_) | Disposition::Stale(_), wanted) => {
-            match wanted {
-                Some(run) if run.mode != Mode::Observe && !standing::had_any(runs, run) => {}
-                // It goes on after the containment was lifted: a person decides again.
-                Some(run) if run.mode != Mode::Observe && standing::all_released(runs, run) => {
-                    most = Mode::Approve;
-                    if let Some(Value::Array(reasons)) = decided.body.get_mut("reasons") {
-                        reasons.push(json!(AGAIN));
-                    }
-                }
-                _ => return Ok(None),
-            }
-        }
-        _ => {}
+    if let (Some(why), Some(Value::Array(reasons))) = (why, decided.body.get_mut("reasons")) {
+        reasons.push(json!(why));
     }
     chain.append(&decided)?;
-    let Some(wanted) = wanted else { return Ok(None) };
+    let (Some(most), Some(wanted)) = (most, &incoming.run) else { return Ok(None) };
     if let Some(source) = &delivery.source {
         runs::pinned(wanted, source)?;
     }
     let (document, mode) = (Some(delivery.document.0.clone()), wanted.mode.min(most));
-    let run = NewRun { document, mode, ..wanted.clone() };
+    let mut run = NewRun { document, mode, ..wanted.clone() };
+    if matches!(disposition, Disposition::Reopened(_)) {
+        run.unanswered.get_or_insert_with(|| REOPENED.to_owned());
+    }
     chain.append(&run.requested(incoming.now))?;
-    runs.push(CaseRun::queued(&run));
     Ok(Some(run))
+}
+
+fn wanted<'a>(run: &'a NewRun, incoming: &Acceptance, rises: bool) -> Wanted<'a> {
+    Wanted {
+        runbook: &run.runbook,
+        at: (&run.account, &run.region),
+        mode: run.mode,
+        target: run.target.as_deref(),
+        params: &run.params,
+        named: &run.named,
+        seen_at: incoming.seen_at,
+        grew: rises && run.mode == Mode::Observe && run.unanswered.is_some(),
+    }
 }
 
 fn new_case(incoming: &Acceptance) -> NewCase {

@@ -78,7 +78,7 @@ async fn versions_update_the_case_and_never_start_a_second_run() {
                 (seen, None, &case_id("aaaa"))
             );
             let case = bed.store.case(&case_id("aaaa")).await.unwrap().unwrap();
-            assert_eq!((case.findings, case.last_finding_at), (seen, at(last_minute * 60)));
+            assert_eq!((case.deliveries, case.last_finding_at), (seen, at(last_minute * 60)));
         }
         let case = bed.store.case(&case_id("aaaa")).await.unwrap().unwrap();
         assert_eq!(case.severity, Some(90), "severity only rises");
@@ -160,6 +160,34 @@ async fn what_goes_on_after_a_person_closed_its_case_opens_it_again() {
 }
 
 #[tokio::test]
+async fn a_run_answers_for_other_findings_from_its_confirmation_to_its_end() {
+    on_bed(async |bed| {
+        let asked = |name: &str, run: &str, seen: i64| {
+            let mut incoming = finding(name).with_run(run);
+            incoming.correlation = finding("aaaa").correlation;
+            incoming.seen_at = Some(at(seen));
+            let run = incoming.run.as_mut().unwrap();
+            (run.params, run.confirmed) = (json!({"instance": "aaaa"}), false);
+            incoming
+        };
+        let start = async |incoming| bed.store.accept(incoming).await.unwrap().run.is_some();
+        assert!(start(asked("aaaa", "aaaa", 0)).await);
+        let case = case_id("aaaa");
+        let (_, fence) = bed.store.claim("owner", at(1)).await.unwrap().unwrap();
+        assert!(start(asked("bbbb", "bbbb", 0)).await, "the first may be a forgery");
+        bed.apply(&case, Some(&fence), vec![Effect::Confirm]).await.unwrap();
+        assert!(!start(asked("cccc", "cccc", 9)).await);
+        bed.apply(&case, Some(&fence), event(&fence, RunEvent::Succeeded, None)).await.unwrap();
+        let runs = bed.store.earlier_runs(&case).await.unwrap();
+        let first = runs.iter().find(|run| run.id == fence.run).unwrap();
+        assert_eq!((first.confirmed, first.ended_at), (true, Some(at(0))));
+        assert!(!start(asked("dddd", "dddd", -1)).await);
+        assert!(start(asked("eeee", "eeee", 9)).await, "it goes on after the run has ended");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn another_finding_joins_and_starts_only_what_the_case_has_no_run_for() {
     on_bed(async |bed| {
         bed.store.accept(finding("aaaa").with_run("aaaa")).await.unwrap();
@@ -172,7 +200,7 @@ async fn another_finding_joins_and_starts_only_what_the_case_has_no_run_for() {
         for (incoming, started) in [
             (
                 joining("bbbb", "bbb1", |a| a.run.as_mut().unwrap().target = Some("aaaa".into())),
-                false,
+                true,
             ),
             (
                 joining("cccc", "ccc1", |a| {
@@ -193,7 +221,7 @@ async fn another_finding_joins_and_starts_only_what_the_case_has_no_run_for() {
             assert_eq!(accepted.disposition, Disposition::Joined(case_id("aaaa")), "{name}");
             assert_eq!(accepted.run.is_some(), started, "{name}");
         }
-        assert_eq!(bed.store.runs_of(&case_id("aaaa")).await.unwrap().len(), 3);
+        assert_eq!(bed.store.runs_of(&case_id("aaaa")).await.unwrap().len(), 4);
         let document = bed.store.finding_document(&case_id("aaaa")).await.unwrap().unwrap();
         assert_eq!(document["id"], "aaaa", "the first finding's, not a joined one's");
     })
@@ -216,7 +244,7 @@ async fn a_hundred_deliveries_at_once_are_one_case_and_one_run() {
         assert_eq!(accepted.iter().map(|accepted| accepted.seen).max(), Some(100));
         assert_eq!(bed.store.cases(Default::default(), None, 10).await.unwrap().items.len(), 1);
         assert_eq!(bed.store.runs_open().await.unwrap().len(), 1);
-        assert_eq!(bed.store.case(&case).await.unwrap().unwrap().findings, 100);
+        assert_eq!(bed.store.case(&case).await.unwrap().unwrap().deliveries, 100);
     })
     .await;
 }

@@ -164,6 +164,7 @@ pub fn finding(name: &str) -> Acceptance {
             archived: false,
             content: Digest::of(document.to_string().as_bytes()),
         },
+        seen_at: None,
         document,
         title: "Someone mines coins".into(),
         finding_type: "CryptoCurrency:EC2/BitcoinTool.B".into(),
@@ -187,9 +188,10 @@ impl Acceptance {
         self
     }
 
-    /// It starts `run-<name>` in mode `contain`, on the target `<name>`.
+    /// It starts `run-<name>` in mode `contain`, on the target `<name>`, for what the finding is about.
     pub fn with_run(mut self, name: &str) -> Self {
-        self.run = Some(run(name));
+        let params = json!({"instance": self.finding_id});
+        self.run = Some(NewRun { params, ..run(name) });
         self
     }
 }
@@ -213,5 +215,6 @@ pub fn run(name: &str) -> NewRun {
         document: None,
         named: BTreeSet::new(),
         unanswered: None,
+        confirmed: true,
     }
 }

@@ -37,9 +37,19 @@ async fn the_status_follows_the_runs_and_says_so_in_the_timeline() {
         bed.apply(&case, None, vec![Effect::CloseCase { closed: false }]).await.unwrap();
         assert_eq!(status(bed, &case).await, Status::Released);
         assert_eq!(bed.store.case(&case).await.unwrap().unwrap().contained_at, Some(at(0)));
+        for closed in [false, true] {
+            // The second of two that do the same is refused, and leaves no entry.
+            if closed {
+                bed.apply(&case, None, vec![Effect::CloseCase { closed }]).await.unwrap();
+            }
+            let length = bed.store.head(&case).await.unwrap().unwrap().length;
+            let again = bed.apply(&case, None, vec![Effect::CloseCase { closed }]).await;
+            assert!(matches!(again, Err(StoreError::Conflict(_))), "{again:?}");
+            assert_eq!(bed.store.head(&case).await.unwrap().unwrap().length, length);
+        }
         let changes = bed.bodies(&case, Kind::CaseStatusChanged).await;
         let path: Vec<&str> = changes.iter().map(|body| body["to"].as_str().unwrap()).collect();
-        assert_eq!(path, ["active", "contained", "released", "closed", "released"]);
+        assert_eq!(path, ["active", "contained", "released", "closed", "released", "closed"]);
 
         let timeless = Commit {
             case: case.clone(),

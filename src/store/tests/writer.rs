@@ -198,6 +198,34 @@ async fn a_full_disk_is_unavailable_and_nothing_is_half_done() {
 }
 
 #[tokio::test]
+async fn a_disk_that_is_full_is_known_until_there_is_room_again() {
+    on_bed(async |bed| {
+        bed.store.accept(finding("aaaa")).await.unwrap();
+        bed.store.ping().await.unwrap();
+        fill(bed).await;
+        let mut large = finding("bbbb");
+        large.raw = vec![b'x'; 1 << 20];
+        bed.store.accept(large.clone()).await.unwrap_err();
+        assert!(bed.store.fails_to_write());
+        for _ in 0..2 {
+            // A failure may take the connection, and the limit with it.
+            fill(bed).await;
+            assert!(matches!(bed.store.ping().await, Err(StoreError::Unavailable(_))));
+        }
+        // What needs no room goes in, and proves nothing.
+        fill(bed).await;
+        let again = bed.store.accept(finding("aaaa")).await;
+        assert!(again.is_ok() && bed.store.fails_to_write(), "{again:?}");
+        execute(&bed.store, "PRAGMA max_page_count = 1000000".into()).await.unwrap();
+        assert!(bed.store.fails_to_write());
+        bed.store.ping().await.unwrap();
+        assert!(!bed.store.fails_to_write(), "there is room again");
+        bed.store.accept(large).await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn closing_carries_out_what_waits_and_refuses_the_rest() {
     on_bed(async |bed| {
         bed.store.accept(finding("aaaa")).await.unwrap();

@@ -11,7 +11,7 @@ use crate::id::{AccountId, CaseId};
 use crate::store::{CaseFilter, StoredEntry};
 use crate::web::App;
 use crate::web::auth::Caller;
-use crate::web::body::{Id, Json as Body, Query};
+use crate::web::body::{Id, Json as Body, Query, limit};
 use crate::web::handle::Answer;
 use crate::web::problem::Problem;
 use crate::web::view;
@@ -28,7 +28,7 @@ const ENTRIES_MAX: u32 = 500;
 #[serde(deny_unknown_fields)]
 pub struct Listing {
     cursor: Option<String>,
-    limit: Option<u32>,
+    limit: Option<String>,
     /// Labels with commas between them.
     status: Option<String>,
     account: Option<AccountId>,
@@ -43,7 +43,7 @@ pub async fn list(State(app): State<App>, Query(query): Query<Listing>) -> Answe
         .map(|label| Status::from_label(label.trim()).ok_or_else(|| unknown_status(label)))
         .collect::<Result<Vec<_>, _>>()?;
     let filter = CaseFilter { status, account: query.account };
-    let limit = limit(query.limit, CASES_MAX)?;
+    let limit = limit(query.limit.as_deref(), LIMIT_DEFAULT, CASES_MAX)?;
     let page = app.store.cases(filter, query.cursor.as_deref(), limit).await?;
     let cases: Vec<_> = page.items.iter().map(view::case).collect();
     Ok(Json(json!({"items": cases, "next": page.next})))
@@ -53,13 +53,6 @@ fn unknown_status(label: &str) -> Problem {
     let known: Vec<&str> = Status::ALL.iter().map(|status| status.label()).collect();
     let given: String = label.chars().take(crate::id::SHOWN_MAX).collect();
     Problem::bad_request(format!("`status`: {given:?} is not one of {}", known.join(", ")))
-}
-
-fn limit(given: Option<u32>, max: u32) -> Result<u32, Problem> {
-    match given.unwrap_or(LIMIT_DEFAULT) {
-        limit if (1..=max).contains(&limit) => Ok(limit),
-        _ => Err(Problem::bad_request(format!("`limit` must be from 1 to {max}"))),
-    }
 }
 
 /// `GET /v1/cases/{id}`: the case with its runs and open questions.
@@ -80,7 +73,7 @@ pub async fn show(State(app): State<App>, Id(id): Id<CaseId>) -> Answer {
 #[serde(deny_unknown_fields)]
 pub struct Part {
     from: Option<u64>,
-    limit: Option<u32>,
+    limit: Option<String>,
 }
 
 /// `GET /v1/cases/{id}/timeline`: entries from `from`, each with its exact bytes as `entry`, so that
@@ -91,7 +84,8 @@ pub async fn timeline(
     Query(query): Query<Part>,
 ) -> Result<Json<Timeline>, Problem> {
     let head = app.store.head(&id).await?.ok_or_else(|| Problem::not_found("case"))?;
-    let (from, limit) = (query.from.unwrap_or(0), limit(query.limit, ENTRIES_MAX)?);
+    let from = query.from.unwrap_or(0);
+    let limit = limit(query.limit.as_deref(), LIMIT_DEFAULT, ENTRIES_MAX)?;
     let stored = app.store.entries(&id, from, limit).await?;
     let next = stored.last().map(|entry| entry.seq + 1).filter(|next| *next < head.length);
     let entries = stored.into_iter().map(Entry::of).collect::<Result<_, _>>()?;

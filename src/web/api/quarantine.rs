@@ -6,9 +6,8 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::web::App;
-use crate::web::body::Query;
+use crate::web::body::{Query, limit};
 use crate::web::handle::Answer;
-use crate::web::problem::Problem;
 
 /// Rows in one answer when nothing is asked for, and at most.
 const LIMIT_DEFAULT: u32 = 50;
@@ -18,14 +17,11 @@ const LIMIT_MAX: u32 = 500;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Listing {
-    limit: Option<u32>,
+    limit: Option<String>,
 }
 
 /// Newest first.
 pub async fn list(State(app): State<App>, Query(query): Query<Listing>) -> Answer {
-    let limit = query.limit.unwrap_or(LIMIT_DEFAULT);
-    if !(1..=LIMIT_MAX).contains(&limit) {
-        return Err(Problem::bad_request(format!("`limit` must be from 1 to {LIMIT_MAX}")));
-    }
+    let limit = limit(query.limit.as_deref(), LIMIT_DEFAULT, LIMIT_MAX)?;
     Ok(Json(json!({"items": app.store.quarantined(limit).await?})))
 }

@@ -26,7 +26,8 @@ async fn a_finding_becomes_a_case_that_anyone_can_verify() {
     assert_eq!(shown["runs"][0]["state"], "failed", "{shown}");
     let summary = shown["runs"][0]["summary"].as_str().unwrap();
     assert!(summary.contains("look for what runs now"), "{summary}");
-    assert_eq!((&shown["severity"], &shown["findings"]), (&json!(8.0), &json!(2)));
+    assert_eq!((&shown["severity"], &shown["findings"]), (&json!(8.0), &json!(1)));
+    assert_eq!(shown["deliveries"], 2, "one finding, delivered twice");
 
     let run = shown["runs"][0]["id"].as_str().unwrap();
     let one = harness.get(&format!("/v1/runs/{run}")).await.body;
@@ -42,6 +43,12 @@ async fn a_finding_becomes_a_case_that_anyone_can_verify() {
         .post("responder", &format!("/v1/cases/{case}/close"), &json!({"reason": "a test"}))
         .await;
     assert_eq!(closed.body["status"], "closed", "{closed:?}");
+    let again = harness
+        .post("responder", &format!("/v1/cases/{case}/close"), &json!({"reason": "again"}))
+        .await;
+    assert_eq!((again.status.as_u16(), again.code()), (409, "E0205"), "{again:?}");
+    let after = harness.get(&format!("/v1/cases/{case}")).await.body;
+    assert_eq!(after["length"], closed.body["length"], "a refused close writes nothing");
 
     let listed = harness.get("/v1/cases?status=closed&limit=10").await.body;
     assert_eq!(listed["items"][0]["id"], *case);

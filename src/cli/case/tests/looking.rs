@@ -15,7 +15,7 @@ fn case_row(state: &str) -> Value {
     json!({"id": "case-0001", "status": "waiting", "title": "mines\u{1b}[2J coins", "finding_type": "T",
             "severity": 8.0, "account": "111122223333", "region": "eu-west-1", "resource": "instance/i-1",
             "opened_at": "2026-01-03T10:00:00Z", "contained_at": "2026-01-03T10:00:07Z", "seconds_to_contain": 7.25,
-            "findings": 2, "length": 4, "head": "h",
+            "findings": 1, "deliveries": 2, "length": 4, "head": "h",
         "runs": [{"id": "run-0002", "kind": "runbook", "runbook": "observe", "mode": "observe", "state": state,
             "requested_by": "service", "summary": null}],
         "approvals": [{"id": "apr-0003", "case": "case-0001", "question": "Isolate?", "requested_by": "service",
@@ -45,7 +45,7 @@ async fn a_case_is_shown_with_its_runs_questions_and_timeline() {
     account    111122223333, eu-west-1
     opened     2026-01-03 10:00:00Z
     contained  2026-01-03 10:00:07Z, 7.2 s after it was opened
-    findings   2
+    findings   1 finding, delivered twice
     timeline   4 entries, head h
 
     run       runbook  mode     state   asked by  result
@@ -156,9 +156,9 @@ async fn cases_are_listed_over_pages_up_to_the_limit() {
     let (mut screen, out, err) = screen(false);
     list::list(&service.client(), &mut screen, &[], None, 2).await.unwrap();
     insta::assert_snapshot!(out.text(), @r"
-    case       status     sev       account       type                              resource  last finding
-    case-0000  contained  8.0 High  111122223333  CryptoCurrency:EC2/BitcoinTool.B  -         2026-01-03 10:00:00Z
-    case-0001  contained  8.0 High  111122223333  CryptoCurrency:EC2/BitcoinTool.B  -         2026-01-03 10:00:00Z
+    case       status     sev  account       resource  type                              newest
+    case-0000  contained  8.0  111122223333  -         CryptoCurrency:EC2/BitcoinTool.B  2026-01-03 10:00:00Z
+    case-0001  contained  8.0  111122223333  -         CryptoCurrency:EC2/BitcoinTool.B  2026-01-03 10:00:00Z
     ");
     assert!(err.text().contains("--limit"));
 }
@@ -169,10 +169,12 @@ async fn notes_and_closes_are_sent() {
         "/v1/cases/case-0001/notes" if request.json() == json!({"text": "seen"}) => {
             (StatusCode::OK, json!({"case": "case-0001"}))
         }
-        "/v1/cases/case-0001" => {
-            (StatusCode::OK, json!({"id": "case-0001", "status": "contained"}))
+        "/v1/cases/case-0002/close" => {
+            problem(StatusCode::CONFLICT, "E0205", "the case is closed already")
         }
-        "/v1/cases/case-0002" => (StatusCode::OK, json!({"id": "case-0002", "status": "closed"})),
+        "/v1/cases/case-0003/close" => {
+            problem(StatusCode::CONFLICT, "E0205", "a run of this case is not over yet")
+        }
         "/v1/cases/case-0001/close" if request.json() == json!({"reason": "done"}) => {
             (StatusCode::OK, json!({"id": "case-0001", "status": "closed"}))
         }
@@ -182,16 +184,16 @@ async fn notes_and_closes_are_sent() {
     let (mut screen, out, _) = screen(false);
     let note = CaseCommand::Note { case: id(), text: "seen".to_owned() };
     let close = CaseCommand::Close { case: id(), reason: "done".to_owned() };
-    let again =
-        CaseCommand::Close { case: "case-0002".parse().unwrap(), reason: "done".to_owned() };
-    for command in [note, close, again] {
+    for command in [note, close] {
         assert_eq!(dispatch(&service.client(), &mut screen, command).await, Ok(0));
     }
-    let text = out.text();
-    assert!(
-        text.starts_with(
-            "noted in case-0001\ncase-0001 is closed\ncase-0002 was closed already, and nothing was written"
-        ),
-        "{text}"
-    );
+    for (case, remedy) in
+        [("case-0002", "`tourniquet case note case-0002"), ("case-0003", "do this")]
+    {
+        let close = CaseCommand::Close { case: case.parse().unwrap(), reason: "done".to_owned() };
+        let refused = dispatch(&service.client(), &mut screen, close).await.unwrap_err();
+        assert_eq!(refused.code, Code::CONFLICT);
+        assert!(refused.remedy().contains(remedy), "{}", refused.remedy());
+    }
+    assert_eq!(out.text(), "noted in case-0001\ncase-0001 is closed\n");
 }

@@ -38,7 +38,10 @@ async fn a_chain_is_verified_here_over_the_exact_bytes() {
     let (sealed, head) = chain(7);
     let (code, text) = verified(sealed, head.clone(), false).await;
     assert_eq!(code, 0);
-    assert!(text.starts_with(&format!("valid: 7 entries, head {}\n", head.hash)), "{text}");
+    assert!(
+        text.starts_with(&format!("valid: case-0001: 7 entries, head {}\n", head.hash)),
+        "{text}"
+    );
     assert_eq!(text.matches("only a head kept elsewhere tells").count(), 1, "{text}");
 
     let (mut sealed, head) = chain(7);

@@ -2,6 +2,7 @@
 
 mod changes;
 mod hostile;
+mod observed;
 mod undone;
 
 use serde_json::{Value, json};

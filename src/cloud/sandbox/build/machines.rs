@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::machine::Ending;
+use super::super::naming::derived;
 use super::super::network::default_egress;
 use super::super::scenario::{AccountSpec, InstanceSpec, InterfaceSpec, VolumeSpec};
-use super::super::world::{Machine, RegionState, Volume, derived};
+use super::super::world::{Machine, RegionState, Volume};
 use super::{EBS_DEFAULT_ALIAS, words};
 use crate::change::{Peer, Rule};
 use crate::cloud::{Address, Instance, Interface, SecurityGroup};

@@ -6,12 +6,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::json;
 
+use super::super::naming::unique_id;
 use super::super::policy;
 use super::super::scenario::{AccountSpec, UserSpec};
 use super::super::settle::Settling;
-use super::super::world::{
-    Account, CredentialState, Issued, Principal, RoleState, UserState, unique_id,
-};
+use super::super::world::{Account, CredentialState, Issued, Principal, RoleState, UserState};
 use super::words;
 use crate::change::{CredentialKind, Document, KeyStatus, LoginProfile};
 use crate::id::{AccessKeyId, CredentialId, RoleName};

@@ -1,0 +1,290 @@
+//! The rule as a table: what a case had, what comes, what follows.
+
+use serde_json::json;
+
+use super::*;
+
+fn at(hour: i64) -> Timestamp {
+    let start: Timestamp = "2026-01-03T00:00:00Z".parse().unwrap();
+    start + jiff::SignedDuration::from_hours(hour)
+}
+
+/// A containment that was verified, and ended at 10.
+fn done() -> Earlier {
+    Earlier {
+        at: ("111122223333".parse().unwrap(), "eu-west-1".parse().unwrap()),
+        looked_at: None,
+        id: "run-aaaa".parse().unwrap(),
+        runbook: "isolate".parse().unwrap(),
+        mode: Mode::Contain,
+        target: Some("instance/a".to_owned()),
+        params: json!({"instance": "a", "profile": "web"}),
+        named: BTreeSet::new(),
+        state: RunState::Succeeded,
+        code: None,
+        ended_at: Some(at(10)),
+        confirmed: true,
+        answered: false,
+        taken_back: false,
+    }
+}
+
+fn ended(state: RunState, code: Option<Code>) -> Earlier {
+    Earlier { state, code: code.map(|code| code.number.to_owned()), ..done() }
+}
+
+fn open() -> Earlier {
+    Earlier { state: RunState::Running, ended_at: None, ..done() }
+}
+
+/// A question that nobody has answered.
+fn asks() -> Earlier {
+    Earlier { mode: Mode::Approve, state: RunState::Parked, ..open() }
+}
+
+fn sequence(names: &[&str]) -> Earlier {
+    let named = names.iter().map(|name| (*name).to_owned()).collect();
+    Earlier { mode: Mode::Approve, params: json!({}), named, answered: true, ..done() }
+}
+
+/// What `like` was asked for, seen last at `hour`.
+fn wanted(like: &Earlier, mode: Mode, hour: i64) -> Wanted<'_> {
+    let seen_at = Some(at(hour));
+    let target = (mode != Mode::Observe).then_some(like.target.as_deref()).flatten();
+    let (runbook, params, named) = (&like.runbook, &like.params, &like.named);
+    let at = (&like.at.0, &like.at.1);
+    Wanted { runbook, at, mode, target, params, named, seen_at, grew: false }
+}
+
+fn words(further: Further) -> &'static str {
+    match further {
+        Further::Nothing => "nothing",
+        Further::Answered => "answered",
+        Further::Run { most: Mode::Contain, .. } => "runs",
+        Further::Run { .. } => "asks",
+    }
+}
+
+/// For another finding, a version, an older version, and one that opens the case again.
+#[track_caller]
+fn check(what: &str, wanted: &Wanted<'_>, earlier: &[Earlier], expected: [&str; 4]) {
+    let case = || "case-aaaa".parse().unwrap();
+    let kinds = [
+        Disposition::Joined(case()),
+        Disposition::Updated(case()),
+        Disposition::Stale(case()),
+        Disposition::Reopened(case()),
+    ];
+    let found = kinds.map(|kind| words(further(&kind, wanted, earlier)));
+    assert_eq!(found, expected, "{what}");
+    let again = Disposition::Duplicate(case());
+    assert_eq!(further(&again, wanted, earlier), Further::Nothing, "{what}");
+}
+
+#[test]
+fn a_first_finding_gets_what_it_asks_for() {
+    let like = done();
+    for mode in [Mode::Observe, Mode::Approve, Mode::Contain] {
+        assert_eq!(words(further(&Disposition::New, &wanted(&like, mode, 9), &[])), "runs");
+    }
+}
+
+#[test]
+fn what_becomes_of_a_run_decides_what_it_stands_for() {
+    use RunState::{Failed, Halted, Queued, Succeeded};
+    let like = done();
+    let before = wanted(&like, Mode::Contain, 9);
+    for (what, run, expected) in [
+        ("done", done(), ["answered", "nothing", "nothing", "runs"]),
+        ("under way", open(), ["answered", "nothing", "nothing", "nothing"]),
+        ("failed", ended(Failed, None), ["runs", "nothing", "nothing", "runs"]),
+        ("halted", ended(Halted, None), ["runs", "nothing", "nothing", "runs"]),
+        (
+            "no run of its finding",
+            ended(Halted, Some(Code::UNCONFIRMED)),
+            ["runs", "runs", "runs", "runs"],
+        ),
+        ("gave way", ended(Succeeded, Some(Code::SUPERSEDED)), ["runs", "runs", "runs", "runs"]),
+        (
+            "denied",
+            ended(Halted, Some(Code::APPROVAL_DENIED)),
+            ["asks", "nothing", "nothing", "asks"],
+        ),
+        (
+            "nobody answered",
+            ended(Halted, Some(Code::UNANSWERED)),
+            ["runs", "runs", "runs", "runs"],
+        ),
+        ("taken back", Earlier { taken_back: true, ..done() }, ["asks", "asks", "asks", "asks"]),
+        (
+            "not confirmed",
+            Earlier { state: Queued, confirmed: false, ..open() },
+            ["runs", "runs", "runs", "runs"],
+        ),
+        (
+            "only looked",
+            Earlier { mode: Mode::Observe, target: None, ..done() },
+            ["runs", "runs", "runs", "runs"],
+        ),
+        ("unanswered", asks(), ["runs", "runs", "runs", "runs"]),
+        (
+            "answered with yes",
+            Earlier { mode: Mode::Approve, answered: true, ..open() },
+            ["runs", "nothing", "nothing", "runs"],
+        ),
+        (
+            "of another runbook",
+            Earlier { runbook: "disable".parse().unwrap(), ..done() },
+            ["runs", "runs", "runs", "runs"],
+        ),
+        (
+            "of another role",
+            Earlier { params: json!({"instance": "a", "profile": "db"}), ..done() },
+            ["runs", "runs", "runs", "runs"],
+        ),
+        (
+            "another runbook's, denied",
+            Earlier {
+                runbook: "suspect".parse().unwrap(),
+                ..ended(Halted, Some(Code::APPROVAL_DENIED))
+            },
+            ["asks", "asks", "asks", "asks"],
+        ),
+        (
+            "another target's, taken back",
+            Earlier {
+                target: Some("instance/b".to_owned()),
+                params: json!({"instance": "b"}),
+                taken_back: true,
+                ..done()
+            },
+            ["runs", "runs", "runs", "runs"],
+        ),
+    ] {
+        check(what, &before, &[run], expected);
+    }
+}
+
+#[test]
+fn a_run_that_is_over_answers_for_nothing_that_was_seen_later() {
+    let like = done();
+    let denied = ended(RunState::Halted, Some(Code::APPROVAL_DENIED));
+    let unknown = Earlier { ended_at: None, ..done() };
+    for (what, runs, expected) in [
+        ("done", vec![done()], ["runs", "runs", "runs", "runs"]),
+        ("under way", vec![open()], ["answered", "nothing", "nothing", "nothing"]),
+        (
+            "one of two is under way",
+            vec![done(), open()],
+            ["answered", "nothing", "nothing", "nothing"],
+        ),
+        ("nobody knows when it ended", vec![unknown], ["answered", "nothing", "nothing", "runs"]),
+        ("failed", vec![ended(RunState::Failed, None)], ["runs", "nothing", "nothing", "runs"]),
+        ("denied", vec![denied.clone()], ["asks", "nothing", "nothing", "asks"]),
+        (
+            "denied, then done by hand",
+            vec![denied.clone(), done()],
+            ["asks", "nothing", "nothing", "asks"],
+        ),
+        (
+            "done but for what was denied",
+            vec![Earlier { looked_at: Some(at(10)), ..denied.clone() }],
+            ["asks", "asks", "asks", "asks"],
+        ),
+        (
+            "seen before that",
+            vec![Earlier { looked_at: Some(at(12)), ..denied }],
+            ["asks", "nothing", "nothing", "asks"],
+        ),
+    ] {
+        check(what, &wanted(&like, Mode::Contain, 11), &runs, expected);
+    }
+    let looks = wanted(&like, Mode::Observe, 11);
+    check("who only looks", &looks, &[done()], ["answered", "nothing", "nothing", "runs"]);
+}
+
+#[test]
+fn what_nothing_acts_on_is_told_again_when_it_grows() {
+    let like = Earlier { mode: Mode::Observe, target: None, ..done() };
+    let quiet = wanted(&like, Mode::Observe, 11);
+    let same = ["answered", "nothing", "nothing", "runs"];
+    check("as before", &quiet, std::slice::from_ref(&like), same);
+    let grown = Wanted { grew: true, ..quiet };
+    check("grown", &grown, std::slice::from_ref(&like), ["runs", "runs", "runs", "runs"]);
+}
+
+#[test]
+fn a_finding_that_opens_a_case_inherits_what_people_decided_in_the_closed_one() {
+    let like = done();
+    let wanted = wanted(&like, Mode::Contain, 11);
+    let denied = ended(RunState::Halted, Some(Code::APPROVAL_DENIED));
+    for (what, before, expected) in [
+        ("done", done(), "runs"),
+        ("taken back", Earlier { taken_back: true, ..done() }, "asks"),
+        ("denied", denied, "asks"),
+        ("nobody answered", ended(RunState::Halted, Some(Code::UNANSWERED)), "runs"),
+    ] {
+        assert_eq!(words(further(&Disposition::New, &wanted, &[before])), expected, "{what}");
+    }
+}
+
+#[test]
+fn what_was_taken_back_is_asked_about_once() {
+    let like = done();
+    let lifted = Earlier { taken_back: true, ..done() };
+    let again = wanted(&like, Mode::Contain, 11);
+    let expected = ["answered", "nothing", "nothing", "nothing"];
+    check("asked", &again, &[lifted.clone(), asks()], expected);
+    let no =
+        Earlier { mode: Mode::Approve, ..ended(RunState::Halted, Some(Code::APPROVAL_DENIED)) };
+    check("and denied", &again, &[lifted, no], ["asks", "nothing", "nothing", "asks"]);
+}
+
+#[test]
+fn an_attack_sequence_is_answered_by_what_names_no_less() {
+    let two = sequence(&["a", "b"]);
+    let grown = wanted(&two, Mode::Approve, 9);
+    let runs = ["runs", "runs", "runs", "runs"];
+    check("grown", &grown, &[sequence(&["a"])], runs);
+    check(
+        "the same",
+        &grown,
+        std::slice::from_ref(&two),
+        ["answered", "nothing", "nothing", "runs"],
+    );
+    check(
+        "more",
+        &grown,
+        &[sequence(&["a", "b", "c"])],
+        ["answered", "nothing", "nothing", "runs"],
+    );
+    // The part that stays in place does not answer for the one that was taken back.
+    let lifted = Earlier { taken_back: true, ..two.clone() };
+    check("its growth was taken back", &grown, &[sequence(&["a"]), lifted], runs);
+    let other = Earlier { target: Some("attack-sequence/b".to_owned()), ..two.clone() };
+    check("another sequence", &grown, &[other], runs);
+}
+
+#[test]
+fn who_waited_is_needed_unless_another_has_come_to_stand_meanwhile() {
+    let like = done();
+    let asked = wanted(&like, Mode::Contain, 8);
+    let meanwhile =
+        |run: Earlier, requested: i64| answered_meanwhile(&asked, at(requested), &[run]).is_some();
+    assert!(meanwhile(done(), 9), "it ended while the other waited");
+    assert!(meanwhile(open(), 9));
+    for (what, run) in [
+        ("it may be a forgery", Earlier { confirmed: false, ..open() }),
+        ("it was one", ended(RunState::Halted, Some(Code::UNCONFIRMED))),
+        ("it waits, too", Earlier { state: RunState::Queued, ..open() }),
+        ("it failed", ended(RunState::Failed, None)),
+        ("it was taken back", Earlier { taken_back: true, ..done() }),
+        ("it gave way itself", ended(RunState::Succeeded, Some(Code::SUPERSEDED))),
+        ("it only asks", asks()),
+        ("nobody knows when it ended", Earlier { ended_at: None, ..done() }),
+        ("another role", Earlier { params: json!({"instance": "a"}), ..done() }),
+    ] {
+        assert!(!meanwhile(run, 9), "{what}");
+    }
+    assert!(!meanwhile(done(), 11), "it was known to have ended");
+}

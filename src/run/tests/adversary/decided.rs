@@ -1,0 +1,95 @@
+//! What people have decided, and what nobody has, when it goes on.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::*;
+use crate::error::Code;
+
+/// A person took the containment back and closed the case; GuardDuty makes another finding of it.
+#[tokio::test]
+async fn what_was_taken_back_and_closed_is_asked_about_in_the_next_case() {
+    let (lab, sandbox) = lab().await;
+    let case = lab.deliver(mining()).await;
+    lab.settle().await;
+    let first = only_run(&lab, &case).await;
+    lab.desk.undo(&first.id, "ada".to_owned(), false).await.unwrap();
+    lab.settle().await;
+    lab.desk.close_case(&case, "ada".to_owned(), "a test of ours").await.unwrap();
+    let next = lab.deliver(&another(1).to_string()).await;
+    assert_ne!(next, case);
+    lab.settle().await;
+    let isolated = groups(&sandbox).iter().any(|groups| *groups == ["quarantine"]);
+    assert!(!isolated && pending(&lab).await == 1, "{:#?}", runs(&lab, &next).await);
+    let entries = lab.entries(&next).await;
+    let decided = entries.iter().find(|entry| entry.kind == "routing.decided").unwrap();
+    assert!(decided.body["reasons"].to_string().contains("taken back"), "{:?}", decided.body);
+    lab.finish().await;
+}
+
+/// A day later the closed case binds nobody any more.
+#[tokio::test]
+async fn what_was_taken_back_days_ago_is_contained_again() {
+    let (lab, sandbox) = lab().await;
+    let case = lab.deliver(mining()).await;
+    lab.settle().await;
+    let first = only_run(&lab, &case).await;
+    lab.desk.undo(&first.id, "ada".to_owned(), false).await.unwrap();
+    lab.settle().await;
+    lab.desk.close_case(&case, "ada".to_owned(), "a test of ours").await.unwrap();
+    lab.clock.advance(Duration::from_secs(25 * 3600));
+    lab.deliver(&another(1).to_string()).await;
+    lab.settle().await;
+    assert!(groups(&sandbox).iter().all(|groups| *groups == ["quarantine"]));
+    lab.finish().await;
+}
+
+/// Nothing acts in the account: on-call hears of a finding once, and again when it grows severe.
+#[tokio::test]
+async fn on_call_hears_of_a_finding_that_grows_severe_where_nothing_acts() {
+    let (lab, _) = lab_with(LabSettings { allowed: [].into(), ..settings() }).await;
+    let of = |severity: f64, hour: u32, n: Option<u32>| {
+        let event = n.map_or_else(miner, another);
+        let mut event = later(&event, &format!("2026-03-14T{hour}:45:12.000Z"), hour.into());
+        event["detail"]["severity"] = json!(severity);
+        event.to_string()
+    };
+    let mut told = Vec::new();
+    for (severity, hour, n) in [
+        (2.0, 10, None),
+        (3.0, 11, None),
+        (8.0, 12, None),
+        (8.5, 13, None),
+        (8.0, 14, Some(1)),
+        (9.0, 15, Some(2)),
+        (2.0, 16, None),
+    ] {
+        lab.deliver(&of(severity, hour, n)).await;
+        lab.settle().await;
+        told.push(lab.told().len());
+    }
+    assert_eq!(told, [1, 1, 2, 2, 2, 3, 3], "{:#?}", lab.told());
+    assert!(lab.told().iter().all(|told| told.contains("allow list")), "{:#?}", lab.told());
+    lab.finish().await;
+}
+
+/// Nobody answered a question, and the attack goes on: silence was no decision.
+#[tokio::test]
+async fn what_nobody_answered_is_asked_again_when_it_goes_on() {
+    let (lab, _) = lab().await;
+    let case = lab.deliver(&sequence().to_string()).await;
+    lab.settle().await;
+    assert_eq!(pending(&lab).await, 1);
+    lab.clock.advance(Duration::from_secs(13 * 3600));
+    lab.settle().await;
+    let silent = only_run(&lab, &case).await;
+    assert_eq!(silent.state, RunState::Halted);
+    assert_eq!(silent.code.as_deref(), Some(Code::UNANSWERED.number), "{silent:?}");
+    assert_eq!((pending(&lab).await, status(&lab, &case).await), (0, Status::Attention));
+    let on = later(&sequence(), "2026-03-14T23:45:12.000Z", 2);
+    assert_eq!(lab.deliver(&on.to_string()).await, case);
+    lab.settle().await;
+    assert_eq!(pending(&lab).await, 1, "{:#?}", runs(&lab, &case).await);
+    lab.finish().await;
+}

@@ -1,0 +1,86 @@
+//! What plans say of steps that would do nothing, what a script returned, and an undo of nothing.
+
+use super::*;
+use crate::case::RunState;
+use serde_json::json;
+
+/// One role that may be contained, one that does not exist, and a message; it returns what it saw.
+const SOURCE: &str = "//! Speaks.\nconst RUNBOOK = #{ on: [\"Never:X/*\"], mode: \"contain\" };\n\
+    fn run(case, p) { contain::revoke_role_sessions(\"web-server\");\n\
+    try { contain::revoke_role_sessions(\"no-such-role\"); } catch { log(\"gone\"); }\n\
+    notify(\"oncall\", \"done\"); #{ role: \"web-server\", n: 2 } }";
+
+/// The lines of the plan that is made now: what each is about, and its first words.
+async fn planned(lab: &Lab) -> (Value, Vec<(String, String)>) {
+    let plan = lab.desk.plan(by_hand("speaks", json!({}), Mode::Observe)).await.unwrap();
+    let lines = plan["lines"].as_array().unwrap().iter();
+    let text = |line: &Value, key: &str| line[key].as_str().unwrap().to_owned();
+    let lines = lines.map(|line| (text(line, "does"), text(line, "words"))).collect();
+    (plan, lines)
+}
+
+#[tokio::test]
+async fn a_plan_counts_changes_alone_and_hides_no_step() {
+    let (lab, _) =
+        lab_with(LabSettings { library: library_with("speaks", SOURCE), ..settings() }).await;
+    let (plan, before) = planned(&lab).await;
+    let does: Vec<&str> = before.iter().map(|(does, _)| does.as_str()).collect();
+    assert_eq!(does, ["change", "refused", "say"], "{before:?}");
+    assert!(before[1].1.starts_with("contain::revoke_role_sessions no-such-role: refused: "));
+    assert_eq!(before[2].1, "would say to oncall: done");
+    assert_eq!(plan["changes"].as_array().map(Vec::len), Some(1), "{plan}");
+    assert_eq!(plan["counts"], json!({"change": 1, "refused": 1, "say": 1}));
+
+    let role = json!({"role": "web-server"});
+    lab.desk.start(by_hand("stolen-role-credentials", role, Mode::Contain)).await.unwrap();
+    lab.settle().await;
+    let observed = lab.desk.start(by_hand("speaks", json!({}), Mode::Observe)).await.unwrap();
+    lab.settle().await;
+    let (plan, after) = planned(&lab).await;
+    assert_eq!(plan["changes"], json!([]));
+    assert_eq!(after[0].0, "already");
+    let words = "contain::revoke_role_sessions web-server: already so, nothing to change";
+    assert_eq!(after[0].1, words);
+    // The entries of a run that observes say the same.
+    let entries = lab.entries(&observed.case).await;
+    let made = entries.iter().find(|entry| entry.kind == "plan.made").unwrap();
+    assert_eq!(made.body["does"], json!(["already", "refused", "say"]));
+    assert_eq!(made.body["changes"][0], words);
+    lab.finish().await;
+}
+
+#[tokio::test]
+async fn what_a_script_returns_stands_in_its_last_entry() {
+    let (lab, _) =
+        lab_with(LabSettings { library: library_with("speaks", SOURCE), ..settings() }).await;
+    let started = lab.desk.start(by_hand("speaks", json!({}), Mode::Observe)).await.unwrap();
+    lab.settle().await;
+    let entries = lab.entries(&started.case).await;
+    let ended = entries.iter().find(|entry| entry.kind == "run.finished").unwrap();
+    assert_eq!(ended.body["result"], json!({"role": "web-server", "n": 2}));
+    lab.finish().await;
+}
+
+#[tokio::test]
+async fn an_undo_of_a_run_that_changed_nothing_says_so() {
+    let source = "//! Looks.\nconst RUNBOOK = #{ on: [\"Never:X/*\"], mode: \"contain\" };\n\
+        fn run(case, p) { look::role(\"web-server\"); }";
+    let (lab, sandbox) =
+        lab_with(LabSettings { library: library_with("looks", source), ..settings() }).await;
+    let started = lab.desk.start(by_hand("looks", json!({}), Mode::Contain)).await.unwrap();
+    lab.settle().await;
+    let undo = lab.desk.undo(&started.id, "ada".to_owned(), false).await.unwrap();
+    lab.settle().await;
+    let undo = run(&lab, &undo.id).await;
+    assert_eq!(undo.state, RunState::Succeeded);
+    assert_eq!(undo.summary.as_deref(), Some("nothing to take back"));
+    assert_eq!(sandbox.snapshot_world().mutations.len(), 0);
+    assert!(!run(&lab, &started.id).await.released, "what was not taken back is not released");
+    let again = lab.desk.undo(&started.id, "ada".to_owned(), false).await;
+    again.expect("it may be asked for again, and says the same");
+    lab.settle().await;
+    let entries = lab.entries(&started.case).await;
+    let ended = entries.iter().rfind(|entry| entry.kind == "run.finished").unwrap();
+    assert_eq!(ended.body.get("result"), None, "an undo has no script");
+    lab.finish().await;
+}

@@ -1,0 +1,115 @@
+//! Intents without an outcome: what a crash, a silence of AWS or a failed database left is settled by
+//! looks.
+//!
+//! Several changes of one resource may have been announced together, each beginning where the one
+//! before it ends. What stands there now tells of all of them: the last that is seen has happened, and
+//! so have those before it.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::execute::Executor;
+use super::outcome::{Outcome, OutcomeResult};
+use super::settle::{is_for_later, settle};
+use super::step::StepLog;
+use crate::action::{Read, permissions_for};
+use crate::change::Permission;
+use crate::id::Place;
+use crate::store::StoreError;
+use crate::timeline::Draft;
+
+impl Executor<'_> {
+    /// Settles intents that were left without an outcome. `patient`: what can't be told now stays
+    /// open, for a later look.
+    pub(super) async fn settle_open(
+        &self,
+        step: &mut StepLog,
+        patient: bool,
+    ) -> Result<Vec<Draft>, StoreError> {
+        let open = step.changes.iter().enumerate().filter(|(_, log)| log.outcome.is_none());
+        let mut chains: Vec<Vec<usize>> = Vec::new();
+        for (n, log) in open {
+            let follows = |chain: &&mut Vec<usize>| {
+                chain.last().is_some_and(|last| log.change.follows(&step.changes[*last].change))
+            };
+            match chains.iter_mut().find(follows) {
+                Some(chain) => chain.push(n),
+                None => chains.push(vec![n]),
+            }
+        }
+        let mut drafts = Vec::new();
+        for chain in chains {
+            self.lease.hold(&self.env.store, self.env.clock.as_ref()).await?;
+            for (n, outcome) in self.settle_chain(step, &chain, patient).await {
+                tracing::info!(
+                    case = %self.run.case, run = %self.run.id, step = %step.key, change = n + 1,
+                    result = ?outcome.result, "an intent without an outcome was settled by a look"
+                );
+                let now = self.env.clock.now();
+                drafts.push(self.writer.outcome(now, &step.key, n + 1, &outcome));
+                step.changes[n].outcome = Some(outcome);
+            }
+        }
+        Ok(drafts)
+    }
+
+    /// The outcomes of changes of which each follows the one before it; none: they are for later.
+    async fn settle_chain(
+        &self,
+        step: &StepLog,
+        chain: &[usize],
+        patient: bool,
+    ) -> Vec<(usize, Outcome)> {
+        let mut seen: Option<(usize, Outcome)> = None;
+        let mut unknown: Option<Outcome> = None;
+        for n in chain.iter().rev() {
+            let log = &step.changes[*n];
+            let now = self.env.clock.now();
+            let age = Duration::try_from(now.duration_since(log.intended)).unwrap_or_default();
+            let session = self.session(step, settle_permissions(&log.change.at));
+            let (clock, visible) = (self.env.clock.as_ref(), self.env.cloud.visible_within());
+            let outcome = settle(session.as_ref(), clock, &log.change, age, visible).await;
+            if patient && is_for_later(&outcome, age) {
+                return Vec::new();
+            }
+            let found = outcome.result.happened();
+            if outcome.result == OutcomeResult::Unknown {
+                unknown = Some(outcome.clone());
+            }
+            seen = Some((*n, outcome));
+            if found {
+                unknown = None;
+                break;
+            }
+        }
+        // Where nobody could see whether a later one has happened, that an earlier one does not stand
+        // tells nothing: the later one may have taken its place.
+        if let Some(outcome) = unknown {
+            return chain.iter().map(|n| (*n, outcome.clone())).collect();
+        }
+        let Some((last, outcome)) = seen else { return Vec::new() };
+        let of = |n: &usize| match outcome.result {
+            OutcomeResult::Observed if *n > last => OutcomeResult::NotHappened,
+            result => result,
+        };
+        chain.iter().map(|n| (*n, Outcome { result: of(n), ..outcome.clone() })).collect()
+    }
+}
+
+/// Every read that `standing` may need.
+pub fn settle_permissions(at: &Place) -> BTreeSet<Permission> {
+    let reads = [
+        Read::Instance,
+        Read::Safeguards,
+        Read::Groups,
+        Read::Snapshots,
+        Read::SnapshotSharing,
+        Read::Role,
+        Read::RolePolicy,
+        Read::User,
+        Read::Credentials,
+        Read::UserPolicy,
+        Read::Tags,
+    ];
+    permissions_for(&reads, at)
+}
