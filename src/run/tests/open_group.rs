@@ -128,21 +128,24 @@ async fn a_planted_group_with_many_rules_stops_no_isolation() {
 }
 
 /// The process dies again and again while an interface stands in the open group.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_run_that_is_given_up_after_many_crashes_leaves_no_interface_open() {
     let n = second_swap().await;
-    // The swap into quarantine is throttled, so that the run parks half way; then it is claimed and
+    // The swap into quarantine is throttled, and the process dies over it; then the run is claimed and
     // dropped as by a crash, until it is given up.
+    let killed: Event = Arc::new(|| panic!("killed"));
     let plan = (n..n + 12).fold(changes(), |plan, n| plan.at(n, Fault::Throttled));
     let (sandbox, clock) = world();
-    let (lab, _) = lab_on(&sandbox, clock, plan, ISOLATES).await;
+    let (lab, _) = lab_on(&sandbox, clock, plan.before(n + 8, killed), ISOLATES).await;
     let started = lab.desk.start(by_hand("probe", json!({}), Mode::Contain)).await.unwrap();
-    // One drive, up to the rest.
-    let stopping = std::sync::atomic::AtomicBool::new(false);
     let claimed = lab.env.clock.monotonic();
     let (row, fence) = lab.env.store.claim("lab", lab.clock.now()).await.unwrap().unwrap();
-    let lease = crate::run::lease::Lease::new(fence, claimed);
-    crate::run::drive::drive(&lab.env, &row, &lease, &stopping).await.unwrap();
+    let env = lab.env.clone();
+    let dies = tokio::spawn(async move {
+        let lease = crate::run::lease::Lease::new(fence, claimed);
+        Box::pin(crate::run::drive::drive(&env, &row, &lease, &false.into())).await.map(drop)
+    });
+    assert!(dies.await.is_err() && in_the_open(&sandbox));
     for _ in 0..21 {
         lab.clock.advance(std::time::Duration::from_secs(60));
         let claimed = lab.env.store.claim("lab", lab.clock.now()).await.unwrap();
@@ -152,6 +155,7 @@ async fn a_run_that_is_given_up_after_many_crashes_leaves_no_interface_open() {
     lab.settle().await;
     let done = run(&lab, &started.id).await;
     let summary = done.summary.unwrap_or_default();
+    assert_eq!(done.code.as_deref(), Some(crate::error::Code::POISONED.number), "{summary}");
     assert!(!in_the_open(&sandbox) || summary.contains("half way"), "{summary}");
 }
 
