@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::Env;
+use super::admission::LOOK_AGE_MAX;
 use super::attempt::{self, Passing, Patience, WAIT_MAX};
 use super::end::{Reason, failed, look_refused, succeeded};
 use super::guard::Barred;
@@ -19,13 +20,11 @@ use super::lease::Lease;
 use super::outcome::{OutcomeResult, StepEnd};
 use super::replay::Planned;
 use super::step::{ChangeLog, StepLog};
-use super::undo;
-use crate::action::{self, Action, Context, LookError, Params, Verdict};
+use crate::action::{Action, Context, LookError, Params, Verdict};
 use crate::change::{Change, Permission, Urgency};
 use crate::cloud::{Admitted, ErrorClass, Scope, Session};
 use crate::error::Code;
 use crate::id::Place;
-use crate::routing::Mode;
 use crate::store::{Commit, Effect, RunRow, StoreError, Written};
 use crate::timeline::Draft;
 
@@ -37,10 +36,6 @@ const ROUNDS_MAX: u32 = 12;
 /// four times where somebody opened its group meanwhile; counted from the timeline, so that neither a
 /// rest nor a restart begins the count anew.
 const REPEATS_MAX: usize = 12;
-
-/// How old a look may be when it is acted on: about as long as a look and the guards take on AWS when
-/// every call is slow.
-const LOOK_AGE_MAX: Duration = Duration::from_secs(5);
 
 /// How a step went.
 pub enum StepRun {
@@ -105,27 +100,6 @@ impl Executor<'_> {
             permissions,
             urgency: self.urgency(&step.name),
         })
-    }
-
-    /// How urgent all calls of a step are: its looks and guards hold up what they belong to. What is
-    /// not an action is a query, whose answer decides what a run that acts does next. To give back
-    /// what was contained is in nobody's way, and people wait for it.
-    fn urgency(&self, step: &str) -> Urgency {
-        match action::find(step) {
-            _ if self.run.mode == Mode::Observe => Urgency::Description,
-            Some(action) => action.urgency(),
-            None if step == undo::RESTORE => Urgency::Evidence,
-            None => Urgency::Containment,
-        }
-    }
-
-    /// Waits until AWS's limits have room for all `changes` of a step, and says how long that took.
-    /// All at once, before the first: an interface must not stay in the open transition group for
-    /// want of the second call's token.
-    pub(super) async fn admit(&self, step: &StepLog, changes: &[Change]) -> (Admitted, Duration) {
-        let began = self.env.clock.monotonic();
-        let admitted = self.session(step, BTreeSet::new()).admit(changes).await;
-        (admitted, self.env.clock.monotonic().saturating_sub(began))
     }
 
     /// Executes an action step until a look says that it is done.

@@ -15,6 +15,7 @@
 //! ```
 
 mod abandon;
+mod admission;
 mod agree;
 mod approve;
 mod attempt;
