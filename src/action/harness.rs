@@ -16,7 +16,9 @@ mod edge_origin;
 mod edge_output;
 mod edge_query;
 mod picture;
+mod storm;
 mod undo;
+mod wave;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
@@ -26,7 +28,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{Action, Forensics, Params, Settings, find, registry};
-use crate::change::Permission;
+use crate::change::{Permission, Urgency};
 use crate::clock::{Clock, ManualClock};
 use crate::cloud::Scope;
 use crate::cloud::faulty::{Fault, Faulty, Plan};
@@ -55,7 +57,10 @@ pub struct Bench {
 
 impl Bench {
     fn new(forensics: bool) -> Self {
-        let clock = ManualClock::at(BEGIN.parse().unwrap());
+        Self::on(ManualClock::at(BEGIN.parse().unwrap()), forensics)
+    }
+
+    fn on(clock: ManualClock, forensics: bool) -> Self {
         let sandbox = Sandbox::new(START.clone(), Arc::new(clock.clone()));
         let forensics = forensics.then(|| Forensics {
             account: "999988887777".parse().unwrap(),
@@ -96,6 +101,7 @@ impl Bench {
             run: None,
             step: "undo".to_owned(),
             permissions: BTreeSet::from([Permission::new("*", "*")]),
+            urgency: Urgency::Containment,
         }
     }
 

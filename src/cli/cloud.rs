@@ -92,6 +92,7 @@ async fn aws(
     clock: Arc<dyn Clock>,
 ) -> Result<Arc<dyn Cloud>, CliError> {
     use crate::cloud::aws::{AccountAccess, Aws, AwsSettings};
+    use crate::cloud::paced::Paced;
 
     let refused = |reason: String| CliError::new(Code::CLOUD_SETUP, reason);
     let listed =
@@ -108,8 +109,10 @@ async fn aws(
     let region = region
         .parse()
         .map_err(|error: crate::id::IdError| refused(format!("cloud.region: {error}")))?;
-    let aws = Aws::connect(AwsSettings { region, accounts }, clock).await;
-    Ok(Arc::new(aws.map_err(|error| refused(error.to_string()))?))
+    let aws = Aws::connect(AwsSettings { region, accounts }, Arc::clone(&clock)).await;
+    let aws = aws.map_err(|error| refused(error.to_string()))?;
+    // The sandbox has no limits to keep to, so it goes without.
+    Ok(Arc::new(Paced::new(Arc::new(aws), clock)))
 }
 
 #[cfg(not(feature = "aws"))]

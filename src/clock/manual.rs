@@ -1,5 +1,6 @@
 //! The clock of tests: time moves when a test says so. No product code is timed by it.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -18,6 +19,8 @@ pub struct ManualClock {
 struct Manual {
     state: Mutex<(Timestamp, Duration)>,
     moved: Notify,
+    /// When who sleeps wants to wake, with how many do.
+    wakes: Mutex<BTreeMap<Duration, usize>>,
     /// Whether a sleep moves the clock by itself: a lone sleeper then never waits in real time.
     self_advancing: bool,
 }
@@ -37,7 +40,8 @@ impl ManualClock {
 
     fn build(start: Timestamp, self_advancing: bool) -> Self {
         let state = Mutex::new((start, Duration::ZERO));
-        Self { inner: Arc::new(Manual { state, moved: Notify::new(), self_advancing }) }
+        let (moved, wakes) = (Notify::new(), Mutex::default());
+        Self { inner: Arc::new(Manual { state, moved, wakes, self_advancing }) }
     }
 
     /// Moves both clocks forward.
@@ -48,6 +52,20 @@ impl ManualClock {
             state.0 = state.0.checked_add(by).unwrap_or(Timestamp::MAX);
         }
         self.inner.moved.notify_waiters();
+    }
+
+    /// Moves both clocks to the moment at which the first sleeper wakes; false: nobody sleeps. For a
+    /// test that plays many tasks and calls it when none of them can go on.
+    pub fn skip(&self) -> bool {
+        let first = self.wakes().keys().next().copied();
+        if let Some(first) = first {
+            self.advance(first.saturating_sub(self.monotonic()));
+        }
+        first.is_some()
+    }
+
+    fn wakes(&self) -> std::sync::MutexGuard<'_, BTreeMap<Duration, usize>> {
+        self.inner.wakes.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, (Timestamp, Duration)> {
@@ -77,6 +95,7 @@ impl Clock for ManualClock {
                 }
                 return;
             }
+            let _sleeper = Sleeper::new(&clock, until);
             loop {
                 let moved = clock.inner.moved.notified();
                 tokio::pin!(moved);
@@ -87,5 +106,30 @@ impl Clock for ManualClock {
                 moved.await;
             }
         })
+    }
+}
+
+/// Somebody who sleeps, for as long as they do.
+struct Sleeper<'a> {
+    clock: &'a ManualClock,
+    until: Duration,
+}
+
+impl<'a> Sleeper<'a> {
+    fn new(clock: &'a ManualClock, until: Duration) -> Self {
+        *clock.wakes().entry(until).or_default() += 1;
+        Self { clock, until }
+    }
+}
+
+impl Drop for Sleeper<'_> {
+    fn drop(&mut self) {
+        let mut wakes = self.clock.wakes();
+        if let Some(count) = wakes.get_mut(&self.until) {
+            *count -= 1;
+            if *count == 0 {
+                wakes.remove(&self.until);
+            }
+        }
     }
 }

@@ -27,7 +27,7 @@ use futures::future::BoxFuture;
 pub use lab::{Ability, Console, Disk, Fixture, InstanceWish, Ip, Lab, Outcome};
 
 use super::{Cloud, CloudError, ErrorClass, Receipt, Scope, Session, Standing, standing};
-use crate::change::{Change, Kind, Permission, TAG_CASE, TAG_STEP, Tags};
+use crate::change::{Change, Kind, Permission, TAG_CASE, TAG_STEP, Tags, Urgency};
 use crate::id::{InstanceId, Place};
 
 /// What one check works with.
@@ -176,6 +176,7 @@ fn scope(permissions: BTreeSet<Permission>, step: &str) -> Scope {
         run: Some("run-contract".parse().unwrap()),
         step,
         permissions,
+        urgency: Urgency::Containment,
     }
 }
 
@@ -206,7 +207,9 @@ impl Bench<'_> {
         Change { at: self.here().clone(), kind }
     }
 
+    /// As the executor does: no change is made before there is room for it.
     async fn apply(&self, change: &Change) -> Outcome<Receipt> {
+        let _room = self.session.admit(std::slice::from_ref(change)).await;
         self.session.apply(change).await.map_err(text)
     }
 
@@ -224,6 +227,7 @@ impl Bench<'_> {
     }
 
     async fn refuses(&self, change: &Change, classes: &[ErrorClass]) -> Outcome<CloudError> {
+        let _room = self.session.admit(std::slice::from_ref(change)).await;
         match self.session.apply(change).await {
             Ok(receipt) => Err(format!("{} was not refused: {receipt:?}", change.words())),
             Err(error)

@@ -1,8 +1,10 @@
 //! Faults on the way to any cloud: throttling, lost answers, refusals, things that vanish.
 //!
 //! A plan decides by the number of the call, so that the same plan on the same calls gives the same
-//! faults. Nothing here knows what the calls do, except whether they change something.
+//! faults. Nothing here knows what the calls do, except whether they change something, and which
+//! operations of AWS they take: `limits` throttles those as AWS does.
 
+mod limits;
 mod plan;
 mod session;
 #[cfg(test)]
@@ -12,9 +14,11 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+pub use limits::{Call, Limits};
 pub use plan::{Calls, Fault, Plan};
 
 use super::{Cloud, CloudError, ErrorClass, Result, Scope, Session};
+use crate::id::Place;
 use session::FaultySession;
 
 /// One fault that a call met.
@@ -62,7 +66,8 @@ impl Faulty {
 
 impl Cloud for Faulty {
     fn open(&self, scope: Scope) -> Arc<dyn Session> {
-        Arc::new(FaultySession { inner: self.inner.open(scope), road: self.road.clone() })
+        let inner = self.inner.open(scope.clone());
+        Arc::new(FaultySession { inner, road: self.road.clone(), scope })
     }
 
     fn name(&self) -> &'static str {
@@ -79,8 +84,46 @@ impl Road {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts a call and says what goes wrong with it.
-    fn meet(&self, operation: &str, kind: Calls) -> Option<Fault> {
+    /// Counts a call that takes `operations`, the first of which names it, and says what goes wrong
+    /// with which of them.
+    async fn meet<'a>(
+        &self,
+        who: (&Scope, &Place),
+        operations: &[&'a str],
+        kind: Calls,
+    ) -> Option<(&'a str, Fault)> {
+        let operation = operations.first()?;
+        if let Some(fault) = self.planned(operation, kind) {
+            return Some((operation, fault));
+        }
+        let refused = self.throttled(who, operations).await?;
+        Some((refused, Fault::Throttled))
+    }
+
+    /// Which of `operations` the limits refuse.
+    async fn throttled<'a>(
+        &self,
+        who: (&Scope, &Place),
+        operations: &[&'a str],
+    ) -> Option<&'a str> {
+        let limits = self.plan.limits.as_ref()?;
+        for operation in operations {
+            if !limits.allow(who.0, operation, who.1).await {
+                return Some(operation);
+            }
+        }
+        None
+    }
+
+    /// Further operations of a call that was counted.
+    async fn limited(&self, who: (&Scope, &Place), operations: &[&str]) -> Result<()> {
+        match self.throttled(who, operations).await {
+            None => Ok(()),
+            Some(operation) => Err(error(operation, Fault::Throttled)),
+        }
+    }
+
+    fn planned(&self, operation: &str, kind: Calls) -> Option<Fault> {
         if self.plan.counted != Calls::All && self.plan.counted != kind {
             return None;
         }
@@ -105,15 +148,18 @@ impl Road {
     /// a lost one may simply be asked again.
     async fn read<T>(
         &self,
-        operation: &str,
+        who: (&Scope, &Place),
+        operations: &[&str],
         absent: impl FnOnce() -> Result<T> + Send,
         call: impl Future<Output = Result<T>> + Send,
     ) -> Result<T> {
-        match self.meet(operation, Calls::Reads) {
+        match self.meet(who, operations, Calls::Reads).await {
             None => call.await,
-            Some(Fault::Gone) => absent(),
-            Some(Fault::LostRequest | Fault::LostAnswer) => Err(error(operation, Fault::Transient)),
-            Some(fault) => Err(error(operation, fault)),
+            Some((_, Fault::Gone)) => absent(),
+            Some((operation, Fault::LostRequest | Fault::LostAnswer)) => {
+                Err(error(operation, Fault::Transient))
+            }
+            Some((operation, fault)) => Err(error(operation, fault)),
         }
     }
 }

@@ -2,8 +2,9 @@
 //!
 //! [`Cloud::open`] gives a [`Session`] for one step; every call names the account and Region it goes
 //! to. Implementations: `sandbox` (the in-process twin), `aws` (the SDK, the only place that names
-//! an SDK type), `faulty` (wraps either). One contract suite, `contract`, runs on all of them; where
-//! they disagree, the AWS documentation decides. No policy is decided here, and no store is known.
+//! an SDK type). Two wrap any of them: `paced` keeps to AWS's limits, with containment first, and
+//! `faulty` is a bad connection. One contract suite, `contract`, runs on all of them; where they
+//! disagree, the AWS documentation decides. No policy is decided here, and no store is known.
 
 #[cfg(feature = "aws")]
 pub mod aws;
@@ -14,6 +15,8 @@ mod error;
 pub mod faulty;
 mod model;
 mod origin;
+#[cfg(any(test, feature = "aws"))]
+pub mod paced;
 pub mod sandbox;
 mod standing;
 
@@ -31,7 +34,7 @@ pub use model::{
 pub use origin::unlike;
 pub use standing::{Standing, standing};
 
-use crate::change::{Change, Document, Permission, Taggable, Tags};
+use crate::change::{Change, Document, Permission, Taggable, Tags, Urgency};
 use crate::id::{
     AccessKeyId, AccountId, CaseId, FindingId, GroupId, InstanceId, Place, RoleName, RunId,
     SnapshotId, UserName, VpcId,
@@ -52,6 +55,8 @@ pub struct Scope {
     pub step: String,
     /// All that the session may do.
     pub permissions: BTreeSet<Permission>,
+    /// Which calls go first when AWS's limits make them wait.
+    pub urgency: Urgency,
 }
 
 /// A cloud with accounts in it.
@@ -63,6 +68,16 @@ pub trait Cloud: Send + Sync {
     /// How long what was created may stay invisible to a look by tag: what is not seen by then was
     /// not created.
     fn visible_within(&self) -> Duration;
+}
+
+/// Whether changes may be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Admitted {
+    /// At once.
+    Now,
+    /// Somebody else has just made what they would make.
+    LookAgain,
 }
 
 /// Calls on behalf of one step. A resource that does not exist is `None` or absent from the list,
@@ -136,6 +151,13 @@ pub trait Session: Send + Sync {
     /// A finding as GuardDuty holds it now, lower-camel JSON (`guardduty:ListDetectors`,
     /// `guardduty:GetFindings`).
     async fn finding(&self, at: &Place, id: &FindingId) -> Result<Option<serde_json::Value>>;
+
+    /// Waits until all of `changes` may be made without running into AWS's limits, where the cloud
+    /// keeps to them: each is then made without waiting again, and none is left half done meanwhile.
+    /// No call is made, and nothing is promised of AWS.
+    async fn admit(&self, _changes: &[Change]) -> Admitted {
+        Admitted::Now
+    }
 
     /// Makes one change: exactly one mutating API call. It is called only by the executor, after the
     /// intent is durable. Creates are never retried inside.

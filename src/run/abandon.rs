@@ -4,13 +4,18 @@
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 
+use futures::future::join;
+
 use super::drive::{Drive, Driven};
 use super::end::Reason;
+use super::execute::StepRun;
 use super::record::log_of;
 use super::replay::RunLog;
 use super::step::StepLog;
 use super::tell;
+use crate::case::RunEvent;
 use crate::error::Code;
+use crate::runbook::StepKey;
 use crate::store::{Effect, StoreError};
 use crate::timeline::Draft;
 
@@ -59,21 +64,43 @@ impl Drive<'_> {
         Ok(())
     }
 
-    /// Before the process stops: what a step only let pass goes back, because nobody knows when the
-    /// next process goes on. What can't be put back is told.
+    /// Comes to rest because the process stops: the steps that are `under_way` end or rest. Meanwhile
+    /// what is `resting` half way goes back: a call may take a minute.
     ///
     /// # Errors
     /// When the timeline can't be written or the lease is lost.
-    pub(super) async fn leave_nothing_open(&mut self) -> Result<(), StoreError> {
-        if !self.open().iter().any(StepLog::contains) {
+    pub(super) async fn stop(
+        &mut self,
+        under_way: impl Future<Output = Vec<(StepKey, Result<StepRun, StoreError>)>>,
+        resting: impl Fn(&StepKey) -> bool,
+    ) -> Result<Driven, StoreError> {
+        let (ended, left) = join(under_way, self.leave_nothing_open(&resting)).await;
+        let (mut entries, mut effects) = (Vec::new(), Vec::new());
+        for (key, result) in ended {
+            self.take_in(&key, result?, &mut entries, &mut effects);
+        }
+        self.write(&mut entries, &mut effects).await?;
+        left?;
+        self.leave_nothing_open(|step| !resting(step)).await?;
+        // The script was not asked what else there is: the next process does so, at once.
+        self.end_drive(RunEvent::Released, None).await?;
+        Ok(Driven::Released)
+    }
+
+    /// Before the process stops: what a step of `those` only let pass goes back, because nobody knows
+    /// when the next process goes on. What can't be put back is told.
+    async fn leave_nothing_open(&self, those: impl Fn(&StepKey) -> bool) -> Result<(), StoreError> {
+        let those = |step: &&StepLog| step.end.is_none() && step.contains() && those(&step.key);
+        if !self.log.steps.iter().any(|step| those(&step)) {
             return Ok(());
         }
-        self.read_again().await;
+        let log = self.written().await;
         let (none, nothing) = (Mutex::default(), BTreeSet::new());
         let (mut drafts, mut effects) = (Vec::new(), Vec::new());
         let now = self.env.clock.now();
-        for mut step in self.open() {
+        for step in log.steps.iter().filter(those) {
             if step.changes.iter().any(|log| log.change.passes()) {
+                let mut step = step.clone();
                 let retreat = self.executor(&none).put_back(&mut step, None, &mut drafts).await?;
                 if retreat.leaves() {
                     let text = retreat.told(&format!("{} {STOPPED}", step.name), &nothing);
@@ -92,10 +119,15 @@ impl Drive<'_> {
     }
 
     async fn read_again(&mut self) {
+        self.log = self.written().await;
+    }
+
+    /// The run as its timeline tells it, where it can be read.
+    async fn written(&self) -> RunLog {
         let log = log_of(self.env, &self.run.case, &self.run.id).await;
-        self.log = log.unwrap_or_else(|error| {
+        log.unwrap_or_else(|error| {
             tracing::error!(case = %self.run.case, run = %self.run.id, error = %error, "the run's timeline can't be read");
             RunLog::default()
-        });
+        })
     }
 }

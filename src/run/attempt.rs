@@ -16,13 +16,13 @@ pub const ATTEMPTS_MAX: u32 = 6;
 const BACKOFF: Duration = Duration::from_millis(250);
 
 /// The longest wait between two attempts: EC2's slowest bucket refills 5 tokens a second.
-const BACKOFF_MAX: Duration = Duration::from_secs(8);
+pub const BACKOFF_MAX: Duration = Duration::from_secs(8);
 
 /// The rest of a step whose target another step works on: that one takes seconds.
 pub const TARGET_REST: Duration = Duration::from_secs(2);
 
 /// The longest that a step rests between two rounds of attempts.
-const REST_MAX: Duration = Duration::from_secs(300);
+pub const REST_MAX: Duration = Duration::from_secs(300);
 
 /// The longest pause between two looks of a step that waits for AWS.
 const PAUSE_MAX: Duration = Duration::from_secs(600);

@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use super::Env;
 use super::attempt::{Passing, Patience, READ_PATIENCE};
-use crate::change::Permission;
+use crate::change::{Permission, Urgency};
 use crate::cloud::{CloudError, Scope};
 use crate::error::Code;
 use crate::finding::Told;
@@ -93,6 +93,8 @@ async fn ask(env: &Env, run: &RunRow, id: &FindingId) -> Result<Option<Value>, U
         run: Some(run.id.clone()),
         step: "confirm".to_owned(),
         permissions,
+        // What the run would contain waits for it.
+        urgency: Urgency::Containment,
     };
     let session = env.cloud.open(scope);
     // A wave of findings is when GuardDuty throttles, and no reason to leave them to people.

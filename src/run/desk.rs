@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
 use super::Env;
 use super::execute::Executor;
@@ -139,10 +140,14 @@ impl Desk {
             changed: &changed,
             agreed: None,
             taken_back: false,
+            stopping: &CancellationToken::new(),
         };
         let plan =
             super::plan::pass(&executor, &script).await.map_err(|unplanned| match unplanned {
-                Unplanned::Script(error) => DeskError::new(Code::SCRIPT_FAILED, error.message),
+                Unplanned::Script(error) => {
+                    let words = format!("the runbook fails{}: {}", error.place(), error.message);
+                    DeskError::new(Code::SCRIPT_FAILED, words)
+                }
                 Unplanned::Later => {
                     DeskError::new(Code::CONFLICT, "AWS can't be read now; ask again")
                 }

@@ -5,11 +5,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::stream::{FuturesUnordered, StreamExt};
 use jiff::Timestamp;
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 
 use super::Env;
 use super::end::cut;
@@ -57,7 +57,7 @@ pub async fn drive(
     env: &Env,
     run: &RunRow,
     lease: &Lease,
-    stopping: &AtomicBool,
+    stopping: &CancellationToken,
 ) -> Result<Driven, StoreError> {
     let writer = Writer::new(run.id.clone());
     let (log, said, kept) = (RunLog::default(), Vec::new(), Vec::new());
@@ -65,7 +65,8 @@ pub async fn drive(
     // what it did.
     let taken_back = env.store.taken_back(&run.id).await?;
     let returned = Value::Null;
-    let mut drive = Drive { env, run, lease, writer, log, taken_back, said, kept, returned };
+    let mut drive =
+        Drive { env, run, lease, stopping, writer, log, taken_back, said, kept, returned };
     if run.attempts > ATTEMPTS_MAX {
         let reason = format!("given up after {ATTEMPTS_MAX} starts");
         return drive.abandon(Code::POISONED, &reason).await;
@@ -82,7 +83,7 @@ pub async fn drive(
         }
         Err(StartError::Halt { code, reason }) => return drive.abandon(code, &reason).await,
     };
-    match drive.go_on(&script, &mut begun, stopping).await {
+    match drive.go_on(&script, &mut begun).await {
         // It would be the same at the next start.
         Err(StoreError::Seal(error)) => {
             let reason = format!("what happened can't be written down: {error}");
@@ -97,6 +98,8 @@ pub(super) struct Drive<'a> {
     pub(super) env: &'a Env,
     pub(super) run: &'a RunRow,
     pub(super) lease: &'a Lease,
+    /// Whether the process stops.
+    pub(super) stopping: &'a CancellationToken,
     pub(super) writer: Writer,
     pub(super) log: RunLog,
     /// Whether an undo of the run was asked for before it was claimed.
@@ -118,28 +121,23 @@ enum Last {
 }
 
 impl<'a> Drive<'a> {
-    async fn go_on(
-        &mut self,
-        script: &Script,
-        begun: &mut Begun,
-        stopping: &AtomicBool,
-    ) -> Result<Driven, StoreError> {
+    async fn go_on(&mut self, script: &Script, begun: &mut Begun) -> Result<Driven, StoreError> {
         if self.run.mode == Mode::Approve && self.run.kind == RunKind::Runbook {
             self.write(&mut begun.0, &mut begun.1).await?;
             if let Some(end) = self.approve_plan(script).await? {
                 return Ok(end);
             }
         }
-        self.steps(script, std::mem::take(begun), stopping).await
+        self.steps(script, std::mem::take(begun)).await
     }
 
     async fn steps(
         &mut self,
         script: &Script,
         (mut entries, mut effects): Begun,
-        stopping: &AtomicBool,
     ) -> Result<Driven, StoreError> {
-        let (env, run, lease, taken_back) = (self.env, self.run, self.lease, self.taken_back);
+        let (env, run, lease, stopping) = (self.env, self.run, self.lease, self.stopping);
+        let taken_back = self.taken_back;
         let writer = self.writer.clone();
         let changed = Mutex::new(self.changed());
         let agreed = self.log.plans.last().cloned();
@@ -148,66 +146,79 @@ impl<'a> Drive<'a> {
         let mut parked: BTreeMap<StepKey, Option<Timestamp>> = BTreeMap::new();
         let last = loop {
             lease.hold(&env.store, env.clock.as_ref()).await?;
-            let stop = stopping.load(Ordering::Relaxed);
-            if !stop {
-                let evaluated = script.advance(&env.evaluator, &self.log).await;
-                match evaluated.next {
-                    Advance::Steps(wanted) => {
-                        let now = env.clock.now();
-                        for want in wanted {
-                            let (key, name, args) = (want.key, want.name, want.args);
-                            entries.push(self.writer.requested(now, &key, &name, &args, &want.log));
-                            let step = StepLog::asked(key, name, args, now);
-                            effects.extend(self.take(&step));
-                            self.log.steps.push(step);
-                        }
-                        let taken = self.write(&mut entries, &mut effects).await?;
-                        for step in self.log.steps.iter_mut().filter(|step| step.end.is_none()) {
-                            step.taken |= taken.contains(step.key.as_str());
-                        }
+            if stopping.is_cancelled() {
+                break None;
+            }
+            let evaluated = script.advance(&env.evaluator, &self.log).await;
+            match evaluated.next {
+                Advance::Steps(wanted) => {
+                    let now = env.clock.now();
+                    for want in wanted {
+                        let (key, name, args) = (want.key, want.name, want.args);
+                        entries.push(self.writer.requested(now, &key, &name, &args, &want.log));
+                        let step = StepLog::asked(key, name, args, now);
+                        effects.extend(self.take(&step));
+                        self.log.steps.push(step);
                     }
-                    Advance::Waiting => {}
-                    Advance::Done(value) => {
-                        (self.said, self.kept) = (evaluated.log, evaluated.kept);
-                        if run.kind == RunKind::Runbook {
-                            self.returned = value;
-                        }
-                        break Last::Finish(None);
-                    }
-                    Advance::Failed(error) => {
-                        (self.said, self.kept) = (evaluated.log, evaluated.kept);
-                        break Last::Finish(Some(error));
-                    }
-                    Advance::Diverged { key, recorded, requested } => {
-                        break Last::Halt(format!(
-                            "step {key} was {recorded}, and now the script asks for {requested}"
-                        ));
+                    let taken = self.write(&mut entries, &mut effects).await?;
+                    for step in self.log.steps.iter_mut().filter(|step| step.end.is_none()) {
+                        step.taken |= taken.contains(step.key.as_str());
                     }
                 }
-                for step in self.log.steps.iter().filter(|step| step.end.is_none()) {
-                    if parked.contains_key(&step.key) || !busy.insert(step.key.clone()) {
-                        continue;
+                Advance::Waiting => {}
+                Advance::Done(value) => {
+                    (self.said, self.kept) = (evaluated.log, evaluated.kept);
+                    if run.kind == RunKind::Runbook {
+                        self.returned = value;
                     }
-                    let (step, writer) = (step.clone(), writer.clone());
-                    let (changed, agreed) = (&changed, agreed.as_ref());
-                    inflight.push(async move {
-                        let key = step.key.clone();
-                        let writer = &writer;
-                        let executor =
-                            Executor { env, run, lease, writer, changed, agreed, taken_back };
-                        (key, perform(&executor, step, run.mode).await)
-                    });
+                    break Some(Last::Finish(None));
+                }
+                Advance::Failed(error) => {
+                    (self.said, self.kept) = (evaluated.log, evaluated.kept);
+                    break Some(Last::Finish(Some(error)));
+                }
+                Advance::Diverged { key, recorded, requested } => {
+                    break Some(Last::Halt(format!(
+                        "step {key} was {recorded}, and now the script asks for {requested}"
+                    )));
                 }
             }
-            let Some((key, result)) = inflight.next().await else {
-                // What has ended meanwhile, too: from here on the timeline is read again.
-                self.write(&mut entries, &mut effects).await?;
-                if stop {
-                    self.leave_nothing_open().await?;
-                } else if self.rest_half_way(&mut parked, stopping).await {
+            for step in self.log.steps.iter().filter(|step| step.end.is_none()) {
+                if parked.contains_key(&step.key) || !busy.insert(step.key.clone()) {
                     continue;
                 }
-                return self.park(&parked, stop).await;
+                let (step, writer) = (step.clone(), writer.clone());
+                let (changed, agreed) = (&changed, agreed.as_ref());
+                inflight.push(async move {
+                    let key = step.key.clone();
+                    let writer = &writer;
+                    let executor =
+                        Executor { env, run, lease, writer, changed, agreed, taken_back, stopping };
+                    (key, perform(&executor, step, run.mode).await)
+                });
+            }
+            // Evidence may be in line for minutes. Neither what has ended is kept from the timeline for so
+            // long, nor does containment of the same run rest for longer than it must.
+            if !inflight.is_empty() && !entries.is_empty() {
+                self.write(&mut entries, &mut effects).await?;
+            }
+            let rested_in = self.rested_in(&parked).filter(|_| !inflight.is_empty());
+            let next = tokio::select! {
+                biased;
+                next = inflight.next() => next,
+                () = stopping.cancelled() => continue,
+                () = env.clock.sleep(rested_in.unwrap_or_default()), if rested_in.is_some() => {
+                    self.rested(&mut parked).await?;
+                    continue;
+                }
+            };
+            let Some((key, result)) = next else {
+                // What has ended meanwhile, too: from here on the timeline is read again.
+                self.write(&mut entries, &mut effects).await?;
+                if self.rest_half_way(&mut parked).await {
+                    continue;
+                }
+                return self.park(&parked).await;
             };
             busy.remove(&key);
             if let Some(wake_at) = self.take_in(&key, result?, &mut entries, &mut effects) {
@@ -216,10 +227,14 @@ impl<'a> Drive<'a> {
             }
         };
         // A step that is dropped in the middle would leave calls without an outcome.
-        while let Some((key, result)) = inflight.next().await {
+        let under_way = inflight.collect::<Vec<_>>();
+        let Some(last) = last else {
+            self.write(&mut entries, &mut effects).await?;
+            return self.stop(under_way, |step| parked.contains_key(step)).await;
+        };
+        for (key, result) in under_way.await {
             self.take_in(&key, result?, &mut entries, &mut effects);
         }
-        drop(inflight);
         // A question of a run that ends is over before anybody could answer it.
         effects.retain(|effect| !matches!(effect, Effect::Tell(_)));
         match last {
@@ -326,28 +341,22 @@ impl<'a> Drive<'a> {
 
     pub(super) fn executor<'b>(&'b self, changed: &'b Mutex<BTreeSet<String>>) -> Executor<'b> {
         let (env, run, lease, writer) = (self.env, self.run, self.lease, &self.writer);
-        let (agreed, taken_back) = (self.log.plans.last(), self.taken_back);
-        Executor { env, run, lease, writer, changed, agreed, taken_back }
+        let (agreed, taken_back, stopping) =
+            (self.log.plans.last(), self.taken_back, self.stopping);
+        Executor { env, run, lease, writer, changed, agreed, taken_back, stopping }
     }
 
     async fn park(
         &self,
         parked: &BTreeMap<StepKey, Option<Timestamp>>,
-        stop: bool,
     ) -> Result<Driven, StoreError> {
-        // A process that stops did not ask the script what else there is: the next one does, at once.
-        let (event, wake_at, driven) = if stop {
-            (RunEvent::Released, None, Driven::Released)
-        } else {
-            let wake_at = parked.values().filter_map(|wake_at| *wake_at).min();
-            let event = match self.preserves() {
-                true => RunEvent::Preserving,
-                false => RunEvent::Parked,
-            };
-            (event, wake_at, Driven::Parked)
+        let wake_at = parked.values().filter_map(|wake_at| *wake_at).min();
+        let event = match self.preserves() {
+            true => RunEvent::Preserving,
+            false => RunEvent::Parked,
         };
         self.end_drive(event, wake_at).await?;
-        Ok(driven)
+        Ok(Driven::Parked)
     }
 
     /// Whether nothing is waited for but evidence, or a time that the script chose.

@@ -8,12 +8,13 @@
 //! ```
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures::FutureExt;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 use super::Env;
 use super::drive::drive;
@@ -40,7 +41,7 @@ pub struct Driver;
 
 /// A running driver.
 pub struct DriverHandle {
-    stopping: Arc<AtomicBool>,
+    stopping: CancellationToken,
     hint: Arc<Notify>,
     task: tokio::task::JoinHandle<()>,
     telling: Telling,
@@ -56,9 +57,9 @@ impl Driver {
         if recovered > 0 {
             tracing::info!(runs = recovered, "taking over runs that a stopped process left");
         }
-        let stopping = Arc::new(AtomicBool::new(false));
+        let stopping = CancellationToken::new();
         let telling = Telling::start(Arc::clone(&env));
-        let task = tokio::spawn(claim_loop(env, Arc::clone(&hint), Arc::clone(&stopping)));
+        let task = tokio::spawn(claim_loop(env, Arc::clone(&hint), stopping.clone()));
         Ok(DriverHandle { stopping, hint, task, telling })
     }
 }
@@ -74,7 +75,7 @@ pub async fn run_until_idle(
     env: &Env,
     skip_to: impl Fn(jiff::Timestamp),
 ) -> Result<(), StoreError> {
-    let stopping = AtomicBool::new(false);
+    let stopping = CancellationToken::new();
     loop {
         super::telling::send_due(env).await?;
         let claimed = env.clock.monotonic();
@@ -100,7 +101,7 @@ impl DriverHandle {
 
     /// Stops claiming, lets calls under way end and their outcomes be written, gives runs back.
     pub async fn drain(self) {
-        self.stopping.store(true, Ordering::Relaxed);
+        self.stopping.cancel();
         self.hint.notify_waiters();
         self.hint.notify_one();
         if let Err(error) = self.task.await {
@@ -111,9 +112,9 @@ impl DriverHandle {
     }
 }
 
-async fn claim_loop(env: Arc<Env>, hint: Arc<Notify>, stopping: Arc<AtomicBool>) {
+async fn claim_loop(env: Arc<Env>, hint: Arc<Notify>, stopping: CancellationToken) {
     let mut tasks: JoinSet<()> = JoinSet::new();
-    while !stopping.load(Ordering::Relaxed) {
+    while !stopping.is_cancelled() {
         while tasks.try_join_next().is_some() {}
         let mut wait = POLL;
         while tasks.len() < DRIVES_MAX
@@ -123,7 +124,7 @@ async fn claim_loop(env: Arc<Env>, hint: Arc<Notify>, stopping: Arc<AtomicBool>)
             match env.store.claim(&env.owner, env.clock.now()).await {
                 Ok(Some((run, fence))) => {
                     let (env, hint, stopping) =
-                        (Arc::clone(&env), Arc::clone(&hint), Arc::clone(&stopping));
+                        (Arc::clone(&env), Arc::clone(&hint), stopping.clone());
                     tasks.spawn(async move {
                         let lease = Lease::new(fence, claimed);
                         let work = std::panic::AssertUnwindSafe(drive_renewing(&env, &run, &lease, &stopping));
@@ -160,7 +161,7 @@ async fn drive_renewing(
     env: &Env,
     run: &crate::store::RunRow,
     lease: &Lease,
-    stopping: &AtomicBool,
+    stopping: &CancellationToken,
 ) -> Result<(), StoreError> {
     let renewals = async {
         loop {

@@ -13,9 +13,6 @@ use crate::cloud::CloudError;
 use crate::error::Code;
 use crate::runbook::StepFailure;
 
-/// What stands between a step and why it is refused, in a plan.
-pub const REFUSED: &str = ": refused: ";
-
 /// Characters of a message in an entry: AWS and scripts can write more.
 const MESSAGE_MAX: usize = 2_000;
 
@@ -122,7 +119,7 @@ pub fn plan_of(
             lines
         }
         Verdict::Refuse(reason) | Verdict::Short { reason, .. } => {
-            vec![Line::new(Does::Refused, format!("{name}{REFUSED}{reason}"))]
+            vec![line::refused(step, reason)]
         }
         Verdict::Wait(_, reason) => {
             vec![Line::new(Does::Wait, format!("{name}: would wait: {reason}"))]

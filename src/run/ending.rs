@@ -92,7 +92,7 @@ impl Drive<'_> {
                 (RunEvent::Succeeded, words)
             }
             None if self.run.kind == RunKind::Undo => {
-                (RunEvent::Succeeded, self.taken_back().to_owned())
+                (RunEvent::Succeeded, self.gave_back_words().to_owned())
             }
             None if contained => (RunEvent::Succeeded, "contained and verified".to_owned()),
             None if taken_back => {
@@ -206,10 +206,7 @@ impl Drive<'_> {
     /// The script's error in words. Where a step raised it, the step's own number says more than
     /// "the runbook failed".
     fn script_words(&self, error: &ScriptError) -> String {
-        let place = match (error.line, error.column) {
-            (Some(line), Some(column)) => format!(" at line {line}, column {column}"),
-            _ => String::new(),
-        };
+        let place = error.place();
         match self.raised(error) {
             Some((step, raised)) => {
                 format!(
@@ -228,7 +225,7 @@ impl Drive<'_> {
     }
 
     /// What an undo that succeeded came to: where nothing was ever changed, nothing is taken back.
-    fn taken_back(&self) -> &'static str {
+    fn gave_back_words(&self) -> &'static str {
         match self.log.steps.is_empty() {
             _ if self.gave_back() => "taken back",
             true => "nothing to take back",

@@ -9,8 +9,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 
 use super::Env;
+use super::admission::LOOK_AGE_MAX;
 use super::attempt::{self, Passing, Patience, WAIT_MAX};
 use super::end::{Reason, failed, look_refused, succeeded};
 use super::guard::Barred;
@@ -21,7 +23,7 @@ use super::replay::Planned;
 use super::step::{ChangeLog, StepLog};
 use crate::action::{Action, Context, LookError, Params, Verdict};
 use crate::change::{Change, Permission, Urgency};
-use crate::cloud::{ErrorClass, Scope, Session};
+use crate::cloud::{Admitted, ErrorClass, Scope, Session};
 use crate::error::Code;
 use crate::id::Place;
 use crate::store::{Commit, Effect, RunRow, StoreError, Written};
@@ -76,6 +78,8 @@ pub struct Executor<'a> {
     /// Whether an undo of the run was asked for before it was gone on with: but for its evidence it
     /// begins nothing any more. What is asked for meanwhile begins when this drive has ended.
     pub taken_back: bool,
+    /// Whether the process stops.
+    pub stopping: &'a CancellationToken,
 }
 
 impl Executor<'_> {
@@ -89,14 +93,15 @@ impl Executor<'_> {
     #[must_use]
     pub fn session(
         &self,
-        step: &str,
+        step: &StepLog,
         permissions: BTreeSet<Permission>,
     ) -> std::sync::Arc<dyn Session> {
         self.env.cloud.open(Scope {
             case: self.run.case.clone(),
             run: Some(self.run.id.clone()),
-            step: step.to_owned(),
+            step: step.key.to_string(),
             permissions,
+            urgency: self.urgency(&step.name),
         })
     }
 
@@ -144,7 +149,8 @@ impl Executor<'_> {
             let reason = Reason::new(Code::ACTION_REFUSED, "refused", "the run was taken back");
             return self.give_up(step, reason, hold.as_ref(), pending).await;
         }
-        let mut rounds = 0;
+        let (mut rounds, mut in_all) = (0, Duration::ZERO);
+        let patience = attempt::read_patience(action.urgency());
         loop {
             let unknown = |log: &ChangeLog| {
                 log.outcome.as_ref().is_some_and(|outcome| outcome.result == OutcomeResult::Unknown)
@@ -158,11 +164,17 @@ impl Executor<'_> {
             if step.changes.iter().any(|log| log.outcome.is_none()) {
                 return Ok(self.rest(1, pending));
             }
-            let stages = match self.look(action, &step, &params).await {
-                Err(error)
-                    if error.may_pass()
-                        && self.age(&step) < attempt::read_patience(action.urgency()) =>
-                {
+            let look = self.look(action, &step, &params);
+            // Containment that has begun comes to its end; evidence may be in line for minutes.
+            let looked = match action.urgency() {
+                Urgency::Containment => Some(look.await),
+                _ => self.stopping.run_until_cancelled(look).await,
+            };
+            let Some(looked) = looked else {
+                return Ok(self.rest(1, pending));
+            };
+            let stages = match looked {
+                Err(error) if error.may_pass() && self.age(&step) < patience => {
                     return Ok(self.rest(1, pending));
                 }
                 Err(error) => {
@@ -209,6 +221,19 @@ impl Executor<'_> {
             if news {
                 continue;
             }
+            // Before the guards and the intents, so that both are as fresh as the calls. What was
+            // seen before a long wait is old: the target may have been changed or protected since.
+            let all = stages.concat();
+            let admission = self.admit(&step, &all);
+            let Some((admitted, waited)) = self.stopping.run_until_cancelled(admission).await
+            else {
+                return Ok(self.rest(1, pending));
+            };
+            in_all += waited;
+            let stale = admitted == Admitted::LookAgain || waited > LOOK_AGE_MAX;
+            if stale && self.age(&step) < patience {
+                continue;
+            }
             if step.changes.is_empty()
                 && let Some(mut unagreed) = self.unagreed(&step, &stages).await?
             {
@@ -236,7 +261,8 @@ impl Executor<'_> {
                 let reason = Reason::new(Code::ACTION_FAILED, "conflict", text);
                 return self.give_up(step, reason, hold.as_ref(), pending).await;
             }
-            let stages = self.stages(&mut step, stages, hold.as_ref(), &mut pending);
+            let waited = std::mem::take(&mut in_all);
+            let stages = self.stages(&mut step, stages, waited, hold.as_ref(), &mut pending);
             let Some(refusal) = stages.await? else {
                 continue;
             };
@@ -301,7 +327,7 @@ impl Executor<'_> {
         params: &Params,
     ) -> Result<Verdict, LookError> {
         let at = self.place();
-        let session = self.session(step.key.as_str(), action.permissions(&at, &self.env.settings));
+        let session = self.session(step, action.permissions(&at, &self.env.settings));
         let applied = step.applied();
         let mut patience = Patience::default();
         loop {

@@ -3,6 +3,7 @@
 //! The shapes here are read again by `replay`; a field is added, never renamed.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -44,6 +45,9 @@ const PLAN_LINES_MAX: usize = 150;
 /// Bytes of a plan's lines in its entry, as JSON: most have some 300, and an entry's 65,535 hold the
 /// scope, too.
 const PLAN_BYTES_MAX: usize = 45_000;
+
+/// Shorter waits for room in AWS's limits are not told.
+const WAITED_MIN: Duration = Duration::from_secs(1);
 
 /// Writes the entries of one run.
 #[derive(Debug, Clone)]
@@ -116,15 +120,25 @@ impl Writer {
         self.draft(at, Kind::StepRequested, body)
     }
 
-    /// A change is about to be made.
+    /// A change is about to be made, after the step has `waited` for room in AWS's limits.
     #[must_use]
-    pub fn intent(&self, at: Timestamp, step: &StepKey, n: usize, change: &Change) -> Draft {
-        let body = json!({
+    pub fn intent(
+        &self,
+        at: Timestamp,
+        step: &StepKey,
+        n: usize,
+        change: &Change,
+        waited: Duration,
+    ) -> Draft {
+        let mut body = json!({
             "step": change_key(step, n),
             "change": change,
             "operation": change.operation(),
             "words": change.words(),
         });
+        if waited >= WAITED_MIN {
+            body["waited_s"] = json!(waited.as_secs());
+        }
         self.draft(at, Kind::ChangeIntent, body)
     }
 

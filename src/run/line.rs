@@ -60,6 +60,20 @@ pub fn name(step: &StepLog) -> String {
     format!("{} {}", step.name, said(&args)).trim_end().to_owned()
 }
 
+/// A step that is refused, and why.
+pub fn refused(step: &StepLog, reason: &str) -> Line {
+    Line::new(Does::Refused, format!("{}{reason}", refuses(step)))
+}
+
+/// The reason in a line that [`refused`] made for the step.
+pub fn reason<'a>(step: &StepLog, words: &'a str) -> &'a str {
+    words.strip_prefix(&refuses(step)).unwrap_or(words)
+}
+
+fn refuses(step: &StepLog) -> String {
+    format!("{}: refused: ", name(step))
+}
+
 /// What a step that no action carries out would do: a message, a question, a sleep.
 pub fn told(step: &StepLog) -> Line {
     let text = |name: &str| step.args.get(name).and_then(Value::as_str).unwrap_or_default();

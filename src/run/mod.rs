@@ -15,6 +15,7 @@
 //! ```
 
 mod abandon;
+mod admission;
 mod agree;
 mod approve;
 mod attempt;
@@ -28,7 +29,6 @@ mod ending;
 mod env;
 mod execute;
 mod guard;
-mod half_way;
 mod held;
 mod journal;
 mod lease;
@@ -42,6 +42,7 @@ mod refused;
 mod remains;
 mod replay;
 mod request;
+mod resting;
 mod retreat;
 mod script;
 mod settle;

@@ -111,7 +111,7 @@ async fn read(executor: &Executor<'_>, query: &dyn action::Query, step: &StepLog
             Err(error) => return ended(look_failed(step, &error)),
         };
     let at = executor.place();
-    let session = executor.session(step.key.as_str(), query.permissions(&at));
+    let session = executor.session(step, query.permissions(&at));
     let mut patience = Patience::default();
     loop {
         match query.read(session.as_ref(), &at, &params).await {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::end::{REFUSED, Reason, cut, failed};
+use super::end::{Reason, cut, failed};
 use super::execute::{Executor, StepRun};
 use super::journal::Plan;
 use super::line::{self, Line};
@@ -68,14 +68,16 @@ pub async fn pass(executor: &Executor<'_>, script: &Script) -> Result<Plan, Unpl
             Advance::Done(_) => return Ok(plan),
             // What it does before it says so itself is done all the same, and a person decides.
             Advance::Failed(error) if error.step.is_none() && !plan.scope.is_empty() => {
-                let words = format!("then the runbook fails: {}", cut(&error.message));
+                let words =
+                    cut(&format!("then the runbook fails{}: {}", error.place(), error.message));
                 plan.lines.push(Line::new(Does::Fail, words));
                 return Ok(plan);
             }
             Advance::Failed(error)
                 if error.step.as_ref().is_some_and(|key| stopped.contains(key)) =>
             {
-                let words = "then the runbook stops, because of what is refused";
+                let words =
+                    format!("then the runbook stops{}, because of what is refused", error.place());
                 plan.lines.push(Line::new(Does::Fail, words));
                 return Ok(plan);
             }
@@ -98,7 +100,7 @@ fn refused(step: &StepLog, end: &StepEnd) -> Option<StepEnd> {
         return None;
     }
     let words = end.planned.get(line).map_or("", String::as_str);
-    let reason = Reason::refused(words.split_once(REFUSED).map_or(words, |(_, reason)| reason));
+    let reason = Reason::refused(line::reason(step, words));
     Some(failed(step, reason.code, reason.class, &reason.text))
 }
 

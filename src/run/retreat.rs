@@ -91,7 +91,7 @@ impl Executor<'_> {
             let mut back: Vec<Change> = Vec::new();
             for (resource, passed) in passed(&step.changes) {
                 let reads = settle_permissions(&passed.at);
-                let session = self.session(step.key.as_str(), reads);
+                let session = self.session(step, reads);
                 let (clock, visible) = (self.env.clock.as_ref(), self.env.cloud.visible_within());
                 let stands =
                     settle(session.as_ref(), clock, &passed, Duration::ZERO, visible).await;
@@ -105,7 +105,8 @@ impl Executor<'_> {
             }
             let mut wanted: BTreeSet<String> = back.iter().map(Change::resource).collect();
             if !back.is_empty() {
-                for (resource, _) in self.stage(step, back, hold, pending).await? {
+                let (_, waited) = self.admit(step, &back).await;
+                for (resource, _) in self.stage(step, back, waited, hold, pending).await? {
                     wanted.remove(&resource);
                     retreat.left.insert(resource);
                 }

@@ -5,16 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::time::Duration;
 
-use futures::future::join_all;
+use futures::future::{Either, join_all, select};
 
-use super::attempt::{ATTEMPTS_MAX, backoff, may_pass};
+use super::attempt::{ATTEMPTS_MAX, BACKOFF_MAX, backoff, may_pass};
 use super::execute::Executor;
 use super::outcome::{Outcome, OutcomeResult};
 use super::settle::{is_for_later, millis, settle};
 use super::step::{ChangeLog, StepLog};
 use super::unsettled::settle_permissions;
 use crate::change::Change;
-use crate::cloud::{CloudError, ErrorClass, Session};
+use crate::clock::Clock;
+use crate::cloud::{Admitted, CloudError, ErrorClass, Session};
 use crate::fault;
 use crate::store::{Effect, StoreError};
 use crate::timeline::Draft;
@@ -32,11 +33,12 @@ pub(super) struct Refusal {
 impl Executor<'_> {
     /// Carries out one stage after the other. A resource that AWS refuses to change is left out of
     /// the later stages; those of the others are carried out all the same, so that no refusal leaves
-    /// another resource half way. Returns the worst refusal.
+    /// another resource half way. `waited`: for room, before the first. Returns the worst refusal.
     pub(super) async fn stages(
         &self,
         step: &mut StepLog,
         stages: Vec<Vec<Change>>,
+        mut waited: Duration,
         hold: Option<&Effect>,
         pending: &mut Vec<Draft>,
     ) -> Result<Option<Refusal>, StoreError> {
@@ -54,7 +56,8 @@ impl Executor<'_> {
             for stage in &mut together {
                 stage.retain(|change| !refused.contains_key(&change.resource()));
             }
-            let announced = self.announce(step, together, hold, pending).await?;
+            let waited = std::mem::take(&mut waited);
+            let announced = self.announce(step, together, waited, hold, pending).await?;
             for stage in announced {
                 let may = |n: &usize| !refused.contains_key(&step.changes[*n].change.resource());
                 let (go, forgone): (Vec<usize>, Vec<usize>) = stage.partition(may);
@@ -80,10 +83,11 @@ impl Executor<'_> {
         &self,
         step: &mut StepLog,
         stage: Vec<Change>,
+        waited: Duration,
         hold: Option<&Effect>,
         pending: &mut Vec<Draft>,
     ) -> Result<Vec<(String, CloudError)>, StoreError> {
-        let announced = self.announce(step, vec![stage], hold, pending).await?;
+        let announced = self.announce(step, vec![stage], waited, hold, pending).await?;
         let all: Vec<usize> = announced.into_iter().flatten().collect();
         self.carry_out(step, &all, pending).await
     }
@@ -94,6 +98,7 @@ impl Executor<'_> {
         &self,
         step: &mut StepLog,
         stages: Vec<Vec<Change>>,
+        mut waited: Duration,
         hold: Option<&Effect>,
         pending: &mut Vec<Draft>,
     ) -> Result<Vec<Range<usize>>, StoreError> {
@@ -105,7 +110,8 @@ impl Executor<'_> {
             let first = step.changes.len();
             for change in stage {
                 let n = step.changes.len() + 1;
-                entries.push(self.writer.intent(now, &step.key, n, &change));
+                let waited = std::mem::take(&mut waited);
+                entries.push(self.writer.intent(now, &step.key, n, &change, waited));
                 subjects.extend(change.subject().map(|subject| subject.path()));
                 step.changes.push(ChangeLog { change, intended: now, outcome: None });
             }
@@ -155,7 +161,7 @@ impl Executor<'_> {
         // Before each stage: what was announced together takes longer than one.
         self.lease.hold(&self.env.store, self.env.clock.as_ref()).await?;
         let permissions = changes.iter().flat_map(Change::permissions).collect();
-        let session = self.session(step.key.as_str(), permissions);
+        let session = self.session(step, permissions);
         let calls = changes.iter().map(|change| self.call(session.as_ref(), change));
         let outcomes = join_all(calls).await;
         fault::point("run::after_calls");
@@ -173,7 +179,7 @@ impl Executor<'_> {
                 continue;
             }
             // The lost answer is an entry of its own kind of truth: settled at once, by a look.
-            let session = self.session(step.key.as_str(), settle_permissions(&change.at));
+            let session = self.session(step, settle_permissions(&change.at));
             let (clock, visible) = (self.env.clock.as_ref(), self.env.cloud.visible_within());
             let settled = settle(session.as_ref(), clock, &change, Duration::ZERO, visible).await;
             if is_for_later(&settled, Duration::ZERO) {
@@ -196,44 +202,38 @@ impl Executor<'_> {
         let clock = self.env.clock.as_ref();
         let started = clock.monotonic();
         let mut attempts = 0;
-        loop {
+        let (receipt, error) = loop {
             attempts += 1;
             let result = session.apply(change).await;
             fault::point("run::after_call");
             match result {
-                Ok(receipt) => {
-                    let receipt = Some(receipt);
-                    let millis = millis(clock, started);
-                    return Outcome {
-                        result: OutcomeResult::Ok,
-                        receipt,
-                        error: None,
-                        attempts,
-                        millis,
-                    };
-                }
+                Ok(receipt) => break (Some(receipt), None),
                 Err(error) if may_pass(error.class) && attempts < ATTEMPTS_MAX => {
                     clock.sleep(backoff(attempts)).await;
+                    if !admitted_soon(session, clock, change).await {
+                        break (None, Some(error));
+                    }
                     if let Err(lost) = self.lease.hold(&self.env.store, clock).await {
                         tracing::warn!(run = %self.run.id, error = %lost, "the lease was lost between two attempts");
-                        let millis = millis(clock, started);
-                        let result = OutcomeResult::Failed;
-                        return Outcome {
-                            result,
-                            receipt: None,
-                            error: Some(error),
-                            attempts,
-                            millis,
-                        };
+                        break (None, Some(error));
                     }
                 }
-                Err(error) => {
-                    let result = OutcomeResult::Failed;
-                    let millis = millis(clock, started);
-                    return Outcome { result, receipt: None, error: Some(error), attempts, millis };
-                }
+                Err(error) => break (None, Some(error)),
             }
-        }
+        };
+        let result = if error.is_none() { OutcomeResult::Ok } else { OutcomeResult::Failed };
+        Outcome { result, receipt, error, attempts, millis: millis(clock, started) }
+    }
+}
+
+/// Waits for room in AWS's limits, but no longer than the longest wait between two attempts: a call
+/// that is made long after its intent would be missed by who looks for it after a crash. The next
+/// round has an intent of its own.
+async fn admitted_soon(session: &dyn Session, clock: &dyn Clock, change: &Change) -> bool {
+    let admitted = session.admit(std::slice::from_ref(change));
+    match select(admitted, clock.sleep(BACKOFF_MAX)).await {
+        Either::Left((Admitted::Now, _)) => true,
+        Either::Left((Admitted::LookAgain, _)) | Either::Right(_) => false,
     }
 }
 

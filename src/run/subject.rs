@@ -12,7 +12,6 @@ use crate::change::{Change, Taggable, Tags};
 use crate::cloud::CloudError;
 use crate::error::Code;
 use crate::routing::Mode;
-
 impl Executor<'_> {
     /// The guards, with the target's tags as they are now.
     pub(super) async fn guard(
@@ -103,7 +102,7 @@ impl Executor<'_> {
 
     async fn tags_of(&self, step: &StepLog, resource: &Taggable) -> Result<Tags, CloudError> {
         let at = self.place();
-        let session = self.session(step.key.as_str(), permissions_for(&[Read::Tags], &at));
+        let session = self.session(step, permissions_for(&[Read::Tags], &at));
         let mut patience = Patience::default();
         loop {
             match session.tags(&at, resource).await {

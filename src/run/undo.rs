@@ -186,9 +186,10 @@ pub async fn restore(executor: &Executor<'_>, mut step: StepLog) -> Result<StepR
     }
     let mut permissions = super::unsettled::settle_permissions(&done.at);
     permissions.extend(inverse.permissions());
-    let session = executor.session(step.key.as_str(), permissions);
+    let session = executor.session(&step, permissions);
     let clock = executor.env.clock.as_ref();
     let visible = executor.env.cloud.visible_within();
+    let (_, waited) = executor.admit(&step, std::slice::from_ref(&inverse)).await;
     let mut drafts = executor.settle_open(&mut step, true).await?;
     if step.changes.iter().any(|log| log.outcome.is_none()) {
         return Ok(executor.rest(1, drafts));
@@ -242,7 +243,7 @@ pub async fn restore(executor: &Executor<'_>, mut step: StepLog) -> Result<StepR
         }
     }
     let n = step.changes.len() + 1;
-    drafts.push(executor.writer.intent(clock.now(), &step.key, n, &inverse));
+    drafts.push(executor.writer.intent(clock.now(), &step.key, n, &inverse, waited));
     executor.write(std::mem::take(&mut drafts), vec![]).await?;
     executor.lease.hold(&executor.env.store, clock).await?;
     let mut outcome = executor.call(session.as_ref(), &inverse).await;

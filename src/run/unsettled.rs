@@ -66,7 +66,7 @@ impl Executor<'_> {
             let log = &step.changes[*n];
             let now = self.env.clock.now();
             let age = Duration::try_from(now.duration_since(log.intended)).unwrap_or_default();
-            let session = self.session(step.key.as_str(), settle_permissions(&log.change.at));
+            let session = self.session(step, settle_permissions(&log.change.at));
             let (clock, visible) = (self.env.clock.as_ref(), self.env.cloud.visible_within());
             let outcome = settle(session.as_ref(), clock, &log.change, age, visible).await;
             if patient && is_for_later(&outcome, age) {

@@ -76,6 +76,17 @@ pub struct ScriptError {
     pub step: Option<StepKey>,
 }
 
+impl ScriptError {
+    /// Where in the script, to follow a verb; empty: not known.
+    #[must_use]
+    pub fn place(&self) -> String {
+        match (self.line, self.column) {
+            (Some(line), Some(column)) => format!(" at line {line}, column {column}"),
+            _ => String::new(),
+        }
+    }
+}
+
 /// Evaluates a script once. Must be called on a thread with [`super::limits::STACK_BYTES`] of stack
 /// for scripts that are not trusted; [`super::Evaluator`] has such threads.
 #[must_use]

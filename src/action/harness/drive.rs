@@ -90,6 +90,7 @@ impl Step {
 
     fn scope(
         &self,
+        action: &dyn Action,
         mut permissions: std::collections::BTreeSet<crate::change::Permission>,
     ) -> Scope {
         permissions.retain(|one| Some(&one.action) != self.lacks.as_ref());
@@ -98,6 +99,7 @@ impl Step {
             run: Some(self.run.clone()),
             step: self.key.clone(),
             permissions,
+            urgency: action.urgency(),
         }
     }
 
@@ -109,7 +111,7 @@ impl Step {
         params: &Params,
     ) -> Result<Verdict, LookError> {
         let applied = self.applied();
-        let session = cloud.open(self.scope(action.permissions(&self.at, &self.settings)));
+        let session = cloud.open(self.scope(action, action.permissions(&self.at, &self.settings)));
         let context = Context {
             session: session.as_ref(),
             at: &self.at,
@@ -201,7 +203,9 @@ impl Step {
         let at = self.clock.now();
         self.records.push(Record { at, change: change.clone(), outcome: Outcome::Unknown });
         die(Point::AfterIntent)?;
-        let answer = cloud.open(self.scope(change.permissions())).apply(&change).await;
+        let session = cloud.open(self.scope(action, change.permissions()));
+        let _room = session.admit(std::slice::from_ref(&change)).await;
+        let answer = session.apply(&change).await;
         self.clock.advance(Duration::from_millis(200));
         die(Point::AfterCall)?;
         match answer {

@@ -19,6 +19,10 @@ pub(super) fn intent(entry: &Entry, outcome: Option<&Entry>, home: Option<&str>)
     if let Some(place) = place.filter(|place| Some(place.as_str()) != home) {
         spans.push(span(Tone::Dim, &format!("(in {place})")));
     }
+    let waited = entry.body.get("waited_s").and_then(Value::as_u64);
+    spans.extend(
+        waited.map(|s| span(Tone::Dim, &format!("(after {s} s of waiting for AWS's limits)"))),
+    );
     spans.extend(match outcome {
         Some(outcome) => became(outcome),
         None => vec![span(Tone::Warn, "(no answer yet)")],

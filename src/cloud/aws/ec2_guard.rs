@@ -11,7 +11,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::convert::parsed;
 use super::ec2_apply::{confirmed, refused};
-use super::ec2_read::absent;
+use super::ec2_read::{absent, by_id};
 use super::errors::{Effect, read, unreadable};
 use crate::change::{Change, Kind, OnShutdown};
 use crate::cloud::{Receipt, Result, Safeguards};
@@ -25,15 +25,11 @@ pub(super) async fn safeguards(client: &Client, id: &InstanceId) -> Result<Optio
         client.describe_instance_attribute().instance_id(id.as_str()).attribute(name).send()
     };
     let (instances, protection, shutdown) = tokio::join!(
-        client.describe_instances().instance_ids(id.as_str()).send(),
+        client.describe_instances().filters(by_id(id)).send(),
         attribute(InstanceAttributeName::DisableApiTermination),
         attribute(InstanceAttributeName::InstanceInitiatedShutdownBehavior),
     );
-    let instances = match instances {
-        Ok(answer) => answer,
-        Err(error) if absent(error.code(), "InvalidInstanceID") => return Ok(None),
-        Err(error) => return Err(read(OPERATION, error)),
-    };
+    let instances = instances.map_err(|e| read(OPERATION, e))?;
     let mut found = instances.reservations().iter().flat_map(|one| one.instances());
     let Some(found) = found.find(|instance| instance.instance_id() == Some(id.as_str())) else {
         return Ok(None);

@@ -3,6 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use tokio::sync::Semaphore;
+
+use super::Limits;
+use crate::change::Urgency;
+
 /// What goes wrong with one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Fault {
@@ -66,6 +71,9 @@ pub struct Plan {
     pub(super) counted: Calls,
     at: BTreeMap<u64, Fault>,
     pub(super) events: BTreeMap<u64, Event>,
+    pub(super) limits: Option<Arc<Limits>>,
+    pub(super) admitting: Option<Event>,
+    pub(super) held: Option<(Urgency, Arc<Semaphore>)>,
     seeded: Option<Seeded>,
 }
 
@@ -102,6 +110,27 @@ impl Plan {
     #[must_use]
     pub fn before(mut self, n: u64, event: Event) -> Self {
         self.events.insert(n, event);
+        self
+    }
+
+    /// Whoever waits to be admitted waits while `event` happens outside.
+    #[must_use]
+    pub fn while_admitting(mut self, event: Event) -> Self {
+        self.admitting = Some(event);
+        self
+    }
+
+    /// Who is so urgent is admitted only when `gate` gives it a permit.
+    #[must_use]
+    pub fn holding(mut self, urgency: Urgency, gate: &Arc<Semaphore>) -> Self {
+        self.held = Some((urgency, Arc::clone(gate)));
+        self
+    }
+
+    /// Every call, counted or not, takes from these buckets, and is throttled when one is empty.
+    #[must_use]
+    pub fn limited(mut self, limits: &Arc<Limits>) -> Self {
+        self.limits = Some(Arc::clone(limits));
         self
     }
 

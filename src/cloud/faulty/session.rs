@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use super::{Calls, Fault, Road, error};
 use crate::change::{Change, Document, Taggable, Tags};
 use crate::cloud::{
-    Instance, Receipt, Result, Role, Safeguards, SecurityGroup, Session, Snapshot, User,
-    UserCredential,
+    Admitted, Instance, Receipt, Result, Role, Safeguards, Scope, SecurityGroup, Session, Snapshot,
+    User, UserCredential,
 };
 use crate::id::{
     AccessKeyId, AccountId, FindingId, GroupId, InstanceId, Place, RoleName, SnapshotId, UserName,
@@ -20,17 +20,30 @@ use crate::id::{
 pub(super) struct FaultySession {
     pub(super) inner: Arc<dyn Session>,
     pub(super) road: Arc<Road>,
+    pub(super) scope: Scope,
 }
 
 #[async_trait]
 impl Session for FaultySession {
     async fn instance(&self, at: &Place, id: &InstanceId) -> Result<Option<Instance>> {
-        self.road.read("ec2:DescribeInstances", || Ok(None), self.inner.instance(at, id)).await
+        self.road
+            .read(
+                (&self.scope, at),
+                &["ec2:DescribeInstances", "ec2:DescribeNetworkInterfaces"],
+                || Ok(None),
+                self.inner.instance(at, id),
+            )
+            .await
     }
 
     async fn safeguards(&self, at: &Place, id: &InstanceId) -> Result<Option<Safeguards>> {
         let call = self.inner.safeguards(at, id);
-        self.road.read("ec2:DescribeInstanceAttribute", || Ok(None), call).await
+        let operations = [
+            "ec2:DescribeInstances",
+            "ec2:DescribeInstanceAttribute",
+            "ec2:DescribeInstanceAttribute",
+        ];
+        self.road.read((&self.scope, at), &operations, || Ok(None), call).await
     }
 
     async fn groups_for(
@@ -40,22 +53,36 @@ impl Session for FaultySession {
         purpose: &str,
     ) -> Result<Vec<SecurityGroup>> {
         let call = self.inner.groups_for(at, vpc, purpose);
-        self.road.read("ec2:DescribeSecurityGroups", || Ok(Vec::new()), call).await
+        // By tag, and by name.
+        let operations = ["ec2:DescribeSecurityGroups", "ec2:DescribeSecurityGroups"];
+        self.road.read((&self.scope, at), &operations, || Ok(Vec::new()), call).await
     }
 
     async fn groups(&self, at: &Place, ids: &[GroupId]) -> Result<Vec<SecurityGroup>> {
         self.road
-            .read("ec2:DescribeSecurityGroups", || Ok(Vec::new()), self.inner.groups(at, ids))
+            .read(
+                (&self.scope, at),
+                &["ec2:DescribeSecurityGroups"],
+                || Ok(Vec::new()),
+                self.inner.groups(at, ids),
+            )
             .await
     }
 
     async fn snapshots_tagged(&self, at: &Place, key: &str, value: &str) -> Result<Vec<Snapshot>> {
         let call = self.inner.snapshots_tagged(at, key, value);
-        self.road.read("ec2:DescribeSnapshots", || Ok(Vec::new()), call).await
+        self.road.read((&self.scope, at), &["ec2:DescribeSnapshots"], || Ok(Vec::new()), call).await
     }
 
     async fn snapshot(&self, at: &Place, id: &SnapshotId) -> Result<Option<Snapshot>> {
-        self.road.read("ec2:DescribeSnapshots", || Ok(None), self.inner.snapshot(at, id)).await
+        self.road
+            .read(
+                (&self.scope, at),
+                &["ec2:DescribeSnapshots"],
+                || Ok(None),
+                self.inner.snapshot(at, id),
+            )
+            .await
     }
 
     async fn snapshot_sharing(
@@ -64,22 +91,36 @@ impl Session for FaultySession {
         id: &SnapshotId,
     ) -> Result<Option<BTreeSet<AccountId>>> {
         let call = self.inner.snapshot_sharing(at, id);
-        self.road.read("ec2:DescribeSnapshotAttribute", || Ok(None), call).await
+        self.road
+            .read((&self.scope, at), &["ec2:DescribeSnapshotAttribute"], || Ok(None), call)
+            .await
     }
 
     async fn is_default_key(&self, at: &Place, key: &str) -> Result<bool> {
         self.road
-            .read("ec2:GetEbsDefaultKmsKeyId", || Ok(false), self.inner.is_default_key(at, key))
+            .read(
+                (&self.scope, at),
+                &["ec2:GetEbsDefaultKmsKeyId"],
+                || Ok(false),
+                self.inner.is_default_key(at, key),
+            )
             .await
     }
 
     async fn role(&self, at: &Place, name: &RoleName) -> Result<Option<Role>> {
-        self.road.read("iam:GetRole", || Ok(None), self.inner.role(at, name)).await
+        self.road
+            .read(
+                (&self.scope, at),
+                &["iam:GetRole", "iam:ListInstanceProfilesForRole"],
+                || Ok(None),
+                self.inner.role(at, name),
+            )
+            .await
     }
 
     async fn profile_role(&self, at: &Place, profile_arn: &str) -> Result<Option<RoleName>> {
         let call = self.inner.profile_role(at, profile_arn);
-        self.road.read("iam:GetInstanceProfile", || Ok(None), call).await
+        self.road.read((&self.scope, at), &["iam:GetInstanceProfile"], || Ok(None), call).await
     }
 
     async fn role_policy(
@@ -89,16 +130,35 @@ impl Session for FaultySession {
         policy: &str,
     ) -> Result<Option<Document>> {
         self.road
-            .read("iam:GetRolePolicy", || Ok(None), self.inner.role_policy(at, role, policy))
+            .read(
+                (&self.scope, at),
+                &["iam:GetRolePolicy"],
+                || Ok(None),
+                self.inner.role_policy(at, role, policy),
+            )
             .await
     }
 
     async fn key_owner(&self, at: &Place, key: &AccessKeyId) -> Result<Option<UserName>> {
-        self.road.read("iam:GetAccessKeyLastUsed", || Ok(None), self.inner.key_owner(at, key)).await
+        self.road
+            .read(
+                (&self.scope, at),
+                &["iam:GetAccessKeyLastUsed"],
+                || Ok(None),
+                self.inner.key_owner(at, key),
+            )
+            .await
     }
 
     async fn user(&self, at: &Place, name: &UserName) -> Result<Option<User>> {
-        self.road.read("iam:GetUser", || Ok(None), self.inner.user(at, name)).await
+        self.road
+            .read(
+                (&self.scope, at),
+                &["iam:GetUser", "iam:ListAccessKeys", "iam:ListUserTags", "iam:GetLoginProfile"],
+                || Ok(None),
+                self.inner.user(at, name),
+            )
+            .await
     }
 
     async fn credentials(
@@ -107,7 +167,12 @@ impl Session for FaultySession {
         user: &UserName,
     ) -> Result<Option<Vec<UserCredential>>> {
         let call = self.inner.credentials(at, user);
-        self.road.read("iam:ListSSHPublicKeys", || Ok(None), call).await
+        let operations = [
+            "iam:ListSSHPublicKeys",
+            "iam:ListSigningCertificates",
+            "iam:ListServiceSpecificCredentials",
+        ];
+        self.road.read((&self.scope, at), &operations, || Ok(None), call).await
     }
 
     async fn user_policy(
@@ -117,28 +182,66 @@ impl Session for FaultySession {
         policy: &str,
     ) -> Result<Option<Document>> {
         self.road
-            .read("iam:GetUserPolicy", || Ok(None), self.inner.user_policy(at, user, policy))
+            .read(
+                (&self.scope, at),
+                &["iam:GetUserPolicy"],
+                || Ok(None),
+                self.inner.user_policy(at, user, policy),
+            )
             .await
     }
 
     async fn tags(&self, at: &Place, resource: &Taggable) -> Result<Option<Tags>> {
-        self.road.read("ec2:DescribeTags", || Ok(None), self.inner.tags(at, resource)).await
+        let (operation, then) = match resource {
+            Taggable::Instance(_) => ("ec2:DescribeTags", Some("ec2:DescribeInstances")),
+            Taggable::Volume(_) => ("ec2:DescribeTags", Some("ec2:DescribeVolumes")),
+            Taggable::Snapshot(_) => ("ec2:DescribeTags", Some("ec2:DescribeSnapshots")),
+            Taggable::Role(_) => ("iam:ListRoleTags", None),
+            Taggable::User(_) => ("iam:ListUserTags", None),
+            Taggable::Bucket(_) => ("s3:GetBucketTagging", None),
+        };
+        let call = self.inner.tags(at, resource);
+        let tags = self.road.read((&self.scope, at), &[operation], || Ok(None), call).await?;
+        // Where there are no tags, the resource itself is asked for.
+        match then.filter(|_| tags.as_ref().is_none_or(Tags::is_empty)) {
+            Some(then) => self.road.limited((&self.scope, at), &[then]).await.map(|()| tags),
+            None => Ok(tags),
+        }
     }
 
     async fn finding(&self, at: &Place, id: &FindingId) -> Result<Option<serde_json::Value>> {
-        self.road.read("guardduty:GetFindings", || Ok(None), self.inner.finding(at, id)).await
+        self.road
+            .read(
+                (&self.scope, at),
+                &["guardduty:GetFindings", "guardduty:ListDetectors"],
+                || Ok(None),
+                self.inner.finding(at, id),
+            )
+            .await
+    }
+
+    async fn admit(&self, changes: &[Change]) -> Admitted {
+        if let Some(event) = &self.road.plan.admitting {
+            event();
+        }
+        if let Some((urgency, gate)) = &self.road.plan.held
+            && *urgency == self.scope.urgency
+        {
+            _ = gate.acquire().await;
+        }
+        self.inner.admit(changes).await
     }
 
     async fn apply(&self, change: &Change) -> Result<Receipt> {
         let operation = change.operation();
-        match self.road.meet(operation, Calls::Changes) {
+        match self.road.meet((&self.scope, &change.at), &[operation], Calls::Changes).await {
             None => self.inner.apply(change).await,
-            Some(Fault::LostAnswer) => {
+            Some((_, Fault::LostAnswer)) => {
                 // A refusal is an answer too, and is lost as well.
                 let _lost = self.inner.apply(change).await;
                 Err(error(operation, Fault::LostAnswer))
             }
-            Some(fault) => Err(error(operation, fault)),
+            Some((_, fault)) => Err(error(operation, fault)),
         }
     }
 }

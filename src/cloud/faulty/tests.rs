@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{Calls, Fault, Faulty, Plan};
-use crate::change::{Change, KeyStatus, Kind, Permission};
+use crate::change::{Change, KeyStatus, Kind, Permission, Urgency};
 use crate::clock::ManualClock;
 use crate::cloud::sandbox::Sandbox;
 use crate::cloud::{Cloud, ErrorClass, Scope, Session};
@@ -29,6 +29,7 @@ fn open(cloud: &dyn Cloud) -> Arc<dyn Session> {
         run: None,
         step: "1".to_owned(),
         permissions: BTreeSet::from([Permission::new("*", "*")]),
+        urgency: Urgency::Containment,
     })
 }
 

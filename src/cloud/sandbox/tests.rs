@@ -12,7 +12,7 @@ mod snapshots;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::change::{Change, Kind, Permission, Tags};
+use crate::change::{Change, Kind, Permission, Tags, Urgency};
 use crate::clock::ManualClock;
 use crate::cloud::{Cloud, CloudError, Receipt, Scope, Session};
 use crate::id::Place;
@@ -120,6 +120,7 @@ fn scope(permissions: impl IntoIterator<Item = Permission>) -> Scope {
         run: Some("run-0001".parse().unwrap()),
         step: "1".to_owned(),
         permissions: permissions.into_iter().collect::<BTreeSet<_>>(),
+        urgency: Urgency::Containment,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Taking a run back that waits for nothing but its evidence.
 
-use std::sync::atomic::AtomicBool;
+use tokio_util::sync::CancellationToken;
 
 use serde_json::json;
 
@@ -25,7 +25,7 @@ async fn drive_all(lab: &Lab) {
     let now = lab.clock.now();
     while let Some((run, fence)) = lab.env.store.claim("lab", now).await.unwrap() {
         let lease = Lease::new(fence, lab.clock.monotonic());
-        drive(&lab.env, &run, &lease, &AtomicBool::new(false)).await.unwrap();
+        drive(&lab.env, &run, &lease, &CancellationToken::new()).await.unwrap();
     }
 }
 

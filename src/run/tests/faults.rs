@@ -12,7 +12,7 @@ use crate::id::Place;
 use crate::run::attempt::ROUNDS_MAX;
 
 /// Effects per operation and resource; what is created is counted by what it is created for.
-fn effects(sandbox: &Sandbox) -> BTreeMap<(String, String), usize> {
+pub(super) fn effects(sandbox: &Sandbox) -> BTreeMap<(String, String), usize> {
     let mut counts = BTreeMap::new();
     for mutation in sandbox.snapshot_world().mutations {
         *counts.entry((mutation.operation, masked(&mutation.resource))).or_insert(0) += 1;
@@ -29,7 +29,7 @@ fn masked(resource: &str) -> String {
     resource.split('/').map(part).collect::<Vec<_>>().join("/")
 }
 
-async fn undisturbed() -> (BTreeMap<(String, String), usize>, u64) {
+pub(super) async fn undisturbed() -> (BTreeMap<(String, String), usize>, u64) {
     let clock = clock();
     let sandbox = Sandbox::from_scenario(SCENARIO, Arc::new(clock.clone())).unwrap();
     let faulty = Arc::new(Faulty::new(Arc::new(sandbox.clone()), Plan::none()));

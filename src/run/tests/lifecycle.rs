@@ -9,7 +9,6 @@ use crate::cloud::faulty::{Calls, Faulty, Plan};
 use crate::id::Place;
 use crate::run::drive::{Driven, drive};
 use crate::run::lease::Lease;
-use std::sync::atomic::AtomicBool;
 
 #[tokio::test]
 async fn a_finding_becomes_a_contained_case() {
@@ -112,7 +111,8 @@ async fn a_run_that_a_stop_gives_back_goes_on_at_once() {
     let now = lab.clock.now();
     let (row, fence) = lab.env.store.claim("lab", now).await.unwrap().unwrap();
     let lease = Lease::new(fence, lab.clock.monotonic());
-    let stopping = AtomicBool::new(true);
+    let stopping = CancellationToken::new();
+    stopping.cancel();
     let driven = Box::pin(drive(&lab.env, &row, &lease, &stopping)).await.unwrap();
     assert_eq!(driven, Driven::Released);
     let row = only_run(&lab, &case).await;
@@ -225,7 +225,7 @@ async fn a_run_that_only_waits_for_snapshots_does_not_hold_up_an_isolation() {
         by_hand("compromised-instance", params, Mode::Contain)
     };
     let first = lab.desk.start(wanted()).await.unwrap();
-    let stopping = std::sync::atomic::AtomicBool::new(false);
+    let stopping = CancellationToken::new();
     let claimed = lab.env.clock.monotonic();
     let (row, fence) = lab.env.store.claim("lab", lab.clock.now()).await.unwrap().unwrap();
     let lease = crate::run::lease::Lease::new(fence, claimed);

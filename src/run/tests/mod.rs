@@ -10,6 +10,7 @@ mod honest;
 mod later;
 mod lifecycle;
 mod open_group;
+mod pacing;
 mod plans;
 mod siege;
 mod silence;
@@ -18,9 +19,9 @@ mod turns;
 mod undo;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use serde_json::{Map, Value};
+use tokio_util::sync::CancellationToken;
 
 use super::StartRun;
 use super::drive::{Driven, drive};
@@ -116,7 +117,7 @@ async fn decide(lab: &Lab, by: &str, grant: bool) -> Result<(), super::DeskError
 }
 
 /// One drive of the run that is next, as the driver makes it; `None`: none can go on.
-async fn drive_once(lab: &Lab, stopping: &AtomicBool) -> Option<Result<Driven, StoreError>> {
+async fn drive_once(lab: &Lab, stopping: &CancellationToken) -> Option<Result<Driven, StoreError>> {
     let (run, fence) = lab.env.store.claim("lab", lab.clock.now()).await.unwrap()?;
     let lease = Lease::new(fence, lab.clock.monotonic());
     Some(Box::pin(drive(&lab.env, &run, &lease, stopping)).await)
@@ -127,7 +128,7 @@ async fn drive_killed(lab: &Lab) -> Option<bool> {
     let (run, fence) = lab.env.store.claim("lab", lab.clock.now()).await.unwrap()?;
     let (lease, env) = (Lease::new(fence, lab.clock.monotonic()), lab.env.clone());
     let drives = tokio::spawn(async move {
-        Box::pin(drive(&env, &run, &lease, &AtomicBool::new(false))).await.map(drop)
+        Box::pin(drive(&env, &run, &lease, &CancellationToken::new())).await.map(drop)
     });
     Some(drives.await.is_err())
 }

@@ -58,7 +58,10 @@ async fn a_plan_ends_where_the_runbook_will() {
     let (plan, lines) = planned(&lab).await;
     let does: Vec<&str> = lines.iter().map(|(does, _)| does.as_str()).collect();
     assert_eq!(does, ["change", "refused", "fail"], "{lines:?}");
-    assert_eq!(lines[2].1, "then the runbook stops, because of what is refused");
+    assert_eq!(
+        lines[2].1,
+        "then the runbook stops at line 4, column 10, because of what is refused"
+    );
     assert!(!plan.to_string().contains("would say"), "{plan}");
     // A run that observes tells its script of no refusal, and says so.
     let observed = lab.desk.start(by_hand("speaks", json!({}), Mode::Observe)).await.unwrap();

@@ -1,6 +1,6 @@
 //! What tests of attacks on an isolation share.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::json;
 
@@ -197,7 +197,7 @@ impl Interlude {
                 desk.decide(Decide { approval, by, grant: true, reason, hash, at }).await.unwrap();
             }
             // Time stands still: what waits for AWS is left where it is.
-            let (stopping, now) = (AtomicBool::new(false), clock.now());
+            let (stopping, now) = (CancellationToken::new(), clock.now());
             while let Some((run, fence)) = env.store.claim(&env.owner, now).await.unwrap() {
                 let lease = Lease::new(fence, env.clock.monotonic());
                 Box::pin(drive(&env, &run, &lease, &stopping)).await.unwrap();

@@ -25,7 +25,7 @@ async fn begun(source: &str) -> (Lab, RunRow) {
 
 /// Drives what can be claimed, and sends nothing: as a process that is killed after the commit.
 async fn drive_alone(lab: &Lab) {
-    drive_once(lab, &false.into()).await.unwrap().unwrap();
+    drive_once(lab, &CancellationToken::new()).await.unwrap().unwrap();
 }
 
 async fn notes(lab: &Lab, case: &CaseId) -> Vec<String> {

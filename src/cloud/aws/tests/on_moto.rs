@@ -317,6 +317,7 @@ async fn a_finding_is_read_as_guardduty_wrote_it() {
         run: None,
         step: "confirm".to_owned(),
         permissions: std::collections::BTreeSet::new(),
+        urgency: crate::change::Urgency::Containment,
     });
     let found = session.finding(&lab.workload, &id.parse().unwrap()).await.unwrap().unwrap();
     assert_eq!(found["service"]["aFieldTheSdkDoesNotKnow"]["kept"], true);

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::super::assume::{policy, session_name};
 use super::{HUB, REGION, aws, fresh_account, hub, place};
-use crate::change::Permission;
+use crate::change::{Permission, Urgency};
 use crate::clock::{Clock, ManualClock, SystemClock};
 use crate::cloud::aws::{AccountAccess, Aws, AwsSettings};
 use crate::cloud::{Cloud, CloudError, ErrorClass, Scope, Session};
@@ -21,6 +21,7 @@ fn scope(case: &str, run: Option<&str>, step: &str) -> Scope {
         run: run.map(|run| run.parse().unwrap()),
         step: step.to_owned(),
         permissions: BTreeSet::from([Permission::new("ec2:Describe*", "*")]),
+        urgency: Urgency::Containment,
     }
 }
 
@@ -60,6 +61,52 @@ async fn sts_learns_who_acts_and_why_once_a_step() {
     let other = aws.open(scope("case-0007", Some("run-0008"), "4"));
     look(other.as_ref(), &at).await.unwrap();
     assert_eq!(assumed(moto, &account)[1]["RoleSessionName"], "run-0008-4");
+}
+
+#[tokio::test]
+async fn a_steps_repeated_opens_assume_the_role_once_for_each_policy() {
+    let moto = Moto::shared();
+    let account = fresh_account();
+    moto.responder_role(account.as_str(), "right");
+    let aws = aws(moto, &[&account], "right").await;
+    let at = place(&account);
+    let step = || scope("case-0011", Some("run-0011"), "1");
+    // Every look of a step and every round of changes opens its session anew; branches do at once.
+    let sessions: Vec<_> = (0..5).map(|_| aws.open(step())).collect();
+    let looks = sessions.iter().map(|session| look(session.as_ref(), &at));
+    for looked in futures::future::join_all(looks).await {
+        looked.unwrap();
+    }
+    look(aws.open(step()).as_ref(), &at).await.unwrap();
+    assert_eq!(assumed(moto, &account).len(), 1);
+    // How urgent a step is has nothing to do with what it may.
+    let calm = Scope { urgency: Urgency::Description, ..step() };
+    look(aws.open(calm).as_ref(), &at).await.unwrap();
+    assert_eq!(assumed(moto, &account).len(), 1);
+    let more = Permission::new("ec2:CreateTags", "*");
+    let wider =
+        Scope { permissions: step().permissions.into_iter().chain([more]).collect(), ..step() };
+    look(aws.open(wider).as_ref(), &at).await.unwrap();
+    look(aws.open(step()).as_ref(), &at).await.unwrap();
+    let calls = assumed(moto, &account);
+    assert_eq!(calls.len(), 2, "one for each policy: {calls:?}");
+    assert!(calls[1]["Policy"].as_str().unwrap().contains("CreateTags"));
+}
+
+#[tokio::test]
+async fn no_case_gets_the_credentials_of_another() {
+    let moto = Moto::shared();
+    let account = fresh_account();
+    moto.responder_role(account.as_str(), "right");
+    let aws = aws(moto, &[&account], "right").await;
+    let at = place(&account);
+    for case in ["case-0012", "case-0013", "case-0012"] {
+        // Run, step and policy are the same; SourceIdentity can't be changed in a session.
+        look(aws.open(scope(case, Some("run-0012"), "1")).as_ref(), &at).await.unwrap();
+    }
+    let sources: Vec<String> =
+        assumed(moto, &account).iter().map(|call| call["SourceIdentity"].to_string()).collect();
+    assert_eq!(sources, ["\"case-0012\"", "\"case-0013\""]);
 }
 
 #[tokio::test]

@@ -1,8 +1,10 @@
 //! Containments that end, or wait, half way.
 
 use serde_json::json;
+use tokio::sync::Semaphore;
 
 use super::*;
+use crate::change::Urgency;
 
 /// Whether each change in the timeline has an outcome.
 fn open_intents(entries: &[Entry]) -> usize {
@@ -65,7 +67,7 @@ async fn a_database_that_fails_half_way_leaves_no_instance_in_the_open() {
     let (lab, sandbox, _) = faulty_lab(changes().before(n, event), ISOLATES).await;
     *store.lock().unwrap() = Some(lab.env.store.clone());
     lab.desk.start(by_hand("probe", json!({}), Mode::Contain)).await.unwrap();
-    let ended = drive_once(&lab, &false.into()).await.unwrap();
+    let ended = drive_once(&lab, &CancellationToken::new()).await.unwrap();
     assert!(ended.is_err(), "the database did not fail");
     assert!(!in_the_open(&sandbox), "{:?}", groups(&sandbox));
 }
@@ -73,11 +75,10 @@ async fn a_database_that_fails_half_way_leaves_no_instance_in_the_open() {
 /// The process is stopped for an upgrade while AWS throttles the second swap.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stop_leaves_no_instance_in_the_open() {
-    use std::sync::atomic::{AtomicBool, Ordering};
     let n = second_swap().await;
-    let stopping = Arc::new(AtomicBool::new(false));
-    let stop = Arc::clone(&stopping);
-    let event: Event = Arc::new(move || stop.store(true, Ordering::Relaxed));
+    let stopping = CancellationToken::new();
+    let stop = stopping.clone();
+    let event: Event = Arc::new(move || stop.cancel());
     let plan = (n..n + 12).fold(changes().before(n, event), |plan, n| plan.at(n, Fault::Throttled));
     let (lab, sandbox, _) = faulty_lab(plan, ISOLATES).await;
     lab.desk.start(by_hand("probe", json!({}), Mode::Contain)).await.unwrap();
@@ -95,7 +96,7 @@ async fn no_drive_ends_with_an_instance_in_the_open() {
         let plan = (n..n + 40).fold(changes(), |plan, n| plan.at(n, fault));
         let (lab, sandbox, _) = faulty_lab(plan, ISOLATES).await;
         lab.desk.start(by_hand("probe", json!({}), Mode::Contain)).await.unwrap();
-        let driven = drive_once(&lab, &false.into()).await.unwrap().unwrap();
+        let driven = drive_once(&lab, &CancellationToken::new()).await.unwrap().unwrap();
         assert!(!in_the_open(&sandbox), "{fault:?} {driven:?} {:?}", groups(&sandbox));
         lab.finish().await;
     }
@@ -104,11 +105,10 @@ async fn no_drive_ends_with_an_instance_in_the_open() {
 /// The process is stopped in the second round of that: it does not wait for the others.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stop_between_two_rounds_leaves_no_instance_in_the_open() {
-    use std::sync::atomic::{AtomicBool, Ordering};
     let n = second_swap().await;
-    let stopping = Arc::new(AtomicBool::new(false));
-    let stop = Arc::clone(&stopping);
-    let event: Event = Arc::new(move || stop.store(true, Ordering::Relaxed));
+    let stopping = CancellationToken::new();
+    let stop = stopping.clone();
+    let event: Event = Arc::new(move || stop.cancel());
     let plan = (n..n + 24).fold(changes(), |plan, n| plan.at(n, Fault::Throttled));
     let (lab, sandbox, _) = faulty_lab(plan.before(n + 13, event), ISOLATES).await;
     lab.desk.start(by_hand("probe", json!({}), Mode::Contain)).await.unwrap();
@@ -120,6 +120,31 @@ async fn a_stop_between_two_rounds_leaves_no_instance_in_the_open() {
         groups(&sandbox)
     );
     assert!(!in_the_open(&sandbox), "{:?}", groups(&sandbox));
+    lab.finish().await;
+}
+
+/// The same while evidence of the same run is in line, for as long as it takes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_waits_for_no_evidence_that_is_in_line() {
+    let n = second_swap().await;
+    let source = "//! Probe.\nconst RUNBOOK = #{ on: [\"Never:X/*\"], mode: \"contain\" };\n\
+        fn run(case, p) { parallel([|| evidence::snapshot_volumes(\"i-0a1b2c3d4e5f60718\"), \
+        || contain::isolate_instance(\"i-0a1b2c3d4e5f60718\")]); }";
+    let (stopping, gate) = (CancellationToken::new(), Arc::new(Semaphore::new(0)));
+    let stop = stopping.clone();
+    let event: Event = Arc::new(move || stop.cancel());
+    let plan = (n..n + 24).fold(changes(), |plan, n| plan.at(n, Fault::Throttled));
+    let plan = plan.before(n + 13, event).holding(Urgency::Evidence, &gate);
+    let (lab, sandbox, faulty) = faulty_lab(plan, source).await;
+    let started = lab.desk.start(by_hand("probe", json!({}), Mode::Contain)).await.unwrap();
+    let driven = drive_once(&lab, &stopping).await.unwrap().unwrap();
+    assert_eq!(driven, Driven::Released);
+    assert!(faulty.met().len() > 12, "containment did rest");
+    assert!(!in_the_open(&sandbox), "{:?}", groups(&sandbox));
+    gate.add_permits(1_000);
+    lab.settle().await;
+    let done = run(&lab, &started.id).await;
+    assert!(done.contained, "{:?}", done.summary);
     lab.finish().await;
 }
 
@@ -151,7 +176,7 @@ async fn a_run_that_sleeps_holds_up_no_containment() {
     let asleep = by_hand("probe", json!({"instance": "i-0a1b2c3d4e5f60718"}), Mode::Contain);
     lab.desk.start(asleep).await.unwrap();
     let began = crate::clock::Clock::now(&lab.clock);
-    drive_once(&lab, &false.into()).await.unwrap().unwrap();
+    drive_once(&lab, &CancellationToken::new()).await.unwrap().unwrap();
     let case = lab.deliver(mining()).await;
     lab.settle().await;
     assert!(groups(&sandbox).iter().all(|groups| *groups == ["quarantine"]));

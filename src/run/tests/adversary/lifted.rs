@@ -113,7 +113,7 @@ async fn an_undo_of_a_run_that_did_nothing_hides_no_failure() {
 async fn a_wrong_isolation_can_be_lifted_while_evidence_is_awaited() {
     let (lab, sandbox) = lab().await;
     let case = lab.deliver(mining()).await;
-    drive_once(&lab, &false.into()).await.unwrap().unwrap();
+    drive_once(&lab, &CancellationToken::new()).await.unwrap().unwrap();
     let waits = only_run(&lab, &case).await;
     assert!(groups(&sandbox).iter().all(|groups| *groups == ["quarantine"]));
     if !waits.state.is_over() {

@@ -9,7 +9,7 @@ use crate::run::drive::Driven;
 
 /// One drive of the oldest run that can go on.
 pub(super) async fn once(lab: &Lab) -> Option<Driven> {
-    drive_once(lab, &false.into()).await.map(Result::unwrap)
+    drive_once(lab, &CancellationToken::new()).await.map(Result::unwrap)
 }
 
 pub(super) fn isolated(sandbox: &Sandbox) -> bool {

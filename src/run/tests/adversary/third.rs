@@ -22,7 +22,7 @@ async fn a_rest_half_way_forgets_no_sibling_that_ended() {
         let plan = (n..n + 40).fold(changes(), |plan, n| plan.at(n, Fault::Throttled));
         let (lab, sandbox, _) = faulty_lab(plan, &source).await;
         lab.desk.start(by_hand("probe", json!({}), Mode::Contain)).await.unwrap();
-        let driven = drive_once(&lab, &false.into()).await.unwrap();
+        let driven = drive_once(&lab, &CancellationToken::new()).await.unwrap();
         let said = lab.told().iter().filter(|told| told.contains("said once")).count();
         if said != 1 || driven.is_err() || in_the_open(&sandbox) {
             bad.push(format!("{looks}: said {said}, {driven:?}, {:?}", groups(&sandbox)));
@@ -222,7 +222,7 @@ async fn throttled_containments_beside_each_other_break_no_drive() {
         }
         let (lab, sandbox, _) = faulty_lab(plan, source).await;
         lab.desk.start(by_hand("probe", json!({}), Mode::Contain)).await.unwrap();
-        let driven = drive_once(&lab, &false.into()).await.unwrap();
+        let driven = drive_once(&lab, &CancellationToken::new()).await.unwrap();
         if driven.is_err() || in_the_open(&sandbox) {
             bad.push((seed, driven, groups(&sandbox)));
         }
@@ -234,11 +234,10 @@ async fn throttled_containments_beside_each_other_break_no_drive() {
 /// the open when it ends is told to somebody, because no process looks after it any more.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_stop_leaves_in_the_open_is_told() {
-    use std::sync::atomic::{AtomicBool, Ordering};
     let n = second_swap().await;
-    let stopping = Arc::new(AtomicBool::new(false));
-    let stop = Arc::clone(&stopping);
-    let event: Event = Arc::new(move || stop.store(true, Ordering::Relaxed));
+    let stopping = CancellationToken::new();
+    let stop = stopping.clone();
+    let event: Event = Arc::new(move || stop.cancel());
     let plan = (n..n + 400).fold(changes(), |plan, n| plan.at(n, Fault::Throttled));
     let (lab, sandbox, _) = faulty_lab(plan.before(n + 13, event), ISOLATES).await;
     let started = lab.desk.start(by_hand("probe", json!({}), Mode::Contain)).await.unwrap();

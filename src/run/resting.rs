@@ -1,31 +1,67 @@
-//! A drive does not end while something stands in the open.
+//! Containment that rests, in a drive that goes on.
 //!
-//! A run that waits is parked, and a process that stops puts nothing of a parked run back. So a step
-//! that rests while an interface stands in the open group rests inside its drive, which sees the stop.
+//! It goes on when its rest is over, not when the other steps of its run end. And no drive ends while
+//! something stands in the open: a run that waits is parked, and a process that stops puts nothing of a
+//! parked run back. So a step that rests while an interface stands in the open group rests inside its
+//! drive, which sees the stop.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::attempt::REST_MAX;
 use super::drive::Drive;
 use super::outcome::OutcomeResult;
-use super::record::log_of;
+use super::record::{RecordError, log_of};
 use super::step::StepLog;
 use crate::runbook::StepKey;
-use crate::store::ApprovalState;
-
-/// How long a stop may go unseen during such a rest.
-const STOP_SEEN_WITHIN: Duration = Duration::from_millis(250);
+use crate::store::{ApprovalState, StoreError};
 
 impl Drive<'_> {
+    /// The time until the first containment that rests may go on.
+    pub(super) fn rested_in(
+        &self,
+        parked: &BTreeMap<StepKey, Option<Timestamp>>,
+    ) -> Option<Duration> {
+        let now = self.env.clock.now();
+        let steps = self.log.steps.iter().filter(|step| step.contains());
+        let wakes = steps.filter_map(|step| *parked.get(&step.key)?);
+        let waits = wakes.map(|at| Duration::try_from(at.duration_since(now)).unwrap_or_default());
+        // What waits for longer waits for a person, who wakes the run.
+        waits.filter(|wait| *wait <= REST_MAX).min()
+    }
+
+    /// Takes containment that may go on out of `parked`, as it stands in the timeline by now.
+    pub(super) async fn rested(
+        &mut self,
+        parked: &mut BTreeMap<StepKey, Option<Timestamp>>,
+    ) -> Result<(), StoreError> {
+        let now = self.env.clock.now();
+        let log = match log_of(self.env, &self.run.case, &self.run.id).await {
+            Ok(log) => log,
+            Err(RecordError::Store(error)) => return Err(error),
+            Err(RecordError::Corrupt(reason)) => return Err(StoreError::Corrupt(reason)),
+        };
+        for known in &mut self.log.steps {
+            let may = |wake_at: &Option<Timestamp>| wake_at.is_some_and(|at| at <= now);
+            if known.contains()
+                && parked.get(&known.key).is_some_and(may)
+                && let Some(now) = log.steps.iter().find(|step| step.key == known.key)
+            {
+                parked.remove(&known.key);
+                known.clone_from(now);
+            }
+        }
+        Ok(())
+    }
+
     /// Rests until the first step that stands half way goes on, or the process stops. The steps that
     /// go on are no longer `parked`; `false`: none stands half way, or the timeline can't be read.
     pub(super) async fn rest_half_way(
         &mut self,
         parked: &mut BTreeMap<StepKey, Option<Timestamp>>,
-        stopping: &AtomicBool,
     ) -> bool {
         if !self.log.steps.iter().any(|step| step.end.is_none() && step.contains()) {
             return false;
@@ -44,10 +80,8 @@ impl Drive<'_> {
         };
         let clock = self.env.clock.as_ref();
         let resting = Resting::begin(&self.env.resting);
-        while !stopping.load(Ordering::Relaxed) && clock.now() < until {
-            let left = Duration::try_from(until.duration_since(clock.now())).unwrap_or_default();
-            clock.sleep(left.min(STOP_SEEN_WITHIN)).await;
-        }
+        let left = Duration::try_from(until.duration_since(clock.now())).unwrap_or_default();
+        self.stopping.run_until_cancelled(clock.sleep(left)).await;
         drop(resting);
         let now = clock.now();
         parked.retain(|_, wake_at| wake_at.is_some_and(|at| at > now));

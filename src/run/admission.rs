@@ -1,0 +1,40 @@
+//! Room in AWS's limits: how urgent a step is, and the wait for the tokens of all that it is about to
+//! change. What the limits are is known to the cloud alone.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::execute::Executor;
+use super::step::StepLog;
+use super::undo;
+use crate::action;
+use crate::change::{Change, Urgency};
+use crate::cloud::Admitted;
+use crate::routing::Mode;
+
+/// How old a look may be when it is acted on: about as long as a look and the guards take on AWS when
+/// every call is slow.
+pub(super) const LOOK_AGE_MAX: Duration = Duration::from_secs(5);
+
+impl Executor<'_> {
+    /// How urgent all calls of a step are: its looks and guards hold up what they belong to. What is
+    /// not an action is a query, whose answer decides what a run that acts does next. To give back
+    /// what was contained is in nobody's way, and people wait for it.
+    pub(super) fn urgency(&self, step: &str) -> Urgency {
+        match action::find(step) {
+            _ if self.run.mode == Mode::Observe => Urgency::Description,
+            Some(action) => action.urgency(),
+            None if step == undo::RESTORE => Urgency::Evidence,
+            None => Urgency::Containment,
+        }
+    }
+
+    /// Waits until AWS's limits have room for all `changes` of a step, and says how long that took.
+    /// All at once, before the first: an interface must not stay in the open transition group for
+    /// want of the second call's token.
+    pub(super) async fn admit(&self, step: &StepLog, changes: &[Change]) -> (Admitted, Duration) {
+        let began = self.env.clock.monotonic();
+        let admitted = self.session(step, BTreeSet::new()).admit(changes).await;
+        (admitted, self.env.clock.monotonic().saturating_sub(began))
+    }
+}
