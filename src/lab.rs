@@ -40,6 +40,8 @@ pub struct LabSettings {
     pub library: Arc<Library>,
     /// The channels that there are; empty: any.
     pub channels: BTreeSet<String>,
+    /// How what arrives is told.
+    pub delivery: Delivery,
 }
 
 impl Default for LabSettings {
@@ -52,18 +54,19 @@ impl Default for LabSettings {
             targets_per_run: 20,
             library: Arc::clone(&LIBRARY),
             channels: BTreeSet::new(),
+            delivery: Delivery::Posted,
         }
     }
 }
 
 /// Keeps what people are told.
-#[derive(Default)]
 struct Told {
     texts: Mutex<Vec<String>>,
     /// Whether nobody answers.
     down: AtomicBool,
     /// The channels that there are; empty: any.
     channels: BTreeSet<String>,
+    delivery: Delivery,
 }
 
 #[async_trait]
@@ -77,7 +80,7 @@ impl Notifier for Told {
             return Err(NotifyError::NoAnswer { channel: channel.to_owned(), reason });
         }
         self.texts.lock().unwrap().push(message.text.clone());
-        Ok(Delivery::Logged)
+        Ok(self.delivery)
     }
 
     fn unknown(&self, channel: &str) -> Option<NotifyError> {
@@ -112,7 +115,12 @@ impl Lab {
             kms_key: "alias/tourniquet-forensics".to_owned(),
             transfer_kms_key: "alias/tourniquet-transfer".to_owned(),
         });
-        let told = Arc::new(Told { channels: settings.channels, ..Told::default() });
+        let told = Arc::new(Told {
+            texts: Mutex::default(),
+            down: AtomicBool::new(false),
+            channels: settings.channels,
+            delivery: settings.delivery,
+        });
         let env = Arc::new(Env {
             store: store.clone(),
             cloud,

@@ -17,7 +17,7 @@ use crate::runbook::StepFailure;
 pub const REFUSED: &str = ": refused: ";
 
 /// Characters of a message in an entry: AWS and scripts can write more.
-const MESSAGE_MAX: usize = 2_000;
+pub(super) const MESSAGE_MAX: usize = 2_000;
 
 /// The end of a step that did what it should.
 pub fn succeeded(step: &StepLog, output: Value) -> StepEnd {

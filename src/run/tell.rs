@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::Env;
-use super::end::{cut, cut_at};
+use super::end::{MESSAGE_MAX, cut, cut_at};
 use crate::config::ON_CALL;
 use crate::finding::{Finding, Severity};
 use crate::id::{AccountId, Region};
@@ -15,6 +15,10 @@ use crate::timeline::{Actor, Draft, Kind};
 /// Characters of a finding's type and severity, or of its resource, in a message: they came from
 /// outside.
 const ABOUT_MAX: usize = 150;
+
+/// Characters of what the service says in an entry: a whole message, whose end is the command that
+/// answers it, and what became of it.
+const REMARK_MAX: usize = MESSAGE_MAX + 500;
 
 /// Tells the people on call something of a run: what it is about, then the text. `id` is what it is
 /// about among all messages: an approval's id, or the run's own for its end.
@@ -26,7 +30,7 @@ pub(super) async fn of_run(env: &Env, run: &RunRow, id: String, text: &str) -> E
 
 /// The entry in which the service itself says something to whoever reads the case.
 pub(super) fn remark(at: Timestamp, text: &str) -> Draft {
-    Draft::new(at, Actor::Service, Kind::NoteAdded, json!({"text": cut(text)}))
+    Draft::new(at, Actor::Service, Kind::NoteAdded, json!({"text": cut_at(text, REMARK_MAX)}))
 }
 
 /// The finding, the resource, the account and the Region, for people who read nothing else.

@@ -7,7 +7,8 @@
 //! ```
 //!
 //! What is claimed comes back by itself when the process dies before it is settled. The timeline tells
-//! the first failure, and what became of it in the end; what arrives at once is no entry.
+//! what people were told, the first failure, and that a message was given up; also of a case whose runs
+//! are over, and twice where a process died between the two.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,7 +19,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Env, tell};
 use crate::id::RunId;
-use crate::notify::{Message, NotifyError};
+use crate::notify::{Delivery, Message, NotifyError};
 use crate::store::{MessageRow, StoreError};
 
 /// The longest time between two looks for what is due: what another process or a finding left.
@@ -130,7 +131,7 @@ async fn send(env: &Env, row: &MessageRow) -> Result<(), StoreError> {
         let run = row.run.as_ref().map(RunId::as_str);
         tracing::warn!(case = %row.case, run, channel = row.channel, attempts = row.attempts + 1, given_up = again.is_none(), error = %error, "people were not told");
     }
-    let note = note(row, sent.err().as_ref(), again).map(|text| tell::remark(now, &text));
+    let note = note(row, &sent, again).map(|text| tell::remark(now, &text));
     env.store.settle_message(row, again, note).await
 }
 
@@ -145,27 +146,41 @@ fn again(row: &MessageRow, now: Timestamp) -> Option<Timestamp> {
 }
 
 /// What the timeline says of an attempt, if anything.
-fn note(row: &MessageRow, error: Option<&NotifyError>, again: Option<Timestamp>) -> Option<String> {
+fn note(
+    row: &MessageRow,
+    sent: &Result<Delivery, NotifyError>,
+    again: Option<Timestamp>,
+) -> Option<String> {
+    let MessageRow { channel, text, attempts, .. } = row;
     let of = match &row.run {
         Some(run) => format!("of {run} "),
         None => String::new(),
     };
     let written = row.created_at.strftime("%Y-%m-%d %H:%M:%SZ");
-    let what = format!("the message {of}of {written} to channel {}", row.channel);
-    let failed = row.attempts + u32::from(error.is_some());
+    let what = format!("the message {of}of {written} to channel {channel}");
+    let failed = attempts + u32::from(sent.is_err());
     let times = if failed == 1 { "attempt" } else { "attempts" };
-    match (error, again) {
-        (None, _) if row.attempts == 0 => None,
-        (None, _) => Some(format!("{what} was delivered, after {failed} {times} that failed")),
-        (Some(error), None) => {
+    let after = match failed {
+        0 => String::new(),
+        _ => format!(", after {failed} {times} that failed"),
+    };
+    match (sent, again) {
+        (Ok(Delivery::Posted), _) if failed == 0 => {
+            Some(format!("channel {channel} was told: {text}"))
+        }
+        (Ok(Delivery::Posted), _) => Some(format!("{what} was delivered{after}: {text}")),
+        (Ok(Delivery::Logged), _) => {
+            Some(format!("no channel is configured, so the log alone was told{after}: {text}"))
+        }
+        (Err(error), None) => {
             Some(format!("{what} was given up after {failed} {times}: {}", error.plain()))
         }
-        (Some(error), Some(_)) if row.attempts == 0 => {
+        (Err(error), Some(_)) if *attempts == 0 => {
             let until = row.created_at.checked_add(GIVEN_UP_AFTER).unwrap_or(Timestamp::MAX);
             let until = until.strftime("%Y-%m-%d %H:%MZ");
             let why = error.plain();
             Some(format!("{what} was not delivered: {why}; it is tried again until {until}"))
         }
-        (Some(_), Some(_)) => None,
+        (Err(_), Some(_)) => None,
     }
 }

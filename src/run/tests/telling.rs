@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::clock::Clock;
+use crate::notify::Delivery;
 use crate::run::telling::{GIVEN_UP_AFTER, Telling};
+use crate::store::{Commit, Effect, NewMessage};
 
 const ASKS: &str = "//! Asks.\nconst RUNBOOK = #{ on: [\"Never:X/*\"], mode: \"contain\" };\n\
     fn run(case, p) { approve(\"Shall I?\"); }";
@@ -72,9 +74,40 @@ async fn a_question_that_nobody_took_arrives_when_the_webhook_is_back() {
     assert_eq!(lab.told().len(), 1, "{:?}", lab.told());
     assert!(lab.told()[0].contains("Shall I?: tourniquet approve "), "{:?}", lab.told());
     let delivered = notes(&lab, &run.case).await.pop().unwrap();
-    assert!(delivered.ends_with("was delivered, after 2 attempts that failed"), "{delivered}");
+    let words = format!("was delivered, after 2 attempts that failed: {}", lab.told()[0]);
+    assert!(delivered.starts_with(&what) && delivered.ends_with(&words), "{delivered}");
     lab.wait(Duration::from_secs(3600)).await;
     assert_eq!((lab.told().len(), notes(&lab, &run.case).await.len()), (1, 2));
+    lab.finish().await;
+}
+
+#[tokio::test]
+async fn where_no_channel_is_configured_the_case_says_that_the_log_alone_was_told() {
+    let library = library_with("probe", FAILS);
+    let delivery = Delivery::Logged;
+    let (lab, _) = lab_with(LabSettings { library, delivery, ..settings() }).await;
+    let run = lab.desk.start(by_hand("probe", json!({}), Mode::Contain)).await.unwrap();
+    lab.settle().await;
+    let words = format!("no channel is configured, so the log alone was told: {}", lab.told()[0]);
+    assert_eq!(notes(&lab, &run.case).await, [words]);
+    lab.finish().await;
+}
+
+#[tokio::test]
+async fn the_longest_message_stands_whole_in_the_timeline() {
+    let (lab, run) = begun(ASKS).await;
+    let text = format!("{}: tourniquet approve", "x".repeat(2_000 - 20));
+    let (channel, at) = ("oncall".to_owned(), lab.clock.now());
+    let run_id = Some(run.id.clone());
+    let message = NewMessage { id: "long".to_owned(), run: run_id, channel, text, at };
+    let (case, effects) = (run.case.clone(), vec![Effect::Tell(message)]);
+    lab.env.store.commit(Commit { case, fence: None, entries: vec![], effects }).await.unwrap();
+    lab.cut_off();
+    lab.wait(Duration::ZERO).await;
+    lab.reconnect();
+    lab.wait(Duration::from_secs(5)).await;
+    let delivered = notes(&lab, &run.case).await.pop().unwrap();
+    assert!(delivered.ends_with(": tourniquet approve"), "{delivered}");
     lab.finish().await;
 }
 
@@ -107,7 +140,8 @@ async fn a_process_that_dies_before_it_sends_loses_no_message() {
         lab.limit(|_| ());
         lab.wait(Duration::ZERO).await;
         assert_eq!(lab.told().len(), 1, "{:?}", lab.told());
-        assert!(notes(&lab, &run.case).await.is_empty(), "what arrives at once is no entry");
+        let words = format!("channel oncall was told: {}", lab.told()[0]);
+        assert_eq!(notes(&lab, &run.case).await, [words]);
         lab.finish().await;
     }
 }
@@ -167,7 +201,8 @@ async fn a_finding_without_a_run_is_told_once_a_case_and_again_where_it_is_worse
         lab.settle().await;
         assert_eq!(lab.told().len(), told, "{:?}", lab.told());
     }
-    assert!(notes(&lab, &case).await.is_empty());
+    let told = lab.told().into_iter().map(|text| format!("channel oncall was told: {text}"));
+    assert_eq!(notes(&lab, &case).await, told.collect::<Vec<_>>());
     lab.finish().await;
 }
 
