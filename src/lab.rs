@@ -61,7 +61,7 @@ impl Default for LabSettings {
 
 /// Keeps what people are told.
 struct Told {
-    texts: Mutex<Vec<String>>,
+    messages: Mutex<Vec<Message>>,
     /// Whether nobody answers.
     down: AtomicBool,
     /// The channels that there are; empty: any.
@@ -79,7 +79,7 @@ impl Notifier for Told {
             let reason = "error sending request (os error 111)".to_owned();
             return Err(NotifyError::NoAnswer { channel: channel.to_owned(), reason });
         }
-        self.texts.lock().unwrap().push(message.text.clone());
+        self.messages.lock().unwrap().push(message.clone());
         Ok(self.delivery)
     }
 
@@ -116,7 +116,7 @@ impl Lab {
             transfer_kms_key: "alias/tourniquet-transfer".to_owned(),
         });
         let told = Arc::new(Told {
-            texts: Mutex::default(),
+            messages: Mutex::default(),
             down: AtomicBool::new(false),
             channels: settings.channels,
             delivery: settings.delivery,
@@ -181,7 +181,12 @@ impl Lab {
 
     /// What people were told, in order.
     pub fn told(&self) -> Vec<String> {
-        self.told.texts.lock().unwrap().clone()
+        self.messages().into_iter().map(|message| message.text).collect()
+    }
+
+    /// The messages that arrived, in order.
+    pub fn messages(&self) -> Vec<Message> {
+        self.told.messages.lock().unwrap().clone()
     }
 
     /// From now on no message arrives.

@@ -120,8 +120,9 @@ async fn send_some(env: &Env) -> Result<usize, StoreError> {
 }
 
 async fn send(env: &Env, row: &MessageRow) -> Result<(), StoreError> {
-    let (case, run, text) = (row.case.clone(), row.run.clone(), row.text.clone());
-    let sent = env.notifier.send(&row.channel, &Message { case, run, text }).await;
+    let (id, case) = (row.id.clone(), row.case.clone());
+    let message = Message { id, case, run: row.run.clone(), text: row.text.clone() };
+    let sent = env.notifier.send(&row.channel, &message).await;
     let now = env.clock.now();
     let again = match &sent {
         Ok(_) => None,

@@ -19,7 +19,7 @@ use super::{Store, StoreError};
 /// A message to write down.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewMessage {
-    /// What it is about: no other message has this id.
+    /// What it is about: no other message ever has this id. Receivers are given it.
     pub id: String,
     /// The run that says it.
     pub run: Option<RunId>,

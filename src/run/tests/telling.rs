@@ -112,6 +112,23 @@ async fn the_longest_message_stands_whole_in_the_timeline() {
 }
 
 #[tokio::test]
+async fn messages_of_one_run_have_ids_of_their_own() {
+    let source =
+        ASKS.replace(") { ", ") { notify(\"oncall\", \"one\"); notify(\"oncall\", \"two\"); ");
+    let (lab, run) = begun(&source).await;
+    // The question, and that nobody answered it.
+    lab.settle().await;
+    lab.wait(Duration::from_secs(24 * 3600)).await;
+    lab.settle().await;
+    let ids: Vec<String> = lab.messages().into_iter().map(|message| message.id).collect();
+    let [one, two, question, end] = &ids[..] else { panic!("{ids:?}") };
+    let of_run = |rest: &str| format!("{}{rest}", run.id);
+    assert_eq!([one, two, end], [&of_run("/1"), &of_run("/2"), &of_run("")]);
+    assert!(question.starts_with("apr-"), "{question}");
+    lab.finish().await;
+}
+
+#[tokio::test]
 async fn what_nobody_took_for_a_day_is_given_up_and_the_case_says_so() {
     let (lab, run) = begun(FAILS).await;
     lab.cut_off();
@@ -152,11 +169,17 @@ async fn a_process_that_dies_while_it_sends_is_replaced_after_a_minute() {
     drive_alone(&lab).await;
     let now = lab.clock.now();
     let until = now + jiff::SignedDuration::from_mins(1);
-    assert_eq!(lab.env.store.claim_messages(now, until, 8).await.unwrap().len(), 1);
+    let lost = lab.env.store.claim_messages(now, until, 8).await.unwrap();
+    assert_eq!(lost.len(), 1);
     lab.wait(Duration::from_secs(59)).await;
     assert!(lab.told().is_empty());
     lab.wait(Duration::from_secs(1)).await;
-    assert_eq!(lab.told().len(), 1);
+    let sent = lab.messages();
+    assert_eq!(
+        (sent.len(), &sent[0].id),
+        (1, &lost[0].id),
+        "known as a repetition, if it was sent"
+    );
     lab.finish().await;
 }
 
