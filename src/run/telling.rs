@@ -1,9 +1,10 @@
 //! Telling people, in a task beside the driver's claims, which a slow webhook must not hold up.
 //!
 //! ```text
-//!   commit ── wake ─┐                          ┌─► it arrived: gone
+//!   commit ── wake ─┐                            ┌─► it arrived: gone
 //!   timer ──────────┼─► claim ─► send, 8 at once ┼─► it did not: due later
-//!   stop ───────────┘                          └─► for a day: given up
+//!   stop ───────────┘     │                      └─► for a day: given up
+//!                         └─► the question it puts is over: gone
 //! ```
 //!
 //! What is claimed comes back by itself when the process dies before it is settled. The timeline tells
@@ -20,7 +21,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Env, tell};
 use crate::id::RunId;
 use crate::notify::{Delivery, Message, NotifyError};
-use crate::store::{MessageRow, StoreError};
+use crate::store::{ApprovalState, MessageRow, StoreError};
 
 /// The longest time between two looks for what is due: what another process or a finding left.
 const POLL: Duration = Duration::from_secs(1);
@@ -120,6 +121,12 @@ async fn send_some(env: &Env) -> Result<usize, StoreError> {
 }
 
 async fn send(env: &Env, row: &MessageRow) -> Result<(), StoreError> {
+    if let Some(text) = needless(row) {
+        let run = row.run.as_ref().map(RunId::as_str);
+        tracing::info!(case = %row.case, run, channel = row.channel, "a question that is over was not sent");
+        let note = tell::remark(env.clock.now(), &text);
+        return env.store.settle_message(row, None, Some(note)).await;
+    }
     let (id, case) = (row.id.clone(), row.case.clone());
     let message = Message { id, case, run: row.run.clone(), text: row.text.clone() };
     let sent = env.notifier.send(&row.channel, &message).await;
@@ -134,6 +141,23 @@ async fn send(env: &Env, row: &MessageRow) -> Result<(), StoreError> {
     }
     let note = note(row, &sent, again).map(|text| tell::remark(now, &text));
     env.store.settle_message(row, again, note).await
+}
+
+/// Why a message is not sent (any more), for the timeline: nobody can answer its question. `None`: send
+/// it.
+fn needless(row: &MessageRow) -> Option<String> {
+    let MessageRow { id, channel, .. } = row;
+    let became = match row.question? {
+        ApprovalState::Pending => return None,
+        ApprovalState::Granted | ApprovalState::Denied => "was answered",
+        ApprovalState::Expired => "ended without an answer",
+        ApprovalState::Withdrawn => "was taken back",
+    };
+    let (of, after) = (of(row), after(row.attempts));
+    Some(format!(
+        "the question {id} {of}{became} before channel {channel} could be told{after}; it is not sent \
+         any more"
+    ))
 }
 
 /// When a message that did not arrive is sent again; `None`: never.
@@ -152,19 +176,12 @@ fn note(
     sent: &Result<Delivery, NotifyError>,
     again: Option<Timestamp>,
 ) -> Option<String> {
-    let MessageRow { channel, text, attempts, .. } = row;
-    let of = match &row.run {
-        Some(run) => format!("of {run} "),
-        None => String::new(),
-    };
+    let MessageRow { channel, text, .. } = row;
+    let of = of(row);
     let written = row.created_at.strftime("%Y-%m-%d %H:%M:%SZ");
     let what = format!("the message {of}of {written} to channel {channel}");
-    let failed = attempts + u32::from(sent.is_err());
-    let times = if failed == 1 { "attempt" } else { "attempts" };
-    let after = match failed {
-        0 => String::new(),
-        _ => format!(", after {failed} {times} that failed"),
-    };
+    let failed = row.attempts + u32::from(sent.is_err());
+    let after = after(failed);
     match (sent, again) {
         (Ok(Delivery::Posted), _) if failed == 0 => {
             Some(format!("channel {channel} was told: {text}"))
@@ -174,9 +191,9 @@ fn note(
             Some(format!("no channel is configured, so the log alone was told{after}: {text}"))
         }
         (Err(error), None) => {
-            Some(format!("{what} was given up after {failed} {times}: {}", error.plain()))
+            Some(format!("{what} was given up after {}: {}", attempts(failed), error.plain()))
         }
-        (Err(error), Some(_)) if *attempts == 0 => {
+        (Err(error), Some(_)) if row.attempts == 0 => {
             let until = row.created_at.checked_add(GIVEN_UP_AFTER).unwrap_or(Timestamp::MAX);
             let until = until.strftime("%Y-%m-%d %H:%MZ");
             let why = error.plain();
@@ -184,4 +201,21 @@ fn note(
         }
         (Err(_), Some(_)) => None,
     }
+}
+
+/// Which run says it, and a space.
+fn of(row: &MessageRow) -> String {
+    row.run.as_ref().map(|run| format!("of {run} ")).unwrap_or_default()
+}
+
+/// What stands behind what became of a message, where attempts failed before.
+fn after(failed: u32) -> String {
+    match failed {
+        0 => String::new(),
+        _ => format!(", after {} that failed", attempts(failed)),
+    }
+}
+
+fn attempts(n: u32) -> String {
+    if n == 1 { "1 attempt".to_owned() } else { format!("{n} attempts") }
 }

@@ -10,6 +10,7 @@ use sqlx::any::AnyRow;
 use crate::id::{CaseId, RunId};
 use crate::timeline::Draft;
 
+use super::approvals::ApprovalState;
 use super::batch::Batch;
 use super::chain::Chain;
 use super::row::{Cells, micros};
@@ -50,6 +51,9 @@ pub struct MessageRow {
     pub attempts: u32,
     /// Until when it is the claimer's.
     pub due_at: Timestamp,
+    /// Where it puts a question: what had become of that when the message was claimed. What is no longer
+    /// pending never is again.
+    pub question: Option<ApprovalState>,
 }
 
 /// A finding that nothing acts on, of which people are told.
@@ -138,7 +142,8 @@ impl Store {
             Box::pin(async move {
                 let rows = sqlx::query(
                     "UPDATE messages SET due_at = $2 WHERE id IN (SELECT id FROM messages \
-                     WHERE due_at <= $1 ORDER BY due_at, created_at, id LIMIT $3) RETURNING *",
+                     WHERE due_at <= $1 ORDER BY due_at, created_at, id LIMIT $3) RETURNING *, \
+                     (SELECT state FROM approvals WHERE approvals.id = messages.id) AS question",
                 )
                 .bind(micros(now))
                 .bind(micros(until))
@@ -194,6 +199,10 @@ impl Store {
 }
 
 fn from_row(row: &AnyRow) -> Result<MessageRow, StoreError> {
+    let question = match row.text_or_none("question")? {
+        Some(_) => Some(row.label("question", ApprovalState::from_label)?),
+        None => None,
+    };
     Ok(MessageRow {
         id: row.text("id")?,
         case: row.parsed("case_id")?,
@@ -203,5 +212,6 @@ fn from_row(row: &AnyRow) -> Result<MessageRow, StoreError> {
         created_at: row.time("created_at")?,
         attempts: row.number("attempts")?,
         due_at: row.time("due_at")?,
+        question,
     })
 }

@@ -111,6 +111,77 @@ async fn the_longest_message_stands_whole_in_the_timeline() {
     lab.finish().await;
 }
 
+/// What the case says of a question that was over before anybody was told.
+fn dropped(run: &RunRow, question: &str, became: &str) -> String {
+    format!("the question {question} of {} {became}; it is not sent any more", run.id)
+}
+
+#[tokio::test]
+async fn a_question_that_was_answered_before_it_could_be_sent_is_sent_to_nobody() {
+    let (lab, run) = begun(ASKS).await;
+    lab.cut_off();
+    drive_alone(&lab).await;
+    let question = lab.env.store.approvals_pending().await.unwrap().remove(0).id;
+    lab.wait(Duration::ZERO).await;
+    decide(&lab, "grace", true).await.unwrap();
+    lab.reconnect();
+    lab.wait(Duration::from_secs(5)).await;
+    assert!(lab.told().is_empty(), "{:?}", lab.told());
+    let became = "was answered before channel oncall could be told, after 1 attempt that failed";
+    let last = notes(&lab, &run.case).await.pop().unwrap();
+    assert_eq!(last, dropped(&run, question.as_str(), became));
+    lab.wait(Duration::from_secs(3600)).await;
+    assert_eq!(notes(&lab, &run.case).await.len(), 2);
+    lab.finish().await;
+}
+
+#[tokio::test]
+async fn a_question_that_was_answered_before_the_first_attempt_is_sent_to_nobody() {
+    let (lab, run) = begun(ASKS).await;
+    drive_alone(&lab).await;
+    let question = lab.env.store.approvals_pending().await.unwrap().remove(0).id;
+    decide(&lab, "grace", false).await.unwrap();
+    lab.wait(Duration::ZERO).await;
+    assert!(lab.told().is_empty(), "{:?}", lab.told());
+    let became = "was answered before channel oncall could be told";
+    assert_eq!(notes(&lab, &run.case).await, [dropped(&run, question.as_str(), became)]);
+    lab.finish().await;
+}
+
+#[tokio::test]
+async fn a_question_that_one_of_two_answered_is_still_sent() {
+    let (lab, run) = begun(&ASKS.replace("\")", "\", #{ quorum: 2 })")).await;
+    lab.cut_off();
+    drive_alone(&lab).await;
+    lab.wait(Duration::ZERO).await;
+    decide(&lab, "grace", true).await.unwrap();
+    lab.reconnect();
+    lab.wait(Duration::from_secs(5)).await;
+    assert_eq!(lab.told().len(), 1);
+    assert!(notes(&lab, &run.case).await.pop().unwrap().contains("was delivered"));
+    lab.finish().await;
+}
+
+#[tokio::test]
+async fn of_a_question_that_ended_without_an_answer_only_the_end_is_told() {
+    let (lab, run) = begun(ASKS).await;
+    lab.cut_off();
+    drive_alone(&lab).await;
+    let question = lab.env.store.approvals_pending().await.unwrap().remove(0).id;
+    lab.wait(Duration::ZERO).await;
+    lab.clock.advance(Duration::from_secs(12 * 3600));
+    drive_alone(&lab).await;
+    lab.reconnect();
+    lab.wait(Duration::ZERO).await;
+    assert_eq!(lab.told().len(), 1, "{:?}", lab.told());
+    assert!(lab.told()[0].contains("nobody answered in time"), "{:?}", lab.told());
+    let became = "ended without an answer before channel oncall could be told, after 1 attempt that \
+        failed";
+    let words = dropped(&run, question.as_str(), became);
+    assert!(notes(&lab, &run.case).await.contains(&words), "{:?}", notes(&lab, &run.case).await);
+    lab.finish().await;
+}
+
 #[tokio::test]
 async fn messages_of_one_run_have_ids_of_their_own() {
     let source =
