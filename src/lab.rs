@@ -14,7 +14,7 @@ use crate::action::{Forensics, Settings};
 use crate::clock::{Clock, ManualClock};
 use crate::cloud::Cloud;
 use crate::id::{AccountId, CaseId, Ids};
-use crate::intake::{self, Intake};
+use crate::intake::{self, Intake, IntakeError, Refused};
 use crate::notify::{Delivery, Message, Notifier, NotifyError};
 use crate::routing::Policy;
 use crate::run::{Desk, Env, Limits, run_until_idle, send_due};
@@ -210,6 +210,14 @@ impl Lab {
         let answer =
             intake::accept(&self.intake, finding.as_bytes().to_vec(), "lab").await.unwrap();
         answer.findings.first().expect("a finding").case.clone()
+    }
+
+    /// Delivers what is no finding, and returns how it was refused.
+    pub async fn refuse(&self, document: &str) -> Refused {
+        match intake::accept(&self.intake, document.as_bytes().to_vec(), "lab").await {
+            Err(IntakeError::Refused(refused)) => refused,
+            other => panic!("{other:?}"),
+        }
     }
 
     /// Drives all runs until only people are waited for.

@@ -24,8 +24,8 @@ use webhook::Webhook;
 pub struct Message {
     /// What it is about: the same at every attempt, and no other message's.
     pub id: String,
-    /// The case it is about.
-    pub case: CaseId,
+    /// The case it is about, if any.
+    pub case: Option<CaseId>,
     /// The run that says it.
     pub run: Option<RunId>,
     /// The words. A runbook wrote them, with hostile text in them.
@@ -145,7 +145,7 @@ impl Notifier for Channels {
     async fn send(&self, channel: &str, message: &Message) -> Result<Delivery, NotifyError> {
         tracing::info!(
             channel,
-            case = %message.case,
+            case = message.case.as_ref().map(CaseId::as_str),
             run = message.run.as_ref().map(RunId::as_str),
             text = message.text,
             "notification"

@@ -119,7 +119,7 @@ mod tests {
         let channels = Channels::new(&config).unwrap();
         let message = Message {
             id: "run-0002/2[0]/1".to_owned(),
-            case: "case-0001".parse().unwrap(),
+            case: Some("case-0001".parse().unwrap()),
             run: Some("run-0002".parse().unwrap()),
             text: "i-0abc is isolated".to_owned(),
         };

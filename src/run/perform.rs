@@ -153,7 +153,7 @@ async fn notify(executor: &Executor<'_>, step: &StepLog) -> StepEnd {
     let (case, run) = (executor.run.case.clone(), executor.run.id.clone());
     // The step may be performed again after a crash.
     let id = format!("{run}/{}", step.key);
-    let message = Message { id, case, run: Some(run), text: said };
+    let message = Message { id, case: Some(case), run: Some(run), text: said };
     match executor.env.notifier.send(&text("channel"), &message).await {
         Ok(delivery) => succeeded(step, json!({"sent": true, "how": delivery.label()})),
         Err(error) => {

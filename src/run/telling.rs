@@ -9,7 +9,7 @@
 //!
 //! What is claimed comes back by itself when the process dies before it is settled. The timeline tells
 //! what people were told, the first failure, and that a message was given up; also of a case whose runs
-//! are over, and twice where a process died between the two.
+//! are over, and twice where a process died between the two. What is about no case has the log alone.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,7 +19,7 @@ use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Env, tell};
-use crate::id::RunId;
+use crate::id::{CaseId, RunId};
 use crate::notify::{Delivery, Message, NotifyError};
 use crate::store::{ApprovalState, MessageRow, StoreError};
 
@@ -123,7 +123,12 @@ async fn send_some(env: &Env) -> Result<usize, StoreError> {
 async fn send(env: &Env, row: &MessageRow) -> Result<(), StoreError> {
     if let Some(text) = needless(row) {
         let run = row.run.as_ref().map(RunId::as_str);
-        tracing::info!(case = %row.case, run, channel = row.channel, "a question that is over was not sent");
+        tracing::info!(
+            case = row.case.as_ref().map(CaseId::as_str),
+            run,
+            channel = row.channel,
+            "a question that is over was not sent"
+        );
         let note = tell::remark(env.clock.now(), &text);
         return env.store.settle_message(row, None, Some(note)).await;
     }
@@ -137,10 +142,13 @@ async fn send(env: &Env, row: &MessageRow) -> Result<(), StoreError> {
     };
     if let Err(error) = &sent {
         let run = row.run.as_ref().map(RunId::as_str);
-        tracing::warn!(case = %row.case, run, channel = row.channel, attempts = row.attempts + 1, given_up = again.is_none(), error = %error, "people were not told");
+        tracing::warn!(case = row.case.as_ref().map(CaseId::as_str), run, channel = row.channel, attempts = row.attempts + 1, given_up = again.is_none(), error = %error, "people were not told");
     }
-    let note = note(row, &sent, again).map(|text| tell::remark(now, &text));
-    env.store.settle_message(row, again, note).await
+    let note = note(row, &sent, again);
+    if let (None, Some(text)) = (&row.case, &note) {
+        tracing::info!(channel = row.channel, text, "of a message about no case");
+    }
+    env.store.settle_message(row, again, note.map(|text| tell::remark(now, &text))).await
 }
 
 /// Why a message is not sent (any more), for the timeline: nobody can answer its question. `None`: send

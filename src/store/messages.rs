@@ -37,8 +37,8 @@ pub struct NewMessage {
 pub struct MessageRow {
     /// What it is about.
     pub id: String,
-    /// Its case.
-    pub case: CaseId,
+    /// Its case; `None`: it tells of what could not be read.
+    pub case: Option<CaseId>,
     /// The run that says it.
     pub run: Option<RunId>,
     /// The channel.
@@ -68,10 +68,10 @@ pub(super) struct Unanswered<'a> {
     pub(super) band: i64,
 }
 
-/// Writes a message of the chain's case.
+/// Writes a message of this case, if it is about one.
 pub(super) async fn insert(
     connection: &mut AnyConnection,
-    case: &CaseId,
+    case: Option<&CaseId>,
     message: NewMessage,
 ) -> Result<(), StoreError> {
     let mut batch = Batch::default();
@@ -81,7 +81,7 @@ pub(super) async fn insert(
         "",
         |row, message| {
             row.bind(message.id)
-                .bind(case.as_str())
+                .bind(case.map(CaseId::as_str))
                 .bind(message.run.as_ref().map(RunId::as_str))
                 .bind(message.channel)
                 .bind(message.text)
@@ -158,7 +158,7 @@ impl Store {
         .await
     }
 
-    /// Says what became of a message that was claimed, with an entry of its case where there is `note`:
+    /// Says what became of a message that was claimed, with an entry where there is a `note` and a case:
     /// it did not arrive and is due again at `again`, or `None`: it is no longer to be sent. Where
     /// another has claimed it meanwhile, nothing is written.
     ///
@@ -188,8 +188,8 @@ impl Store {
                 if query.execute(&mut *connection).await?.rows_affected() == 0 {
                     return Ok(());
                 }
-                let Some(note) = note else { return Ok(()) };
-                let mut chain = Chain::of(connection, &message.case).await?;
+                let (Some(note), Some(case)) = (note, message.case) else { return Ok(()) };
+                let mut chain = Chain::of(connection, &case).await?;
                 chain.append(&note)?;
                 chain.save(connection).await.map(drop)
             })
@@ -205,7 +205,7 @@ fn from_row(row: &AnyRow) -> Result<MessageRow, StoreError> {
     };
     Ok(MessageRow {
         id: row.text("id")?,
-        case: row.parsed("case_id")?,
+        case: row.parsed_or_none("case_id")?,
         run: row.parsed_or_none("run")?,
         channel: row.text("channel")?,
         text: row.text("text")?,

@@ -16,6 +16,7 @@ mod silence;
 mod telling;
 mod turns;
 mod undo;
+mod unreadable;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
