@@ -14,7 +14,7 @@ use crate::action::{Forensics, Settings};
 use crate::clock::{Clock, ManualClock};
 use crate::cloud::Cloud;
 use crate::id::{AccountId, CaseId, Ids};
-use crate::intake::{self, Intake};
+use crate::intake::{self, Intake, IntakeError, Refused};
 use crate::notify::{Delivery, Message, Notifier, NotifyError};
 use crate::routing::Policy;
 use crate::run::{Desk, Env, Limits, run_until_idle, send_due};
@@ -40,6 +40,8 @@ pub struct LabSettings {
     pub library: Arc<Library>,
     /// The channels that there are; empty: any.
     pub channels: BTreeSet<String>,
+    /// How what arrives is told.
+    pub delivery: Delivery,
 }
 
 impl Default for LabSettings {
@@ -52,18 +54,19 @@ impl Default for LabSettings {
             targets_per_run: 20,
             library: Arc::clone(&LIBRARY),
             channels: BTreeSet::new(),
+            delivery: Delivery::Posted,
         }
     }
 }
 
 /// Keeps what people are told.
-#[derive(Default)]
 struct Told {
-    texts: Mutex<Vec<String>>,
+    messages: Mutex<Vec<Message>>,
     /// Whether nobody answers.
     down: AtomicBool,
     /// The channels that there are; empty: any.
     channels: BTreeSet<String>,
+    delivery: Delivery,
 }
 
 #[async_trait]
@@ -76,8 +79,8 @@ impl Notifier for Told {
             let reason = "error sending request (os error 111)".to_owned();
             return Err(NotifyError::NoAnswer { channel: channel.to_owned(), reason });
         }
-        self.texts.lock().unwrap().push(message.text.clone());
-        Ok(Delivery::Logged)
+        self.messages.lock().unwrap().push(message.clone());
+        Ok(self.delivery)
     }
 
     fn unknown(&self, channel: &str) -> Option<NotifyError> {
@@ -112,7 +115,12 @@ impl Lab {
             kms_key: "alias/tourniquet-forensics".to_owned(),
             transfer_kms_key: "alias/tourniquet-transfer".to_owned(),
         });
-        let told = Arc::new(Told { channels: settings.channels, ..Told::default() });
+        let told = Arc::new(Told {
+            messages: Mutex::default(),
+            down: AtomicBool::new(false),
+            channels: settings.channels,
+            delivery: settings.delivery,
+        });
         let env = Arc::new(Env {
             store: store.clone(),
             cloud,
@@ -173,7 +181,12 @@ impl Lab {
 
     /// What people were told, in order.
     pub fn told(&self) -> Vec<String> {
-        self.told.texts.lock().unwrap().clone()
+        self.messages().into_iter().map(|message| message.text).collect()
+    }
+
+    /// The messages that arrived, in order.
+    pub fn messages(&self) -> Vec<Message> {
+        self.told.messages.lock().unwrap().clone()
     }
 
     /// From now on no message arrives.
@@ -197,6 +210,14 @@ impl Lab {
         let answer =
             intake::accept(&self.intake, finding.as_bytes().to_vec(), "lab").await.unwrap();
         answer.findings.first().expect("a finding").case.clone()
+    }
+
+    /// Delivers what is no finding, and returns how it was refused.
+    pub async fn refuse(&self, document: &str) -> Refused {
+        match intake::accept(&self.intake, document.as_bytes().to_vec(), "lab").await {
+            Err(IntakeError::Refused(refused)) => refused,
+            other => panic!("{other:?}"),
+        }
     }
 
     /// Drives all runs until only people are waited for.

@@ -1,7 +1,7 @@
 //! The one door: every transport ends in [`accept`].
 //!
 //! Recognise, decide, store; only then the sender is told. What can't be parsed is kept in
-//! quarantine with the reason. Nothing here knows HTTP, SQL or AWS.
+//! quarantine with the reason, of which the people on call are told. Nothing here knows HTTP, SQL or AWS.
 
 mod admit;
 mod answer;
@@ -12,11 +12,11 @@ pub use answer::{Admitted, Answer, IntakeError, Refused};
 
 use crate::clock::Clock;
 use crate::finding::{Recognised, Rejection, recognise};
-use crate::id::Ids;
+use crate::id::{Digest, Ids};
 use crate::routing::Policy;
-use crate::run::Desk;
+use crate::run::{Desk, unreadable};
 use crate::runbook::Library;
-use crate::store::Store;
+use crate::store::{Store, Unreadable};
 
 /// What the door needs.
 pub struct Intake {
@@ -85,9 +85,16 @@ async fn quarantine(
     rejection: &Rejection,
     source: &str,
 ) -> Result<Refused, IntakeError> {
-    let now = intake.clock.now();
-    let digest =
-        intake.store.quarantine(raw, &rejection.reason, rejection.code, source, now).await?;
+    let tells = unreadable(&Digest::of(raw), rejection.code, &rejection.reason, source);
+    let kept = Unreadable {
+        raw: raw.to_vec(),
+        reason: rejection.reason.clone(),
+        code: rejection.code,
+        source: source.to_owned(),
+        at: intake.clock.now(),
+        tells,
+    };
+    let digest = intake.store.quarantine(kept).await?;
     tracing::warn!(source, code = rejection.code.number, raw = %digest, reason = rejection.reason, "what arrived is in quarantine");
     Ok(Refused { code: rejection.code, reason: rejection.reason.clone(), raw: digest })
 }

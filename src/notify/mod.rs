@@ -1,7 +1,7 @@
 //! Telling people: the log for every channel, a webhook for those that have one.
 //!
 //! One attempt each; whether there is a second one is the caller's decision, because only the caller
-//! can record it. A notification that fails never stops a run. Nothing here knows the store.
+//! can record it. The receiver tells by the message's id that it is one. A notification that fails never stops a run. Nothing here knows the store.
 
 mod tls;
 mod webhook;
@@ -22,8 +22,10 @@ use webhook::Webhook;
 /// What is told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {
-    /// The case it is about.
-    pub case: CaseId,
+    /// What it is about: the same at every attempt, and no other message's.
+    pub id: String,
+    /// The case it is about, if any.
+    pub case: Option<CaseId>,
     /// The run that says it.
     pub run: Option<RunId>,
     /// The words. A runbook wrote them, with hostile text in them.
@@ -107,7 +109,7 @@ impl NotifyError {
 /// Somewhere messages go.
 #[async_trait]
 pub trait Notifier: Send + Sync {
-    /// Sends `message` to `channel`, once.
+    /// Sends `message` to `channel`, once. By its id a receiver knows one that it has taken before.
     ///
     /// # Errors
     /// When the channel has a webhook and it did not take the message, or other channels are there and
@@ -143,7 +145,7 @@ impl Notifier for Channels {
     async fn send(&self, channel: &str, message: &Message) -> Result<Delivery, NotifyError> {
         tracing::info!(
             channel,
-            case = %message.case,
+            case = message.case.as_ref().map(CaseId::as_str),
             run = message.run.as_ref().map(RunId::as_str),
             text = message.text,
             "notification"

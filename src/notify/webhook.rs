@@ -1,4 +1,5 @@
-//! One webhook: a JSON object posted over HTTP, once, without following redirects.
+//! One webhook: a JSON object posted over HTTP, once, without following redirects. What comes twice
+//! has the same id, in the object and in a header.
 
 use std::time::Duration;
 
@@ -8,6 +9,9 @@ use super::{Message, NotifyError, install_tls};
 
 /// Seconds until a receiver counts as silent: a run waits for this, and people wait for the run.
 const ANSWER_MAX: Duration = Duration::from_secs(5);
+
+/// The header by which receivers know a repetition (draft-ietf-httpapi-idempotency-key-header).
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
 /// A channel's address and the client for it.
 pub struct Webhook {
@@ -50,14 +54,11 @@ impl Webhook {
     pub async fn post(&self, message: &Message) -> Result<(), NotifyError> {
         let channel = || self.channel.clone();
         let body = Body { channel: &self.channel, message };
-        let answer =
-            self.client.post(self.address.clone()).json(&body).send().await.map_err(|error| {
-                // The address may hold a secret: a path of an incoming webhook is its password.
-                NotifyError::NoAnswer {
-                    channel: channel(),
-                    reason: error.without_url().to_string(),
-                }
-            })?;
+        let request = self.client.post(self.address.clone()).header(IDEMPOTENCY_KEY, &message.id);
+        let answer = request.json(&body).send().await.map_err(|error| {
+            // The address may hold a secret: a path of an incoming webhook is its password.
+            NotifyError::NoAnswer { channel: channel(), reason: error.without_url().to_string() }
+        })?;
         if answer.status().is_success() {
             Ok(())
         } else {
@@ -72,17 +73,20 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use axum::extract::State;
-    use axum::http::StatusCode;
+    use axum::http::{HeaderMap, StatusCode};
     use axum::response::Redirect;
     use axum::routing::post;
     use serde_json::{Value, json};
 
+    use super::IDEMPOTENCY_KEY;
     use crate::config::NotifyConfig;
     use crate::notify::{Channels, Delivery, Message, Notifier, NotifyError};
 
     type Seen = Arc<Mutex<Vec<Value>>>;
 
-    async fn take(State(seen): State<Seen>, body: axum::Json<Value>) {
+    async fn take(State(seen): State<Seen>, headers: HeaderMap, body: axum::Json<Value>) {
+        let key = headers.get(IDEMPOTENCY_KEY).and_then(|key| key.to_str().ok());
+        assert_eq!(key, body.0["id"].as_str());
         seen.lock().unwrap().push(body.0);
     }
 
@@ -114,7 +118,8 @@ mod tests {
             .collect();
         let channels = Channels::new(&config).unwrap();
         let message = Message {
-            case: "case-0001".parse().unwrap(),
+            id: "run-0002/2[0]/1".to_owned(),
+            case: Some("case-0001".parse().unwrap()),
             run: Some("run-0002".parse().unwrap()),
             text: "i-0abc is isolated".to_owned(),
         };
@@ -140,7 +145,7 @@ mod tests {
         assert_eq!(
             *seen.lock().unwrap(),
             [
-                json!({"channel": "take", "case": "case-0001", "run": "run-0002", "text": "i-0abc is isolated"})
+                json!({"channel": "take", "id": "run-0002/2[0]/1", "case": "case-0001", "run": "run-0002", "text": "i-0abc is isolated"})
             ]
         );
     }

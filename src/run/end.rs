@@ -14,7 +14,7 @@ use crate::error::Code;
 use crate::runbook::StepFailure;
 
 /// Characters of a message in an entry: AWS and scripts can write more.
-const MESSAGE_MAX: usize = 2_000;
+pub(super) const MESSAGE_MAX: usize = 2_000;
 
 /// The end of a step that did what it should.
 pub fn succeeded(step: &StepLog, output: Value) -> StepEnd {

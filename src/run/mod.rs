@@ -66,6 +66,6 @@ pub use env::{Env, Limits};
 pub use outcome::Does;
 pub use refused::DeskError;
 pub use request::StartRun;
-pub use tell::nothing_acts;
+pub use tell::{nothing_acts, unreadable};
 #[cfg(test)]
 pub use telling::send_due;

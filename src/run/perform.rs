@@ -150,8 +150,10 @@ async fn notify(executor: &Executor<'_>, step: &StepLog) -> StepEnd {
     if executor.taken_back {
         said.push_str(" (Meanwhile the run was taken back.)");
     }
-    let message =
-        Message { case: executor.run.case.clone(), run: Some(executor.run.id.clone()), text: said };
+    let (case, run) = (executor.run.case.clone(), executor.run.id.clone());
+    // The step may be performed again after a crash.
+    let id = format!("{run}/{}", step.key);
+    let message = Message { id, case: Some(case), run: Some(run), text: said };
     match executor.env.notifier.send(&text("channel"), &message).await {
         Ok(delivery) => succeeded(step, json!({"sent": true, "how": delivery.label()})),
         Err(error) => {

@@ -1,20 +1,28 @@
-//! What people on call are told, in words: of a question, of how a run ended, and of a finding that
-//! nothing acts on. Written down with what it tells of; `telling` sends it.
+//! What people on call are told, in words: of a question, of how a run ended, of a finding that nothing
+//! acts on, and of what could not be read as one. Written down with what it tells of; `telling` sends it.
 
 use jiff::Timestamp;
 use serde_json::json;
 
 use super::Env;
-use super::end::{cut, cut_at};
+use super::end::{MESSAGE_MAX, cut, cut_at};
 use crate::config::ON_CALL;
+use crate::error::Code;
 use crate::finding::{Finding, Severity};
-use crate::id::{AccountId, Region};
+use crate::id::{AccountId, Digest, Region};
 use crate::store::{Effect, NewMessage, RunRow};
 use crate::timeline::{Actor, Draft, Kind};
 
 /// Characters of a finding's type and severity, or of its resource, in a message: they came from
 /// outside.
 const ABOUT_MAX: usize = 150;
+
+/// Characters of why something could not be read, in a message: the command that shows it stands behind.
+const REASON_MAX: usize = 1_000;
+
+/// Characters of what the service says in an entry: a whole message, whose end is the command that
+/// answers it, and what became of it.
+const REMARK_MAX: usize = MESSAGE_MAX + 500;
 
 /// Tells the people on call something of a run: what it is about, then the text. `id` is what it is
 /// about among all messages: an approval's id, or the run's own for its end.
@@ -26,7 +34,7 @@ pub(super) async fn of_run(env: &Env, run: &RunRow, id: String, text: &str) -> E
 
 /// The entry in which the service itself says something to whoever reads the case.
 pub(super) fn remark(at: Timestamp, text: &str) -> Draft {
-    Draft::new(at, Actor::Service, Kind::NoteAdded, json!({"text": cut(text)}))
+    Draft::new(at, Actor::Service, Kind::NoteAdded, json!({"text": cut_at(text, REMARK_MAX)}))
 }
 
 /// The finding, the resource, the account and the Region, for people who read nothing else.
@@ -59,4 +67,15 @@ pub fn nothing_acts(finding: &Finding, why: &str) -> String {
         "{kind}{on}in {account}, {region}: nothing acts on finding {}: {why}; look at it yourself",
         finding.id
     ))
+}
+
+/// What the people on call are told of what came in and could not be read: it has no case.
+#[must_use]
+pub fn unreadable(raw: &Digest, code: Code, reason: &str, source: &str) -> String {
+    let (reason, source) = (cut_at(reason, REASON_MAX), cut_at(source, ABOUT_MAX));
+    format!(
+        "an unreadable finding from {source} was kept in quarantine: {}: {reason}; `tourniquet finding \
+         quarantined {raw}` shows it",
+        code.number
+    )
 }

@@ -1,13 +1,15 @@
 //! Telling people, in a task beside the driver's claims, which a slow webhook must not hold up.
 //!
 //! ```text
-//!   commit ── wake ─┐                          ┌─► it arrived: gone
+//!   commit ── wake ─┐                            ┌─► it arrived: gone
 //!   timer ──────────┼─► claim ─► send, 8 at once ┼─► it did not: due later
-//!   stop ───────────┘                          └─► for a day: given up
+//!   stop ───────────┘     │                      └─► for a day: given up
+//!                         └─► the question it puts is over: gone
 //! ```
 //!
 //! What is claimed comes back by itself when the process dies before it is settled. The timeline tells
-//! the first failure, and what became of it in the end; what arrives at once is no entry.
+//! what people were told, the first failure, and that a message was given up; also of a case whose runs
+//! are over, and twice where a process died between the two. What is about no case has the log alone.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,9 +19,9 @@ use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Env, tell};
-use crate::id::RunId;
-use crate::notify::{Message, NotifyError};
-use crate::store::{MessageRow, StoreError};
+use crate::id::{CaseId, RunId};
+use crate::notify::{Delivery, Message, NotifyError};
+use crate::store::{ApprovalState, MessageRow, StoreError};
 
 /// The longest time between two looks for what is due: what another process or a finding left.
 const POLL: Duration = Duration::from_secs(1);
@@ -119,8 +121,20 @@ async fn send_some(env: &Env) -> Result<usize, StoreError> {
 }
 
 async fn send(env: &Env, row: &MessageRow) -> Result<(), StoreError> {
-    let (case, run, text) = (row.case.clone(), row.run.clone(), row.text.clone());
-    let sent = env.notifier.send(&row.channel, &Message { case, run, text }).await;
+    if let Some(text) = needless(row) {
+        let run = row.run.as_ref().map(RunId::as_str);
+        tracing::info!(
+            case = row.case.as_ref().map(CaseId::as_str),
+            run,
+            channel = row.channel,
+            "a question that is over was not sent"
+        );
+        let note = tell::remark(env.clock.now(), &text);
+        return env.store.settle_message(row, None, Some(note)).await;
+    }
+    let (id, case) = (row.id.clone(), row.case.clone());
+    let message = Message { id, case, run: row.run.clone(), text: row.text.clone() };
+    let sent = env.notifier.send(&row.channel, &message).await;
     let now = env.clock.now();
     let again = match &sent {
         Ok(_) => None,
@@ -128,10 +142,30 @@ async fn send(env: &Env, row: &MessageRow) -> Result<(), StoreError> {
     };
     if let Err(error) = &sent {
         let run = row.run.as_ref().map(RunId::as_str);
-        tracing::warn!(case = %row.case, run, channel = row.channel, attempts = row.attempts + 1, given_up = again.is_none(), error = %error, "people were not told");
+        tracing::warn!(case = row.case.as_ref().map(CaseId::as_str), run, channel = row.channel, attempts = row.attempts + 1, given_up = again.is_none(), error = %error, "people were not told");
     }
-    let note = note(row, sent.err().as_ref(), again).map(|text| tell::remark(now, &text));
-    env.store.settle_message(row, again, note).await
+    let note = note(row, &sent, again);
+    if let (None, Some(text)) = (&row.case, &note) {
+        tracing::info!(channel = row.channel, text, "of a message about no case");
+    }
+    env.store.settle_message(row, again, note.map(|text| tell::remark(now, &text))).await
+}
+
+/// Why a message is not sent (any more), for the timeline: nobody can answer its question. `None`: send
+/// it.
+fn needless(row: &MessageRow) -> Option<String> {
+    let MessageRow { id, channel, .. } = row;
+    let became = match row.question? {
+        ApprovalState::Pending => return None,
+        ApprovalState::Granted | ApprovalState::Denied => "was answered",
+        ApprovalState::Expired => "ended without an answer",
+        ApprovalState::Withdrawn => "was taken back",
+    };
+    let (of, after) = (of(row), after(row.attempts));
+    Some(format!(
+        "the question {id} {of}{became} before channel {channel} could be told{after}; it is not sent \
+         any more"
+    ))
 }
 
 /// When a message that did not arrive is sent again; `None`: never.
@@ -145,27 +179,51 @@ fn again(row: &MessageRow, now: Timestamp) -> Option<Timestamp> {
 }
 
 /// What the timeline says of an attempt, if anything.
-fn note(row: &MessageRow, error: Option<&NotifyError>, again: Option<Timestamp>) -> Option<String> {
-    let of = match &row.run {
-        Some(run) => format!("of {run} "),
-        None => String::new(),
-    };
+fn note(
+    row: &MessageRow,
+    sent: &Result<Delivery, NotifyError>,
+    again: Option<Timestamp>,
+) -> Option<String> {
+    let MessageRow { channel, text, .. } = row;
+    let of = of(row);
     let written = row.created_at.strftime("%Y-%m-%d %H:%M:%SZ");
-    let what = format!("the message {of}of {written} to channel {}", row.channel);
-    let failed = row.attempts + u32::from(error.is_some());
-    let times = if failed == 1 { "attempt" } else { "attempts" };
-    match (error, again) {
-        (None, _) if row.attempts == 0 => None,
-        (None, _) => Some(format!("{what} was delivered, after {failed} {times} that failed")),
-        (Some(error), None) => {
-            Some(format!("{what} was given up after {failed} {times}: {}", error.plain()))
+    let what = format!("the message {of}of {written} to channel {channel}");
+    let failed = row.attempts + u32::from(sent.is_err());
+    let after = after(failed);
+    match (sent, again) {
+        (Ok(Delivery::Posted), _) if failed == 0 => {
+            Some(format!("channel {channel} was told: {text}"))
         }
-        (Some(error), Some(_)) if row.attempts == 0 => {
+        (Ok(Delivery::Posted), _) => Some(format!("{what} was delivered{after}: {text}")),
+        (Ok(Delivery::Logged), _) => {
+            Some(format!("no channel is configured, so the log alone was told{after}: {text}"))
+        }
+        (Err(error), None) => {
+            Some(format!("{what} was given up after {}: {}", attempts(failed), error.plain()))
+        }
+        (Err(error), Some(_)) if row.attempts == 0 => {
             let until = row.created_at.checked_add(GIVEN_UP_AFTER).unwrap_or(Timestamp::MAX);
             let until = until.strftime("%Y-%m-%d %H:%MZ");
             let why = error.plain();
             Some(format!("{what} was not delivered: {why}; it is tried again until {until}"))
         }
-        (Some(_), Some(_)) => None,
+        (Err(_), Some(_)) => None,
     }
+}
+
+/// Which run says it, and a space.
+fn of(row: &MessageRow) -> String {
+    row.run.as_ref().map(|run| format!("of {run} ")).unwrap_or_default()
+}
+
+/// What stands behind what became of a message, where attempts failed before.
+fn after(failed: u32) -> String {
+    match failed {
+        0 => String::new(),
+        _ => format!(", after {} that failed", attempts(failed)),
+    }
+}
+
+fn attempts(n: u32) -> String {
+    if n == 1 { "1 attempt".to_owned() } else { format!("{n} attempts") }
 }

@@ -296,7 +296,9 @@ impl Scene<'_> {
                 Ok(())
             }
             Effect::Free { step } => targets::free(connection, &self.owner()?.run, &step).await,
-            Effect::Tell(message) => messages::insert(connection, self.chain.case(), message).await,
+            Effect::Tell(message) => {
+                messages::insert(connection, Some(self.chain.case()), message).await
+            }
             Effect::CloseCase { closed } => {
                 let at = self.at.ok_or_else(|| StoreError::conflict("closing needs an entry"))?;
                 cases::close(connection, self.chain.case(), closed.then_some(at)).await

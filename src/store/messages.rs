@@ -10,6 +10,7 @@ use sqlx::any::AnyRow;
 use crate::id::{CaseId, RunId};
 use crate::timeline::Draft;
 
+use super::approvals::ApprovalState;
 use super::batch::Batch;
 use super::chain::Chain;
 use super::row::{Cells, micros};
@@ -19,7 +20,7 @@ use super::{Store, StoreError};
 /// A message to write down.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewMessage {
-    /// What it is about: no other message has this id.
+    /// What it is about: no other message ever has this id. Receivers are given it.
     pub id: String,
     /// The run that says it.
     pub run: Option<RunId>,
@@ -36,8 +37,8 @@ pub struct NewMessage {
 pub struct MessageRow {
     /// What it is about.
     pub id: String,
-    /// Its case.
-    pub case: CaseId,
+    /// Its case; `None`: it tells of what could not be read.
+    pub case: Option<CaseId>,
     /// The run that says it.
     pub run: Option<RunId>,
     /// The channel.
@@ -50,6 +51,9 @@ pub struct MessageRow {
     pub attempts: u32,
     /// Until when it is the claimer's.
     pub due_at: Timestamp,
+    /// Where it puts a question: what had become of that when the message was claimed. What is no longer
+    /// pending never is again.
+    pub question: Option<ApprovalState>,
 }
 
 /// A finding that nothing acts on, of which people are told.
@@ -64,10 +68,10 @@ pub(super) struct Unanswered<'a> {
     pub(super) band: i64,
 }
 
-/// Writes a message of the chain's case.
+/// Writes a message of this case, if it is about one.
 pub(super) async fn insert(
     connection: &mut AnyConnection,
-    case: &CaseId,
+    case: Option<&CaseId>,
     message: NewMessage,
 ) -> Result<(), StoreError> {
     let mut batch = Batch::default();
@@ -77,7 +81,7 @@ pub(super) async fn insert(
         "",
         |row, message| {
             row.bind(message.id)
-                .bind(case.as_str())
+                .bind(case.map(CaseId::as_str))
                 .bind(message.run.as_ref().map(RunId::as_str))
                 .bind(message.channel)
                 .bind(message.text)
@@ -138,7 +142,8 @@ impl Store {
             Box::pin(async move {
                 let rows = sqlx::query(
                     "UPDATE messages SET due_at = $2 WHERE id IN (SELECT id FROM messages \
-                     WHERE due_at <= $1 ORDER BY due_at, created_at, id LIMIT $3) RETURNING *",
+                     WHERE due_at <= $1 ORDER BY due_at, created_at, id LIMIT $3) RETURNING *, \
+                     (SELECT state FROM approvals WHERE approvals.id = messages.id) AS question",
                 )
                 .bind(micros(now))
                 .bind(micros(until))
@@ -153,7 +158,7 @@ impl Store {
         .await
     }
 
-    /// Says what became of a message that was claimed, with an entry of its case where there is `note`:
+    /// Says what became of a message that was claimed, with an entry where there is a `note` and a case:
     /// it did not arrive and is due again at `again`, or `None`: it is no longer to be sent. Where
     /// another has claimed it meanwhile, nothing is written.
     ///
@@ -183,8 +188,8 @@ impl Store {
                 if query.execute(&mut *connection).await?.rows_affected() == 0 {
                     return Ok(());
                 }
-                let Some(note) = note else { return Ok(()) };
-                let mut chain = Chain::of(connection, &message.case).await?;
+                let (Some(note), Some(case)) = (note, message.case) else { return Ok(()) };
+                let mut chain = Chain::of(connection, &case).await?;
                 chain.append(&note)?;
                 chain.save(connection).await.map(drop)
             })
@@ -194,14 +199,19 @@ impl Store {
 }
 
 fn from_row(row: &AnyRow) -> Result<MessageRow, StoreError> {
+    let question = match row.text_or_none("question")? {
+        Some(_) => Some(row.label("question", ApprovalState::from_label)?),
+        None => None,
+    };
     Ok(MessageRow {
         id: row.text("id")?,
-        case: row.parsed("case_id")?,
+        case: row.parsed_or_none("case_id")?,
         run: row.parsed_or_none("run")?,
         channel: row.text("channel")?,
         text: row.text("text")?,
         created_at: row.time("created_at")?,
         attempts: row.number("attempts")?,
         due_at: row.time("due_at")?,
+        question,
     })
 }

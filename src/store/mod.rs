@@ -52,6 +52,7 @@ pub use model::{
     WHOLE_ACCOUNT,
 };
 pub use open::Store;
+pub use quarantine::Unreadable;
 pub use runs::NewRun;
 pub use serving::ServingLock;
 pub use tokens::{NewToken, Role};

@@ -79,7 +79,7 @@ kinds! {
     RunFinished = "run.finished",
     /// The case's status changed.
     CaseStatusChanged = "case.status_changed",
-    /// A person wrote a note.
+    /// A person wrote a note, or the service says what it told whom.
     NoteAdded = "note.added",
 }
 

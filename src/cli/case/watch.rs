@@ -81,7 +81,8 @@ pub async fn follow(
     let (mut next, mut misses) = (0_u64, MISSES_MAX);
     let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
     loop {
-        // The runs first: entries that are read after the last run ended are all there will be.
+        // The runs first: entries that are read after the last run ended are all there will be of them.
+        // That people were told how it ended may come later, and is not waited for.
         let look = async {
             let over = is_over(client, case, until).await?;
             Ok::<_, CliError>((over, Chain::fetch(client, case, next).await?))

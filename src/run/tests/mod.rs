@@ -17,6 +17,7 @@ mod silence;
 mod telling;
 mod turns;
 mod undo;
+mod unreadable;
 
 use std::sync::Arc;
 

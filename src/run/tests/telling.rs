@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::clock::Clock;
+use crate::notify::Delivery;
 use crate::run::telling::{GIVEN_UP_AFTER, Telling};
+use crate::store::{Commit, Effect, NewMessage};
 
 const ASKS: &str = "//! Asks.\nconst RUNBOOK = #{ on: [\"Never:X/*\"], mode: \"contain\" };\n\
     fn run(case, p) { approve(\"Shall I?\"); }";
@@ -72,9 +74,128 @@ async fn a_question_that_nobody_took_arrives_when_the_webhook_is_back() {
     assert_eq!(lab.told().len(), 1, "{:?}", lab.told());
     assert!(lab.told()[0].contains("Shall I?: tourniquet approve "), "{:?}", lab.told());
     let delivered = notes(&lab, &run.case).await.pop().unwrap();
-    assert!(delivered.ends_with("was delivered, after 2 attempts that failed"), "{delivered}");
+    let words = format!("was delivered, after 2 attempts that failed: {}", lab.told()[0]);
+    assert!(delivered.starts_with(&what) && delivered.ends_with(&words), "{delivered}");
     lab.wait(Duration::from_secs(3600)).await;
     assert_eq!((lab.told().len(), notes(&lab, &run.case).await.len()), (1, 2));
+    lab.finish().await;
+}
+
+#[tokio::test]
+async fn where_no_channel_is_configured_the_case_says_that_the_log_alone_was_told() {
+    let library = library_with("probe", FAILS);
+    let delivery = Delivery::Logged;
+    let (lab, _) = lab_with(LabSettings { library, delivery, ..settings() }).await;
+    let run = lab.desk.start(by_hand("probe", json!({}), Mode::Contain)).await.unwrap();
+    lab.settle().await;
+    let words = format!("no channel is configured, so the log alone was told: {}", lab.told()[0]);
+    assert_eq!(notes(&lab, &run.case).await, [words]);
+    lab.finish().await;
+}
+
+#[tokio::test]
+async fn the_longest_message_stands_whole_in_the_timeline() {
+    let (lab, run) = begun(ASKS).await;
+    let text = format!("{}: tourniquet approve", "x".repeat(2_000 - 20));
+    let (channel, at) = ("oncall".to_owned(), lab.clock.now());
+    let run_id = Some(run.id.clone());
+    let message = NewMessage { id: "long".to_owned(), run: run_id, channel, text, at };
+    let (case, effects) = (run.case.clone(), vec![Effect::Tell(message)]);
+    lab.env.store.commit(Commit { case, fence: None, entries: vec![], effects }).await.unwrap();
+    lab.cut_off();
+    lab.wait(Duration::ZERO).await;
+    lab.reconnect();
+    lab.wait(Duration::from_secs(5)).await;
+    let delivered = notes(&lab, &run.case).await.pop().unwrap();
+    assert!(delivered.ends_with(": tourniquet approve"), "{delivered}");
+    lab.finish().await;
+}
+
+/// What the case says of a question that was over before anybody was told.
+fn dropped(run: &RunRow, question: &str, became: &str) -> String {
+    format!("the question {question} of {} {became}; it is not sent any more", run.id)
+}
+
+#[tokio::test]
+async fn a_question_that_was_answered_before_it_could_be_sent_is_sent_to_nobody() {
+    let (lab, run) = begun(ASKS).await;
+    lab.cut_off();
+    drive_alone(&lab).await;
+    let question = lab.env.store.approvals_pending().await.unwrap().remove(0).id;
+    lab.wait(Duration::ZERO).await;
+    decide(&lab, "grace", true).await.unwrap();
+    lab.reconnect();
+    lab.wait(Duration::from_secs(5)).await;
+    assert!(lab.told().is_empty(), "{:?}", lab.told());
+    let became = "was answered before channel oncall could be told, after 1 attempt that failed";
+    let last = notes(&lab, &run.case).await.pop().unwrap();
+    assert_eq!(last, dropped(&run, question.as_str(), became));
+    lab.wait(Duration::from_secs(3600)).await;
+    assert_eq!(notes(&lab, &run.case).await.len(), 2);
+    lab.finish().await;
+}
+
+#[tokio::test]
+async fn a_question_that_was_answered_before_the_first_attempt_is_sent_to_nobody() {
+    let (lab, run) = begun(ASKS).await;
+    drive_alone(&lab).await;
+    let question = lab.env.store.approvals_pending().await.unwrap().remove(0).id;
+    decide(&lab, "grace", false).await.unwrap();
+    lab.wait(Duration::ZERO).await;
+    assert!(lab.told().is_empty(), "{:?}", lab.told());
+    let became = "was answered before channel oncall could be told";
+    assert_eq!(notes(&lab, &run.case).await, [dropped(&run, question.as_str(), became)]);
+    lab.finish().await;
+}
+
+#[tokio::test]
+async fn a_question_that_one_of_two_answered_is_still_sent() {
+    let (lab, run) = begun(&ASKS.replace("\")", "\", #{ quorum: 2 })")).await;
+    lab.cut_off();
+    drive_alone(&lab).await;
+    lab.wait(Duration::ZERO).await;
+    decide(&lab, "grace", true).await.unwrap();
+    lab.reconnect();
+    lab.wait(Duration::from_secs(5)).await;
+    assert_eq!(lab.told().len(), 1);
+    assert!(notes(&lab, &run.case).await.pop().unwrap().contains("was delivered"));
+    lab.finish().await;
+}
+
+#[tokio::test]
+async fn of_a_question_that_ended_without_an_answer_only_the_end_is_told() {
+    let (lab, run) = begun(ASKS).await;
+    lab.cut_off();
+    drive_alone(&lab).await;
+    let question = lab.env.store.approvals_pending().await.unwrap().remove(0).id;
+    lab.wait(Duration::ZERO).await;
+    lab.clock.advance(Duration::from_secs(12 * 3600));
+    drive_alone(&lab).await;
+    lab.reconnect();
+    lab.wait(Duration::ZERO).await;
+    assert_eq!(lab.told().len(), 1, "{:?}", lab.told());
+    assert!(lab.told()[0].contains("nobody answered in time"), "{:?}", lab.told());
+    let became = "ended without an answer before channel oncall could be told, after 1 attempt that \
+        failed";
+    let words = dropped(&run, question.as_str(), became);
+    assert!(notes(&lab, &run.case).await.contains(&words), "{:?}", notes(&lab, &run.case).await);
+    lab.finish().await;
+}
+
+#[tokio::test]
+async fn messages_of_one_run_have_ids_of_their_own() {
+    let source =
+        ASKS.replace(") { ", ") { notify(\"oncall\", \"one\"); notify(\"oncall\", \"two\"); ");
+    let (lab, run) = begun(&source).await;
+    // The question, and that nobody answered it.
+    lab.settle().await;
+    lab.wait(Duration::from_secs(24 * 3600)).await;
+    lab.settle().await;
+    let ids: Vec<String> = lab.messages().into_iter().map(|message| message.id).collect();
+    let [one, two, question, end] = &ids[..] else { panic!("{ids:?}") };
+    let of_run = |rest: &str| format!("{}{rest}", run.id);
+    assert_eq!([one, two, end], [&of_run("/1"), &of_run("/2"), &of_run("")]);
+    assert!(question.starts_with("apr-"), "{question}");
     lab.finish().await;
 }
 
@@ -107,7 +228,8 @@ async fn a_process_that_dies_before_it_sends_loses_no_message() {
         lab.limit(|_| ());
         lab.wait(Duration::ZERO).await;
         assert_eq!(lab.told().len(), 1, "{:?}", lab.told());
-        assert!(notes(&lab, &run.case).await.is_empty(), "what arrives at once is no entry");
+        let words = format!("channel oncall was told: {}", lab.told()[0]);
+        assert_eq!(notes(&lab, &run.case).await, [words]);
         lab.finish().await;
     }
 }
@@ -118,11 +240,17 @@ async fn a_process_that_dies_while_it_sends_is_replaced_after_a_minute() {
     drive_alone(&lab).await;
     let now = lab.clock.now();
     let until = now + jiff::SignedDuration::from_mins(1);
-    assert_eq!(lab.env.store.claim_messages(now, until, 8).await.unwrap().len(), 1);
+    let lost = lab.env.store.claim_messages(now, until, 8).await.unwrap();
+    assert_eq!(lost.len(), 1);
     lab.wait(Duration::from_secs(59)).await;
     assert!(lab.told().is_empty());
     lab.wait(Duration::from_secs(1)).await;
-    assert_eq!(lab.told().len(), 1);
+    let sent = lab.messages();
+    assert_eq!(
+        (sent.len(), &sent[0].id),
+        (1, &lost[0].id),
+        "known as a repetition, if it was sent"
+    );
     lab.finish().await;
 }
 
@@ -167,7 +295,8 @@ async fn a_finding_without_a_run_is_told_once_a_case_and_again_where_it_is_worse
         lab.settle().await;
         assert_eq!(lab.told().len(), told, "{:?}", lab.told());
     }
-    assert!(notes(&lab, &case).await.is_empty());
+    let told = lab.told().into_iter().map(|text| format!("channel oncall was told: {text}"));
+    assert_eq!(notes(&lab, &case).await, told.collect::<Vec<_>>());
     lab.finish().await;
 }
 

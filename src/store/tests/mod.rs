@@ -12,6 +12,7 @@ mod forge;
 mod group;
 mod messages;
 mod open;
+mod quarantine;
 mod read;
 mod status;
 mod tokens;

@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use super::bed::{at, case_id, finding, note, on_bed};
+use super::bed::{at, case_id, finding, note, on_bed, run_id};
 use crate::store::writer::Turn;
-use crate::store::{Commit, Store, StoreError};
+use crate::store::{Commit, Effect, NewMessage, Store, StoreError};
 
 /// Why `url` can't be opened.
 async fn refusal(url: &str) -> String {
@@ -137,6 +137,43 @@ async fn a_newer_or_changed_schema_is_refused() {
         let said = refusal(&url).await;
         assert!(said.contains(words), "{said}");
     }
+}
+
+/// The schema before a message could be about no case.
+#[tokio::test]
+async fn messages_of_an_older_schema_are_still_to_be_sent() {
+    on_bed(async |bed| {
+        let (case, fence) = bed.running("aaaa").await;
+        let message = NewMessage {
+            id: "run-aaaa".to_owned(),
+            run: Some(run_id("aaaa")),
+            channel: "oncall".to_owned(),
+            text: "look at it".to_owned(),
+            at: at(0),
+        };
+        bed.apply(&case, Some(&fence), vec![Effect::Tell(message)]).await.unwrap();
+        for statement in [
+            "ALTER TABLE messages RENAME TO newer",
+            "DROP INDEX messages_due",
+            include_str!("../migrations/0007_messages.sql").split("-- The highest").next().unwrap(),
+            "INSERT INTO messages SELECT * FROM newer",
+            "DROP TABLE newer",
+            "DROP TABLE unreadable",
+            "DELETE FROM _sqlx_migrations WHERE version = 8",
+        ] {
+            let older = bed.store.write(Turn::Next, move |connection| {
+                Box::pin(async move {
+                    sqlx::raw_sql(statement).execute(connection).await?;
+                    Ok(())
+                })
+            });
+            older.await.unwrap();
+        }
+        bed.reopen().await;
+        let kept = bed.store.claim_messages(at(1), at(61), 8).await.unwrap().remove(0);
+        assert_eq!((kept.case, kept.text.as_str()), (Some(case), "look at it"));
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -1,7 +1,6 @@
-//! Tokens and quarantine.
+//! Tokens.
 
 use super::bed::{at, on_bed};
-use crate::error::Code;
 use crate::id::Digest;
 use crate::store::{NewToken, Role, StoreError};
 
@@ -51,24 +50,4 @@ fn labels_come_back() {
         assert_eq!(Role::from_label(role.label()), Some(role));
     }
     assert_eq!(Role::from_label("root"), None);
-}
-
-#[tokio::test]
-async fn quarantine_keeps_the_bytes_once_and_counts() {
-    on_bed(async |bed| {
-        let keep = async |raw: &[u8], reason: &str, seconds| {
-            bed.store.quarantine(raw, reason, Code::NOT_JSON, "api", at(seconds)).await.unwrap()
-        };
-        let first = keep(b"\xff{", "not UTF-8", 1).await;
-        keep(b"[]", "not an object", 2).await;
-        keep(b"\xff{", "another reason", 3).await;
-        let rows = bed.store.quarantined(10).await.unwrap();
-        let short: Vec<_> =
-            rows.iter().map(|row| (row.reason.as_str(), row.seen, row.received_at)).collect();
-        assert_eq!(short, [("not an object", 1, at(2)), ("not UTF-8", 2, at(1))]);
-        assert_eq!((rows[1].code.as_str(), rows[1].source.as_str()), ("E0101", "api"));
-        assert_eq!(bed.store.blob(&first).await.unwrap().unwrap(), b"\xff{");
-        assert_eq!(bed.store.quarantined(1).await.unwrap().len(), 1);
-    })
-    .await;
 }

@@ -1,0 +1,118 @@
+//! What could not be read: kept, counted, and told to people in the same transaction.
+
+use super::bed::{Bed, at, on_bed, run_id};
+use crate::error::Code;
+use crate::id::Digest;
+use crate::store::{Effect, NewMessage, StoreError, Unreadable};
+
+async fn keep(bed: &Bed, raw: &[u8], reason: &str, seconds: i64) -> Result<Digest, StoreError> {
+    let unreadable = Unreadable {
+        raw: raw.to_vec(),
+        reason: reason.to_owned(),
+        code: Code::NOT_JSON,
+        source: "api".to_owned(),
+        at: at(seconds),
+        tells: reason.to_owned(),
+    };
+    bed.store.quarantine(unreadable).await
+}
+
+/// Keeps document `n`, another one for each.
+async fn nth(bed: &Bed, n: u32, seconds: i64) -> Digest {
+    keep(bed, format!("{{{n}").as_bytes(), &format!("number {n}"), seconds).await.unwrap()
+}
+
+/// What is to be sent, and from now on is sent.
+async fn told(bed: &Bed) -> Vec<String> {
+    let claimed = bed.store.claim_messages(at(1_000_000), at(2_000_000), 8).await.unwrap();
+    for message in &claimed {
+        assert_eq!((&message.case, &message.run), (&None, &None));
+        bed.store.settle_message(message, None, None).await.unwrap();
+    }
+    claimed.into_iter().map(|message| message.text).collect()
+}
+
+#[tokio::test]
+async fn quarantine_keeps_the_bytes_once_and_counts() {
+    on_bed(async |bed| {
+        let first = keep(bed, b"\xff{", "not UTF-8", 1).await.unwrap();
+        keep(bed, b"[]", "not an object", 2).await.unwrap();
+        keep(bed, b"\xff{", "another reason", 3).await.unwrap();
+        let rows = bed.store.quarantined(10).await.unwrap();
+        let short: Vec<_> =
+            rows.iter().map(|row| (row.reason.as_str(), row.seen, row.received_at)).collect();
+        assert_eq!(short, [("not an object", 1, at(2)), ("not UTF-8", 2, at(1))]);
+        assert_eq!((rows[1].code.as_str(), rows[1].source.as_str()), ("E0101", "api"));
+        assert_eq!(bed.store.blob(&first).await.unwrap().unwrap(), b"\xff{");
+        assert_eq!(bed.store.quarantined(1).await.unwrap().len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn people_are_told_once_an_hour_and_of_how_many_also_after_a_restart() {
+    on_bed(async |bed| {
+        for n in 0..10 {
+            nth(bed, n, i64::from(n) * 60).await;
+            bed.reopen().await;
+        }
+        assert_eq!(told(bed).await, ["number 0"]);
+        nth(bed, 10, 3_599).await;
+        assert!(told(bed).await.is_empty(), "not an hour ago");
+        bed.reopen().await;
+        nth(bed, 11, 3_600).await;
+        assert_eq!(told(bed).await, ["number 11; and 10 others since 2026-01-03 10:00Z"]);
+        nth(bed, 12, 3_700).await;
+        nth(bed, 13, 7_200).await;
+        assert_eq!(told(bed).await, ["number 13; and 1 other since 2026-01-03 11:00Z"]);
+        nth(bed, 14, 20_000).await;
+        assert_eq!(told(bed).await, ["number 14"]);
+        nth(bed, 15, 0).await;
+        assert_eq!(told(bed).await, ["number 15"], "the clock was wrong, and was put back");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_comes_again_tells_nobody_and_does_not_count() {
+    on_bed(async |bed| {
+        nth(bed, 0, 0).await;
+        nth(bed, 0, 10).await;
+        nth(bed, 0, 4_000).await;
+        assert_eq!(told(bed).await, ["number 0"]);
+        nth(bed, 1, 4_000).await;
+        assert_eq!(told(bed).await, ["number 1"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_kept_and_what_is_told_stand_or_fall_together() {
+    on_bed(async |bed| {
+        let raw = nth(bed, 0, 0).await;
+        bed.reopen().await;
+        assert_eq!(told(bed).await, ["number 0"]);
+        // A message that can't be written: another one has its id.
+        let other = Digest::of(b"{1");
+        let message = NewMessage {
+            id: format!("quarantine/{other}"),
+            run: None,
+            channel: "oncall".to_owned(),
+            text: "in its way".to_owned(),
+            at: at(0),
+        };
+        let (case, fence) = bed.running("aaaa").await;
+        assert_eq!(fence.run, run_id("aaaa"));
+        bed.apply(&case, Some(&fence), vec![Effect::Tell(message)]).await.unwrap();
+        keep(bed, b"{1", "number 1", 5_000).await.unwrap_err();
+        let kept: Vec<Digest> =
+            bed.store.quarantined(10).await.unwrap().into_iter().map(|row| row.raw).collect();
+        assert_eq!(kept, [raw]);
+        bed.reopen().await;
+        nth(bed, 2, 5_000).await;
+        let claimed = bed.store.claim_messages(at(5_000), at(6_000), 8).await.unwrap();
+        let texts: Vec<_> = claimed.iter().map(|message| message.text.as_str()).collect();
+        assert_eq!(texts, ["in its way", "number 2"], "what failed was not counted");
+    })
+    .await;
+}
