@@ -1,7 +1,8 @@
 //! Telling people: the log for every channel, a webhook for those that have one.
 //!
 //! One attempt each; whether there is a second one is the caller's decision, because only the caller
-//! can record it. The receiver tells by the message's id that it is one. A notification that fails never stops a run. Nothing here knows the store.
+//! can record it. The receiver tells by the message's id that it is one. A notification that fails never
+//! stops a run. Nothing here knows the store.
 
 mod tls;
 mod webhook;

@@ -7,11 +7,11 @@ use std::sync::Mutex;
 use futures::future::join;
 
 use super::drive::{Drive, Driven};
-use super::end::Reason;
 use super::execute::StepRun;
 use super::record::log_of;
 use super::replay::RunLog;
 use super::step::StepLog;
+use super::step_end::Reason;
 use super::tell;
 use crate::case::RunEvent;
 use crate::error::Code;

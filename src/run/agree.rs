@@ -8,13 +8,13 @@ use serde_json::json;
 use super::approve::{self, Answer, Question};
 use super::attempt;
 use super::drive::{Drive, Driven};
-use super::end::{self, cut, failed};
 use super::execute::{Executor, StepRun};
 use super::journal::{PLAN_STEP, Plan};
 use super::plan::{self, Unplanned};
 use super::replay::Planned;
 use super::script::Script;
 use super::step::StepLog;
+use super::step_end::{self, cut, failed};
 use crate::case::RunEvent;
 use crate::change::Change;
 use crate::error::Code;
@@ -34,7 +34,7 @@ impl Executor<'_> {
         stages: &[Vec<Change>],
     ) -> Result<Option<StepRun>, StoreError> {
         let Some(agreed) = self.agreed else { return Ok(None) };
-        let mut wanted = end::touches(stages);
+        let mut wanted = step_end::touches(stages);
         wanted.insert(plan::call(step));
         let more: Vec<&String> = match &agreed.scope {
             Some(scope) => wanted.difference(scope).collect(),

@@ -5,11 +5,11 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::end::{cut_at, failed, succeeded};
 use super::execute::{Executor, StepRun};
 use super::journal::{Ask, PLAN_STEP};
 use super::outcome::StepEnd;
 use super::step::StepLog;
+use super::step_end::{cut_at, failed, succeeded};
 use super::tell;
 use crate::error::Code;
 use crate::id::Digest;

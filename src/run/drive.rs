@@ -12,7 +12,6 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::Env;
-use super::end::cut;
 use super::execute::{Executor, StepRun};
 use super::journal::Writer;
 use super::lease::Lease;
@@ -22,6 +21,7 @@ use super::replay::RunLog;
 use super::script::Script;
 use super::start::{Begun, StartError, start};
 use super::step::StepLog;
+use super::step_end::cut;
 use crate::action;
 use crate::case::RunEvent;
 use crate::change::Urgency;

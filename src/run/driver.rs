@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use super::Env;
 use super::drive::drive;
 use super::lease::Lease;
-use super::telling::Telling;
+use super::outbox::Outbox;
 use crate::store::{LEASE, StoreError};
 
 /// Runs that are driven beside each other; more wait in the store. Each takes a few kilobytes; the
@@ -44,7 +44,7 @@ pub struct DriverHandle {
     stopping: CancellationToken,
     hint: Arc<Notify>,
     task: tokio::task::JoinHandle<()>,
-    telling: Telling,
+    outbox: Outbox,
 }
 
 impl Driver {
@@ -58,9 +58,9 @@ impl Driver {
             tracing::info!(runs = recovered, "taking over runs that a stopped process left");
         }
         let stopping = CancellationToken::new();
-        let telling = Telling::start(Arc::clone(&env));
+        let outbox = Outbox::start(Arc::clone(&env));
         let task = tokio::spawn(claim_loop(env, Arc::clone(&hint), stopping.clone()));
-        Ok(DriverHandle { stopping, hint, task, telling })
+        Ok(DriverHandle { stopping, hint, task, outbox })
     }
 }
 
@@ -77,7 +77,7 @@ pub async fn run_until_idle(
 ) -> Result<(), StoreError> {
     let stopping = CancellationToken::new();
     loop {
-        super::telling::send_due(env).await?;
+        super::outbox::send_due(env).await?;
         let claimed = env.clock.monotonic();
         if let Some((run, fence)) = env.store.claim(&env.owner, env.clock.now()).await? {
             Box::pin(drive(env, &run, &Lease::new(fence, claimed), &stopping)).await?;
@@ -96,7 +96,7 @@ impl DriverHandle {
     /// Whether the driver still claims runs, and tells people.
     #[must_use]
     pub fn is_alive(&self) -> bool {
-        !self.task.is_finished() && self.telling.is_alive()
+        !self.task.is_finished() && self.outbox.is_alive()
     }
 
     /// Stops claiming, lets calls under way end and their outcomes be written, gives runs back.
@@ -108,7 +108,7 @@ impl DriverHandle {
             tracing::error!(error = %error, "the driver did not stop in order");
         }
         // Last: how runs ended meanwhile is told, too.
-        self.telling.stop().await;
+        self.outbox.stop().await;
     }
 }
 

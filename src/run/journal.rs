@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::ended::Ended;
+use super::last_entry::LastEntry;
 use super::line::{Line, counts};
 use super::outcome::{Does, Outcome, StepEnd};
 use crate::change::Change;
@@ -200,7 +200,7 @@ impl Writer {
 
     /// The run ended.
     #[must_use]
-    pub fn ended(&self, at: Timestamp, ended: &Ended<'_>) -> Draft {
+    pub fn ended(&self, at: Timestamp, ended: &LastEntry<'_>) -> Draft {
         self.draft(at, Kind::RunFinished, ended.body())
     }
 }

@@ -5,11 +5,11 @@ use serde_json::{Value, json};
 
 use super::approve;
 use super::attempt::{Passing, Patience, READ_PATIENCE};
-use super::end::{failed, look_failed, plan_of, planned_end, succeeded};
 use super::execute::{Executor, StepRun};
 use super::line::told;
 use super::outcome::{StepEnd, StepResult};
 use super::step::StepLog;
+use super::step_end::{failed, look_failed, plan_of, planned_end, succeeded};
 use super::undo;
 use crate::action::{self, LookError, Params};
 use crate::change::Urgency;

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::end::{Reason, cut, failed};
 use super::execute::{Executor, StepRun};
 use super::journal::Plan;
 use super::line::{self, Line};
@@ -15,6 +14,7 @@ use super::perform::perform;
 use super::replay::RunLog;
 use super::script::Script;
 use super::step::StepLog;
+use super::step_end::{Reason, cut, failed};
 use crate::action;
 use crate::change::Urgency;
 use crate::id::Digest;

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::drive::Drive;
-use super::end::cut;
 use super::outcome::{StepEnd, StepResult};
 use super::step::StepLog;
+use super::step_end::cut;
 use crate::action;
 use crate::change::{Change, Urgency};
 use crate::error::Code;

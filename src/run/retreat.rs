@@ -8,11 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::attempt::backoff;
-use super::end::{Reason, failed};
 use super::execute::{Executor, StepRun};
 use super::outcome::OutcomeResult;
 use super::settle::settle;
 use super::step::{ChangeLog, StepLog};
+use super::step_end::{Reason, failed};
 use super::unsettled::settle_permissions;
 use crate::change::{Change, Inverse};
 use crate::store::{Effect, StoreError};

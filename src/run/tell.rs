@@ -1,11 +1,11 @@
 //! What people on call are told, in words: of a question, of how a run ended, of a finding that nothing
-//! acts on, and of what could not be read as one. Written down with what it tells of; `telling` sends it.
+//! acts on, and of what could not be read as one. Written down with what it tells of; `outbox` sends it.
 
 use jiff::Timestamp;
 use serde_json::json;
 
 use super::Env;
-use super::end::{MESSAGE_MAX, cut, cut_at};
+use super::step_end::{MESSAGE_MAX, cut, cut_at};
 use crate::config::ON_CALL;
 use crate::error::Code;
 use crate::finding::{Finding, Severity};

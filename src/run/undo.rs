@@ -9,7 +9,6 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::attempt::{Passing, READ_PATIENCE, ROUNDS_MAX, may_pass};
-use super::end::{cloud_failed, failed, succeeded};
 use super::execute::{Executor, StepRun};
 use super::guard::Barred;
 use super::held::came_to_hold;
@@ -17,6 +16,7 @@ use super::outcome::{Outcome, OutcomeResult};
 use super::replay::RunLog;
 use super::settle::{is_for_later, settle};
 use super::step::{ChangeLog, StepLog};
+use super::step_end::{cloud_failed, failed, succeeded};
 use crate::case::RunState;
 use crate::change::{Change, GROUP_NAME_PREFIX, Inverse, Kind, TAG_PURPOSE};
 use crate::cloud::{CloudError, ErrorClass, SecurityGroup, Standing, standing};

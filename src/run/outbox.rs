@@ -47,13 +47,13 @@ const RETRY_MAX: SignedDuration = SignedDuration::from_mins(5);
 pub(super) const GIVEN_UP_AFTER: SignedDuration = SignedDuration::from_hours(24);
 
 /// The task, until it is stopped.
-pub(super) struct Telling {
+pub(super) struct Outbox {
     env: Arc<Env>,
     stopping: Arc<AtomicBool>,
     task: tokio::task::JoinHandle<()>,
 }
 
-impl Telling {
+impl Outbox {
     /// Starts the task; what a dead process left is sent, too.
     pub(super) fn start(env: Arc<Env>) -> Self {
         let stopping = Arc::new(AtomicBool::new(false));

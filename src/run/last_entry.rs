@@ -15,7 +15,7 @@ const RESULT_MAX: usize = 2_000;
 const RESULT_DEPTH_MAX: usize = 16;
 
 /// How a run ended.
-pub struct Ended<'a> {
+pub struct LastEntry<'a> {
     /// The label of its last event.
     pub state: &'a str,
     /// Its result, in words.
@@ -32,7 +32,7 @@ pub struct Ended<'a> {
     pub log: &'a [String],
 }
 
-impl Ended<'_> {
+impl LastEntry<'_> {
     /// `run.finished`, without the run.
     pub(super) fn body(&self) -> Value {
         let mut body = json!({
@@ -99,7 +99,7 @@ mod tests {
     use crate::timeline::{Actor, Draft, Head, Kind};
 
     fn kept(returned: &Value) -> Value {
-        let ended = Ended {
+        let ended = LastEntry {
             state: "succeeded",
             summary: "",
             code: None,
@@ -120,7 +120,7 @@ mod tests {
         let hostile = "\u{1}".repeat(2_000);
         let lines = vec![hostile.clone(); 100];
         let returned = json!(hostile.clone());
-        let ended = Ended {
+        let ended = LastEntry {
             state: "halted",
             summary: &hostile,
             code: Some("E0504"),

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::clock::Clock;
 use crate::notify::Delivery;
-use crate::run::telling::{GIVEN_UP_AFTER, Telling};
+use crate::run::outbox::{GIVEN_UP_AFTER, Outbox};
 use crate::store::{Commit, Effect, NewMessage};
 
 const ASKS: &str = "//! Asks.\nconst RUNBOOK = #{ on: [\"Never:X/*\"], mode: \"contain\" };\n\
@@ -270,7 +270,7 @@ async fn two_processes_send_a_message_once() {
 async fn whoever_is_stopped_sends_what_is_due_first() {
     let (lab, _) = begun(FAILS).await;
     drive_alone(&lab).await;
-    Telling::start(Arc::clone(&lab.env)).stop().await;
+    Outbox::start(Arc::clone(&lab.env)).stop().await;
     assert_eq!(lab.told().len(), 1);
     lab.finish().await;
 }

@@ -4,11 +4,11 @@
 use std::sync::Mutex;
 
 use super::drive::{Drive, Driven};
-use super::end::cut;
-use super::ended::Ended;
 use super::journal::Plan;
+use super::last_entry::LastEntry;
 use super::plan;
 use super::step::StepLog;
+use super::step_end::cut;
 use super::tell;
 use crate::case::RunEvent;
 use crate::error::Code;
@@ -153,7 +153,7 @@ impl Drive<'_> {
             );
             code = Some(number.to_owned());
         }
-        let ended = Ended {
+        let ended = LastEntry {
             state: event.label(),
             summary: &summary,
             code: code.as_deref(),
