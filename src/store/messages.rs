@@ -93,6 +93,16 @@ pub(super) async fn insert(
     batch.execute(connection).await
 }
 
+/// Gives a message that nobody has claimed yet other words; false: it is gone, or is being sent.
+pub(super) async fn reword(
+    connection: &mut AnyConnection,
+    message: &NewMessage,
+) -> Result<bool, StoreError> {
+    let query = sqlx::query("UPDATE messages SET text = $3 WHERE id = $1 AND due_at = $2");
+    let query = query.bind(&message.id).bind(micros(message.at)).bind(&message.text);
+    Ok(query.execute(connection).await?.rows_affected() == 1)
+}
+
 /// Adds messages about findings that nothing acts on, each of another case: where people were told of
 /// one in that case that is no less severe, none.
 pub(super) fn unanswered(batch: &mut Batch, told: &[Unanswered<'_>]) {

@@ -97,8 +97,9 @@ impl Store {
     }
 }
 
-/// Tells people of what is new in quarantine, or counts it where they were told less than
-/// [`TOLD_EVERY`] ago. A clock that was put back counts as long ago: nobody waits for it to come by.
+/// Tells people of what is new in quarantine: at once, or where they were told less than [`TOLD_EVERY`]
+/// ago, when that is over, of all that has come until then. A clock that was put back counts as long
+/// ago: nobody waits for it to come by.
 async fn tell(
     connection: &mut AnyConnection,
     raw: &Digest,
@@ -109,25 +110,42 @@ async fn tell(
     let row = sqlx::query("UPDATE unreadable SET since = since + 1 RETURNING told_at, since")
         .fetch_one(&mut *connection)
         .await?;
-    let told_at = row.time_or_none("told_at")?;
-    let ago = told_at.map(|told_at| at.duration_since(told_at));
-    if ago.is_some_and(|ago| (SignedDuration::ZERO..TOLD_EVERY).contains(&ago)) {
-        return Ok(());
-    }
-    let others = row.number::<u64>("since")?.saturating_sub(1);
-    let text = match told_at {
-        Some(told_at) if others > 0 => {
-            let word = if others == 1 { "other" } else { "others" };
-            format!("{text}; and {others} {word} since {}", told_at.strftime("%Y-%m-%d %H:%MZ"))
+    let (told_at, since) = (row.time_or_none("told_at")?, row.number::<u64>("since")?);
+    let (due, count) = match told_at {
+        // A message waits for its time, and tells of this, too.
+        Some(due) if at < due && due.duration_since(at) <= TOLD_EVERY => (due, since),
+        Some(told) if told <= at && at.duration_since(told) < TOLD_EVERY => {
+            (told.checked_add(TOLD_EVERY).unwrap_or(Timestamp::MAX), 1)
         }
-        _ => text,
+        _ => (at, 1),
     };
-    sqlx::query("UPDATE unreadable SET told_at = $1, since = 0")
-        .bind(micros(at))
+    sqlx::query("UPDATE unreadable SET told_at = $1, since = $2")
+        .bind(micros(due))
+        .bind(i64::try_from(count).unwrap_or(i64::MAX))
         .execute(&mut *connection)
         .await?;
-    let (id, channel) = (format!("quarantine/{raw}"), ON_CALL.to_owned());
-    messages::insert(connection, None, NewMessage { id, run: None, channel, text, at }).await
+    let message = |id: String, text: String, at: Timestamp| {
+        let channel = ON_CALL.to_owned();
+        NewMessage { id: format!("quarantine/{id}"), run: None, channel, text, at }
+    };
+    let now = message(raw.to_string(), text.clone(), at);
+    if due == at {
+        return messages::insert(connection, None, now).await;
+    }
+    let later = format!("until-{}", due.as_second());
+    let others = count.saturating_sub(1);
+    if others == 0 {
+        return messages::insert(connection, None, message(later, text, due)).await;
+    }
+    let word = if others == 1 { "other" } else { "others" };
+    let began = due.checked_sub(TOLD_EVERY).unwrap_or(Timestamp::MIN);
+    let text = format!("{text}; and {others} {word} since {}", began.strftime("%Y-%m-%d %H:%MZ"));
+    let later = message(later, text, due);
+    match messages::reword(connection, &later).await? {
+        true => Ok(()),
+        // Somebody with another clock has sent it already.
+        false => messages::insert(connection, None, now).await,
+    }
 }
 
 fn from_row(row: &AnyRow) -> Result<QuarantineRow, StoreError> {

@@ -18,8 +18,8 @@ DROP TABLE messages;
 ALTER TABLE messages_anew RENAME TO messages;
 CREATE INDEX messages_due ON messages (due_at);
 
--- One row: when people were last told of what could not be read (null: never), and how much of it came
--- since.
+-- One row: when people were last told of what could not be read, or are to be told next (null: never), and
+-- of how much of it.
 CREATE TABLE unreadable (
     told_at BIGINT,
     since BIGINT NOT NULL

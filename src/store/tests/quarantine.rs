@@ -22,9 +22,9 @@ async fn nth(bed: &Bed, n: u32, seconds: i64) -> Digest {
     keep(bed, format!("{{{n}").as_bytes(), &format!("number {n}"), seconds).await.unwrap()
 }
 
-/// What is to be sent, and from now on is sent.
-async fn told(bed: &Bed) -> Vec<String> {
-    let claimed = bed.store.claim_messages(at(1_000_000), at(2_000_000), 8).await.unwrap();
+/// What is to be sent at that time, and from now on is sent.
+async fn told(bed: &Bed, seconds: i64) -> Vec<String> {
+    let claimed = bed.store.claim_messages(at(seconds), at(2_000_000), 8).await.unwrap();
     for message in &claimed {
         assert_eq!((&message.case, &message.run), (&None, &None));
         bed.store.settle_message(message, None, None).await.unwrap();
@@ -50,25 +50,38 @@ async fn quarantine_keeps_the_bytes_once_and_counts() {
 }
 
 #[tokio::test]
-async fn people_are_told_once_an_hour_and_of_how_many_also_after_a_restart() {
+async fn people_are_told_at_once_and_then_once_an_hour_of_all_also_after_a_restart() {
     on_bed(async |bed| {
         for n in 0..10 {
             nth(bed, n, i64::from(n) * 60).await;
             bed.reopen().await;
         }
-        assert_eq!(told(bed).await, ["number 0"]);
+        assert_eq!(told(bed, 600).await, ["number 0"]);
         nth(bed, 10, 3_599).await;
-        assert!(told(bed).await.is_empty(), "not an hour ago");
+        assert!(told(bed, 3_599).await.is_empty(), "not an hour ago");
         bed.reopen().await;
-        nth(bed, 11, 3_600).await;
-        assert_eq!(told(bed).await, ["number 11; and 10 others since 2026-01-03 10:00Z"]);
-        nth(bed, 12, 3_700).await;
-        nth(bed, 13, 7_200).await;
-        assert_eq!(told(bed).await, ["number 13; and 1 other since 2026-01-03 11:00Z"]);
-        nth(bed, 14, 20_000).await;
-        assert_eq!(told(bed).await, ["number 14"]);
-        nth(bed, 15, 0).await;
-        assert_eq!(told(bed).await, ["number 15"], "the clock was wrong, and was put back");
+        assert_eq!(told(bed, 3_600).await, ["number 10; and 9 others since 2026-01-03 10:00Z"]);
+        nth(bed, 11, 3_700).await;
+        assert!(told(bed, 7_199).await.is_empty(), "not an hour ago");
+        assert_eq!(told(bed, 7_200).await, ["number 11"], "nothing came after it");
+        nth(bed, 12, 20_000).await;
+        assert_eq!(told(bed, 20_000).await, ["number 12"]);
+        nth(bed, 13, 0).await;
+        assert_eq!(told(bed, 20_000).await, ["number 13"], "the clock was wrong, and was put back");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_comes_while_the_hours_message_is_being_sent_is_told_by_another() {
+    on_bed(async |bed| {
+        nth(bed, 0, 0).await;
+        nth(bed, 1, 10).await;
+        assert_eq!(told(bed, 20).await, ["number 0"]);
+        let sending = bed.store.claim_messages(at(3_600), at(3_660), 8).await.unwrap();
+        assert_eq!(sending.len(), 1);
+        nth(bed, 2, 3_590).await;
+        assert_eq!(told(bed, 3_600).await, ["number 2"], "of a process whose clock is late");
     })
     .await;
 }
@@ -79,9 +92,9 @@ async fn what_comes_again_tells_nobody_and_does_not_count() {
         nth(bed, 0, 0).await;
         nth(bed, 0, 10).await;
         nth(bed, 0, 4_000).await;
-        assert_eq!(told(bed).await, ["number 0"]);
+        assert_eq!(told(bed, 4_000).await, ["number 0"]);
         nth(bed, 1, 4_000).await;
-        assert_eq!(told(bed).await, ["number 1"]);
+        assert_eq!(told(bed, 4_000).await, ["number 1"]);
     })
     .await;
 }
@@ -91,7 +104,7 @@ async fn what_is_kept_and_what_is_told_stand_or_fall_together() {
     on_bed(async |bed| {
         let raw = nth(bed, 0, 0).await;
         bed.reopen().await;
-        assert_eq!(told(bed).await, ["number 0"]);
+        assert_eq!(told(bed, 0).await, ["number 0"]);
         // A message that can't be written: another one has its id.
         let other = Digest::of(b"{1");
         let message = NewMessage {
