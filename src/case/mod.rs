@@ -10,7 +10,7 @@ mod run_state;
 mod status;
 
 pub use further::{Earlier, Further, Wanted, answered_meanwhile, further};
-pub use join::{Closed, Disposition, Known, OpenCase, Version, dispose, is_recent};
+pub use join::{Closed, Disposition, Known, OpenCase, Version, dispose, still_binds};
 pub use mode::Mode;
 pub use run_state::{RunEvent, RunState};
 pub use status::{RunFacts, Status};

@@ -2,7 +2,7 @@
 
 use sqlx::AnyConnection;
 
-use crate::case::{Earlier, is_recent};
+use crate::case::{Earlier, still_binds};
 use crate::id::CaseId;
 use crate::routing::Mode;
 
@@ -15,7 +15,7 @@ use super::{Acceptance, StoreError};
 pub(super) struct DecidedRun {
     /// Its case.
     pub(super) case: CaseId,
-    /// Whether that got its last finding so recently that the decision binds.
+    /// Whether that got its last finding, or the run its last word, so recently that the decision binds.
     pub(super) binds: bool,
     pub(super) run: Earlier,
 }
@@ -41,6 +41,7 @@ pub(super) async fn of_targets(
             "), d (n, run) AS (SELECT w.n, r.id FROM w JOIN runs r ON r.target = w.target ",
             "UNION SELECT w.n, h.run FROM w JOIN contained h ON h.resource = w.target) ",
             "SELECT d.n, r.case_id, c.last_finding_at, ",
+            "(SELECT MAX(s.said_at) FROM words s WHERE s.run = r.id) AS said_at, ",
             run_columns!(),
             " FROM d JOIN runs r ON r.id = d.run JOIN cases c ON c.id = r.case_id ",
             // A word is missing where an older version did not write when it was said.
@@ -60,7 +61,8 @@ pub(super) async fn of_targets(
                 "a run was decided on that nobody asked for".to_owned(),
             ));
         };
-        let binds = is_recent(row.time("last_finding_at")?, incoming.now);
+        let (found, said) = (row.time("last_finding_at")?, row.time_or_none("said_at")?);
+        let binds = still_binds(found, said, incoming.now);
         let (case, run) = (row.parsed("case_id")?, standing::earlier(&row)?);
         runs.push(DecidedRun { case, binds, run });
     }

@@ -16,6 +16,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (5, "ends", include_str!("migrations/0005_ends.sql")),
     (6, "decided", include_str!("migrations/0006_decided.sql")),
     (7, "messages", include_str!("migrations/0007_messages.sql")),
+    (9, "said", include_str!("migrations/0009_said.sql")),
 ];
 
 /// Brings the database up to this program's schema.

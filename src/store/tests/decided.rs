@@ -2,13 +2,14 @@
 
 use serde_json::json;
 
-use super::bed::{Bed, case_id, finding, on_bed, run, run_id};
+use super::bed::{Bed, at, case_id, finding, on_bed, run, run_id};
+use super::decide::{question, yes};
 use super::group::together;
 use crate::case::RunEvent;
 use crate::error::Code;
 use crate::id::RunId;
 use crate::routing::Mode;
-use crate::store::{Acceptance, Effect, NewRun, RunKind};
+use crate::store::{Acceptance, ApprovalRow, Decide, Effect, Fence, NewRun, RunKind};
 
 /// Ends the run that is running, as people had it.
 async fn end(bed: &Bed, name: &str, effects: Vec<Effect>, code: Option<Code>) {
@@ -48,6 +49,22 @@ async fn a_no_binds_in_other_cases_for_a_day_after_the_last_finding_of_its_own()
         let group = [finding("aaaa").version(25 * 60), asks("eeee", "aaaa", 25)];
         assert!(together(&bed.store, group).await.iter().all(Result::is_ok));
         assert_eq!(mode(bed, &run_id("eeee")).await, Mode::Approve);
+    })
+    .await;
+}
+
+/// A question was answered with no 30 hours after the last finding of its case.
+#[tokio::test]
+async fn a_no_binds_for_a_day_after_it_was_said() {
+    on_bed(async |bed| {
+        let fence = Fence { run: run_id("aaaa"), owner: "owner".to_owned(), epoch: 1 };
+        let row = ApprovalRow { expires_at: None, ..question(&case_id("aaaa"), &fence, 1) };
+        let no = Decide { grant: false, at: at(30 * 3600), ..yes("bob") };
+        let said = vec![Effect::OpenApproval(row), Effect::Decide(no)];
+        end(bed, "aaaa", said, Some(Code::APPROVAL_DENIED)).await;
+        assert_eq!(accepted(bed, asks("bbbb", "aaaa", 31)).await, Mode::Approve);
+        assert_eq!(accepted(bed, asks("cccc", "aaaa", 53)).await, Mode::Approve);
+        assert_eq!(accepted(bed, asks("dddd", "aaaa", 55)).await, Mode::Contain);
     })
     .await;
 }

@@ -35,6 +35,24 @@ async fn what_was_taken_back_days_ago_is_contained_again() {
     lab.finish().await;
 }
 
+/// A person took the containment back a day after the last finding: that is the newest thing that is known.
+#[tokio::test]
+async fn what_was_taken_back_on_the_next_day_binds_from_then_on() {
+    let (lab, sandbox) = lab().await;
+    let case = lab.deliver(mining()).await;
+    lab.settle().await;
+    let first = only_run(&lab, &case).await;
+    lab.clock.advance(Duration::from_secs(25 * 3600));
+    lab.desk.undo(&first.id, "ada".to_owned(), false).await.unwrap();
+    lab.settle().await;
+    lab.desk.close_case(&case, "ada".to_owned(), "a test of ours").await.unwrap();
+    let next = lab.deliver(&another(1).to_string()).await;
+    lab.settle().await;
+    let isolated = groups(&sandbox).iter().any(|groups| *groups == ["quarantine"]);
+    assert!(!isolated && pending(&lab).await == 1, "{:#?}", runs(&lab, &next).await);
+    lab.finish().await;
+}
+
 /// Nothing acts in the account: on-call hears of a finding once, and again when it grows severe.
 #[tokio::test]
 async fn on_call_hears_of_a_finding_that_grows_severe_where_nothing_acts() {
