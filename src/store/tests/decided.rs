@@ -94,6 +94,38 @@ async fn an_undo_binds_for_all_that_its_run_ever_held() {
     .await;
 }
 
+/// A question names what it asks to have changed: its answer is about that, in an attack sequence, too.
+#[tokio::test]
+async fn an_answer_binds_for_what_the_question_named() {
+    for (grant, code, expected) in
+        [(false, Some(Code::APPROVAL_DENIED), Mode::Approve), (true, None, Mode::Contain)]
+    {
+        on_bed(async |bed| {
+            let fence = Fence { run: run_id("aaaa"), owner: "owner".to_owned(), epoch: 1 };
+            let row = question(&case_id("aaaa"), &fence, 1);
+            let named = |step: &str, id: &str| Effect::Asks {
+                step: step.to_owned(),
+                resources: [format!("111122223333/instance/{id}")].into(),
+            };
+            let asked = vec![named("3", "i-1"), named("4", "i-2"), Effect::OpenApproval(row)];
+            let said = Effect::Decide(Decide { grant, ..yes("bob") });
+            end(bed, "aaaa", [asked, vec![said]].concat(), code).await;
+            assert_eq!(accepted(bed, asks("bbbb", "111122223333/instance/i-1", 1)).await, expected);
+            let other = asks("cccc", "111122223333/instance/i-2", 1);
+            assert_eq!(accepted(bed, other).await, Mode::Contain, "nobody was asked about it");
+            let sequence = |name: &str, id: &str| {
+                let mut incoming = asks(name, "111122223333/attack-sequence/s", 1);
+                let arn = format!("arn:aws:ec2:eu-west-1:111122223333:instance/{id}");
+                incoming.run.as_mut().unwrap().named = [arn].into();
+                incoming
+            };
+            assert_eq!(accepted(bed, sequence("dddd", "i-1")).await, expected);
+            assert_eq!(accepted(bed, sequence("eeee", "i-2")).await, Mode::Contain);
+        })
+        .await;
+    }
+}
+
 #[tokio::test]
 async fn a_run_tells_what_nothing_acts_on() {
     on_bed(async |bed| {
