@@ -283,7 +283,10 @@ fn a_decision_needs_a_reason_and_a_verification_needs_something_to_verify() {
         (&["case", "list", "--limit", "0"], false),
         (&["case", "show", "../../etc"], false),
         (&["finding", "send"], false),
-        (&["undo", "run-0001", "--revive"], true),
+        (&["undo", "run-0001"], true),
+        (&["undo", "run-0001", "--reason", "a mistake"], true),
+        (&["undo", "run-0001", "--revive"], false),
+        (&["undo", "run-0001", "--revive", "--reason", "a mistake"], true),
     ] {
         let result = Cli::try_parse_from([&["x"], words].concat());
         let error = result.as_ref().err().map(ToString::to_string);

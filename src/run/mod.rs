@@ -64,7 +64,7 @@ pub use driver::{Driver, DriverHandle};
 pub use env::{Env, Limits};
 pub use outcome::Does;
 pub use refused::DeskError;
-pub use request::StartRun;
+pub use request::{StartRun, TakeBack};
 pub use tell::nothing_acts;
 #[cfg(test)]
 pub use telling::send_due;
