@@ -54,4 +54,4 @@ pub use model::{
 pub use open::Store;
 pub use runs::NewRun;
 pub use serving::ServingLock;
-pub use tokens::{NewToken, Role};
+pub use tokens::{Holder, NewToken, Role};
