@@ -9,7 +9,8 @@
 //!  … that only observed stands for what nothing acts on if it told people of no less severe
 //!
 //!  a target on which …     a person denied or took back a run, in whichever case, is not acted on
-//!                          without a person, unless one has said yes to a run there since
+//!                          without a person, unless one has said yes to a run there since. What an
+//!                          attack sequence names is its target, too
 //! ```
 
 use std::collections::BTreeSet;
@@ -101,6 +102,30 @@ pub struct Earlier {
     pub undo: Option<Place>,
 }
 
+/// A run that people have decided on, in whichever case, and how it bears on what is wanted.
+#[derive(Debug, Clone)]
+pub struct Ruling {
+    /// The run.
+    pub run: Earlier,
+    /// How it bears on that.
+    pub bears: Bears,
+    /// On which part: the target of what is wanted, or something else that its attack sequence names.
+    pub on: String,
+}
+
+/// How a run bears on a part of what is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bears {
+    /// It was about it.
+    Target,
+    /// It has held it.
+    Held,
+    /// A question of it named it, and was answered with yes.
+    Agreed,
+    /// A question of it named it, and was answered with no.
+    Refused,
+}
+
 /// What follows for a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Further {
@@ -118,14 +143,14 @@ pub enum Further {
 }
 
 /// Decides whether a finding gets the run that it asks for, beside those that its case has had.
-/// `decided`: the runs of whichever case that people have decided on and that were about its target or
-/// have held it; they say how far it may go, and stand for nothing.
+/// `decided`: the runs of whichever case that people have decided on and that bear on it; they say how
+/// far it may go, and stand for nothing.
 #[must_use]
 pub fn further(
     disposition: &Disposition,
     wanted: &Wanted<'_>,
     earlier: &[Earlier],
-    decided: &[Earlier],
+    decided: &[Ruling],
 ) -> Further {
     let yes = last_yes(wanted, earlier, decided);
     let (most, capped) = most(wanted, earlier, decided, yes);
@@ -217,31 +242,56 @@ pub fn answered_meanwhile<'a>(
 }
 
 /// The last yes to a run on what is wanted. One beside a no to the same run is none.
-fn last_yes(wanted: &Wanted<'_>, earlier: &[Earlier], decided: &[Earlier]) -> Option<Place> {
-    let ours = earlier.iter().filter(|run| run.is_on_target(wanted));
-    ours.chain(decided).filter(|run| !run.denied()).filter_map(|run| run.yes).max()
+fn last_yes(wanted: &Wanted<'_>, earlier: &[Earlier], decided: &[Ruling]) -> Option<Place> {
+    let ours = earlier.iter().filter(|run| run.is_on_target(wanted) && !run.denied());
+    let theirs = decided.iter().filter(|ruling| wanted.target == Some(ruling.on.as_str()));
+    ours.filter_map(|run| run.yes).chain(theirs.filter_map(Ruling::yes)).max()
 }
 
 /// How far a run may go after what people have decided on its target, and why no further.
 fn most(
     wanted: &Wanted<'_>,
     earlier: &[Earlier],
-    decided: &[Earlier],
+    decided: &[Ruling],
     yes: Option<Place>,
 ) -> (Mode, Option<&'static str>) {
-    let on_target = || earlier.iter().chain(decided).filter(|run| run.is_on_target(wanted));
-    // What was given back may be more than a run's target. What was refused is not known to be.
-    let undone = || on_target().chain(decided).any(|run| run.undone_after(yes));
-    let why = if wanted.mode < Mode::Contain {
+    let ours = || earlier.iter().filter(|run| run.is_on_target(wanted));
+    // A yes to one thing that a sequence names is none to another.
+    let since = |on: &str| match wanted.target {
+        Some(target) if target == on => yes,
+        _ => decided.iter().filter(|ruling| ruling.on == on).filter_map(Ruling::yes).max(),
+    };
+    let undone = || decided.iter().any(|ruling| ruling.lifts(since(&ruling.on)));
+    let denied = || decided.iter().any(|ruling| ruling.denies(since(&ruling.on)));
+    let why = if wanted.mode == Mode::Observe {
         None
-    } else if undone() {
+    } else if ours().any(|run| run.undone_after(yes)) || undone() {
         Some(LIFTED)
-    } else if on_target().any(|run| run.denied_after(yes)) {
+    } else if ours().any(|run| run.denied_after(yes)) || denied() {
         Some(DENIED)
     } else {
         None
     };
     (if why.is_some() { Mode::Approve } else { Mode::Contain }, why)
+}
+
+impl Ruling {
+    /// The place of the last yes to it. One beside a no to the same run is none.
+    fn yes(&self) -> Option<Place> {
+        self.run.yes.filter(|_| self.bears != Bears::Refused && !self.run.denied())
+    }
+
+    /// Whether what it bears on was given back, and nobody said yes there since: its target, and all that
+    /// it held.
+    fn lifts(&self, yes: Option<Place>) -> bool {
+        matches!(self.bears, Bears::Target | Bears::Held) && self.run.undone_after(yes)
+    }
+
+    /// Whether what it bears on was refused, and nobody said yes there since: its target, and what the
+    /// question named.
+    fn denies(&self, yes: Option<Place>) -> bool {
+        matches!(self.bears, Bears::Target | Bears::Refused) && self.run.denied_after(yes)
+    }
 }
 
 impl Earlier {

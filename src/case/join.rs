@@ -124,11 +124,17 @@ pub fn dispose(
     }
 }
 
-/// Whether another finding still bears on a case: on the same resource it belongs to it, and in
-/// whichever case it is, what people decided there is not forgotten.
-#[must_use]
-pub fn is_recent(last_finding: Timestamp, now: Timestamp) -> bool {
+/// Whether another finding still bears on a case: on the same resource it belongs to it.
+fn is_recent(last_finding: Timestamp, now: Timestamp) -> bool {
     now.duration_since(last_finding).unsigned_abs() <= CORRELATION_WINDOW
+}
+
+/// Whether what people decided on a run binds findings of other cases: it does for a day from the last
+/// finding of the run's case, or from the last word that was said to it, whichever was later. `None`:
+/// nobody knows when that was.
+#[must_use]
+pub fn still_binds(last_finding: Timestamp, said: Option<Timestamp>, now: Timestamp) -> bool {
+    is_recent(said.map_or(last_finding, |said| said.max(last_finding)), now)
 }
 
 /// Whether a version tells of something that was seen after its case was closed. What GuardDuty
@@ -200,5 +206,21 @@ mod tests {
             );
         }
         assert_eq!(dispose(None, None, &incoming, last_finding), Disposition::New);
+    }
+
+    #[test]
+    fn what_people_decided_binds_for_a_day_from_the_later_of_finding_and_word() {
+        let time = |text: &str| -> Timestamp { text.parse().unwrap() };
+        let found = time("2026-01-03T10:00:00Z");
+        for (said, now, expected) in [
+            (None, "2026-01-04T10:00:00Z", true),
+            (None, "2026-01-04T10:00:01Z", false),
+            (Some("2026-01-02T09:00:00Z"), "2026-01-04T10:00:00Z", true),
+            (Some("2026-01-02T09:00:00Z"), "2026-01-04T10:00:01Z", false),
+            (Some("2026-01-05T10:00:00Z"), "2026-01-06T10:00:00Z", true),
+            (Some("2026-01-05T10:00:00Z"), "2026-01-06T10:00:01Z", false),
+        ] {
+            assert_eq!(still_binds(found, said.map(time), time(now)), expected, "{said:?} {now}");
+        }
     }
 }

@@ -9,8 +9,8 @@ mod mode;
 mod run_state;
 mod status;
 
-pub use further::{Earlier, Further, Wanted, answered_meanwhile, further};
-pub use join::{Closed, Disposition, Known, OpenCase, Version, dispose, is_recent};
+pub use further::{Bears, Earlier, Further, Ruling, Wanted, answered_meanwhile, further};
+pub use join::{Closed, Disposition, Known, OpenCase, Version, dispose, still_binds};
 pub use mode::Mode;
 pub use run_state::{RunEvent, RunState};
 pub use status::{RunFacts, Status};

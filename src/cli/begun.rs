@@ -353,7 +353,7 @@ mod tests {
                 "  user ci: access key X",
                 "  by hand: user ci: console password removed: create a new one",
                 "  2 stay on purpose: 2 others (each of them: tourniquet case show case-0001)",
-                "  what keeps stolen credentials out is taken back by: tourniquet undo --revive run-0001",
+                "  what keeps stolen credentials out is taken back by: tourniquet undo --revive run-0001 --reason WHY",
             ]
         );
     }

@@ -50,7 +50,8 @@ pub(super) fn tell(
     }
     if undone.revivable() {
         lines.push(plain(format!(
-            "what keeps stolen credentials out is taken back by: tourniquet undo --revive {of}"
+            "what keeps stolen credentials out is taken back by: tourniquet undo --revive {of} \
+             --reason WHY"
         )));
     }
     for (tone, words) in lines {

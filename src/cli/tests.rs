@@ -154,7 +154,8 @@ async fn tokens_are_found_by_name_in_a_database_that_is_named_and_never_made_by_
     assert_eq!(token(&create).await.0.unwrap_err().code, Code::CONFLICT);
     let (ended, told, _) = token(&["revoke", "ada"]).await;
     assert!(ended == Ok(0) && told.ends_with("(ada, viewer) is revoked\n"), "{told}");
-    let (ended, _, told) = token(&create).await;
+    let again = [&create[..], &["--same-person"]].concat();
+    let (ended, _, told) = token(&again).await;
     assert!(ended == Ok(0) && !told.contains("new database") && told.contains(path), "{told}");
     assert_eq!(token(&["revoke", "bob"]).await.0.unwrap_err().code, Code::NOT_FOUND);
 
@@ -165,6 +166,39 @@ async fn tokens_are_found_by_name_in_a_database_that_is_named_and_never_made_by_
         assert!(ended == Ok(0) && listed.contains("ada") && listed.contains("revoked"), "{listed}");
         assert_eq!(err.contains("TOURNIQUET_URL and --url are not used"), told, "{err}");
         assert_eq!(err.contains(path), told, "{err}");
+    }
+}
+
+/// The timeline knows people by their names alone.
+#[tokio::test]
+async fn a_revoked_token_s_name_goes_to_nobody_else_by_mistake() {
+    let folder = tempfile::tempdir().unwrap();
+    let (config, database) = (folder.path().join("t.toml"), folder.path().join("t.db"));
+    std::fs::write(&config, format!("database = \"sqlite://{}\"", database.display())).unwrap();
+    let config = config.to_str().unwrap();
+    let token =
+        async |words: &[&str]| said(&[&["--config", config, "token"], words].concat()).await;
+    let alice = ["create", "--name", "alice", "--role", "responder", "--json"];
+    assert_eq!(token(&alice).await.0, Ok(0));
+    assert_eq!(token(&["revoke", "alice"]).await.0, Ok(0));
+    let refused = token(&alice).await.0.unwrap_err();
+    let used = "the name alice was used by a token revoked on 20";
+    assert!(refused.code == Code::CONFLICT && refused.detail.contains(used), "{refused}");
+    let remedy = refused.remedy.unwrap();
+    assert!(remedy.contains("add --same-person; else choose another name"), "{remedy}");
+    let listed: Value = serde_json::from_str(&token(&["list", "--json"]).await.1).unwrap();
+    assert_eq!(listed.as_array().unwrap().len(), 1, "nothing was made");
+    let same = [&alice[..], &["--same-person"]].concat();
+    assert_eq!(token(&same).await.0, Ok(0));
+    let twice = token(&same).await.0.unwrap_err();
+    assert!(twice.detail.contains("is named alice already"), "{twice}");
+
+    // A role is nobody's name.
+    for _ in 0..2 {
+        assert_eq!(token(&["create", "--role", "admin", "--json"]).await.0, Ok(0));
+        assert_eq!(token(&["revoke", "admin"]).await.0, Ok(0));
+        let tokens: Value = serde_json::from_str(&token(&["list", "--json"]).await.1).unwrap();
+        assert!(tokens.to_string().contains("admin"), "{tokens}");
     }
 }
 
@@ -283,7 +317,10 @@ fn a_decision_needs_a_reason_and_a_verification_needs_something_to_verify() {
         (&["case", "list", "--limit", "0"], false),
         (&["case", "show", "../../etc"], false),
         (&["finding", "send"], false),
-        (&["undo", "run-0001", "--revive"], true),
+        (&["undo", "run-0001"], true),
+        (&["undo", "run-0001", "--reason", "a mistake"], true),
+        (&["undo", "run-0001", "--revive"], false),
+        (&["undo", "run-0001", "--revive", "--reason", "a mistake"], true),
     ] {
         let result = Cli::try_parse_from([&["x"], words].concat());
         let error = result.as_ref().err().map(ToString::to_string);

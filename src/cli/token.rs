@@ -18,7 +18,7 @@ use super::{Common, input, settings};
 use crate::clock::{Clock, SystemClock};
 use crate::error::Code;
 use crate::id::Ids;
-use crate::store::{NewToken, Role, Store, StoreError, TokenRow};
+use crate::store::{Holder, NewToken, Role, Store, StoreError, TokenRow};
 use crate::web::Secret;
 
 /// Characters of a token's name: it stands in every entry that its holder causes.
@@ -38,6 +38,10 @@ pub enum TokenCommand {
         /// When it stops working: 90d, 12h, …
         #[arg(long, value_parser = input::length, value_name = "TIME")]
         expires: Option<Duration>,
+        /// Whoever had a revoked or expired token of this name gets this one: the timeline knows people
+        /// by their names alone.
+        #[arg(long, requires = "name")]
+        same_person: bool,
     },
     /// List the tokens, without their secrets.
     List,
@@ -108,7 +112,9 @@ async fn carry_out(
 ) -> Result<u8, CliError> {
     let clock = SystemClock::new();
     match command {
-        TokenCommand::Create { name, role, expires } => {
+        TokenCommand::Create { name, role, expires, same_person } => {
+            // A role is nobody's name.
+            let holder = if same_person || name.is_none() { Holder::Same } else { Holder::New };
             let secret = Secret::random();
             let now = clock.now();
             let expires_at = expires
@@ -118,6 +124,7 @@ async fn carry_out(
             let token = NewToken {
                 id: Ids::random().token(&clock),
                 name: name.unwrap_or_else(|| role.label().to_owned()),
+                holder,
                 role,
                 hash: secret.hash(),
                 created_at: now,
@@ -143,13 +150,14 @@ async fn carry_out(
         TokenCommand::List => list(screen, &store.tokens().await?, clock.now())?,
         TokenCommand::Revoke { token } => {
             let tokens = store.tokens().await?;
-            let TokenRow { id, name, role, .. } = find(&tokens, &token, database)?;
-            store.revoke_token(id, clock.now()).await?;
+            let now = clock.now();
+            let TokenRow { id, name, role, .. } = find(&tokens, &token, now, database)?;
+            store.revoke_token(id, now).await?;
             let name = sanitise(name, VALUE_MAX);
             screen.line(&format!("{id} ({name}, {}) is revoked", role.label()))?;
             screen.note(&format!(
                 "requests with it are refused within a second; `tourniquet token list` shows what is left, and \
-                 `tourniquet token create --name {name} --role {}` makes another",
+                 `tourniquet token create --name {name} --role {} --same-person` makes another for whoever had it",
                 role.label()
             ));
             screen.value(&json!({"id": id, "revoked": true}))?;
@@ -158,7 +166,7 @@ async fn carry_out(
     Ok(0)
 }
 
-/// Why a token was not created, and what to do: its name may be taken.
+/// Why a token was not created, and what to do: its name may be taken, or have been.
 fn taken(error: StoreError, name: &str) -> CliError {
     match error {
         StoreError::Conflict(_) => {
@@ -167,23 +175,30 @@ fn taken(error: StoreError, name: &str) -> CliError {
                  in use, and `tourniquet token revoke NAME` ends one.",
             )
         }
+        StoreError::NameUsed { .. } => CliError::from(error).with_remedy(
+            "If it is the same person, add --same-person; else choose another name: the timeline knows people by \
+             their names alone.",
+        ),
         error => error.into(),
     }
 }
 
 /// The one token that `text` names: by its id, or else by its name. A name is given again after a
-/// revocation; then the live token is meant.
+/// token's end; then the live one is meant.
 fn find<'t>(
     tokens: &'t [TokenRow],
     text: &str,
+    now: Timestamp,
     database: &Database,
 ) -> Result<&'t TokenRow, CliError> {
     if let Some(token) = tokens.iter().find(|token| token.id.as_str() == text) {
         return Ok(token);
     }
     let mut named: Vec<&TokenRow> = tokens.iter().filter(|token| token.name == text).collect();
-    if named.iter().any(|token| token.revoked_at.is_none()) {
-        named.retain(|token| token.revoked_at.is_none());
+    for over in ["revoked", "expired"] {
+        if named.iter().any(|token| state(token, now) != over) {
+            named.retain(|token| state(token, now) != over);
+        }
     }
     match named.as_slice() {
         [] => {
@@ -304,6 +319,10 @@ mod tests {
             held("tok-0007", "twin", false),
             // An id is never taken for somebody's name.
             held("tok-0008", "tok-0003", false),
+            TokenRow { expires_at: Some(Timestamp::UNIX_EPOCH), ..held("tok-0009", "old", false) },
+            held("tok-0010", "old", true),
+            TokenRow { expires_at: Some(Timestamp::UNIX_EPOCH), ..held("tok-0011", "new", false) },
+            held("tok-0012", "new", false),
         ];
         let database = Database::of(&crate::config::Config::default());
         for (text, expected) in [
@@ -311,11 +330,13 @@ mod tests {
             ("tok-0003", Ok("tok-0003")),
             ("ada", Ok("tok-0002")),
             ("bob", Ok("tok-0003")),
+            ("old", Ok("tok-0009")),
+            ("new", Ok("tok-0012")),
             ("eve", Err((Code::CONFLICT, ["tok-0004 (viewer, revoked", "tok-0005"]))),
             ("twin", Err((Code::CONFLICT, ["tok-0006 (viewer, created", "tok-0007"]))),
-            ("tok-0009", Err((Code::NOT_FOUND, ["the id or the name tok-0009", "tourniquet.db"]))),
+            ("tok-none", Err((Code::NOT_FOUND, ["the id or the name tok-none", "tourniquet.db"]))),
         ] {
-            match (find(&tokens, text, &database), expected) {
+            match (find(&tokens, text, Timestamp::UNIX_EPOCH, &database), expected) {
                 (Ok(token), Ok(id)) => assert_eq!(token.id.as_str(), id, "{text}"),
                 (Err(error), Err((code, words))) => {
                     assert_eq!(error.code, code, "{text}");

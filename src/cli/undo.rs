@@ -26,9 +26,12 @@ pub struct UndoArgs {
     /// The run.
     pub run: RunId,
     /// Also take back what keeps stolen credentials out: deactivated keys work again, and so do
-    /// stolen sessions until they expire.
-    #[arg(long)]
+    /// stolen sessions until they expire. Needs --reason.
+    #[arg(long, requires = "reason")]
     pub revive: bool,
+    /// Why: it stands in the timeline.
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
     /// Follow the undo until it is over. Exit code 3: it did not succeed.
     #[arg(long)]
     pub watch: bool,
@@ -64,7 +67,10 @@ async fn begin(client: &Client, screen: &mut Screen, args: &UndoArgs) -> Result<
     } else {
         0
     };
-    let body = json!({"revive": args.revive});
+    let mut body = json!({"revive": args.revive});
+    if let Some(reason) = &args.reason {
+        body["reason"] = json!(reason);
+    }
     let answer: Value = client.post(&["v1", "runs", args.run.as_str(), "undo"], &body).await?;
     let begun = Begun::of(answer, Some(&args.run))?;
     if args.watch {
@@ -83,7 +89,8 @@ mod tests {
     use crate::cli::screen::tests::screen;
 
     fn args(revive: bool, watch: bool) -> UndoArgs {
-        UndoArgs { run: "run-0001".parse().unwrap(), revive, watch }
+        let reason = revive.then(|| "a false alarm".to_owned());
+        UndoArgs { run: "run-0001".parse().unwrap(), revive, reason, watch }
     }
 
     #[tokio::test]
@@ -95,7 +102,11 @@ mod tests {
                     assert_eq!(request.path, "/v1/runs/run-0002");
                     return (StatusCode::OK, run);
                 }
-                assert_eq!(request.json(), json!({"revive": revive}));
+                let mut asked = json!({"revive": revive});
+                if revive {
+                    asked["reason"] = json!("a false alarm");
+                }
+                assert_eq!(request.json(), asked);
                 assert_eq!(request.path, "/v1/runs/run-0001/undo");
                 (StatusCode::ACCEPTED, run)
             })

@@ -20,6 +20,7 @@ pub mod fixtures;
 mod json;
 mod marks;
 mod model;
+mod named;
 #[cfg(test)]
 mod properties;
 mod recognise;
@@ -29,6 +30,7 @@ mod told;
 mod when;
 
 pub use model::{Finding, Severity};
+pub use named::resources;
 pub use recognise::{Recognised, recognise};
 pub use rejection::Rejection;
 pub use told::Told;

@@ -1,6 +1,5 @@
 //! The typed finding.
 
-use std::collections::BTreeSet;
 use std::fmt;
 
 use jiff::Timestamp;
@@ -170,27 +169,6 @@ pub struct Bucket {
 }
 
 impl Finding {
-    /// The resources with their instance profiles and the actors that an attack sequence names, as `uid`,
-    /// ARN and `type/name`; empty for every other finding.
-    #[must_use]
-    pub fn named(&self) -> BTreeSet<String> {
-        let sequence = |list: &str| {
-            let list = self.document.pointer(&format!("/service/detection/sequence/{list}"));
-            list.and_then(Value::as_array).into_iter().flatten()
-        };
-        let text = |item: &Value, path: &str| item.pointer(path)?.as_str().map(str::to_owned);
-        let resources = sequence("resources").filter_map(|item| text(item, "/uid"));
-        let profiles = sequence("resources").filter_map(|item| {
-            let profile = |name| text(item, &format!("/data/ec2Instance/{name}/arn"));
-            profile("IamInstanceProfile").or_else(|| profile("iamInstanceProfile"))
-        });
-        let actors = sequence("actors").filter_map(|item| {
-            let kind = text(item, "/user/type").unwrap_or_default();
-            Some(format!("{kind}/{}", text(item, "/user/name")?))
-        });
-        resources.chain(profiles).chain(actors).collect()
-    }
-
     /// When GuardDuty saw last what it tells of; its last update where it does not say.
     #[must_use]
     pub fn seen_at(&self) -> Option<Timestamp> {

@@ -1,6 +1,7 @@
 //! Mode `approve`: the plan is made and a person agrees to it before anything is done, and it is made
 //! again after the yes. What the plan is, is `plan`'s; how a person is asked, `approve`'s.
 
+use std::collections::BTreeSet;
 use std::sync::Mutex;
 
 use serde_json::json;
@@ -45,6 +46,8 @@ impl Executor<'_> {
         }
         let bound =
             json!({"run": self.run.id, "plan": agreed.hash, "step": step.key, "more": more});
+        // A no refuses the whole step.
+        let resources = self.resources(&wanted);
         let list = more.iter().map(|one| one.as_str()).collect::<Vec<_>>().join("; ");
         let text = format!(
             "Go on with runbook {}? Beyond what was approved this step would do: {}",
@@ -60,7 +63,14 @@ impl Executor<'_> {
         };
         Ok(match approve::ask(self, &question).await? {
             Answer::Granted(_) => None,
-            Answer::Open(open) => Some(*open),
+            Answer::Open(mut open) => {
+                if let StepRun::Parked { effects, .. } = open.as_mut()
+                    && !effects.is_empty()
+                {
+                    effects.push(Effect::Asks { step: step.key.to_string(), resources });
+                }
+                Some(*open)
+            }
             Answer::Withdrawn => {
                 let reason = "it goes beyond the approved plan, and the question was withdrawn";
                 let end = failed(step, Code::APPROVAL_DENIED, "denied", reason);
@@ -73,6 +83,11 @@ impl Executor<'_> {
                 Some(StepRun::Ended { end, drafts: vec![], effects: vec![] })
             }
         })
+    }
+
+    /// What a scope touches, as holds name it.
+    fn resources(&self, scope: &BTreeSet<String>) -> BTreeSet<String> {
+        scope.iter().filter_map(|one| Some(self.run.resource(step_end::touched(one)?))).collect()
     }
 }
 
@@ -143,11 +158,13 @@ impl Drive<'_> {
         Planned { hash: plan::hash(self.run, plan), scope: Some(plan.scope.clone()) }
     }
 
-    /// Writes a plan down.
+    /// Writes a plan down, and what it would touch: the answer to its question is about that.
     async fn keep(&mut self, plan: Plan) -> Result<(), StoreError> {
         let planned = self.planned(&plan);
         let entry = self.writer.plan(self.env.clock.now(), &planned.hash, &plan);
-        self.write(&mut vec![entry], &mut vec![]).await?;
+        let resources = self.executor(&Mutex::default()).resources(&plan.scope);
+        let step = plan_step(self.log.plans.len() + 1);
+        self.write(&mut vec![entry], &mut vec![Effect::Asks { step, resources }]).await?;
         self.log.plans.push(planned);
         Ok(())
     }
@@ -170,18 +187,23 @@ impl Drive<'_> {
 
     async fn ask_for(&self, planned: &Planned) -> Result<Answer, StoreError> {
         let (plans, runbook) = (&self.log.plans, &self.run.runbook);
-        let (step, text) = match plans.split_last() {
+        let text = match plans.split_last() {
             Some((_, [.., agreed])) => {
                 let more = cut(&agreed.beyond(planned).join("; "));
-                let text = format!(
+                format!(
                     "Carry out runbook {runbook} as planned now? Beyond what was approved it would do: {more}"
-                );
-                (format!("{PLAN_STEP}-{}", plans.len()), text)
+                )
             }
-            _ => (PLAN_STEP.to_owned(), format!("Carry out runbook {runbook} as planned?")),
+            _ => format!("Carry out runbook {runbook} as planned?"),
         };
+        let step = plan_step(plans.len());
         let (hash, within) = (planned.hash.clone(), approve::APPROVAL_WAIT);
         let question = Question { step: &step, text: &text, hash, quorum: 1, within };
         approve::ask(&self.executor(&Mutex::default()), &question).await
     }
+}
+
+/// The step under which the `nth` plan, from 1, is asked about.
+fn plan_step(nth: usize) -> String {
+    if nth > 1 { format!("{PLAN_STEP}-{nth}") } else { PLAN_STEP.to_owned() }
 }

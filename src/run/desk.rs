@@ -16,7 +16,7 @@ use super::lease::Lease;
 use super::plan::Unplanned;
 use super::record::{self, RecordError};
 use super::refused::DeskError;
-use super::request::{StartRun, check, row};
+use super::request::{StartRun, TakeBack, check, row};
 use super::script::Script;
 use super::{start, undo};
 use crate::case::{RunState, Status};
@@ -64,8 +64,7 @@ impl Desk {
     /// When the runbook, a parameter, the account or the case does not fit; nothing is started then.
     pub async fn start(&self, request: StartRun) -> Result<RunRow, DeskError> {
         let by = request.by.clone();
-        let reason = request.reason.as_deref().map(bounded).transpose()?;
-        let reason = reason.filter(|reason| !reason.is_empty());
+        let reason = given(request.reason.as_deref())?;
         let checked = check(&self.env, request).await?;
         let now = self.env.clock.now();
         let run = checked.new.id.clone();
@@ -203,14 +202,21 @@ impl Desk {
         self.env.store.approval(&approval).await?.ok_or_else(|| StoreError::NotFound.into())
     }
 
-    /// Takes a run's changes back, as a run of its own. `revive`: also what keeps stolen credentials
-    /// out.
+    /// Takes a run's changes back, as a run of its own.
     ///
     /// # Errors
     /// When the run is not over (nor waits for evidence only), was taken back before, is an undo itself, or
-    /// changed nothing and its case is closed.
-    pub async fn undo(&self, run: &RunId, by: String, revive: bool) -> Result<RunRow, DeskError> {
-        let of = self.run(run).await?;
+    /// changed nothing and its case is closed; and when stolen credentials would work again for no reason.
+    pub async fn take_back(&self, request: TakeBack) -> Result<RunRow, DeskError> {
+        let TakeBack { run, by, revive, reason } = request;
+        let reason = given(reason.as_deref())?;
+        if revive && reason.is_none() {
+            return Err(DeskError::new(
+                Code::BAD_REQUEST,
+                "`reason` is needed with `revive`: stolen credentials may work again, and the timeline says why",
+            ));
+        }
+        let of = self.run(&run).await?;
         let refuse = |detail: &str| Err(DeskError::new(Code::CONFLICT, detail));
         if of.kind == RunKind::Undo {
             return refuse("an undo is not taken back; start the runbook again");
@@ -269,8 +275,11 @@ impl Desk {
             confirmed: true,
         };
         let id = new.id.clone();
-        let entries = vec![new.requested(self.env.clock.now())];
-        let effects = vec![Effect::CreateRun(new)];
+        let mut requested = new.requested(self.env.clock.now());
+        if let Some(reason) = reason {
+            requested.body.insert("reason".to_owned(), json!(reason));
+        }
+        let (entries, effects) = (vec![requested], vec![Effect::CreateRun(new)]);
         self.env.store.commit(Commit { case: of.case, fence: None, entries, effects }).await?;
         self.wake();
         self.run(&id).await
@@ -348,6 +357,12 @@ fn undoes(other: &RunRow, of: &RunRow) -> bool {
 
 fn note(at: jiff::Timestamp, by: &str, text: &str) -> Draft {
     Draft::new(at, Actor::Person(by.to_owned()), Kind::NoteAdded, json!({"text": text, "by": by}))
+}
+
+/// A reason that may be left out; one without a word is none.
+fn given(reason: Option<&str>) -> Result<Option<String>, DeskError> {
+    let reason = reason.map(bounded).transpose()?;
+    Ok(reason.filter(|reason| !reason.is_empty()))
 }
 
 fn bounded(text: &str) -> Result<String, DeskError> {

@@ -67,5 +67,5 @@ pub use env::{Env, Limits};
 pub use outbox::send_due;
 pub use outcome::Does;
 pub use refused::DeskError;
-pub use request::StartRun;
+pub use request::{StartRun, TakeBack};
 pub use tell::{nothing_acts, unreadable};

@@ -1,4 +1,4 @@
-//! A run that a person asks for: its parts, checked before anything is written.
+//! What a person asks for: a run, whose parts are checked before anything is written, or to take one back.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::Env;
 use super::refused::DeskError;
 use crate::error::Code;
-use crate::id::{AccountId, CaseId, Digest, Region, RunbookName};
+use crate::id::{AccountId, CaseId, Digest, Region, RunId, RunbookName};
 use crate::routing::Mode;
 use crate::runbook::HOST_API;
 use crate::store::{CaseRow, NewRun, RunKind, RunRow, StoreError, WHOLE_ACCOUNT};
@@ -30,6 +30,19 @@ pub struct StartRun {
     /// Who asks.
     pub by: String,
     /// Why.
+    pub reason: Option<String>,
+}
+
+/// A run that a person wants to be taken back.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TakeBack {
+    /// The run.
+    pub run: RunId,
+    /// Who asks.
+    pub by: String,
+    /// Also what keeps stolen credentials out.
+    pub revive: bool,
+    /// Why. It is needed with `revive`: the timeline says who let stolen credentials in again, and why.
     pub reason: Option<String>,
 }
 

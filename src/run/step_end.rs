@@ -151,6 +151,13 @@ pub fn touches(stages: &[Vec<Change>]) -> BTreeSet<String> {
         .collect()
 }
 
+/// The instance, role or user in an element of a plan's scope; `None`: it is a call, whose name and
+/// arguments stand apart.
+pub fn touched(scope: &str) -> Option<&str> {
+    let (path, _) = scope.split_once(" in ")?;
+    (!path.contains(' ')).then_some(path)
+}
+
 /// A message of at most [`MESSAGE_MAX`] characters.
 pub fn cut(text: &str) -> String {
     cut_at(text, MESSAGE_MAX)

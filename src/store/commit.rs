@@ -20,7 +20,8 @@ use super::messages::NewMessage;
 use super::runs::{Moved, NewRun};
 use super::writer::Turn;
 use super::{
-    Fence, Store, StoreError, blobs, cases, claim, decide, holds, messages, runs, standing, targets,
+    Fence, Store, StoreError, blobs, cases, claim, decide, decided, holds, messages, runs,
+    standing, targets,
 };
 
 /// What to write to one case.
@@ -80,6 +81,13 @@ pub enum Effect {
     },
     /// Puts a question to a person.
     OpenApproval(ApprovalRow),
+    /// Keeps what the question of a step of the fence's run asks to have changed.
+    Asks {
+        /// The step.
+        step: String,
+        /// The resources, as holds name them.
+        resources: BTreeSet<String>,
+    },
     /// Records a person's decision; the one that settles it wakes the run. `approval.decided` is
     /// appended where the entries don't bring it.
     Decide(Decide),
@@ -160,6 +168,7 @@ impl Effect {
             | Self::CloseCase { .. } => true,
             Self::Blob(_)
             | Self::Confirm
+            | Self::Asks { .. }
             | Self::Hold { .. }
             | Self::Unhold { .. }
             | Self::Take { .. }
@@ -273,6 +282,9 @@ impl Scene<'_> {
             Effect::Released { run } => runs::release(connection, self.chain, &run).await,
             Effect::OpenApproval(row) => {
                 approvals::insert(connection, self.chain.case(), row).await
+            }
+            Effect::Asks { step, resources } => {
+                decided::ask(connection, &self.owner()?.run, &step, &resources).await
             }
             Effect::Decide(decision) => {
                 decide::decide(connection, self.chain, self.entries, decision).await

@@ -1,9 +1,13 @@
-//! What people decided on a resource in runs of whichever case: it binds the next finding on it.
+//! What people decided on a resource in runs of whichever case: it binds the next finding on it, and on
+//! an attack sequence that names it.
+
+use std::collections::BTreeSet;
 
 use sqlx::AnyConnection;
 
-use crate::case::{Earlier, is_recent};
-use crate::id::CaseId;
+use crate::case::{Bears, Ruling, still_binds};
+use crate::finding;
+use crate::id::{CaseId, RunId};
 use crate::routing::Mode;
 
 use super::batch::Batch;
@@ -15,40 +19,74 @@ use super::{Acceptance, StoreError};
 pub(super) struct DecidedRun {
     /// Its case.
     pub(super) case: CaseId,
-    /// Whether that got its last finding so recently that the decision binds.
+    /// Whether that got its last finding, or the run its last word, so recently that the decision binds.
     pub(super) binds: bool,
-    pub(super) run: Earlier,
+    pub(super) ruling: Ruling,
 }
 
-/// Reads, for each of `findings`, the runs that people have decided on which were about the target of
-/// the run that it asks for, or have held it. A finding that asks for none, or only observes, is bound
-/// by nobody.
+/// Keeps what the question of a run's step asks to have changed.
+pub(super) async fn ask(
+    connection: &mut AnyConnection,
+    run: &RunId,
+    step: &str,
+    resources: &BTreeSet<String>,
+) -> Result<(), StoreError> {
+    let mut batch = Batch::default();
+    batch.rows(
+        "INSERT INTO asked (resource, run, step) VALUES",
+        resources,
+        " ON CONFLICT (resource, run, step) DO NOTHING",
+        |row, resource| {
+            row.bind(resource.as_str()).bind(run.as_str()).bind(step);
+        },
+    );
+    batch.execute(connection).await
+}
+
+/// What the run that a finding asks for would act on, as far as that is known: its target, and what its
+/// attack sequence names. None, where it asks for none or only observes.
+fn resources(incoming: &Acceptance) -> BTreeSet<String> {
+    let Some(run) = incoming.run.as_ref().filter(|run| run.mode != Mode::Observe) else {
+        return BTreeSet::new();
+    };
+    let named = finding::resources(&run.named).map(|named| format!("{}/{named}", run.account));
+    named.chain(run.target.clone()).collect()
+}
+
+/// Reads, for each of `findings`, the runs that people have decided on which were about what the run that
+/// it asks for would act on, have held it, or have asked about it. A finding that asks for none, or only
+/// observes, is bound by nobody.
 pub(super) async fn of_targets(
     connection: &mut AnyConnection,
     findings: &[Option<&Acceptance>],
 ) -> Result<Vec<Vec<DecidedRun>>, StoreError> {
-    let target = |incoming: &Acceptance| {
-        let run = incoming.run.as_ref().filter(|run| run.mode != Mode::Observe)?;
-        run.target.clone()
-    };
-    let targets = findings.iter().enumerate();
-    let targets = targets.filter_map(|(n, incoming)| Some((n, incoming.and_then(target)?)));
+    let wanted = findings.iter().enumerate().flat_map(|(n, incoming)| {
+        let resources = incoming.map(resources).unwrap_or_default();
+        resources.into_iter().map(move |resource| (n, resource))
+    });
     let mut batch = Batch::default();
     batch.rows(
-        "WITH w (n, target) AS (VALUES",
-        targets,
+        "WITH w (n, resource) AS (VALUES",
+        wanted,
         concat!(
-            "), d (n, run) AS (SELECT w.n, r.id FROM w JOIN runs r ON r.target = w.target ",
-            "UNION SELECT w.n, h.run FROM w JOIN contained h ON h.resource = w.target) ",
-            "SELECT d.n, r.case_id, c.last_finding_at, ",
+            "), d (n, resource, run, bears) AS (SELECT w.n, w.resource, r.id, 'target' ",
+            "FROM w JOIN runs r ON r.target = w.resource ",
+            "UNION SELECT w.n, w.resource, h.run, 'held' ",
+            "FROM w JOIN contained h ON h.resource = w.resource ",
+            "UNION SELECT w.n, w.resource, q.run, a.state ",
+            "FROM w JOIN asked q ON q.resource = w.resource ",
+            "JOIN approvals a ON a.run = q.run AND a.step = q.step ",
+            "AND a.state IN ('granted', 'denied')) ",
+            "SELECT d.n, d.resource, d.bears, r.case_id, c.last_finding_at, ",
+            "(SELECT MAX(s.said_at) FROM words s WHERE s.run = r.id) AS said_at, ",
             run_columns!(),
             " FROM d JOIN runs r ON r.id = d.run JOIN cases c ON c.id = r.case_id ",
             // A word is missing where an older version did not write when it was said.
             "WHERE r.kind = 'runbook' AND (r.released = 1 OR r.lifted = 1 OR r.code = 'E0507' ",
             "OR EXISTS (SELECT 1 FROM words s WHERE s.run = r.id))",
         ),
-        |row, (n, target)| {
-            row.bind(i64::try_from(n).unwrap_or(i64::MAX)).bind(target);
+        |row, (n, resource)| {
+            row.bind(i64::try_from(n).unwrap_or(i64::MAX)).bind(resource);
         },
     );
     let mut decided: Vec<Vec<DecidedRun>> = findings.iter().map(|_| Vec::new()).collect();
@@ -60,9 +98,25 @@ pub(super) async fn of_targets(
                 "a run was decided on that nobody asked for".to_owned(),
             ));
         };
-        let binds = is_recent(row.time("last_finding_at")?, incoming.now);
-        let (case, run) = (row.parsed("case_id")?, standing::earlier(&row)?);
-        runs.push(DecidedRun { case, binds, run });
+        let (found, said) = (row.time("last_finding_at")?, row.time_or_none("said_at")?);
+        let binds = still_binds(found, said, incoming.now);
+        let ruling = Ruling {
+            run: standing::earlier(&row)?,
+            bears: row.label("bears", from_label)?,
+            on: row.text("resource")?,
+        };
+        runs.push(DecidedRun { case: row.parsed("case_id")?, binds, ruling });
     }
     Ok(decided)
+}
+
+/// How a run bears: a question by what became of it.
+fn from_label(label: &str) -> Option<Bears> {
+    match label {
+        "target" => Some(Bears::Target),
+        "held" => Some(Bears::Held),
+        "granted" => Some(Bears::Agreed),
+        "denied" => Some(Bears::Refused),
+        _ => None,
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use sqlx::error::ErrorKind;
 use thiserror::Error;
 
@@ -20,6 +21,16 @@ pub enum StoreError {
     /// The write does not fit what is there: already recorded, already decided, not allowed.
     #[error("{0}")]
     Conflict(String),
+    /// A token of this name came to its end, and the new one may be another person's.
+    #[error("the name {name} was used by a token {how} on {}", at.strftime("%Y-%m-%d"))]
+    NameUsed {
+        /// The name.
+        name: String,
+        /// `revoked` or `that expired`.
+        how: &'static str,
+        /// When.
+        at: Timestamp,
+    },
     /// Another replica has taken the run: this one may write nothing more for it.
     #[error("another replica has taken this run")]
     LostLease,
@@ -70,7 +81,7 @@ impl StoreError {
     pub fn code(&self) -> Code {
         match self {
             Self::Unavailable(_) => Code::UNAVAILABLE,
-            Self::Conflict(_) | Self::Illegal(_) => Code::CONFLICT,
+            Self::Conflict(_) | Self::Illegal(_) | Self::NameUsed { .. } => Code::CONFLICT,
             Self::LostLease => Code::LEASE_LOST,
             Self::NotFound => Code::NOT_FOUND,
             Self::Cursor => Code::BAD_REQUEST,

@@ -17,6 +17,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (6, "decided", include_str!("migrations/0006_decided.sql")),
     (7, "messages", include_str!("migrations/0007_messages.sql")),
     (8, "unreadable", include_str!("migrations/0008_unreadable.sql")),
+    (9, "said", include_str!("migrations/0009_said.sql")),
 ];
 
 /// Brings the database up to this program's schema.

@@ -55,4 +55,4 @@ pub use open::Store;
 pub use quarantine::Unreadable;
 pub use runs::NewRun;
 pub use serving::ServingLock;
-pub use tokens::{NewToken, Role};
+pub use tokens::{Holder, NewToken, Role};

@@ -65,6 +65,15 @@ impl Role {
     }
 }
 
+/// Whose a token's name is: entries know people by it alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holder {
+    /// Somebody's who has had none: no token has ever had the name.
+    New,
+    /// The same person's who had those of this name that are over, or nobody's, as a role is.
+    Same,
+}
+
 /// A token to store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewToken {
@@ -72,6 +81,8 @@ pub struct NewToken {
     pub id: TokenId,
     /// What people call it; the actor in entries.
     pub name: String,
+    /// Whose name that is.
+    pub holder: Holder,
     /// What it may do.
     pub role: Role,
     /// The SHA-256 of the secret.
@@ -86,7 +97,8 @@ impl Store {
     /// Stores a token.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] when the secret or the name is in use, or the name is the service's own.
+    /// [`StoreError::Conflict`] when the secret or the name is in use, or the name is the service's own;
+    /// [`StoreError::NameUsed`] when somebody has had the name before who may be another.
     pub async fn create_token(&self, token: NewToken) -> Result<(), StoreError> {
         if token.name == SERVICE {
             // Entries would say that Tourniquet itself did what this person does.
@@ -95,15 +107,22 @@ impl Store {
         self.write(Turn::Next, move |connection| {
             Box::pin(async move {
                 // Approvals tell people apart by the names of their tokens.
-                let taken =
-                    sqlx::query("SELECT 1 FROM tokens WHERE name = $1 AND revoked_at IS NULL")
+                let namesakes =
+                    sqlx::query("SELECT expires_at, revoked_at FROM tokens WHERE name = $1")
                         .bind(token.name.as_str())
-                        .fetch_optional(&mut *connection)
+                        .fetch_all(&mut *connection)
                         .await?;
-                if taken.is_some() {
+                let ends = namesakes.iter().map(|row| ended(row, token.created_at));
+                let ends = ends.collect::<Result<Vec<_>, _>>()?;
+                if ends.contains(&None) {
                     return Err(StoreError::conflict(
                         "a token of this name exists; revoke it first, or choose another name",
                     ));
+                }
+                if let (Holder::New, Some((at, how))) =
+                    (token.holder, ends.into_iter().flatten().max_by_key(|(at, _)| *at))
+                {
+                    return Err(StoreError::NameUsed { name: token.name, how, at });
                 }
                 sqlx::query(
                     "INSERT INTO tokens (id, name, role, hash, created_at, expires_at)
@@ -171,6 +190,13 @@ impl Store {
         .await?;
         row.as_ref().map(from_row).transpose()
     }
+}
+
+/// When a token came to its end, and how; `None`: it works at `now`.
+fn ended(row: &AnyRow, now: Timestamp) -> Result<Option<(Timestamp, &'static str)>, StoreError> {
+    let revoked = row.time_or_none("revoked_at")?.map(|at| (at, "revoked"));
+    let expired = row.time_or_none("expires_at")?.filter(|at| *at <= now);
+    Ok(revoked.or(expired.map(|at| (at, "that expired"))))
 }
 
 fn from_row(row: &AnyRow) -> Result<TokenRow, StoreError> {

@@ -1,8 +1,11 @@
-//! What people say to a run, in its order: a clock may stand still or go back.
+//! What people say to a run, in its order: a clock may stand still or go back. When it was said is kept
+//! beside it, for what was said binds for a while.
 
+use jiff::Timestamp;
 use sqlx::AnyConnection;
 
 use super::StoreError;
+use super::row::micros;
 use crate::id::RunId;
 
 /// What people say to a run. Its place among all that they ever said is kept: the last one counts.
@@ -26,18 +29,20 @@ impl Word {
     }
 }
 
-/// Keeps what was said to a run, after all that was said before.
+/// Keeps what was said to a run at `at`, after all that was said before.
 pub(super) async fn say(
     connection: &mut AnyConnection,
     run: &RunId,
     word: Word,
+    at: Timestamp,
 ) -> Result<(), StoreError> {
     sqlx::query(
-        "INSERT INTO words (n, run, word) \
-         VALUES ((SELECT COALESCE(MAX(n), 0) + 1 FROM words), $1, $2)",
+        "INSERT INTO words (n, run, word, said_at) \
+         VALUES ((SELECT COALESCE(MAX(n), 0) + 1 FROM words), $1, $2, $3)",
     )
     .bind(run.as_str())
     .bind(word.label())
+    .bind(micros(at))
     .execute(connection)
     .await?;
     Ok(())

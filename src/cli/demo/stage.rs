@@ -14,7 +14,7 @@ use crate::cloud::sandbox::Sandbox;
 use crate::config::{CloudConfig, Config, ForensicsConfig};
 use crate::error::Code;
 use crate::id::Ids;
-use crate::store::{NewToken, Role};
+use crate::store::{Holder, NewToken, Role};
 use crate::web::{Secret, Service, Setup};
 
 /// How long runs may take before the demo gives up; they take seconds.
@@ -78,6 +78,7 @@ impl Stage {
             let token = NewToken {
                 id: ids.token(clock.as_ref()),
                 name: name.to_owned(),
+                holder: Holder::Same,
                 role,
                 hash: secret.hash(),
                 created_at: clock.now(),

@@ -17,7 +17,8 @@ pub(super) fn requested(entry: &Entry, runs: &mut Runs) -> Option<Said> {
     let number = runs.requested(id, place, text(entry, "mode") == Mode::Observe.label());
     let params = entry.body.get("params");
     let mut spans = vec![span(Tone::Strong, &format!("{number}:"))];
-    if text(entry, "kind") == "undo" {
+    let is_undo = text(entry, "kind") == "undo";
+    if is_undo {
         let of =
             params.and_then(|params| params.get("of")).and_then(Value::as_str).unwrap_or_default();
         let revive = params.and_then(|params| params.get("revive")).and_then(Value::as_bool);
@@ -42,7 +43,13 @@ pub(super) fn requested(entry: &Entry, runs: &mut Runs) -> Option<Said> {
         spans.push(span(Tone::Dim, &format!("for {by}")));
     }
     spans.push(span(Tone::Dim, &format!("[{id}]")));
-    Some(Said::new(Glyph::Fact, spans))
+    let said = Said::new(Glyph::Fact, spans);
+    // The reason of a run that was started by hand is a note of its own.
+    let why = Some(text(entry, "reason")).filter(|why| is_undo && !why.is_empty());
+    Some(match why {
+        Some(why) => said.with(Tone::Plain, &[&format!("because: {why}")]),
+        None => said,
+    })
 }
 
 /// `run.started`: whether GuardDuty confirmed the finding.

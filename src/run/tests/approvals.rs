@@ -197,6 +197,16 @@ async fn what_a_step_would_do_beyond_the_plan_is_asked_before_it_is_done() {
             !grant,
             "it says what was not done"
         );
+        // The answer was about that role, also where its own finding comes.
+        let mut found = fixtures::ALL.iter();
+        let (_, stolen) =
+            found.find(|(name, _)| *name == "instance-credential-exfiltration").unwrap();
+        let next = lab.deliver(stolen).await;
+        lab.settle().await;
+        let mode = if grant { Mode::Contain } else { Mode::Approve };
+        let runs = lab.env.store.runs_of(&next).await.unwrap();
+        assert_eq!((runs.len(), runs[0].mode), (1, mode), "{runs:?}");
+        assert_eq!(touched(&sandbox, "batch-worker"), grant);
         lab.finish().await;
     }
 }

@@ -7,6 +7,7 @@ use crate::change::TAG_PURPOSE;
 use crate::clock::Clock;
 use crate::error::Code;
 use crate::id::AccountId;
+use crate::run::TakeBack;
 use crate::store::{Commit, Effect};
 use crate::timeline::{Actor, Draft, Kind};
 use serde_json::json;
@@ -40,6 +41,32 @@ async fn an_undo_gives_back_the_groups_and_keeps_evidence_and_the_revocation() {
     let held = lab.env.store.holds_of(&done.id).await.unwrap();
     assert_eq!(held.len(), 1, "what stays denied is held on");
     assert_eq!(held[0].resource, "111122223333/role/web-server");
+    lab.finish().await;
+}
+
+/// Who lets stolen credentials in again says why, in the timeline.
+#[tokio::test]
+async fn what_keeps_stolen_credentials_out_is_not_taken_back_without_a_reason() {
+    let (lab, _, done) = contained().await;
+    let ask = |revive, reason: Option<&str>| {
+        let (run, by) = (done.id.clone(), "ada".to_owned());
+        lab.desk.take_back(TakeBack { run, by, revive, reason: reason.map(str::to_owned) })
+    };
+    let before = lab.entries(&done.case).await.len();
+    for reason in [None, Some(""), Some(" \n")] {
+        let refused = ask(true, reason).await.unwrap_err();
+        assert_eq!(refused.code, Code::BAD_REQUEST);
+        assert!(refused.detail.contains("`reason` is needed"), "{}", refused.detail);
+    }
+    assert_eq!(lab.entries(&done.case).await.len(), before, "nothing was written");
+    ask(false, None).await.unwrap();
+    lab.settle().await;
+    ask(true, Some(" a false alarm\n")).await.unwrap();
+    lab.settle().await;
+    let entries = lab.entries(&done.case).await;
+    let asked = entries.iter().filter(|entry| entry.body.get("kind") == Some(&json!("undo")));
+    let reasons: Vec<_> = asked.map(|entry| entry.body.get("reason")).collect();
+    assert_eq!(reasons, [None, Some(&json!("a false alarm"))]);
     lab.finish().await;
 }
 

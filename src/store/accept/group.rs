@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use sqlx::AnyConnection;
 
-use crate::case::{Disposition, Earlier, dispose};
+use crate::case::{Disposition, Ruling, dispose};
 use crate::id::CaseId;
 use crate::store::StoreError;
 use crate::store::decided::{self, DecidedRun};
@@ -146,7 +146,7 @@ fn decide(wave: &[Delivery], stored: Vec<Stored>) -> Vec<Decided<'_>> {
     decided
 }
 
-/// What a delivery comes to, given how its case stands and what people decided on its target.
+/// What a delivery comes to, given how its case stands and what people decided on what it is about.
 fn come_to(
     decided: Decided<'_>,
     bound: Vec<DecidedRun>,
@@ -155,7 +155,7 @@ fn come_to(
     let Decided { delivery, disposition, case, seen } = decided;
     // What was decided in the case itself binds however long ago that was.
     let bound = bound.into_iter().filter(|run| run.binds || run.case == case);
-    let bound: Vec<Earlier> = bound.map(|bound| bound.run).collect();
+    let bound: Vec<Ruling> = bound.map(|bound| bound.ruling).collect();
     match disposition {
         Disposition::New => outcome::new(delivery, &bound),
         Disposition::Duplicate(_) => Ok(outcome::duplicate(delivery, disposition, case, seen)),

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::case::{self, Disposition, Earlier, Further, Status, Wanted};
+use crate::case::{self, Disposition, Earlier, Further, Ruling, Status, Wanted};
 use crate::id::{CaseId, RunId};
 use crate::routing::Mode;
 use crate::store::StoreError;
@@ -54,10 +54,11 @@ pub(super) fn duplicate(
     Outcome { delivery, accepted, opening: None, written: None, reopens: false, status: None }
 }
 
-/// A finding that opens a case. `decided`: the runs about its target that people have decided on.
+/// A finding that opens a case. `decided`: the runs that people have decided on and that bear on what it
+/// is about.
 pub(super) fn new<'a>(
     delivery: &'a Delivery,
-    decided: &[Earlier],
+    decided: &[Ruling],
 ) -> Result<Outcome<'a>, StoreError> {
     let incoming = &delivery.incoming;
     let (opening, mut chain) = Opening::new(&incoming.case, new_case(incoming))?;
@@ -79,7 +80,7 @@ pub(super) fn further<'a>(
     disposition: Disposition,
     case: CaseId,
     (standing, seen): (Standing, u64),
-    decided: &[Earlier],
+    decided: &[Ruling],
 ) -> Result<Outcome<'a>, StoreError> {
     let Standing { head, status: before, closed, mut facts, runs } = standing;
     let mut chain = Chain::at(&case, head);
@@ -128,7 +129,7 @@ fn start(
     delivery: &Delivery,
     chain: &mut Chain,
     disposition: &Disposition,
-    (earlier, decided): (&[Earlier], &[Earlier]),
+    (earlier, decided): (&[Earlier], &[Ruling]),
 ) -> Result<Option<NewRun>, StoreError> {
     let incoming = &delivery.incoming;
     let further = match &incoming.run {

@@ -2,13 +2,14 @@
 
 use serde_json::json;
 
-use super::bed::{Bed, case_id, finding, on_bed, run, run_id};
+use super::bed::{Bed, at, case_id, finding, on_bed, run, run_id};
+use super::decide::{question, yes};
 use super::group::together;
 use crate::case::RunEvent;
 use crate::error::Code;
 use crate::id::RunId;
 use crate::routing::Mode;
-use crate::store::{Acceptance, Effect, NewRun, RunKind};
+use crate::store::{Acceptance, ApprovalRow, Decide, Effect, Fence, NewRun, RunKind};
 
 /// Ends the run that is running, as people had it.
 async fn end(bed: &Bed, name: &str, effects: Vec<Effect>, code: Option<Code>) {
@@ -52,6 +53,22 @@ async fn a_no_binds_in_other_cases_for_a_day_after_the_last_finding_of_its_own()
     .await;
 }
 
+/// A question was answered with no 30 hours after the last finding of its case.
+#[tokio::test]
+async fn a_no_binds_for_a_day_after_it_was_said() {
+    on_bed(async |bed| {
+        let fence = Fence { run: run_id("aaaa"), owner: "owner".to_owned(), epoch: 1 };
+        let row = ApprovalRow { expires_at: None, ..question(&case_id("aaaa"), &fence, 1) };
+        let no = Decide { grant: false, at: at(30 * 3600), ..yes("bob") };
+        let said = vec![Effect::OpenApproval(row), Effect::Decide(no)];
+        end(bed, "aaaa", said, Some(Code::APPROVAL_DENIED)).await;
+        assert_eq!(accepted(bed, asks("bbbb", "aaaa", 31)).await, Mode::Approve);
+        assert_eq!(accepted(bed, asks("cccc", "aaaa", 53)).await, Mode::Approve);
+        assert_eq!(accepted(bed, asks("dddd", "aaaa", 55)).await, Mode::Contain);
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn an_undo_binds_for_all_that_its_run_ever_held() {
     on_bed(async |bed| {
@@ -75,6 +92,38 @@ async fn an_undo_binds_for_all_that_its_run_ever_held() {
         assert_eq!(accepted(bed, asks("dddd", "instance", 1)).await, Mode::Approve, "done");
     })
     .await;
+}
+
+/// A question names what it asks to have changed: its answer is about that, in an attack sequence, too.
+#[tokio::test]
+async fn an_answer_binds_for_what_the_question_named() {
+    for (grant, code, expected) in
+        [(false, Some(Code::APPROVAL_DENIED), Mode::Approve), (true, None, Mode::Contain)]
+    {
+        on_bed(async |bed| {
+            let fence = Fence { run: run_id("aaaa"), owner: "owner".to_owned(), epoch: 1 };
+            let row = question(&case_id("aaaa"), &fence, 1);
+            let named = |step: &str, id: &str| Effect::Asks {
+                step: step.to_owned(),
+                resources: [format!("111122223333/instance/{id}")].into(),
+            };
+            let asked = vec![named("3", "i-1"), named("4", "i-2"), Effect::OpenApproval(row)];
+            let said = Effect::Decide(Decide { grant, ..yes("bob") });
+            end(bed, "aaaa", [asked, vec![said]].concat(), code).await;
+            assert_eq!(accepted(bed, asks("bbbb", "111122223333/instance/i-1", 1)).await, expected);
+            let other = asks("cccc", "111122223333/instance/i-2", 1);
+            assert_eq!(accepted(bed, other).await, Mode::Contain, "nobody was asked about it");
+            let sequence = |name: &str, id: &str| {
+                let mut incoming = asks(name, "111122223333/attack-sequence/s", 1);
+                let arn = format!("arn:aws:ec2:eu-west-1:111122223333:instance/{id}");
+                incoming.run.as_mut().unwrap().named = [arn].into();
+                incoming
+            };
+            assert_eq!(accepted(bed, sequence("dddd", "i-1")).await, expected);
+            assert_eq!(accepted(bed, sequence("eeee", "i-2")).await, Mode::Contain);
+        })
+        .await;
+    }
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::id::{AccountId, CaseId, Region, RunId, RunbookName};
 use crate::routing::Mode;
-use crate::run::StartRun;
+use crate::run::{StartRun, TakeBack};
 use crate::web::App;
 use crate::web::about;
 use crate::web::auth::Caller;
@@ -102,15 +102,18 @@ pub struct Undo {
     /// Also what keeps stolen credentials out.
     #[serde(default)]
     revive: bool,
+    /// Why; needed with `revive`.
+    reason: Option<String>,
 }
 
 /// `POST /v1/runs/{id}/undo`
 pub async fn undo(
     State(app): State<App>,
     caller: Caller,
-    Id(id): Id<RunId>,
+    Id(run): Id<RunId>,
     Body(undo): Body<Undo>,
 ) -> Begun {
-    let run = app.desk.undo(&id, caller.name, undo.revive).await?;
+    let Undo { revive, reason } = undo;
+    let run = app.desk.take_back(TakeBack { run, by: caller.name, revive, reason }).await?;
     begun(view::run(&run))
 }

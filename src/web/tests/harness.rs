@@ -12,7 +12,7 @@ use crate::cloud::sandbox::Sandbox;
 use crate::config::Config;
 use crate::id::Ids;
 use crate::notify::install_tls;
-use crate::store::{NewToken, Role};
+use crate::store::{Holder, NewToken, Role};
 use crate::web::{Secret, Service, Setup};
 
 /// A running service.
@@ -105,6 +105,7 @@ impl Harness {
             id: id.parse().unwrap(),
             // A name has one live token, and a role several here.
             name: format!("{}-person-{id}", role.label()),
+            holder: Holder::New,
             role,
             hash: secret.hash(),
             created_at: self.clock.now(),

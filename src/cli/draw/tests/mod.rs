@@ -285,7 +285,7 @@ fn people_and_other_ends() {
             "run.requested",
             json!({"run": "run-0005", "runbook": "leaked-key", "mode": "contain",
             "params": {"of": "run-0002", "revive": true}, "account": "111122223333", "region": "eu-west-1",
-            "requested_by": "ada", "kind": "undo"}),
+            "requested_by": "ada", "kind": "undo", "reason": "the key was never leaked"}),
         ),
         entry(
             90_000_001,
@@ -325,6 +325,7 @@ fn people_and_other_ends() {
                          · a becomes b
     +1h03m             ✗ halted for a person: E0507: a person said no
     +1d01h  ada        ● run 2: take back what run 1 changed (also what keeps stolen credentials out) in 111122223333/eu-west-1 for ada [run-0005]
+                         · because: the key was never leaked
     +1d01h  run 2      ▸ undo::restore eni-0a1b2c3d of i-0a1b2c3d: security groups sg-0000000a become sg-0000000b
     +1d01h             ✓ undo::restore left in place on purpose: snapshots are evidence
     +1d01h             ✓ taken back (but 1 stays in place on purpose)

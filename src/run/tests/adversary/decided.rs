@@ -35,6 +35,65 @@ async fn what_was_taken_back_days_ago_is_contained_again() {
     lab.finish().await;
 }
 
+/// A person took the containment back a day after the last finding: that is the newest thing that is known.
+#[tokio::test]
+async fn what_was_taken_back_on_the_next_day_binds_from_then_on() {
+    let (lab, sandbox) = lab().await;
+    let case = lab.deliver(mining()).await;
+    lab.settle().await;
+    let first = only_run(&lab, &case).await;
+    lab.clock.advance(Duration::from_secs(25 * 3600));
+    lab.desk.undo(&first.id, "ada".to_owned(), false).await.unwrap();
+    lab.settle().await;
+    lab.desk.close_case(&case, "ada".to_owned(), "a test of ours").await.unwrap();
+    let next = lab.deliver(&another(1).to_string()).await;
+    lab.settle().await;
+    let isolated = groups(&sandbox).iter().any(|groups| *groups == ["quarantine"]);
+    assert!(!isolated && pending(&lab).await == 1, "{:#?}", runs(&lab, &next).await);
+    lab.finish().await;
+}
+
+/// A person said no to what an attack sequence would have had done to an instance; the instance's own
+/// finding comes a minute later.
+#[tokio::test]
+async fn a_no_to_a_sequence_binds_what_its_plan_names() {
+    let (lab, sandbox) = lab().await;
+    lab.deliver(&sequence().to_string()).await;
+    lab.settle().await;
+    decide(&lab, "grace", false).await.unwrap();
+    lab.settle().await;
+    let next = lab.deliver(mining()).await;
+    lab.settle().await;
+    let told = runs(&lab, &next).await;
+    assert!(sandbox.snapshot_world().mutations.is_empty() && pending(&lab).await == 1, "{told:#?}");
+    assert!(reasons(&lab, &next).await.contains("said no"));
+    lab.finish().await;
+}
+
+/// A person took the isolation of an instance back; an attack sequence that names it would do it again.
+#[tokio::test]
+async fn what_was_taken_back_is_asked_about_as_a_part_of_a_sequence() {
+    const SWEEPS: &str = "//! Sweeps.\nconst RUNBOOK = #{ on: [\"AttackSequence:EC2/CompromisedInstanceGroup\"], \
+        mode: \"contain\" };\nfn run(case, p) { contain::isolate_instance(\"i-0a1b2c3d4e5f60718\"); }";
+    for library in [library_with("sweep", SWEEPS), settings().library] {
+        let (lab, sandbox) = lab_with(LabSettings { library, ..settings() }).await;
+        closed_case(&lab).await;
+        let next = lab.deliver(&sequence().to_string()).await;
+        lab.settle().await;
+        let isolated = groups(&sandbox).iter().any(|groups| *groups == ["quarantine"]);
+        assert!(!isolated && pending(&lab).await == 1, "{:#?}", runs(&lab, &next).await);
+        assert!(reasons(&lab, &next).await.contains("taken back"));
+        lab.finish().await;
+    }
+}
+
+/// Why routing decided as it did in a case.
+async fn reasons(lab: &Lab, case: &CaseId) -> String {
+    let entries = lab.entries(case).await;
+    let decided = entries.iter().find(|entry| entry.kind == "routing.decided").unwrap();
+    decided.body["reasons"].to_string()
+}
+
 /// Nothing acts in the account: on-call hears of a finding once, and again when it grows severe.
 #[tokio::test]
 async fn on_call_hears_of_a_finding_that_grows_severe_where_nothing_acts() {
