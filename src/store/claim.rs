@@ -216,3 +216,13 @@ pub(super) async fn hold(
     }
     Chain::from_row(&row, case)
 }
+
+#[cfg(test)]
+impl Store {
+    /// How the database would look for a run to claim, in its own words.
+    pub(super) async fn claim_plan(&self) -> Vec<String> {
+        let plan = sqlx::query(concat!("EXPLAIN QUERY PLAN ", claimable!())).bind(0_i64);
+        let rows = plan.fetch_all(self.readers()).await.unwrap();
+        rows.iter().map(|row| row.text("detail").unwrap()).collect()
+    }
+}

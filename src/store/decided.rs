@@ -70,7 +70,8 @@ pub(super) async fn of_targets(
         wanted,
         concat!(
             "), d (n, resource, run, bears) AS (SELECT w.n, w.resource, r.id, 'target' ",
-            "FROM w JOIN runs r ON r.target = w.resource ",
+            // In just the words of the index `runs_target`.
+            "FROM w JOIN runs r ON r.target = w.resource AND r.kind = 'runbook' ",
             "UNION SELECT w.n, w.resource, h.run, 'held' ",
             "FROM w JOIN contained h ON h.resource = w.resource ",
             "UNION SELECT w.n, w.resource, q.run, a.state ",

@@ -285,3 +285,16 @@ async fn a_run_that_waits_for_nothing_but_evidence_blocks_nobody() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_claim_reads_no_run_that_is_over() {
+    on_bed(async |bed| {
+        let plan = bed.store.claim_plan().await;
+        let of_runs: Vec<_> =
+            plan.iter().filter(|step| step.contains("USING INDEX runs_")).collect();
+        assert_eq!(of_runs.len(), 4, "{plan:#?}");
+        let open = |step: &&&String| step.contains("runs_open") || step.contains("runs_undo");
+        assert_eq!(of_runs.iter().filter(open).count(), 4, "{plan:#?}");
+    })
+    .await;
+}
