@@ -76,12 +76,21 @@ impl Drive<'_> {
     ) -> Result<Driven, StoreError> {
         let (ended, left) = join(under_way, self.leave_nothing_open(&resting)).await;
         let (mut entries, mut effects) = (Vec::new(), Vec::new());
+        let mut failed = None;
         for (key, result) in ended {
-            self.take_in(&key, result?, &mut entries, &mut effects);
+            match result {
+                Ok(became) => drop(self.take_in(&key, became, &mut entries, &mut effects)),
+                Err(error) => failed = Some(error),
+            }
         }
-        self.write(&mut entries, &mut effects).await?;
-        left?;
+        let written = self.write(&mut entries, &mut effects).await;
+        // Whatever failed: what stands in the open must not stay there.
         self.leave_nothing_open(|step| !resting(step)).await?;
+        written?;
+        left?;
+        if let Some(error) = failed {
+            return Err(error);
+        }
         // The script was not asked what else there is: the next process does so, at once.
         self.end_drive(RunEvent::Released, None).await?;
         Ok(Driven::Released)

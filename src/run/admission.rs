@@ -16,6 +16,9 @@ use crate::routing::Mode;
 /// every call is slow.
 pub(super) const LOOK_AGE_MAX: Duration = Duration::from_secs(5);
 
+/// How long a step that does not contain is in line at once. It keeps its turn while it rests.
+const IN_LINE_MAX: Duration = Duration::from_secs(5);
+
 impl Executor<'_> {
     /// How urgent all calls of a step are: its looks and guards hold up what they belong to. What is
     /// not an action is a query, whose answer decides what a run that acts does next. To give back
@@ -31,10 +34,40 @@ impl Executor<'_> {
 
     /// Waits until AWS's limits have room for all `changes` of a step, and says how long that took.
     /// All at once, before the first: an interface must not stay in the open transition group for
-    /// want of the second call's token.
-    pub(super) async fn admit(&self, step: &StepLog, changes: &[Change]) -> (Admitted, Duration) {
+    /// want of the second call's token. `None`: later, see [`in_line`](Self::in_line); containment waits
+    /// for as long as it takes and the process goes on.
+    pub(super) async fn admit(
+        &self,
+        step: &StepLog,
+        changes: &[Change],
+    ) -> Option<(Admitted, Duration)> {
         let began = self.env.clock.monotonic();
-        let admitted = self.session(step, BTreeSet::new()).admit(changes).await;
-        (admitted, self.env.clock.monotonic().saturating_sub(began))
+        let session = self.session(step, BTreeSet::new());
+        let admission = session.admit(changes);
+        let admitted = match self.urgency(&step.name) {
+            Urgency::Containment => self.stopping.run_until_cancelled(admission).await,
+            _ => self.in_line(step, admission).await,
+        };
+        Some((admitted?, self.env.clock.monotonic().saturating_sub(began)))
+    }
+
+    /// What is read, or waited for, for a step. What does not contain is in line for at most
+    /// [`IN_LINE_MAX`], and no longer than the process goes on; `None`: it rests, and comes again. In
+    /// line it would keep its drive from going on: with a yes that comes meanwhile, a sleep that ends, an
+    /// undo, the containment of another run.
+    pub(super) async fn in_line<T>(
+        &self,
+        step: &StepLog,
+        waits: impl Future<Output = T>,
+    ) -> Option<T> {
+        if self.urgency(&step.name) == Urgency::Containment {
+            return Some(waits.await);
+        }
+        tokio::select! {
+            biased;
+            done = waits => Some(done),
+            () = self.stopping.cancelled() => None,
+            () = self.env.clock.sleep(IN_LINE_MAX) => None,
+        }
     }
 }

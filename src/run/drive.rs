@@ -144,6 +144,7 @@ impl<'a> Drive<'a> {
         let mut inflight = FuturesUnordered::new();
         let mut busy: BTreeSet<StepKey> = BTreeSet::new();
         let mut parked: BTreeMap<StepKey, Option<Timestamp>> = BTreeMap::new();
+        let mut may_read = true;
         let last = loop {
             lease.hold(&env.store, env.clock.as_ref()).await?;
             if stopping.is_cancelled() {
@@ -202,13 +203,13 @@ impl<'a> Drive<'a> {
             if !inflight.is_empty() && !entries.is_empty() {
                 self.write(&mut entries, &mut effects).await?;
             }
-            let rested_in = self.rested_in(&parked).filter(|_| !inflight.is_empty());
+            let rested_in = self.rested_in(&parked).filter(|_| may_read && !inflight.is_empty());
             let next = tokio::select! {
                 biased;
                 next = inflight.next() => next,
                 () = stopping.cancelled() => continue,
                 () = env.clock.sleep(rested_in.unwrap_or_default()), if rested_in.is_some() => {
-                    self.rested(&mut parked).await?;
+                    may_read = self.rested(&mut parked).await;
                     continue;
                 }
             };
@@ -220,6 +221,7 @@ impl<'a> Drive<'a> {
                 }
                 return self.park(&parked).await;
             };
+            may_read = true;
             busy.remove(&key);
             if let Some(wake_at) = self.take_in(&key, result?, &mut entries, &mut effects) {
                 self.write(&mut entries, &mut effects).await?;

@@ -165,12 +165,7 @@ impl Executor<'_> {
                 return Ok(self.rest(1, pending));
             }
             let look = self.look(action, &step, &params);
-            // Containment that has begun comes to its end; evidence may be in line for minutes.
-            let looked = match action.urgency() {
-                Urgency::Containment => Some(look.await),
-                _ => self.stopping.run_until_cancelled(look).await,
-            };
-            let Some(looked) = looked else {
+            let Some(looked) = self.in_line(&step, look).await else {
                 return Ok(self.rest(1, pending));
             };
             let stages = match looked {
@@ -223,10 +218,7 @@ impl Executor<'_> {
             }
             // Before the guards and the intents, so that both are as fresh as the calls. What was
             // seen before a long wait is old: the target may have been changed or protected since.
-            let all = stages.concat();
-            let admission = self.admit(&step, &all);
-            let Some((admitted, waited)) = self.stopping.run_until_cancelled(admission).await
-            else {
+            let Some((admitted, waited)) = self.admit(&step, &stages.concat()).await else {
                 return Ok(self.rest(1, pending));
             };
             in_all += waited;

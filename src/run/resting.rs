@@ -14,39 +14,45 @@ use jiff::Timestamp;
 use super::attempt::REST_MAX;
 use super::drive::Drive;
 use super::outcome::OutcomeResult;
-use super::record::{RecordError, log_of};
+use super::record::log_of;
 use super::step::StepLog;
+use crate::action;
 use crate::runbook::StepKey;
-use crate::store::{ApprovalState, StoreError};
+use crate::store::ApprovalState;
 
 impl Drive<'_> {
-    /// The time until the first containment that rests may go on.
+    /// The time until the first step that rests may go on beside others: containment, or a look, which
+    /// stands before it.
     pub(super) fn rested_in(
         &self,
         parked: &BTreeMap<StepKey, Option<Timestamp>>,
     ) -> Option<Duration> {
         let now = self.env.clock.now();
-        let steps = self.log.steps.iter().filter(|step| step.contains());
+        let steps = self.log.steps.iter().filter(|step| goes_first(step));
         let wakes = steps.filter_map(|step| *parked.get(&step.key)?);
         let waits = wakes.map(|at| Duration::try_from(at.duration_since(now)).unwrap_or_default());
-        // What waits for longer waits for a person, who wakes the run.
+        // What waits for longer waits for a person, and is gone on with when the others have ended.
         waits.filter(|wait| *wait <= REST_MAX).min()
     }
 
-    /// Takes containment that may go on out of `parked`, as it stands in the timeline by now.
+    /// Takes what may go on out of `parked`, as it stands in the timeline by now; `false`: that can't be
+    /// read.
     pub(super) async fn rested(
         &mut self,
         parked: &mut BTreeMap<StepKey, Option<Timestamp>>,
-    ) -> Result<(), StoreError> {
+    ) -> bool {
         let now = self.env.clock.now();
         let log = match log_of(self.env, &self.run.case, &self.run.id).await {
             Ok(log) => log,
-            Err(RecordError::Store(error)) => return Err(error),
-            Err(RecordError::Corrupt(reason)) => return Err(StoreError::Corrupt(reason)),
+            Err(error) => {
+                // Nothing that is under way is dropped for it.
+                tracing::error!(case = %self.run.case, run = %self.run.id, error = %error, "the run's timeline can't be read");
+                return false;
+            }
         };
         for known in &mut self.log.steps {
             let may = |wake_at: &Option<Timestamp>| wake_at.is_some_and(|at| at <= now);
-            if known.contains()
+            if goes_first(known)
                 && parked.get(&known.key).is_some_and(may)
                 && let Some(now) = log.steps.iter().find(|step| step.key == known.key)
             {
@@ -54,7 +60,7 @@ impl Drive<'_> {
                 known.clone_from(now);
             }
         }
-        Ok(())
+        true
     }
 
     /// Rests until the first step that stands half way goes on, or the process stops. The steps that
@@ -104,6 +110,11 @@ impl Drive<'_> {
         });
         steps.map(|step| step.key.clone()).collect()
     }
+}
+
+/// Whether a step goes on as soon as it may, whatever else is under way.
+fn goes_first(step: &StepLog) -> bool {
+    step.contains() || action::queries().iter().any(|query| query.name() == step.name)
 }
 
 /// A drive that rests, as long as this is not dropped.

@@ -189,7 +189,9 @@ pub async fn restore(executor: &Executor<'_>, mut step: StepLog) -> Result<StepR
     let session = executor.session(&step, permissions);
     let clock = executor.env.clock.as_ref();
     let visible = executor.env.cloud.visible_within();
-    let (_, waited) = executor.admit(&step, std::slice::from_ref(&inverse)).await;
+    let Some((_, waited)) = executor.admit(&step, std::slice::from_ref(&inverse)).await else {
+        return Ok(executor.rest(1, vec![]));
+    };
     let mut drafts = executor.settle_open(&mut step, true).await?;
     if step.changes.iter().any(|log| log.outcome.is_none()) {
         return Ok(executor.rest(1, drafts));
@@ -201,7 +203,9 @@ pub async fn restore(executor: &Executor<'_>, mut step: StepLog) -> Result<StepR
     let later = |error: &CloudError| error.may_pass() && age < READ_PATIENCE;
     if let Kind::InterfaceGroups { after: back, .. } = &inverse.kind {
         // An interface that was found in the open transition group is not put back there.
-        match session.groups(&inverse.at, back).await {
+        let groups = executor.in_line(&step, session.groups(&inverse.at, back)).await;
+        let Some(groups) = groups else { return Ok(executor.rest(1, drafts)) };
+        match groups {
             Ok(groups) if groups.iter().any(is_ours) => {
                 let text = format!(
                     "left alone, because its groups before were ours, and its own are not known: {words}"
@@ -213,7 +217,9 @@ pub async fn restore(executor: &Executor<'_>, mut step: StepLog) -> Result<StepR
             Err(error) => return ended(cloud_failed(&step, &error), drafts),
         }
     }
-    match standing(session.as_ref(), &done).await {
+    let stands = executor.in_line(&step, standing(session.as_ref(), &done)).await;
+    let Some(stands) = stands else { return Ok(executor.rest(1, drafts)) };
+    match stands {
         Err(error) if later(&error) => return Ok(executor.rest(1, drafts)),
         Err(error) => return ended(cloud_failed(&step, &error), drafts),
         Ok(Standing::Before) => {
@@ -268,13 +274,19 @@ pub async fn restore(executor: &Executor<'_>, mut step: StepLog) -> Result<StepR
         (_, Some(error)) => {
             failed(&step, Code::ACTION_FAILED, error.class.label(), &error.to_string())
         }
-        _ => match standing(session.as_ref(), &done).await {
-            Ok(Standing::Before) => succeeded(&step, json!({"restored": words})),
-            Err(error) if later(&error) => return Ok(executor.rest(1, drafts)),
-            Ok(_) => {
-                failed(&step, Code::ACTION_FAILED, "conflict", &format!("it did not hold: {words}"))
-            }
-            Err(error) => cloud_failed(&step, &error),
+        _ => match executor.in_line(&step, standing(session.as_ref(), &done)).await {
+            None => return Ok(executor.rest(1, drafts)),
+            Some(stands) => match stands {
+                Ok(Standing::Before) => succeeded(&step, json!({"restored": words})),
+                Err(error) if later(&error) => return Ok(executor.rest(1, drafts)),
+                Ok(_) => failed(
+                    &step,
+                    Code::ACTION_FAILED,
+                    "conflict",
+                    &format!("it did not hold: {words}"),
+                ),
+                Err(error) => cloud_failed(&step, &error),
+            },
         },
     };
     ended(end, drafts)

@@ -57,17 +57,34 @@ macro_rules! unblocked {
     };
 }
 
-/// A run that may be claimed at `$1`. An expired lease is anyone's. That the state is an open one is
-/// said in just the words of the partial indexes: without, each claim reads every run there ever was.
-macro_rules! claimable {
-    () => {
+/// The oldest run of some that may be claimed at `$1`. An expired lease is anyone's. That the state is an
+/// open one is said in just the words of the partial indexes: without, each claim reads every run there
+/// ever was.
+macro_rules! oldest {
+    ($those:literal) => {
         concat!(
             "SELECT r.id FROM runs r WHERE r.state IN ('queued', 'running', 'parked') AND (",
             "(r.state = 'queued' AND (r.wake_at IS NULL OR r.wake_at <= $1)) ",
             "OR (r.state = 'parked' AND r.wake_at <= $1) ",
             "OR (r.state = 'running' AND r.lease_until <= $1)) AND ",
+            $those,
+            " AND ",
             unblocked!(),
             " ORDER BY r.requested_at, r.id LIMIT 1"
+        )
+    };
+}
+
+/// A run that may be claimed: one that has nothing left but its evidence comes after all others, because
+/// in a wave all of those come again and again, and would be older than what is not contained yet.
+macro_rules! claimable {
+    () => {
+        concat!(
+            "SELECT id FROM (",
+            oldest!("NOT (r.state = 'parked' AND r.preserves = 1)"),
+            ") AS acts UNION ALL SELECT id FROM (",
+            oldest!("r.state = 'parked' AND r.preserves = 1"),
+            ") AS preserves LIMIT 1"
         )
     };
 }

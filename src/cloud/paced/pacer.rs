@@ -68,6 +68,8 @@ struct Step {
     used: Duration,
     /// Tokens that were taken for changes it is about to make.
     admitted: BTreeMap<Key, u32>,
+    /// Since when it has waited, with rests in between: who comes again keeps its turn, and becomes due.
+    waits: BTreeMap<Key, Duration>,
     /// Calls that AWS did not carry out, and that may be made again: each needs a token of its own,
     /// or it would take that of a later stage.
     again: BTreeMap<Key, u32>,
@@ -175,17 +177,19 @@ impl Pacer {
                 () = self.clock.sleep(wait) => {}
             }
         }
+        self.lock().step(scope, self.clock.monotonic()).waits.remove(key);
     }
 
     fn join(&self, scope: &Scope, key: &Key, needs: u32, told: &Arc<Notify>) -> u64 {
         let now = self.clock.monotonic();
         let mut state = self.lock();
         state.sweep(now);
-        let turn = state.step(scope, now).turn;
+        let step = state.step(scope, now);
+        let (turn, since) = (step.turn, *step.waits.entry(key.clone()).or_insert(now));
         state.last += 1;
         let (ticket, told) = (state.last, Arc::clone(told));
         let urgency = scope.urgency;
-        let waiter = Waiter { ticket, urgency, turn, since: now, given: 0, needs, told };
+        let waiter = Waiter { ticket, urgency, turn, since, given: 0, needs, told };
         state.line(key, now).join(waiter);
         ticket
     }
@@ -223,7 +227,13 @@ impl State {
         let last = &mut self.last;
         let step = self.steps.entry(id).or_insert_with(|| {
             *last = next;
-            Step { turn: next, used: now, admitted: BTreeMap::new(), again: BTreeMap::new() }
+            Step {
+                turn: next,
+                used: now,
+                admitted: BTreeMap::new(),
+                waits: BTreeMap::new(),
+                again: BTreeMap::new(),
+            }
         });
         step.used = now;
         step

@@ -292,9 +292,28 @@ async fn a_claim_reads_no_run_that_is_over() {
         let plan = bed.store.claim_plan().await;
         let of_runs: Vec<_> =
             plan.iter().filter(|step| step.contains("USING INDEX runs_")).collect();
-        assert_eq!(of_runs.len(), 4, "{plan:#?}");
+        assert_eq!(of_runs.len(), 8, "{plan:#?}");
         let open = |step: &&&String| step.contains("runs_open") || step.contains("runs_undo");
-        assert_eq!(of_runs.iter().filter(open).count(), 4, "{plan:#?}");
+        assert_eq!(of_runs.iter().filter(open).count(), 8, "{plan:#?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_has_nothing_left_but_evidence_comes_after_all_others() {
+    on_bed(async |bed| {
+        for (name, seconds) in [("aaaa", 0), ("bbbb", 5)] {
+            bed.store.accept(finding(name)).await.unwrap();
+            ask(bed, name, on_target(name, name), seconds).await;
+        }
+        let (_, fence) = claimed(bed, "owner", 1).await.unwrap();
+        assert_eq!(fence.run, run_id("aaaa"));
+        let rests = event(&fence, RunEvent::Preserving, Some(6));
+        bed.apply(&case_id("aaaa"), Some(&fence), rests).await.unwrap();
+        for name in ["bbbb", "aaaa"] {
+            assert_eq!(claimed(bed, "owner", 10).await.unwrap().0, run_id(name));
+        }
+        assert_eq!(claimed(bed, "owner", 10).await, None);
     })
     .await;
 }

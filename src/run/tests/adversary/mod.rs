@@ -5,6 +5,7 @@ mod decided;
 mod falsified;
 mod forged;
 mod half_way;
+mod in_line;
 mod kills;
 mod lifted;
 mod mends;
