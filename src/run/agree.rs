@@ -194,7 +194,10 @@ impl Drive<'_> {
                     "Carry out runbook {runbook} as planned now? Beyond what was approved it would do: {more}"
                 )
             }
-            _ => format!("Carry out runbook {runbook} as planned?"),
+            _ => match &self.log.asks_because {
+                Some(why) => format!("Carry out runbook {runbook} as planned? Mind: {why}."),
+                None => format!("Carry out runbook {runbook} as planned?"),
+            },
         };
         let step = plan_step(plans.len());
         let (hash, within) = (planned.hash.clone(), approve::APPROVAL_WAIT);

@@ -296,10 +296,11 @@ impl<'a> Drive<'a> {
         } else {
             stored.output.clone_from(&output);
         }
-        entries.push(self.writer.finished(self.env.clock.now(), key, &stored));
+        let now = self.env.clock.now();
+        entries.push(self.writer.finished(now, key, &stored));
         let verified = stored.result == StepResult::Ok;
         if verified && self.log.step(key).is_some_and(StepLog::contains) {
-            effects.push(Effect::Looked { at: self.env.clock.now() });
+            effects.push(Effect::Looked { at: now });
         }
         let takes = |step: &StepLog| step.contains() || step.name == super::undo::RESTORE;
         if self.log.step(key).is_some_and(takes) {

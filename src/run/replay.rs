@@ -27,6 +27,8 @@ pub struct RunLog {
     pub tripped: bool,
     /// Why a genuine finding is only looked at.
     pub unanswered: Option<String>,
+    /// What people said before, because of which it may not go further than to ask.
+    pub asks_because: Option<String>,
 }
 
 /// A plan that was made.
@@ -83,6 +85,7 @@ impl RunLog {
         match entry.kind() {
             Some(Kind::RunRequested) => {
                 self.unanswered = text(body, "unanswered").ok().map(str::to_owned);
+                self.asks_because = text(body, "asks_because").ok().map(str::to_owned);
             }
             Some(Kind::RunStarted) => self.facts = Some(digest(text(body, "facts")?)?),
             Some(Kind::PlanMade) => {

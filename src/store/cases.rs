@@ -177,7 +177,9 @@ pub(super) fn count<'a>(batch: &mut Batch, counted: impl IntoIterator<Item = Cou
          ELSE cases.last_finding_at END, \
          closed = COALESCE(v.closed, cases.closed), \
          status = COALESCE(v.status, cases.status), \
-         contained_at = COALESCE(cases.contained_at, v.contained_at) \
+         contained_at = COALESCE(cases.contained_at, CASE WHEN v.contained_at IS NULL THEN NULL \
+         ELSE COALESCE((SELECT MAX(r.looked_at) FROM runs r WHERE r.case_id = cases.id \
+         AND r.contained = 1), v.contained_at) END) \
          FROM v WHERE cases.id = v.id",
         |row, counted| {
             let contained = counted.status.filter(|(status, _)| *status == Status::Contained);

@@ -172,13 +172,20 @@ pub(super) async fn settle(
     }
     let at = at.ok_or_else(|| StoreError::conflict("a change of state needs an entry"))?;
     chain.append(&status_changed(before, after, at))?;
-    // The first time that it was contained stands.
+    if after != Status::Contained {
+        let query = sqlx::query("UPDATE cases SET status = $2 WHERE id = $1");
+        query.bind(case.as_str()).bind(after.label()).execute(connection).await?;
+        return Ok(());
+    }
+    // The first time that it was contained stands. That was when the last containment was seen to be, not
+    // when its run had ended, which keeps evidence for hours.
     sqlx::query(
-        "UPDATE cases SET status = $2, contained_at = COALESCE(contained_at, $3) WHERE id = $1",
+        "UPDATE cases SET status = $2, contained_at = COALESCE(contained_at, (SELECT MAX(r.looked_at) \
+         FROM runs r WHERE r.case_id = cases.id AND r.contained = 1), $3) WHERE id = $1",
     )
     .bind(case.as_str())
     .bind(after.label())
-    .bind((after == Status::Contained).then(|| micros(at)))
+    .bind(micros(at))
     .execute(connection)
     .await?;
     Ok(())

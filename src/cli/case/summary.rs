@@ -1,6 +1,8 @@
 //! The summary that stands in an export beside the entries: what of it follows from them is held against
 //! them, and the rest is named. Pure.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -59,13 +61,19 @@ pub fn differs(summary: &Value, entries: &[Entry], hashes: &[String]) -> Vec<Dif
     expected.push(("status", status.unwrap_or_else(|| json!(Status::Open.label()))));
     let contained =
         changes().find(|entry| to(entry).as_ref() == Some(&json!(Status::Contained.label())));
-    expected.push(("contained_at", contained.map_or(Value::Null, |entry| json!(entry.at))));
+    let contained = contained.map(|entry| {
+        let seen = last_seen(known.iter().take_while(|one| one.seq < entry.seq));
+        // Earlier versions took the time of the status for it.
+        let by_status = seen.is_none() || says(summary, "contained_at", &json!(entry.at));
+        if by_status { entry.at } else { seen.unwrap_or(entry.at) }
+    });
+    expected.push(("contained_at", json!(contained)));
     let opened = known.first().filter(|entry| entry.kind() == Some(Kind::CaseOpened));
     if let Some(opened) = opened {
         expected.push(("opened_at", json!(opened.at)));
         let field = |key: &'static str| (key, opened.body.get(key).cloned().unwrap_or_default());
         expected.extend(OPENED.map(field));
-        let seconds = contained.map(|entry| entry.at.duration_since(opened.at).as_secs_f64());
+        let seconds = contained.map(|at| at.duration_since(opened.at).as_secs_f64());
         expected.push(("seconds_to_contain", json!(seconds)));
     }
     let mut differs: Vec<Differs> = expected
@@ -85,6 +93,28 @@ pub fn differs(summary: &Value, entries: &[Entry], hashes: &[String]) -> Vec<Dif
         differs.push(Differs { field: "severity", says: says.clone(), entries });
     }
     differs
+}
+
+/// When the last containment of the runs that contained was seen to be.
+fn last_seen<'e>(entries: impl Iterator<Item = &'e Entry> + Clone) -> Option<Timestamp> {
+    let run = |entry: &'e Entry| entry.body.get("run").and_then(Value::as_str);
+    let contained: BTreeSet<&str> = entries
+        .clone()
+        .filter(|entry| entry.kind() == Some(Kind::RunFinished) && entry.body["contained"] == true)
+        .filter_map(run)
+        .collect();
+    let seen = entries.filter(|entry| {
+        let verb = entry.body.get("name").and_then(Value::as_str).unwrap_or_default();
+        entry.kind() == Some(Kind::StepFinished)
+            && entry.body["result"] == "ok"
+            && verb.starts_with("contain::")
+            && run(entry).is_some_and(|run| contained.contains(run))
+    });
+    seen.map(|entry| entry.at).max()
+}
+
+fn says(summary: &Value, field: &str, value: &Value) -> bool {
+    summary.get(field).is_some_and(|says| same(says, value))
 }
 
 /// Times are the same in whatever form they are written, and seconds to the microsecond.
@@ -160,5 +190,30 @@ mod tests {
         (earlier["contained_at"], earlier["seconds_to_contain"]) = (Value::Null, Value::Null);
         assert_eq!(differs(&earlier, &entries, &hashes), []);
         assert_eq!(differs(&json!({"id": "case-0001"}), &entries, &hashes), []);
+    }
+
+    #[test]
+    fn contained_is_when_the_last_containment_was_seen_and_not_when_the_evidence_was_kept() {
+        let mut head = Head::empty();
+        let step = |name: &str| json!({"run": "run-0001", "name": name, "result": "ok"});
+        let entries = [
+            (0, Kind::CaseOpened, json!({})),
+            (1, Kind::StepFinished, step("contain::isolate_instance")),
+            (7, Kind::StepFinished, step("evidence::snapshot_volumes")),
+            (8, Kind::RunFinished, json!({"run": "run-0001", "contained": true})),
+            (8, Kind::CaseStatusChanged, json!({"from": "active", "to": "contained"})),
+        ]
+        .map(|(second, kind, body)| {
+            let at = Timestamp::from_second(second).unwrap();
+            let draft = Draft::new(at, Actor::Service, kind, body);
+            let sealed = draft.seal(&"case-0001".parse().unwrap(), &mut head).unwrap();
+            Entry::parse(&sealed.bytes).unwrap()
+        });
+        // Earlier versions took the second of the status.
+        for (second, differing) in [(1, 0), (8, 0), (7, 2)] {
+            let at = Timestamp::from_second(second).unwrap();
+            let summary = json!({"contained_at": at, "seconds_to_contain": second});
+            assert_eq!(differs(&summary, &entries, &[]).len(), differing, "{second}");
+        }
     }
 }

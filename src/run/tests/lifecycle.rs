@@ -249,3 +249,22 @@ async fn a_run_that_only_waits_for_snapshots_does_not_hold_up_an_isolation() {
     }
     lab.finish().await;
 }
+
+/// Evidence may take days: that is not how long the attacker could still act.
+#[tokio::test]
+async fn a_case_is_contained_since_its_last_containment_was_seen() {
+    let (lab, _) = lab().await;
+    let case = lab.deliver(mining()).await;
+    lab.settle().await;
+    let entries = lab.entries(&case).await;
+    let verb = |entry: &&Entry| {
+        entry.body.get("name").and_then(Value::as_str).is_some_and(|it| it.starts_with("contain::"))
+    };
+    let steps = entries.iter().filter(|entry| entry.kind == "step.finished").filter(verb);
+    let seen = steps.map(|entry| entry.at).max().unwrap();
+    let row = lab.env.store.case(&case).await.unwrap().unwrap();
+    assert_eq!(row.contained_at.map(|at| at.as_microsecond()), Some(seen.as_microsecond()));
+    let ended = entries.iter().find(|entry| entry.kind == "run.finished").unwrap();
+    assert!(seen < ended.at, "{seen} {}", ended.at);
+    lab.finish().await;
+}

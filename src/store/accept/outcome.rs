@@ -163,7 +163,13 @@ fn start(
     if matches!(disposition, Disposition::Reopened(_)) {
         run.unanswered.get_or_insert_with(|| REOPENED.to_owned());
     }
-    chain.append(&run.requested(incoming.now))?;
+    let mut requested = run.requested(incoming.now);
+    // Whoever is asked must know what was said before.
+    if let Some(why) = why.filter(|_| most == Mode::Approve) {
+        let why = why.trim_start_matches("at most approve: ");
+        requested.body.insert("asks_because".to_owned(), json!(why));
+    }
+    chain.append(&requested)?;
     Ok(Some(run))
 }
 

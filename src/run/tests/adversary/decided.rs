@@ -20,6 +20,9 @@ async fn what_was_taken_back_and_closed_is_asked_about_in_the_next_case() {
     let entries = lab.entries(&next).await;
     let decided = entries.iter().find(|entry| entry.kind == "routing.decided").unwrap();
     assert!(decided.body["reasons"].to_string().contains("taken back"), "{:?}", decided.body);
+    let asked = lab.env.store.approvals_pending().await.unwrap().remove(0);
+    let mind = " as planned? Mind: it goes on after the containment was taken back.";
+    assert!(asked.question.ends_with(mind), "{}", asked.question);
     lab.finish().await;
 }
 
