@@ -9,7 +9,7 @@ use super::step_end::{MESSAGE_MAX, cut, cut_at};
 use crate::config::ON_CALL;
 use crate::error::Code;
 use crate::finding::{Finding, Severity};
-use crate::id::{AccountId, Digest, Region};
+use crate::id::{AccountId, ApprovalId, Digest, Region};
 use crate::store::{Effect, NewMessage, RunRow};
 use crate::timeline::{Actor, Draft, Kind};
 
@@ -30,6 +30,11 @@ pub(super) async fn of_run(env: &Env, run: &RunRow, id: String, text: &str) -> E
     let text = cut(&format!("{}: {text}", about(env, run).await));
     let (run, channel, at) = (Some(run.id.clone()), ON_CALL.to_owned(), env.clock.now());
     Effect::Tell(NewMessage { id, run, channel, text, at })
+}
+
+/// Whether this tells people of a question, which nobody needs to hear when its run is over.
+pub(super) fn asks(effect: &Effect) -> bool {
+    matches!(effect, Effect::Tell(message) if message.id.parse::<ApprovalId>().is_ok())
 }
 
 /// The entry in which the service itself says something to whoever reads the case.
