@@ -61,8 +61,8 @@ codes! {
         "A runbook has an error, or its folder can't be read. The service does not start with half a catalogue.",
         "Run `tourniquet runbook check`, which names file, line and column.";
     CLOUD_SETUP = "E0005", "the cloud can't be set up",
-        "The sandbox world can't be read, or this binary was built without the `aws` feature.",
-        "Check [cloud] in the configuration; build with default features to reach AWS.";
+        "The sandbox's scenario or world file can't be read or written, or this binary was built without the `aws` feature.",
+        "Check [cloud] in the configuration, and the owner and mode of the files that it names; build with default features to reach AWS.";
     CLIENT = "E0006", "the service can't be reached",
         "The command talks to a running `tourniquet serve`, and got no answer it understands.",
         "Check TOURNIQUET_URL, that `tourniquet serve` runs, and TOURNIQUET_TOKEN.";
