@@ -159,13 +159,13 @@ codes! {
         "Changes are made only in accounts listed under [accounts], and only as freely as the account's mode says: observe, approve or contain.",
         "Ask for a stricter mode; or, when it is right to act there, add the account to the configuration or give it a freer mode.";
     GUARD_PROTECTED = "E0502", "the target is protected",
-        "The target is our own role, the forensics account or carries the protection tag.",
+        "The target lies in the forensics account, is a protected role or carries the protection tag. Where the action itself finds that a role is protected (our own, or listed under guards.protected_roles), the number is E0504.",
         "Contain it by hand, or take the protection away first.";
     GUARD_LIMIT = "E0503", "the run would change more than it may",
         "The blast radius of one run is limited; it stopped before the first change of this step.",
         "Check that the targets are right; start further runs by hand.";
     ACTION_REFUSED = "E0504", "the containment is not possible",
-        "The action looked and found that it may not or can't act; the message says why.",
+        "The action looked and found that it may not or can't act, for example because the role is listed under guards.protected_roles; the message says why.",
         "Do what the message says, by hand.";
     ACTION_FAILED = "E0505", "the containment did not succeed",
         "AWS refused or the change did not hold after the allowed attempts.",
