@@ -67,3 +67,36 @@ async fn what_names_no_channel_is_not_tried_again() {
     assert!(lab.told().is_empty(), "{:?}", lab.told());
     lab.finish().await;
 }
+
+#[tokio::test]
+async fn how_a_run_ended_is_told_with_the_command_that_shows_it() {
+    let (lab, run) = said(&SAYS.replace("notify(\"oncall\", \"isolated\")", "throw \"no\"")).await;
+    lab.reconnect();
+    lab.wait(Duration::from_secs(5)).await;
+    let told = lab.told().remove(0);
+    assert!(told.contains("probe failed: "), "{told}");
+    assert!(told.ends_with(&format!("; tourniquet case show {}", run.case)), "{told}");
+    lab.finish().await;
+}
+
+#[test]
+fn the_command_is_there_however_long_the_words_are() {
+    let case = "case-0001".parse().unwrap();
+    let told = crate::run::tell::with_command(&"ü".repeat(5_000), &case);
+    assert!(told.ends_with("ü…; tourniquet case show case-0001"), "{told}");
+    assert_eq!(told.chars().count(), 2_000);
+}
+
+#[tokio::test]
+async fn a_question_says_how_many_people_it_needs() {
+    for (options, begin) in
+        [("", "Sure?: tour"), (", #{ quorum: 3 }", "Sure? (3 people must agree): tour")]
+    {
+        let asks = format!("approve(\"Sure?\"{options})");
+        let (lab, _) = said(&SAYS.replace("notify(\"oncall\", \"isolated\")", &asks)).await;
+        lab.reconnect();
+        lab.wait(Duration::from_secs(5)).await;
+        assert!(lab.told().remove(0).contains(begin), "{:?}", lab.told());
+        lab.finish().await;
+    }
+}
