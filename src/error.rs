@@ -61,8 +61,8 @@ codes! {
         "A runbook has an error, or its folder can't be read. The service does not start with half a catalogue.",
         "Run `tourniquet runbook check`, which names file, line and column.";
     CLOUD_SETUP = "E0005", "the cloud can't be set up",
-        "The sandbox world can't be read, or this binary was built without the `aws` feature.",
-        "Check [cloud] in the configuration; build with default features to reach AWS.";
+        "The sandbox's scenario or world file can't be read or written, or this binary was built without the `aws` feature.",
+        "Check [cloud] in the configuration, and the owner and mode of the files that it names; build with default features to reach AWS.";
     CLIENT = "E0006", "the service can't be reached",
         "The command talks to a running `tourniquet serve`, and got no answer it understands.",
         "Check TOURNIQUET_URL, that `tourniquet serve` runs, and TOURNIQUET_TOKEN.";
@@ -159,13 +159,13 @@ codes! {
         "Changes are made only in accounts listed under [accounts], and only as freely as the account's mode says: observe, approve or contain.",
         "Ask for a stricter mode; or, when it is right to act there, add the account to the configuration or give it a freer mode.";
     GUARD_PROTECTED = "E0502", "the target is protected",
-        "The target is our own role, the forensics account or carries the protection tag.",
+        "The target lies in the forensics account, is a protected role or carries the protection tag. Where the action itself finds that a role is protected (our own, or listed under guards.protected_roles), the number is E0504.",
         "Contain it by hand, or take the protection away first.";
     GUARD_LIMIT = "E0503", "the run would change more than it may",
         "The blast radius of one run is limited; it stopped before the first change of this step.",
         "Check that the targets are right; start further runs by hand.";
     ACTION_REFUSED = "E0504", "the containment is not possible",
-        "The action looked and found that it may not or can't act; the message says why.",
+        "The action looked and found that it may not or can't act, for example because the role is listed under guards.protected_roles; the message says why.",
         "Do what the message says, by hand.";
     ACTION_FAILED = "E0505", "the containment did not succeed",
         "AWS refused or the change did not hold after the allowed attempts.",

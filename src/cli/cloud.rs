@@ -31,6 +31,10 @@ fn warning_of(reaches_aws: bool, cloud: &CloudConfig) -> Option<String> {
     ))
 }
 
+/// What to do about a world file that can't be used.
+const WORLD_FILE: &str = "Check the path in cloud.world, and that the file and its folder are this user's to read and \
+    write; a damaged file can be moved away, and the next start builds the scenario's world anew.";
+
 /// The cloud of `config`.
 ///
 /// # Errors
@@ -42,7 +46,7 @@ pub async fn of(config: &Config, clock: Arc<dyn Clock>) -> Result<Arc<dyn Cloud>
             let refused = |reason: String| CliError::new(Code::CLOUD_SETUP, reason);
             let initial = initial(scenario.as_deref(), clock.now())?;
             let sandbox = Sandbox::open(world.clone(), initial, clock)
-                .map_err(|error| refused(error.to_string()))?;
+                .map_err(|error| refused(error.to_string()).with_remedy(WORLD_FILE))?;
             Ok(Arc::new(sandbox))
         }
     }
@@ -142,6 +146,22 @@ mod tests {
             }));
         }
         assert_eq!(warning(&Config::default()).is_none(), cfg!(feature = "aws"));
+    }
+
+    #[tokio::test]
+    async fn a_world_file_that_can_not_be_written_or_read_is_told_with_what_helps() {
+        let folder = tempfile::tempdir().unwrap();
+        let damaged = folder.path().join("damaged.json");
+        std::fs::write(&damaged, "{").unwrap();
+        for world in [damaged, "/nonexistent/world.json".into(), folder.path().to_owned()] {
+            let cloud = CloudConfig::Sandbox { scenario: None, world: Some(world.clone()) };
+            let clock = Arc::new(crate::clock::ManualClock::at(Timestamp::UNIX_EPOCH));
+            let refused = of(&Config { cloud, ..Config::default() }, clock).await;
+            let error = refused.err().expect("it is refused");
+            assert_eq!(error.code, Code::CLOUD_SETUP);
+            assert!(error.detail.contains(&world.display().to_string()), "{error}");
+            assert!(error.remedy().contains("cloud.world"), "{error:?}");
+        }
     }
 
     #[test]

@@ -19,6 +19,12 @@ use super::screen::Screen;
 use super::table::Tone;
 use crate::id::Digest;
 
+/// Digits of a SHA-256 that name a document at least: fewer name another by chance.
+const DIGITS_MIN: usize = 8;
+
+/// The most documents that the service lists at once.
+const LISTED_MAX: usize = 500;
+
 /// Bytes of a document that a terminal gets: some pages. `--out` has all of them.
 const SHOWN_MAX: usize = 16 * 1024;
 
@@ -27,15 +33,16 @@ const COLUMNS: [Column; 5] = [
     Column::whole("code"),
     Column::whole("seen").spare(1),
     Column::words("reason"),
-    Column::name("document"),
+    Column::whole("document"),
 ];
 
 /// Arguments of `finding quarantined`.
 #[derive(Debug, Clone, Args)]
 pub struct QuarantinedArgs {
-    /// The document, by the SHA-256 of its bytes; without it, all are listed, newest first.
-    #[arg(value_name = "SHA256")]
-    document: Option<Digest>,
+    /// The document, by the SHA-256 of its bytes or its first 8 digits or more; without it, all are
+    /// listed, newest first.
+    #[arg(value_name = "SHA256", value_parser = digits)]
+    document: Option<String>,
     /// Write its bytes, as they came, to this new file.
     #[arg(long, value_name = "FILE", requires = "document")]
     out: Option<PathBuf>,
@@ -55,7 +62,50 @@ pub(super) async fn quarantined(
 ) -> Result<u8, CliError> {
     match &args.document {
         None => list(client, screen, args.limit).await,
-        Some(document) => show(client, screen, document, args.out.as_deref()).await,
+        Some(digits) => {
+            let document = document(client, digits).await?;
+            show(client, screen, &document, args.out.as_deref()).await
+        }
+    }
+}
+
+/// The beginning of a SHA-256, in lower case.
+fn digits(text: &str) -> Result<String, String> {
+    let hex = text.chars().all(|c| c.is_ascii_hexdigit());
+    if hex && (DIGITS_MIN..=64).contains(&text.len()) {
+        return Ok(text.to_ascii_lowercase());
+    }
+    Err(format!(
+        "a document is named by its SHA-256, 64 hexadecimal digits, or by its first {DIGITS_MIN} or more"
+    ))
+}
+
+/// The one document that these digits begin.
+async fn document(client: &Client, digits: &str) -> Result<Digest, CliError> {
+    if let Ok(whole) = digits.parse() {
+        return Ok(whole);
+    }
+    let query = [("limit", LISTED_MAX.to_string())];
+    let mut answer: Value = client.get(&["v1", "quarantine"], &query).await?;
+    let kept = items(&mut answer, "items");
+    let mut found = kept.iter().map(|row| text(row, "raw")).filter(|raw| raw.starts_with(digits));
+    let of = match kept.len() < LISTED_MAX {
+        true => "in quarantine".to_owned(),
+        false => format!("of the newest {LISTED_MAX} in quarantine"),
+    };
+    let wrong = |words: String| {
+        CliError::usage(words).with_remedy(
+            "`tourniquet finding quarantined` lists them; give more digits, or all 64.",
+        )
+    };
+    match (found.next(), found.next()) {
+        (Some(one), None) => one.parse().map_err(|_| {
+            CliError::unreachable("the answer names a document by what is no SHA-256".to_owned())
+        }),
+        (Some(_), Some(_)) => {
+            Err(wrong(format!("more than one document {of} begins with {digits}")))
+        }
+        (None, _) => Err(wrong(format!("no document {of} begins with {digits}"))),
     }
 }
 
@@ -171,7 +221,7 @@ mod tests {
     }
 
     fn args(document: Option<Digest>, out: Option<PathBuf>) -> QuarantinedArgs {
-        QuarantinedArgs { document, out, limit: 50 }
+        QuarantinedArgs { document: document.map(|digest| digest.to_string()), out, limit: 50 }
     }
 
     #[tokio::test]
@@ -193,6 +243,58 @@ mod tests {
         for digest in [Digest::zero(), Digest::of(b"other")] {
             let wrong = args(Some(digest), None);
             assert!(quarantined(&service.client(), &mut program, &wrong).await.is_err());
+        }
+    }
+
+    #[tokio::test]
+    async fn the_list_has_the_whole_sha_256_on_one_line_of_a_narrow_terminal() {
+        let service = service().await;
+        for width in [80, 100, 160] {
+            let (mut human, out, _) = screen(false);
+            human.style.width = Some(width);
+            assert_eq!(quarantined(&service.client(), &mut human, &args(None, None)).await, Ok(0));
+            let text = out.text();
+            assert!(text.contains(Digest::of(BYTES).as_str()) && text.contains("E0101"), "{text}");
+            let longest = text.lines().map(|line| line.chars().count()).max().unwrap();
+            assert!(longest <= usize::from(width), "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_document_is_known_by_its_first_digits_where_no_other_begins_so() {
+        let other = format!("{}{}", &Digest::of(BYTES).as_str()[..10], "0".repeat(54));
+        let whole = json!({"raw": Digest::of(BYTES), "reason": "no", "code": "E0101", "size": 1,
+            "source": "cli", "received_at": "2026-01-03T10:00:00Z", "seen": 1,
+            "content": STANDARD.encode(BYTES)});
+        let service = Service::start(move |request| match request.path.as_str() {
+            "/v1/quarantine" => {
+                (StatusCode::OK, json!({"items": [{"raw": Digest::of(BYTES)}, {"raw": other}]}))
+            }
+            path if path.ends_with(Digest::of(BYTES).as_str()) => (StatusCode::OK, whole.clone()),
+            _ => problem(StatusCode::NOT_FOUND, "E0203", "no such document"),
+        })
+        .await;
+        let first = |n: usize| Digest::of(BYTES).as_str()[..n].to_uppercase();
+        for (given, expected) in [
+            (first(11), Ok(0)),
+            (first(63), Ok(0)),
+            (first(10), Err("more than one document in quarantine begins with ")),
+            ("0123456789".to_owned(), Err("no document in quarantine begins with 0123456789")),
+        ] {
+            let document = Some(digits(&given).unwrap());
+            let (mut human, _, _) = screen(false);
+            let args = QuarantinedArgs { document, out: None, limit: 1 };
+            match (quarantined(&service.client(), &mut human, &args).await, expected) {
+                (Ok(code), Ok(expected)) => assert_eq!(code, expected),
+                (Err(error), Err(words)) => {
+                    assert!(error.detail.contains(words), "{error}");
+                    assert_eq!(error.code, Code::USAGE);
+                }
+                (found, _) => panic!("{given}: {found:?}"),
+            }
+        }
+        for wrong in ["0123456", "0123456g", &"0".repeat(65)] {
+            assert!(digits(wrong).is_err(), "{wrong}");
         }
     }
 

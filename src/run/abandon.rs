@@ -115,7 +115,7 @@ impl Drive<'_> {
                     let text = retreat.told(&format!("{} {STOPPED}", step.name), &nothing);
                     // It may be stopped so more than once.
                     let id = format!("{}/{}/{}", self.run.id, step.key, now.as_microsecond());
-                    effects.push(tell::of_run(self.env, self.run, id, &text).await);
+                    effects.push(tell::of_end(self.env, self.run, id, &text).await);
                     drafts.push(tell::remark(now, &text));
                 }
             }

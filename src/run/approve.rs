@@ -189,5 +189,9 @@ fn denied(decisions: &[Value]) -> String {
 fn words(row: &ApprovalRow) -> String {
     let until = row.expires_at.map(|at| at.strftime(", until %Y-%m-%d %H:%MZ").to_string());
     let question = cut_at(&row.question, QUESTION_MAX);
-    format!("{question}: tourniquet approve {}{}", row.id, until.unwrap_or_default())
+    let people = match row.quorum {
+        0 | 1 => String::new(),
+        n => format!(" ({n} people must agree)"),
+    };
+    format!("{question}{people}: tourniquet approve {}{}", row.id, until.unwrap_or_default())
 }

@@ -22,6 +22,7 @@ use super::script::Script;
 use super::start::{Begun, StartError, start};
 use super::step::StepLog;
 use super::step_end::cut;
+use super::tell;
 use crate::action;
 use crate::case::RunEvent;
 use crate::change::Urgency;
@@ -238,7 +239,8 @@ impl<'a> Drive<'a> {
             self.take_in(&key, result?, &mut entries, &mut effects);
         }
         // A question of a run that ends is over before anybody could answer it.
-        effects.retain(|effect| !matches!(effect, Effect::Tell(_)));
+        // What the script itself says is told all the same.
+        effects.retain(|effect| !tell::asks(effect));
         match last {
             Last::Finish(error) => {
                 let code = error.as_ref().map_or(Code::SCRIPT_FAILED, |error| error.code);

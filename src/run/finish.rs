@@ -175,7 +175,7 @@ impl Drive<'_> {
         if let Some(what) = what {
             let text = format!("{} {}: {what}", self.run.runbook, event.label());
             let id = self.run.id.to_string();
-            effects.push(tell::of_run(self.env, self.run, id, &text).await);
+            effects.push(tell::of_end(self.env, self.run, id, &text).await);
         }
         let (run, wake_at, told) = (self.run.id.clone(), None, Some(summary));
         effects.push(Effect::Run { run, event, wake_at, contained, summary: told, code });

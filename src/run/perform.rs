@@ -9,14 +9,14 @@ use super::execute::{Executor, StepRun};
 use super::line::told;
 use super::outcome::{StepEnd, StepResult};
 use super::step::StepLog;
-use super::step_end::{failed, look_failed, plan_of, planned_end, succeeded};
+use super::step_end::{cut, failed, look_failed, plan_of, planned_end, succeeded};
 use super::undo;
 use crate::action::{self, LookError, Params};
 use crate::change::Urgency;
 use crate::error::Code;
-use crate::notify::Message;
+use crate::notify::{Message, NotifyError};
 use crate::routing::Mode;
-use crate::store::StoreError;
+use crate::store::{Effect, NewMessage, StoreError};
 
 /// Performs a step, or goes on with one that was begun.
 ///
@@ -52,7 +52,7 @@ pub async fn perform(
         "sleep" if observes => Ok(ended(planned(&step, Value::Null))),
         "sleep" => Ok(sleep(executor, &step)),
         "notify" if observes => Ok(ended(would_notify(executor, &step))),
-        "notify" => Ok(ended(notify(executor, &step).await)),
+        "notify" => Ok(notify(executor, &step).await),
         undo::RESTORE => undo::restore(executor, step).await,
         other => {
             let text = format!("this version of Tourniquet knows no step {other}");
@@ -142,7 +142,9 @@ fn would_notify(executor: &Executor<'_>, step: &StepLog) -> StepEnd {
     planned_end(step, json!({"sent": false}), vec![line])
 }
 
-async fn notify(executor: &Executor<'_>, step: &StepLog) -> StepEnd {
+/// Sends a message. What the channel's webhook does not take goes to the outbox, with the step's end:
+/// a run that contained something must not be the only one that knows.
+async fn notify(executor: &Executor<'_>, step: &StepLog) -> StepRun {
     let text =
         |name: &str| step.args.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let mut said = text("message");
@@ -153,13 +155,27 @@ async fn notify(executor: &Executor<'_>, step: &StepLog) -> StepEnd {
     let (case, run) = (executor.run.case.clone(), executor.run.id.clone());
     // The step may be performed again after a crash.
     let id = format!("{run}/{}", step.key);
+    let channel = text("channel");
     let message = Message { id, case: Some(case), run: Some(run), text: said };
-    match executor.env.notifier.send(&text("channel"), &message).await {
-        Ok(delivery) => succeeded(step, json!({"sent": true, "how": delivery.label()})),
-        Err(error) => {
-            tracing::warn!(case = %executor.run.case, run = %executor.run.id, step = %step.key, error = %error, "a notification was not delivered");
-            let output = json!({"sent": false, "reason": error.to_string()});
-            StepEnd { result: StepResult::Failed, ..succeeded(step, output) }
+    let error = match executor.env.notifier.send(&channel, &message).await {
+        Ok(delivery) => {
+            let output = json!({"sent": true, "how": delivery.label()});
+            return ended(succeeded(step, output));
         }
-    }
+        Err(error) => error,
+    };
+    tracing::warn!(case = %executor.run.case, run = %executor.run.id, step = %step.key, error = %error, "a notification was not delivered");
+    let (reason, effects) = match error {
+        // Nothing that comes later gives it a channel of this name.
+        NotifyError::NoChannel { .. } => (error.to_string(), vec![]),
+        _ => {
+            let Message { id, run, text, .. } = message;
+            let (text, at) = (cut(&text), executor.env.clock.now());
+            let later = Effect::Tell(NewMessage { id, run, channel, text, at });
+            (format!("{error}; it is tried again for a day"), vec![later])
+        }
+    };
+    let output = json!({"sent": false, "reason": reason});
+    let end = StepEnd { result: StepResult::Failed, ..succeeded(step, output) };
+    StepRun::Ended { end, drafts: vec![], effects }
 }

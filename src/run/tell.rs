@@ -9,7 +9,7 @@ use super::step_end::{MESSAGE_MAX, cut, cut_at};
 use crate::config::ON_CALL;
 use crate::error::Code;
 use crate::finding::{Finding, Severity};
-use crate::id::{AccountId, Digest, Region};
+use crate::id::{AccountId, ApprovalId, CaseId, Digest, Region};
 use crate::store::{Effect, NewMessage, RunRow};
 use crate::timeline::{Actor, Draft, Kind};
 
@@ -30,6 +30,28 @@ pub(super) async fn of_run(env: &Env, run: &RunRow, id: String, text: &str) -> E
     let text = cut(&format!("{}: {text}", about(env, run).await));
     let (run, channel, at) = (Some(run.id.clone()), ON_CALL.to_owned(), env.clock.now());
     Effect::Tell(NewMessage { id, run, channel, text, at })
+}
+
+/// As [`of_run`], with the command that shows more. It is there however long the text is.
+pub(super) async fn of_end(env: &Env, run: &RunRow, id: String, text: &str) -> Effect {
+    let mut told = of_run(env, run, id, text).await;
+    if let Effect::Tell(message) = &mut told {
+        message.text = with_command(&message.text, &run.case);
+    }
+    told
+}
+
+/// A text and, however long it is, the command that shows its case.
+pub(super) fn with_command(text: &str, case: &CaseId) -> String {
+    let command = format!("; tourniquet case show {case}");
+    // What is cut ends with one character more.
+    let room = MESSAGE_MAX.saturating_sub(command.chars().count() + 1);
+    format!("{}{command}", cut_at(text, room))
+}
+
+/// Whether this tells people of a question, which nobody needs to hear when its run is over.
+pub(super) fn asks(effect: &Effect) -> bool {
+    matches!(effect, Effect::Tell(message) if message.id.parse::<ApprovalId>().is_ok())
 }
 
 /// The entry in which the service itself says something to whoever reads the case.

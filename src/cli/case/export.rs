@@ -29,6 +29,8 @@ pub(super) struct Export {
     left_out: BTreeSet<String>,
     /// The case as the service tells it; null in an export that holds its id alone.
     summary: Value,
+    /// Fields that no export of ours has, such as `case.verdict`.
+    added: Vec<String>,
 }
 
 /// What is wrong beside the chain itself, and what can't be told.
@@ -44,6 +46,8 @@ pub(super) struct Beside {
     pub extra: Vec<String>,
     /// Fields of the summary that do not follow from the entries.
     pub differs: Vec<Differs>,
+    /// Fields that no export has.
+    pub added: Vec<String>,
 }
 
 impl Beside {
@@ -62,9 +66,16 @@ impl Beside {
             format!("the document {blob} was added: no entry names it")
         }));
         faults.extend(self.differs.iter().map(Differs::words));
+        faults.extend(told(&self.added, |field| {
+            format!("the field {field} was added: no export of this version has it")
+        }));
         faults
     }
 }
+
+/// The fields of an export, and those of its head.
+const FIELDS: [&str; 5] = ["case", "head", "entries", "blobs", "left_out"];
+const HEAD_FIELDS: [&str; 2] = ["length", "hash"];
 
 /// `{"case", "head": {"length", "hash"}, "entries": ["<exact bytes as text>", …], "blobs", "left_out"}`
 #[derive(Deserialize)]
@@ -91,7 +102,17 @@ impl Export {
             Shape::deserialize(value).map_err(|error| error.to_string())?;
         let id = summary.get("id").unwrap_or(&summary).as_str().unwrap_or_default();
         let case = id.parse().map_err(|error: crate::id::IdError| error.to_string())?;
-        Ok(Self { case, head, entries, blobs, left_out, summary })
+        let others = |value: &Value, ours: &[&str]| {
+            let fields = value.as_object().into_iter().flat_map(Map::keys);
+            fields.filter(|field| !ours.contains(&field.as_str())).cloned().collect::<Vec<_>>()
+        };
+        let mut added = others(value, &FIELDS);
+        let within = |of: &str, fields: Vec<String>| {
+            fields.into_iter().map(|field| format!("{of}.{field}")).collect::<Vec<_>>()
+        };
+        added.extend(within("head", others(&value["head"], &HEAD_FIELDS)));
+        added.extend(within("case", summary::added(&summary)));
+        Ok(Self { case, head, entries, blobs, left_out, summary, added })
     }
 
     /// Verifies the chain and its head.
@@ -119,7 +140,8 @@ impl Export {
         for value in entries.iter().flat_map(|entry| entry.body.values()) {
             digests(value, &mut mentioned);
         }
-        let extra = self.blobs.keys().filter(|digest| !mentioned.contains(digest.as_str()));
+        let there = self.blobs.keys().chain(&self.left_out).collect::<BTreeSet<_>>();
+        let extra = there.into_iter().filter(|digest| !mentioned.contains(digest.as_str()));
         let extra = extra.cloned().collect();
         // Of a chain that does not verify nothing follows.
         let differs = match report.is_valid() && entries.len() == self.entries.len() {
@@ -129,7 +151,7 @@ impl Export {
             }
             false => Vec::new(),
         };
-        Beside { broken, missing, left_out, extra, differs }
+        Beside { broken, missing, left_out, extra, differs, added: self.added.clone() }
     }
 }
 

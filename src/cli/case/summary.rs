@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::case::Status;
 use crate::timeline::{Entry, Kind};
@@ -14,6 +14,18 @@ pub const NOT_COVERED: [&str; 4] = ["severity", "findings", "deliveries", "last_
 
 /// Fields that stand in `case.opened` as they are.
 const OPENED: [&str; 5] = ["title", "finding_type", "account", "region", "resource"];
+
+/// The other fields that a summary has: each follows from the entries.
+const DERIVED: [&str; 7] =
+    ["id", "status", "opened_at", "contained_at", "seconds_to_contain", "length", "head"];
+
+/// The fields of a summary that are none of ours: whoever added them wants to be believed.
+#[must_use]
+pub fn added(summary: &Value) -> Vec<String> {
+    let ours = |field: &str| [&NOT_COVERED[..], &OPENED, &DERIVED].concat().contains(&field);
+    let fields = summary.as_object().into_iter().flat_map(Map::keys);
+    fields.filter(|field| !ours(field)).cloned().collect()
+}
 
 /// A field that says something else than the entries.
 #[derive(Debug, Clone, PartialEq)]

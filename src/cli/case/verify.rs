@@ -122,7 +122,8 @@ impl Verdict<'_> {
         } else {
             self.line(screen, faults.len())?;
             for fault in faults.iter().take(FAULTS_MAX) {
-                let words = screen.paint(Tone::Bad, fault);
+                // Names of fields and documents are whoever's who wrote the file.
+                let words = screen.paint(Tone::Bad, &sanitise(fault, VALUE_MAX));
                 screen.line(&format!("  {words}"))?;
             }
             if faults.len() > FAULTS_MAX {
@@ -155,6 +156,7 @@ impl Verdict<'_> {
             "missing_blobs": blobs(|beside| &beside.missing),
             "left_out": blobs(|beside| &beside.left_out),
             "extra_blobs": blobs(|beside| &beside.extra),
+            "added_fields": blobs(|beside| &beside.added),
             "summary": {"differs": differs, "not_covered": NOT_COVERED},
             "kept_head": kept.map(|kept| json!({"hash": kept, "length": report.length_at(kept)})),
         }))?;

@@ -9,6 +9,7 @@ mod guards;
 mod honest;
 mod later;
 mod lifecycle;
+mod notify;
 mod open_group;
 mod outbox;
 mod pacing;

@@ -74,7 +74,13 @@ async fn the_files_are_their_owners_only() {
     use std::os::unix::fs::PermissionsExt as _;
     on_bed(async |bed| {
         bed.store.accept(finding("aaaa")).await.unwrap();
-        for suffix in ["", "-wal", "-shm"] {
+        // As an earlier version made it.
+        let lock = format!("{}.lock", bed.path().display());
+        drop(bed.store.lock_for_serving().unwrap());
+        assert_eq!(fs::metadata(&lock).unwrap().permissions().mode() & 0o777, 0o600);
+        fs::set_permissions(&lock, fs::Permissions::from_mode(0o644)).unwrap();
+        drop(bed.store.lock_for_serving().unwrap());
+        for suffix in ["", "-wal", "-shm", ".lock"] {
             let path = format!("{}{suffix}", bed.path().display());
             assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600, "{path}");
         }

@@ -1,5 +1,6 @@
 //! A chain that is sealed as the store seals it, and pages of it as a service gives them.
 
+mod added;
 mod looking;
 mod proving;
 mod undone;

@@ -112,7 +112,7 @@ async fn of_many_faults_the_first_five_are_told() {
 }
 
 /// A chain whose entries name four documents and two other digests.
-fn naming() -> (Vec<Sealed>, Head, Value) {
+pub(super) fn naming() -> (Vec<Sealed>, Head, Value) {
     use crate::timeline::{Actor, Draft, Kind};
     let mut head = Head::empty();
     let at = "2026-01-03T10:00:00Z".parse().unwrap();
@@ -145,7 +145,7 @@ fn add(export: &mut Value, words: &str) {
 }
 
 /// What a verification of the file says to a program, and to a person.
-fn of_file(export: &Value) -> (u8, Value, String) {
+pub(super) fn of_file(export: &Value) -> (u8, Value, String) {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), export.to_string()).unwrap();
     let (mut human, words, _) = screen(false);
