@@ -3,7 +3,7 @@
 //!
 //! A message may be sent twice, when a process dies between the two; it is never lost.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
@@ -16,6 +16,9 @@ use super::chain::Chain;
 use super::row::{Cells, micros};
 use super::writer::Turn;
 use super::{Store, StoreError};
+
+/// The longest that a message waits for its next attempt.
+pub const MESSAGE_WAIT_MAX: SignedDuration = SignedDuration::from_mins(5);
 
 /// A message to write down.
 #[derive(Debug, Clone, PartialEq, Eq)]
