@@ -31,7 +31,7 @@ pub struct NewMessage {
     pub channel: String,
     /// The words, cut to what a message may hold: they may repeat hostile text.
     pub text: String,
-    /// When; it is due at once.
+    /// When it is due: now, or for what could not be read, within the hour.
     pub at: Timestamp,
 }
 
@@ -96,14 +96,18 @@ pub(super) async fn insert(
     batch.execute(connection).await
 }
 
-/// Gives a message that nobody has claimed yet other words; false: it is gone, or is being sent.
+/// Gives the message about no case that is due then, and that nobody has claimed yet, other words;
+/// false: there is none (any more).
 pub(super) async fn reword(
     connection: &mut AnyConnection,
-    message: &NewMessage,
+    due: Timestamp,
+    text: String,
 ) -> Result<bool, StoreError> {
-    let query = sqlx::query("UPDATE messages SET text = $3 WHERE id = $1 AND due_at = $2");
-    let query = query.bind(&message.id).bind(micros(message.at)).bind(&message.text);
-    Ok(query.execute(connection).await?.rows_affected() == 1)
+    let query = sqlx::query(
+        "UPDATE messages SET text = $2 WHERE due_at = $1 AND case_id IS NULL AND attempts = 0",
+    );
+    let query = query.bind(micros(due)).bind(text);
+    Ok(query.execute(connection).await?.rows_affected() > 0)
 }
 
 /// Adds messages about findings that nothing acts on, each of another case: where people were told of
