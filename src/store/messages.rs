@@ -13,12 +13,17 @@ use crate::timeline::Draft;
 use super::approvals::ApprovalState;
 use super::batch::Batch;
 use super::chain::Chain;
+use super::quarantine::TOLD_EVERY;
 use super::row::{Cells, micros};
 use super::writer::Turn;
 use super::{Store, StoreError};
 
-/// The longest that a message waits for its next attempt.
+/// The longest that a message about a case waits for its next attempt, and that a claim may last: what
+/// is due later than that was put there by a clock that was ahead.
 pub const MESSAGE_WAIT_MAX: SignedDuration = SignedDuration::from_mins(5);
+
+/// How far the clocks of two processes may be apart before one takes the other's for wrong.
+const CLOCKS_APART: SignedDuration = SignedDuration::from_mins(1);
 
 /// A message to write down.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,7 +53,7 @@ pub struct MessageRow {
     pub channel: String,
     /// The words.
     pub text: String,
-    /// When it was written.
+    /// When it was written; where the clock was ahead then, when that was seen.
     pub created_at: Timestamp,
     /// How often it did not arrive so far.
     pub attempts: u32,
@@ -140,7 +145,9 @@ pub(super) fn unanswered(batch: &mut Batch, told: &[Unanswered<'_>]) {
 }
 
 impl Store {
-    /// Takes at most `max` messages that are due, oldest first: until `until` nobody else gets them.
+    /// Takes at most `max` messages that are due: until `until`, at most [`MESSAGE_WAIT_MAX`] ahead,
+    /// nobody else gets them. The oldest come first. What is due later than it
+    /// can have been meant to be is due now, so that a clock that was ahead delays nothing for longer.
     ///
     /// # Errors
     /// When the database can't be written.
@@ -151,12 +158,29 @@ impl Store {
         max: u32,
     ) -> Result<Vec<MessageRow>, StoreError> {
         // Most looks find none; a read costs less than a transaction.
-        let due = sqlx::query("SELECT id FROM messages WHERE due_at <= $1 LIMIT 1");
-        if due.bind(micros(now)).fetch_optional(self.readers()).await?.is_none() {
+        let after = |wait| {
+            let at = now.checked_add(wait).and_then(|at| at.checked_add(CLOCKS_APART));
+            micros(at.unwrap_or(Timestamp::MAX))
+        };
+        let (late, later) = (after(MESSAGE_WAIT_MAX), after(TOLD_EVERY));
+        let due = sqlx::query(
+            "SELECT id FROM messages WHERE due_at <= $1 \
+             UNION ALL SELECT id FROM messages WHERE due_at > $3 \
+             UNION ALL SELECT id FROM messages WHERE due_at > $2 AND case_id IS NOT NULL LIMIT 1",
+        );
+        let due = due.bind(micros(now)).bind(late).bind(later);
+        if due.fetch_optional(self.readers()).await?.is_none() {
             return Ok(Vec::new());
         }
         self.write(Turn::Next, move |connection| {
             Box::pin(async move {
+                let ahead = sqlx::query(
+                    "UPDATE messages SET due_at = $1, \
+                     created_at = CASE WHEN created_at > $1 THEN $1 ELSE created_at END \
+                     WHERE due_at > $3 OR (due_at > $2 AND case_id IS NOT NULL)",
+                );
+                let ahead = ahead.bind(micros(now)).bind(late).bind(later);
+                ahead.execute(&mut *connection).await?;
                 let rows = sqlx::query(
                     "UPDATE messages SET due_at = $2 WHERE id IN (SELECT id FROM messages \
                      WHERE due_at <= $1 ORDER BY due_at, created_at, id LIMIT $3) RETURNING *, \

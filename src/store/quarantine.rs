@@ -16,7 +16,7 @@ use super::{QuarantineRow, Store, StoreError, blobs};
 
 /// The shortest time between two messages: a sender that is set up wrong sends every minute, and whoever
 /// is on call has to see it once and needs the night for what is contained.
-const TOLD_EVERY: SignedDuration = SignedDuration::from_hours(1);
+pub(super) const TOLD_EVERY: SignedDuration = SignedDuration::from_hours(1);
 
 /// What could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
