@@ -7,9 +7,10 @@
 //!                         └─► the question it puts is over: gone
 //! ```
 //!
-//! What is claimed comes back by itself when the process dies before it is settled. The timeline tells
-//! what people were told, the first failure, and that a message was given up; also of a case whose runs
-//! are over, and twice where a process died between the two. What is about no case has the log alone.
+//! What runs say is claimed first. What is claimed comes back by itself when the process dies before it
+//! is settled. The timeline tells what people were told, the first failure, and that a message was given
+//! up; also of a case whose runs are over, and twice where a process died between the two. What is about
+//! no case has the log alone.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

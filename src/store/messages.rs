@@ -146,7 +146,8 @@ pub(super) fn unanswered(batch: &mut Batch, told: &[Unanswered<'_>]) {
 
 impl Store {
     /// Takes at most `max` messages that are due: until `until`, at most [`MESSAGE_WAIT_MAX`] ahead,
-    /// nobody else gets them. The oldest come first. What is due later than it
+    /// nobody else gets them. What runs say comes first: a sender of forged findings, whose messages no
+    /// run says, must not delay a question. Of either, the oldest comes first. What is due later than it
     /// can have been meant to be is due now, so that a clock that was ahead delays nothing for longer.
     ///
     /// # Errors
@@ -181,9 +182,16 @@ impl Store {
                 );
                 let ahead = ahead.bind(micros(now)).bind(late).bind(later);
                 ahead.execute(&mut *connection).await?;
+                // Each half is read in the order of an index: after an outage many are due.
                 let rows = sqlx::query(
-                    "UPDATE messages SET due_at = $2 WHERE id IN (SELECT id FROM messages \
-                     WHERE due_at <= $1 ORDER BY due_at, created_at, id LIMIT $3) RETURNING *, \
+                    "UPDATE messages SET due_at = $2 WHERE id IN (SELECT id FROM ( \
+                     SELECT * FROM (SELECT id, due_at, created_at, 0 AS place FROM messages \
+                     WHERE due_at <= $1 AND run IS NOT NULL \
+                     ORDER BY due_at, created_at, id LIMIT $3) AS of_runs UNION ALL \
+                     SELECT * FROM (SELECT id, due_at, created_at, 1 AS place FROM messages \
+                     WHERE due_at <= $1 AND run IS NULL \
+                     ORDER BY due_at, created_at, id LIMIT $3) AS others) AS due \
+                     ORDER BY place, due_at, created_at, id LIMIT $3) RETURNING *, \
                      (SELECT state FROM approvals WHERE approvals.id = messages.id) AS question",
                 )
                 .bind(micros(now))

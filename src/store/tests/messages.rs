@@ -1,7 +1,7 @@
 //! Messages to people: in the transaction of what makes them necessary, and one sender's at a time.
 
-use super::bed::{Bed, at, note, on_bed, run_id};
-use crate::store::{Effect, MessageRow, NewMessage};
+use super::bed::{Bed, at, finding, note, on_bed, run_id};
+use crate::store::{Acceptance, Effect, MessageRow, NewMessage};
 
 fn message(run: &str) -> NewMessage {
     NewMessage {
@@ -91,6 +91,27 @@ async fn what_was_claimed_by_a_clock_that_was_ahead_is_sent_by_who_has_the_right
         assert_eq!((&mine.id, mine.created_at), (&lost.id, at(0)));
         bed.store.settle_message(&lost, None, Some(note("late"))).await.unwrap();
         assert_eq!(claim(bed, 120).await.len(), 1, "what the other says of it counts no more");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_a_run_says_goes_before_findings_that_nothing_acts_on() {
+    on_bed(async |bed| {
+        for n in 0..30 {
+            let tells = Some("nothing acts on it".to_owned());
+            bed.store
+                .accept(Acceptance { tells, ..finding(&format!("find{n:02}")) })
+                .await
+                .unwrap();
+        }
+        let (case, fence) = bed.running("aaaa").await;
+        let question = NewMessage { at: at(10), ..message("aaaa") };
+        bed.apply(&case, Some(&fence), vec![Effect::Tell(question)]).await.unwrap();
+        let first = claim(bed, 20).await;
+        assert_eq!(first.len(), 8);
+        assert!(first.iter().any(|message| message.run.as_ref() == Some(&fence.run)), "{first:?}");
+        assert_eq!(claim(bed, 20).await.len(), 8, "the others are sent, too");
     })
     .await;
 }
