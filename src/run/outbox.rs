@@ -3,13 +3,14 @@
 //! ```text
 //!   commit ── wake ─┐                            ┌─► it arrived: gone
 //!   timer ──────────┼─► claim ─► send, 8 at once ┼─► it did not: due later
-//!   stop ───────────┘     │                      └─► for a day: given up
+//!   stop ───────────┘     │                      └─► for a day, and an hour of tries: given up
 //!                         └─► the question it puts is over: gone
 //! ```
 //!
-//! What is claimed comes back by itself when the process dies before it is settled. The timeline tells
-//! what people were told, the first failure, and that a message was given up; also of a case whose runs
-//! are over, and twice where a process died between the two. What is about no case has the log alone.
+//! What runs say is claimed first. What is claimed comes back by itself when the process dies before it
+//! is settled. The timeline tells what people were told, the first failure, and that a message was given
+//! up; also of a case whose runs are over, and twice where a process died between the two. What is about
+//! no case has the log alone.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,7 +22,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Env, tell};
 use crate::id::{CaseId, RunId};
 use crate::notify::{Delivery, Message, NotifyError};
-use crate::store::{ApprovalState, MessageRow, StoreError};
+use crate::store::{ApprovalState, MESSAGE_WAIT_MAX, MessageRow, StoreError};
 
 /// The longest time between two looks for what is due: what another process or a finding left.
 const POLL: Duration = Duration::from_secs(1);
@@ -41,10 +42,17 @@ const SENT_WITHIN: SignedDuration = SignedDuration::from_secs(60);
 const RETRY_FIRST: SignedDuration = SignedDuration::from_secs(5);
 
 /// The longest wait between two attempts: the first message after an outage comes within this.
-const RETRY_MAX: SignedDuration = SignedDuration::from_mins(5);
+const RETRY_MAX: SignedDuration = MESSAGE_WAIT_MAX;
 
 /// After this a message is given up: whoever is on call has looked at the cases since, or must.
 pub(super) const GIVEN_UP_AFTER: SignedDuration = SignedDuration::from_hours(24);
+
+/// How often a message is tried at least, however old it is: while the service itself was down, nothing
+/// was tried, and a webhook that is started with it may come up later.
+const ATTEMPTS_MIN: u32 = 18;
+
+/// What the waits between so many attempts come to: six that double, then the longest ones.
+const ATTEMPTS_TAKE: SignedDuration = SignedDuration::from_hours(1);
 
 /// The task, until it is stopped.
 pub(super) struct Outbox {
@@ -144,7 +152,7 @@ async fn send(env: &Env, row: &MessageRow) -> Result<(), StoreError> {
         let run = row.run.as_ref().map(RunId::as_str);
         tracing::warn!(case = row.case.as_ref().map(CaseId::as_str), run, channel = row.channel, attempts = row.attempts + 1, given_up = again.is_none(), error = %error, "people were not told");
     }
-    let note = note(row, &sent, again);
+    let note = note(row, &sent, again, now);
     if let (None, Some(text)) = (&row.case, &note) {
         tracing::info!(channel = row.channel, text, "of a message about no case");
     }
@@ -170,7 +178,8 @@ fn needless(row: &MessageRow) -> Option<String> {
 
 /// When a message that did not arrive is sent again; `None`: never.
 fn again(row: &MessageRow, now: Timestamp) -> Option<Timestamp> {
-    if now.duration_since(row.created_at) >= GIVEN_UP_AFTER {
+    let is_old = now.duration_since(row.created_at) >= GIVEN_UP_AFTER;
+    if is_old && row.attempts + 1 >= ATTEMPTS_MIN {
         return None;
     }
     let doubled = 1_i32.checked_shl(row.attempts.min(30)).unwrap_or(i32::MAX);
@@ -183,6 +192,7 @@ fn note(
     row: &MessageRow,
     sent: &Result<Delivery, NotifyError>,
     again: Option<Timestamp>,
+    now: Timestamp,
 ) -> Option<String> {
     let MessageRow { channel, text, .. } = row;
     let of = of(row);
@@ -202,7 +212,8 @@ fn note(
             Some(format!("{what} was given up after {}: {}", attempts(failed), error.plain()))
         }
         (Err(error), Some(_)) if row.attempts == 0 => {
-            let until = row.created_at.checked_add(GIVEN_UP_AFTER).unwrap_or(Timestamp::MAX);
+            let after = |at: Timestamp, time| at.checked_add(time).unwrap_or(Timestamp::MAX);
+            let until = after(row.created_at, GIVEN_UP_AFTER).max(after(now, ATTEMPTS_TAKE));
             let until = until.strftime("%Y-%m-%d %H:%MZ");
             let why = error.plain();
             Some(format!("{what} was not delivered: {why}; it is tried again until {until}"))

@@ -3,7 +3,7 @@
 //!
 //! A message may be sent twice, when a process dies between the two; it is never lost.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
@@ -13,9 +13,17 @@ use crate::timeline::Draft;
 use super::approvals::ApprovalState;
 use super::batch::Batch;
 use super::chain::Chain;
+use super::quarantine::TOLD_EVERY;
 use super::row::{Cells, micros};
 use super::writer::Turn;
 use super::{Store, StoreError};
+
+/// The longest that a message about a case waits for its next attempt, and that a claim may last: what
+/// is due later than that was put there by a clock that was ahead.
+pub const MESSAGE_WAIT_MAX: SignedDuration = SignedDuration::from_mins(5);
+
+/// How far the clocks of two processes may be apart before one takes the other's for wrong.
+const CLOCKS_APART: SignedDuration = SignedDuration::from_mins(1);
 
 /// A message to write down.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,7 +36,7 @@ pub struct NewMessage {
     pub channel: String,
     /// The words, cut to what a message may hold: they may repeat hostile text.
     pub text: String,
-    /// When; it is due at once.
+    /// When it is due: now, or for what could not be read, within the hour.
     pub at: Timestamp,
 }
 
@@ -45,7 +53,7 @@ pub struct MessageRow {
     pub channel: String,
     /// The words.
     pub text: String,
-    /// When it was written.
+    /// When it was written; where the clock was ahead then, when that was seen.
     pub created_at: Timestamp,
     /// How often it did not arrive so far.
     pub attempts: u32,
@@ -93,14 +101,18 @@ pub(super) async fn insert(
     batch.execute(connection).await
 }
 
-/// Gives a message that nobody has claimed yet other words; false: it is gone, or is being sent.
+/// Gives the message about no case that is due then, and that nobody has claimed yet, other words;
+/// false: there is none (any more).
 pub(super) async fn reword(
     connection: &mut AnyConnection,
-    message: &NewMessage,
+    due: Timestamp,
+    text: String,
 ) -> Result<bool, StoreError> {
-    let query = sqlx::query("UPDATE messages SET text = $3 WHERE id = $1 AND due_at = $2");
-    let query = query.bind(&message.id).bind(micros(message.at)).bind(&message.text);
-    Ok(query.execute(connection).await?.rows_affected() == 1)
+    let query = sqlx::query(
+        "UPDATE messages SET text = $2 WHERE due_at = $1 AND case_id IS NULL AND attempts = 0",
+    );
+    let query = query.bind(micros(due)).bind(text);
+    Ok(query.execute(connection).await?.rows_affected() > 0)
 }
 
 /// Adds messages about findings that nothing acts on, each of another case: where people were told of
@@ -133,7 +145,10 @@ pub(super) fn unanswered(batch: &mut Batch, told: &[Unanswered<'_>]) {
 }
 
 impl Store {
-    /// Takes at most `max` messages that are due, oldest first: until `until` nobody else gets them.
+    /// Takes at most `max` messages that are due: until `until`, at most [`MESSAGE_WAIT_MAX`] ahead,
+    /// nobody else gets them. What runs say comes first: a sender of forged findings, whose messages no
+    /// run says, must not delay a question. Of either, the oldest comes first. What is due later than it
+    /// can have been meant to be is due now, so that a clock that was ahead delays nothing for longer.
     ///
     /// # Errors
     /// When the database can't be written.
@@ -144,15 +159,39 @@ impl Store {
         max: u32,
     ) -> Result<Vec<MessageRow>, StoreError> {
         // Most looks find none; a read costs less than a transaction.
-        let due = sqlx::query("SELECT id FROM messages WHERE due_at <= $1 LIMIT 1");
-        if due.bind(micros(now)).fetch_optional(self.readers()).await?.is_none() {
+        let after = |wait| {
+            let at = now.checked_add(wait).and_then(|at| at.checked_add(CLOCKS_APART));
+            micros(at.unwrap_or(Timestamp::MAX))
+        };
+        let (late, later) = (after(MESSAGE_WAIT_MAX), after(TOLD_EVERY));
+        let due = sqlx::query(
+            "SELECT id FROM messages WHERE due_at <= $1 \
+             UNION ALL SELECT id FROM messages WHERE due_at > $3 \
+             UNION ALL SELECT id FROM messages WHERE due_at > $2 AND case_id IS NOT NULL LIMIT 1",
+        );
+        let due = due.bind(micros(now)).bind(late).bind(later);
+        if due.fetch_optional(self.readers()).await?.is_none() {
             return Ok(Vec::new());
         }
         self.write(Turn::Next, move |connection| {
             Box::pin(async move {
+                let ahead = sqlx::query(
+                    "UPDATE messages SET due_at = $1, \
+                     created_at = CASE WHEN created_at > $1 THEN $1 ELSE created_at END \
+                     WHERE due_at > $3 OR (due_at > $2 AND case_id IS NOT NULL)",
+                );
+                let ahead = ahead.bind(micros(now)).bind(late).bind(later);
+                ahead.execute(&mut *connection).await?;
+                // Each half is read in the order of an index: after an outage many are due.
                 let rows = sqlx::query(
-                    "UPDATE messages SET due_at = $2 WHERE id IN (SELECT id FROM messages \
-                     WHERE due_at <= $1 ORDER BY due_at, created_at, id LIMIT $3) RETURNING *, \
+                    "UPDATE messages SET due_at = $2 WHERE id IN (SELECT id FROM ( \
+                     SELECT * FROM (SELECT id, due_at, created_at, 0 AS place FROM messages \
+                     WHERE due_at <= $1 AND run IS NOT NULL \
+                     ORDER BY due_at, created_at, id LIMIT $3) AS of_runs UNION ALL \
+                     SELECT * FROM (SELECT id, due_at, created_at, 1 AS place FROM messages \
+                     WHERE due_at <= $1 AND run IS NULL \
+                     ORDER BY due_at, created_at, id LIMIT $3) AS others) AS due \
+                     ORDER BY place, due_at, created_at, id LIMIT $3) RETURNING *, \
                      (SELECT state FROM approvals WHERE approvals.id = messages.id) AS question",
                 )
                 .bind(micros(now))

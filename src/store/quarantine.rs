@@ -16,7 +16,7 @@ use super::{QuarantineRow, Store, StoreError, blobs};
 
 /// The shortest time between two messages: a sender that is set up wrong sends every minute, and whoever
 /// is on call has to see it once and needs the night for what is contained.
-const TOLD_EVERY: SignedDuration = SignedDuration::from_hours(1);
+pub(super) const TOLD_EVERY: SignedDuration = SignedDuration::from_hours(1);
 
 /// What could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,8 +98,9 @@ impl Store {
 }
 
 /// Tells people of what is new in quarantine: at once, or where they were told less than [`TOLD_EVERY`]
-/// ago, when that is over, of all that has come until then. A clock that was put back counts as long
-/// ago: nobody waits for it to come by.
+/// ago, when that is over, of all that has come until then. Where the clock was put back by less than
+/// that, it can't be known how long ago they were told: it counts as just now. By more, it counts as long
+/// ago. So people neither hear of each document nor wait for the clock to come by.
 async fn tell(
     connection: &mut AnyConnection,
     raw: &Digest,
@@ -111,41 +112,35 @@ async fn tell(
         .fetch_one(&mut *connection)
         .await?;
     let (told_at, since) = (row.time_or_none("told_at")?, row.number::<u64>("since")?);
-    let (due, count) = match told_at {
-        // A message waits for its time, and tells of this, too.
-        Some(due) if at < due && due.duration_since(at) <= TOLD_EVERY => (due, since),
-        Some(told) if told <= at && at.duration_since(told) < TOLD_EVERY => {
-            (told.checked_add(TOLD_EVERY).unwrap_or(Timestamp::MAX), 1)
+    let hour_after = |time: Timestamp| time.checked_add(TOLD_EVERY).unwrap_or(Timestamp::MAX);
+    let due = match told_at {
+        Some(due) if at < due && due.duration_since(at) <= TOLD_EVERY => {
+            let text = with_others(&text, since, due);
+            if messages::reword(connection, due, text).await? {
+                return Ok(());
+            }
+            // It was sent, or is being sent, by a clock that was ahead of this one.
+            hour_after(at)
         }
-        _ => (at, 1),
+        Some(told) if told <= at && at.duration_since(told) < TOLD_EVERY => hour_after(told),
+        _ => at,
     };
-    sqlx::query("UPDATE unreadable SET told_at = $1, since = $2")
+    sqlx::query("UPDATE unreadable SET told_at = $1, since = 1")
         .bind(micros(due))
-        .bind(i64::try_from(count).unwrap_or(i64::MAX))
         .execute(&mut *connection)
         .await?;
-    let message = |id: String, text: String, at: Timestamp| {
-        let channel = ON_CALL.to_owned();
-        NewMessage { id: format!("quarantine/{id}"), run: None, channel, text, at }
-    };
-    let now = message(raw.to_string(), text.clone(), at);
-    if due == at {
-        return messages::insert(connection, None, now).await;
-    }
-    let later = format!("until-{}", due.as_second());
+    // Each document is told of once, so no other message ever has this id.
+    let (id, channel) = (format!("quarantine/{raw}"), ON_CALL.to_owned());
+    let message = NewMessage { id, run: None, channel, text, at: due };
+    messages::insert(connection, None, message).await
+}
+
+/// The text about the last of `count` documents, where one message tells of all.
+fn with_others(text: &str, count: u64, due: Timestamp) -> String {
     let others = count.saturating_sub(1);
-    if others == 0 {
-        return messages::insert(connection, None, message(later, text, due)).await;
-    }
     let word = if others == 1 { "other" } else { "others" };
     let began = due.checked_sub(TOLD_EVERY).unwrap_or(Timestamp::MIN);
-    let text = format!("{text}; and {others} {word} since {}", began.strftime("%Y-%m-%d %H:%MZ"));
-    let later = message(later, text, due);
-    match messages::reword(connection, &later).await? {
-        true => Ok(()),
-        // Somebody with another clock has sent it already.
-        false => messages::insert(connection, None, now).await,
-    }
+    format!("{text}; and {others} {word} since {}", began.strftime("%Y-%m-%d %H:%MZ"))
 }
 
 fn from_row(row: &AnyRow) -> Result<QuarantineRow, StoreError> {

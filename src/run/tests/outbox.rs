@@ -220,6 +220,40 @@ async fn what_nobody_took_for_a_day_is_given_up_and_the_case_says_so() {
 }
 
 #[tokio::test]
+async fn what_waited_for_the_service_for_days_is_tried_for_an_hour() {
+    let (lab, run) = begun(FAILS).await;
+    drive_alone(&lab).await;
+    // Killed here; started again after a weekend.
+    lab.clock.advance(Duration::from_secs(60 * 3600));
+    lab.cut_off();
+    lab.wait(Duration::ZERO).await;
+    let first = notes(&lab, &run.case).await.pop().unwrap();
+    assert!(first.ends_with("it is tried again until 2026-03-16 22:27Z"), "{first}");
+    for _ in 0..700 {
+        lab.wait(Duration::from_secs(5)).await;
+    }
+    assert_eq!(notes(&lab, &run.case).await.len(), 1, "{:?}", notes(&lab, &run.case).await);
+    lab.reconnect();
+    lab.wait(Duration::from_secs(300)).await;
+    assert_eq!(lab.told().len(), 1, "{:?}", notes(&lab, &run.case).await);
+    lab.finish().await;
+}
+
+#[tokio::test]
+async fn what_waited_for_the_service_for_days_is_given_up_after_an_hour() {
+    let (lab, run) = begun(FAILS).await;
+    drive_alone(&lab).await;
+    lab.clock.advance(Duration::from_secs(60 * 3600));
+    lab.cut_off();
+    for _ in 0..750 {
+        lab.wait(Duration::from_secs(5)).await;
+    }
+    let last = notes(&lab, &run.case).await.pop().unwrap();
+    assert!(last.contains("was given up after 18 attempts"), "{last}");
+    lab.finish().await;
+}
+
+#[tokio::test]
 async fn a_process_that_dies_before_it_sends_loses_no_message() {
     for source in [ASKS, FAILS] {
         let (mut lab, run) = begun(source).await;

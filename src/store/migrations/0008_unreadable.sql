@@ -17,6 +17,8 @@ SELECT id, case_id, run, channel, text, created_at, attempts, due_at FROM messag
 DROP TABLE messages;
 ALTER TABLE messages_anew RENAME TO messages;
 CREATE INDEX messages_due ON messages (due_at);
+-- What runs say is sent before all else.
+CREATE INDEX messages_of_runs ON messages (due_at) WHERE run IS NOT NULL;
 
 -- One row: when people were last told of what could not be read, or are to be told next (null: never), and
 -- of how much of it.

@@ -80,8 +80,10 @@ async fn what_comes_while_the_hours_message_is_being_sent_is_told_by_another() {
         assert_eq!(told(bed, 20).await, ["number 0"]);
         let sending = bed.store.claim_messages(at(3_600), at(3_660), 8).await.unwrap();
         assert_eq!(sending.len(), 1);
+        // Of a process whose clock is late.
         nth(bed, 2, 3_590).await;
-        assert_eq!(told(bed, 3_600).await, ["number 2"], "of a process whose clock is late");
+        assert!(told(bed, 3_600).await.is_empty(), "people are told of others just now");
+        assert_eq!(told(bed, 7_190).await, ["number 1", "number 2"]);
     })
     .await;
 }
@@ -128,4 +130,40 @@ async fn what_is_kept_and_what_is_told_stand_or_fall_together() {
         assert_eq!(texts, ["in its way", "number 2"], "what failed was not counted");
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_clock_that_was_put_back_by_half_an_hour_makes_no_flood() {
+    on_bed(async |bed| {
+        nth(bed, 0, 3_600).await;
+        assert_eq!(told(bed, 3_600).await, ["number 0"]);
+        for n in 1..=100 {
+            nth(bed, n, 1_800 + i64::from(n)).await;
+        }
+        assert!(told(bed, 5_400).await.is_empty(), "an hour ago by the clock as it is now");
+        assert_eq!(told(bed, 5_401).await, ["number 100; and 99 others since 2026-01-03 10:30Z"]);
+    })
+    .await;
+}
+
+/// The same, where the first one is not sent yet, and where the hour's message waits, too.
+#[tokio::test]
+async fn a_clock_that_is_put_back_while_a_message_waits_makes_no_flood_and_no_silence() {
+    for waits in [false, true] {
+        on_bed(async |bed| {
+            nth(bed, 1_000, 3_600).await;
+            if waits {
+                nth(bed, 2_000, 3_600).await;
+            }
+            let mut messages = 0;
+            for minute in 0..100 {
+                let now = 1_800 + 60 * i64::from(minute);
+                nth(bed, minute, now).await;
+                messages += told(bed, now).await.len();
+                assert!(messages > 0 || minute < 60, "silent for an hour");
+            }
+            assert!((2..=4).contains(&messages), "{messages} in 100 minutes");
+        })
+        .await;
+    }
 }
