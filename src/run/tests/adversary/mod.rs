@@ -8,6 +8,7 @@ mod half_way;
 mod kills;
 mod lifted;
 mod mends;
+mod refused;
 mod superseded;
 mod third;
 mod untrue;
