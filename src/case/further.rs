@@ -11,7 +11,14 @@
 //!  a target on which …     a person denied or took back a run, in whichever case, is not acted on
 //!                          without a person, unless one has said yes to a run there since. What an
 //!                          attack sequence names is its target, too
+//!  … a no                  was said to a question, whatever became of its run: that may go on, or have
+//!                          ended with another number. Only where none is written down does the number
+//!                          of the end tell
+//!  … an answer             is about its run's target and what its question named, and about nothing
+//!                          that another question of the run named
 //! ```
+
+mod ruling;
 
 use std::collections::BTreeSet;
 
@@ -21,6 +28,8 @@ use serde_json::Value;
 use super::{Disposition, Mode, RunState};
 use crate::error::Code;
 use crate::id::{AccountId, Region, RunId, RunbookName};
+
+pub use ruling::{Bears, Ruling};
 
 /// Why what was taken back is asked about.
 const LIFTED: &str = "at most approve: it goes on after the containment was taken back";
@@ -102,30 +111,6 @@ pub struct Earlier {
     pub undo: Option<Place>,
 }
 
-/// A run that people have decided on, in whichever case, and how it bears on what is wanted.
-#[derive(Debug, Clone)]
-pub struct Ruling {
-    /// The run.
-    pub run: Earlier,
-    /// How it bears on that.
-    pub bears: Bears,
-    /// On which part: the target of what is wanted, or something else that its attack sequence names.
-    pub on: String,
-}
-
-/// How a run bears on a part of what is wanted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Bears {
-    /// It was about it.
-    Target,
-    /// It has held it.
-    Held,
-    /// A question of it named it, and was answered with yes.
-    Agreed,
-    /// A question of it named it, and was answered with no.
-    Refused,
-}
-
 /// What follows for a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Further {
@@ -205,7 +190,8 @@ enum Asks {
 /// Compares what a version asks for with the runs that were about it.
 fn version(wanted: &Wanted<'_>, like: &[&Earlier], yes: Option<Place>) -> Asks {
     let free = |run: &&Earlier| run.mode >= wanted.mode || run.answered;
-    let had: Vec<&Earlier> = like.iter().copied().filter(|run| run.acts()).filter(free).collect();
+    let acted = like.iter().copied().filter(|run| run.acts()).filter(free);
+    let (silent, had): (Vec<&Earlier>, Vec<&Earlier>) = acted.partition(|run| run.waited_in_vain());
     let standing = || had.iter().filter(|run| run.stands());
     let partly = || had.iter().filter(|run| run.denied_in_part());
     // A no stands, whatever the next version says, until somebody says yes. But what was done beside it
@@ -216,8 +202,7 @@ fn version(wanted: &Wanted<'_>, like: &[&Earlier], yes: Option<Place>) -> Asks {
         Asks::Had
     } else if standing().chain(partly()).next().is_some() {
         Asks::Since
-    } else if had.is_empty() || had.iter().any(|run| run.undone_after(yes) || run.waited_in_vain())
-    {
+    } else if had.is_empty() || !silent.is_empty() || had.iter().any(|run| run.undone_after(yes)) {
         Asks::New
     } else {
         // It failed or was halted: a person looks at it already.
@@ -241,11 +226,11 @@ pub fn answered_meanwhile<'a>(
     })
 }
 
-/// The last yes to a run on what is wanted. One beside a no to the same run is none.
+/// The last yes to what is wanted. One beside a no to the same run is none.
 fn last_yes(wanted: &Wanted<'_>, earlier: &[Earlier], decided: &[Ruling]) -> Option<Place> {
     let ours = earlier.iter().filter(|run| run.is_on_target(wanted) && !run.denied());
-    let theirs = decided.iter().filter(|ruling| wanted.target == Some(ruling.on.as_str()));
-    ours.filter_map(|run| run.yes).chain(theirs.filter_map(Ruling::yes)).max()
+    let theirs = wanted.target.and_then(|target| ruling::last_yes_on(target, decided));
+    ours.filter_map(|run| run.yes).chain(theirs).max()
 }
 
 /// How far a run may go after what people have decided on its target, and why no further.
@@ -259,7 +244,7 @@ fn most(
     // A yes to one thing that a sequence names is none to another.
     let since = |on: &str| match wanted.target {
         Some(target) if target == on => yes,
-        _ => decided.iter().filter(|ruling| ruling.on == on).filter_map(Ruling::yes).max(),
+        _ => ruling::last_yes_on(on, decided),
     };
     let undone = || decided.iter().any(|ruling| ruling.lifts(since(&ruling.on)));
     let denied = || decided.iter().any(|ruling| ruling.denies(since(&ruling.on)));
@@ -273,25 +258,6 @@ fn most(
         None
     };
     (if why.is_some() { Mode::Approve } else { Mode::Contain }, why)
-}
-
-impl Ruling {
-    /// The place of the last yes to it. One beside a no to the same run is none.
-    fn yes(&self) -> Option<Place> {
-        self.run.yes.filter(|_| self.bears != Bears::Refused && !self.run.denied())
-    }
-
-    /// Whether what it bears on was given back, and nobody said yes there since: its target, and all that
-    /// it held.
-    fn lifts(&self, yes: Option<Place>) -> bool {
-        matches!(self.bears, Bears::Target | Bears::Held) && self.run.undone_after(yes)
-    }
-
-    /// Whether what it bears on was refused, and nobody said yes there since: its target, and what the
-    /// question named.
-    fn denies(&self, yes: Option<Place>) -> bool {
-        matches!(self.bears, Bears::Target | Bears::Refused) && self.run.denied_after(yes)
-    }
 }
 
 impl Earlier {
@@ -309,8 +275,9 @@ impl Earlier {
         self.state.is_over() && self.code.as_deref() == Some(code.number)
     }
 
+    /// Whether a person said no to a question of it. Of an old run only its end may tell.
     fn denied(&self) -> bool {
-        self.ended_with(Code::APPROVAL_DENIED)
+        self.no.is_some() || self.ended_with(Code::APPROVAL_DENIED)
     }
 
     /// Whether a person said no to it, and nobody yes on its target since.

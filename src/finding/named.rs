@@ -38,14 +38,14 @@ pub fn resources(named: &BTreeSet<String>) -> impl Iterator<Item = String> {
 
 fn resource(named: &str) -> Option<String> {
     let (before, last) = named.rsplit_once('/').unwrap_or(("", named));
-    if last.starts_with("i-") {
-        return Some(format!("instance/{last}"));
-    }
     // `IAMUser/name` of an actor, `arn:aws:iam::111122223333:user/path/name` of a resource.
     let iam = before.split_once(":iam:").and_then(|(_, rest)| rest.rsplit(':').next());
     let kind = match iam.unwrap_or(before).split('/').next()? {
         "IAMUser" | "user" => "user",
         "AssumedRole" | "Role" | "role" => "role",
+        // Whoever acted may be called like an instance.
+        "" if last.starts_with("i-") => "instance",
+        arn if arn.ends_with(":instance") => "instance",
         _ => return None,
     };
     Some(format!("{kind}/{last}"))
@@ -61,6 +61,12 @@ mod tests {
             ("arn:aws:ec2:eu-west-1:111122223333:instance/i-0a1b", Some("instance/i-0a1b")),
             ("i-0a1b", Some("instance/i-0a1b")),
             ("IAMUser/deploy-bot", Some("user/deploy-bot")),
+            ("IAMUser/i-robot", Some("user/i-robot")),
+            ("AssumedRole/i-web", Some("role/i-web")),
+            ("arn:aws:iam::111122223333:user/team/i-robot", Some("user/i-robot")),
+            ("arn:aws:iam::111122223333:role/i-web", Some("role/i-web")),
+            ("arn:aws:iam::111122223333:instance-profile/i-web", None),
+            ("FederatedUser/i-robot", None),
             ("AssumedRole/web", Some("role/web")),
             ("arn:aws:iam::111122223333:user/team/ada", Some("user/ada")),
             ("arn:aws-cn:iam::111122223333:role/web", Some("role/web")),

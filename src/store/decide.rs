@@ -32,7 +32,7 @@ pub(super) async fn decide(
     runs::refresh_asks(connection, &row.run).await?;
     if row.state != ApprovalState::Pending {
         let word = if decision.grant { Word::Yes } else { Word::No };
-        words::say(connection, &row.run, word, decision.at).await?;
+        words::say(connection, &row.run, word, Some(&row.step), decision.at).await?;
         runs::wake(connection, &row.run, decision.at).await?;
     }
     Ok(())

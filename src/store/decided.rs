@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use sqlx::AnyConnection;
+use sqlx::any::AnyRow;
 
 use crate::case::{Bears, Ruling, still_binds};
 use crate::finding;
@@ -69,17 +70,22 @@ pub(super) async fn of_targets(
         "WITH w (n, resource) AS (VALUES",
         wanted,
         concat!(
-            "), d (n, resource, run, bears) AS (SELECT w.n, w.resource, r.id, 'target' ",
+            "), d (n, resource, run, bears, step) AS (",
+            "SELECT w.n, w.resource, r.id, 'target', CAST(NULL AS TEXT) ",
             // In just the words of the index `runs_target`.
             "FROM w JOIN runs r ON r.target = w.resource AND r.kind = 'runbook' ",
-            "UNION SELECT w.n, w.resource, h.run, 'held' ",
+            "UNION SELECT w.n, w.resource, h.run, 'held', CAST(NULL AS TEXT) ",
             "FROM w JOIN contained h ON h.resource = w.resource ",
-            "UNION SELECT w.n, w.resource, q.run, a.state ",
+            "UNION SELECT w.n, w.resource, q.run, a.state, q.step ",
             "FROM w JOIN asked q ON q.resource = w.resource ",
             "JOIN approvals a ON a.run = q.run AND a.step = q.step ",
             "AND a.state IN ('granted', 'denied')) ",
             "SELECT d.n, d.resource, d.bears, r.case_id, c.last_finding_at, ",
             "(SELECT MAX(s.said_at) FROM words s WHERE s.run = r.id) AS said_at, ",
+            // Nobody knows to which question an old answer was.
+            "(SELECT MAX(s.n) FROM words s WHERE s.run = d.run ",
+            "AND s.word = CASE d.bears WHEN 'granted' THEN 'yes' ELSE 'no' END ",
+            "AND (s.step = d.step OR s.step IS NULL)) AS place, ",
             run_columns!(),
             " FROM d JOIN runs r ON r.id = d.run JOIN cases c ON c.id = r.case_id ",
             // A word is missing where an older version did not write when it was said.
@@ -103,7 +109,7 @@ pub(super) async fn of_targets(
         let binds = still_binds(found, said, incoming.now);
         let ruling = Ruling {
             run: standing::earlier(&row)?,
-            bears: row.label("bears", from_label)?,
+            bears: bears(&row)?,
             on: row.text("resource")?,
         };
         runs.push(DecidedRun { case: row.parsed("case_id")?, binds, ruling });
@@ -112,12 +118,13 @@ pub(super) async fn of_targets(
 }
 
 /// How a run bears: a question by what became of it.
-fn from_label(label: &str) -> Option<Bears> {
-    match label {
-        "target" => Some(Bears::Target),
-        "held" => Some(Bears::Held),
-        "granted" => Some(Bears::Agreed),
-        "denied" => Some(Bears::Refused),
-        _ => None,
+fn bears(row: &AnyRow) -> Result<Bears, StoreError> {
+    let place = row.number_or_none("place")?;
+    match row.text("bears")?.as_str() {
+        "target" => Ok(Bears::Target),
+        "held" => Ok(Bears::Held),
+        "granted" => Ok(Bears::Agreed(place)),
+        "denied" => Ok(Bears::Refused(place)),
+        other => Err(StoreError::Corrupt(format!("a run bears as {other}"))),
     }
 }

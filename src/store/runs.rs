@@ -122,7 +122,7 @@ pub(super) async fn create(
     insert(&mut batch, [Asked { case: chain.case(), run: &run, at, told: None }]);
     batch.execute(&mut *connection).await?;
     match undoes(&run).map(str::parse) {
-        Some(Ok(of)) => words::say(connection, &of, Word::Undo, at).await,
+        Some(Ok(of)) => words::say(connection, &of, Word::Undo, None, at).await,
         _ => Ok(()),
     }
 }

@@ -32,14 +32,19 @@ pub(super) struct Standing {
 }
 
 /// What [`earlier`] reads of a run `r`. An undo is taken into account from its request on: what it is
-/// about to give back is not to be contained again beside it.
+/// about to give back is not to be contained again beside it. A yes to a question that named other things
+/// is none to the target, where another question named that.
 macro_rules! run_columns {
     () => {
         "r.id AS run, r.runbook, r.kind, r.account, r.region, r.target, r.params, r.named, r.state, \
          r.mode, r.contained, r.asks, r.released, r.lifted, r.code, r.confirmed, r.ended_at, \
          r.looked_at, r.told, (SELECT COUNT(*) FROM approvals a \
          WHERE a.run = r.id AND a.state IN ('granted', 'denied')) AS answers, \
-         (SELECT MAX(s.n) FROM words s WHERE s.run = r.id AND s.word = 'yes') AS said_yes, \
+         (SELECT MAX(s.n) FROM words s WHERE s.run = r.id AND s.word = 'yes' AND NOT (\
+         EXISTS (SELECT 1 FROM asked q WHERE q.resource = r.target AND q.run = r.id) \
+         AND EXISTS (SELECT 1 FROM asked q WHERE q.run = r.id AND q.step = s.step) \
+         AND NOT EXISTS (SELECT 1 FROM asked q WHERE q.resource = r.target AND q.run = r.id \
+         AND q.step = s.step))) AS said_yes, \
          (SELECT MAX(s.n) FROM words s WHERE s.run = r.id AND s.word = 'no') AS said_no, \
          (SELECT MAX(s.n) FROM words s WHERE s.run = r.id AND s.word = 'undo') AS said_undo, \
          (SELECT COUNT(*) FROM runs u WHERE u.undoes = r.id \

@@ -21,7 +21,7 @@ async fn end(bed: &Bed, name: &str, effects: Vec<Effect>, code: Option<Code>) {
 }
 
 /// A finding on a resource of its own whose run would act on `target`, `hours` later.
-fn asks(name: &str, target: &str, hours: i64) -> Acceptance {
+pub fn asks(name: &str, target: &str, hours: i64) -> Acceptance {
     let mut incoming = finding(name).version(hours * 60).with_run(name);
     incoming.run.as_mut().unwrap().target = Some(target.to_owned());
     incoming
@@ -31,7 +31,7 @@ async fn mode(bed: &Bed, run: &RunId) -> Mode {
     bed.store.run(run).await.unwrap().unwrap().mode
 }
 
-async fn accepted(bed: &Bed, incoming: Acceptance) -> Mode {
+pub async fn accepted(bed: &Bed, incoming: Acceptance) -> Mode {
     let run = bed.store.accept(incoming).await.unwrap().run.unwrap();
     mode(bed, &run).await
 }

@@ -14,6 +14,7 @@ mod messages;
 mod open;
 mod quarantine;
 mod read;
+mod said;
 mod status;
 mod tokens;
 mod writer;

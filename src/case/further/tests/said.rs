@@ -7,6 +7,10 @@ fn on_target(run: Earlier, bears: Bears) -> Ruling {
     Ruling { run, bears, on: "instance/a".to_owned() }
 }
 
+fn other(run: Earlier) -> Earlier {
+    Earlier { id: "run-bbbb".parse().unwrap(), ..run }
+}
+
 #[test]
 fn what_people_decided_in_another_case_says_how_far_a_run_may_go_and_nothing_else() {
     let like = done();
@@ -20,12 +24,12 @@ fn what_people_decided_in_another_case_says_how_far_a_run_may_go_and_nothing_els
         ("taken back", Bears::Target, lifted.clone(), "asks"),
         ("another runbook's, taken back", Bears::Target, suspect(lifted.clone()), "asks"),
         ("a sequence's that held it, taken back", Bears::Held, sequence(lifted.clone()), "asks"),
-        ("a sequence's that would have, taken back", Bears::Agreed, sequence(lifted), "runs"),
+        ("a sequence's that would have, taken back", Bears::Agreed(None), sequence(lifted), "runs"),
         ("denied", Bears::Target, denied.clone(), "asks"),
         ("another runbook's, denied", Bears::Target, suspect(denied.clone()), "asks"),
         (
             "a sequence's whose plan named it, denied",
-            Bears::Refused,
+            Bears::Refused(None),
             sequence(denied.clone()),
             "asks",
         ),
@@ -35,7 +39,12 @@ fn what_people_decided_in_another_case_says_how_far_a_run_may_go_and_nothing_els
             sequence(denied.clone()),
             "runs",
         ),
-        ("a sequence's that may do it, denied in part", Bears::Agreed, sequence(denied), "runs"),
+        (
+            "a sequence's that may do it, denied in part",
+            Bears::Agreed(Some(6)),
+            sequence(denied),
+            "runs",
+        ),
         ("nobody answered", Bears::Target, silent, "runs"),
     ] {
         let wanted = wanted(&like, Mode::Contain, 9);
@@ -61,13 +70,15 @@ fn the_last_word_on_a_target_counts() {
     let denied = ended(RunState::Halted, Some(Code::APPROVAL_DENIED));
     let no = |place| Earlier { no: Some(place), ..denied.clone() };
     let undone = |place| Earlier { taken_back: true, undo: Some(place), ..done() };
-    let yes = |place| Earlier { answered: true, yes: Some(place), ..done() };
+    let yes = |place| Earlier { answered: true, yes: Some(place), ..other(done()) };
     let stands = ["answered", "nothing", "nothing", "runs"];
     // What was done stands beside the no; what would do more than it is asked about.
     let (beside, asks) =
         (["answered", "nothing", "nothing", "asks"], ["asks", "nothing", "nothing", "asks"]);
     let partly = Earlier { yes: Some(6), ..no(5) };
     let unknown = Earlier { no: None, ..no(5) };
+    let rest = Earlier { no: Some(5), looked_at: Some(at(10)), ..done() };
+    let asks_but_once = beside;
     let taken_back = Earlier { yes: Some(4), ..undone(5) };
     for (what, runs, before, later) in [
         ("a no, then a yes", vec![no(5), yes(6)], stands, ["runs"; 4]),
@@ -77,6 +88,8 @@ fn the_last_word_on_a_target_counts() {
         ("an undo, then a yes", vec![undone(5), yes(6)], stands, ["runs"; 4]),
         ("a yes to another run, then an undo", vec![undone(6), yes(5)], beside, ["asks"; 4]),
         ("a yes, then an undo of it", vec![taken_back], ["asks"; 4], ["asks"; 4]),
+        ("a no, then it failed", vec![Earlier { code: None, ..no(5) }], asks, asks),
+        ("a no, and the rest is done", vec![rest], asks_but_once, ["asks"; 4]),
     ] {
         check(what, &wanted(&like, Mode::Contain, 9), &runs, before);
         check(what, &wanted(&like, Mode::Contain, 11), &runs, later);
@@ -85,6 +98,13 @@ fn the_last_word_on_a_target_counts() {
         let alone = further(&Disposition::New, &wanted(&like, Mode::Contain, 9), &[], &runs);
         assert_eq!(words(alone), later[0], "{what}, elsewhere");
     }
+    // A no to a run that goes on: in its case that run stands; elsewhere people are asked.
+    let goes_on = Earlier { no: Some(5), ..open() };
+    let expected = ["answered", "nothing", "nothing", "nothing"];
+    let (again, ours) = (wanted(&like, Mode::Contain, 11), std::slice::from_ref(&goes_on));
+    check("a no, and it goes on", &again, ours, expected);
+    let elsewhere = [on_target(goes_on, Bears::Target)];
+    assert_eq!(words(further(&Disposition::New, &again, &[], &elsewhere)), "asks");
     // What a yes was followed by failed: a person looks at it, as if there had been no undo before.
     let failed = Earlier { state: RunState::Failed, ..yes(6) };
     let expected = ["runs", "nothing", "nothing", "runs"];
@@ -95,14 +115,22 @@ fn the_last_word_on_a_target_counts() {
 fn the_last_word_counts_on_what_a_question_named_too() {
     let like = done();
     let no = Earlier { no: Some(5), ..ended(RunState::Halted, Some(Code::APPROVAL_DENIED)) };
-    let no = on_target(no, Bears::Refused);
-    for (what, place, bears, expected) in [
-        ("a yes to a plan that names it, after the no", 6, Bears::Agreed, "runs"),
-        ("one before it", 4, Bears::Agreed, "asks"),
-        ("a yes to a part of the same run", 6, Bears::Refused, "asks"),
+    let no = on_target(no, Bears::Refused(Some(5)));
+    let yes = |run, place| Earlier { answered: true, yes: Some(place), ..run };
+    for (what, run, bears, expected) in [
+        ("a plan that names it, after the no", other(open()), Bears::Agreed(Some(6)), "runs"),
+        ("one before it", other(open()), Bears::Agreed(Some(4)), "asks"),
+        ("another question of that run", other(yes(open(), 6)), Bears::Agreed(Some(4)), "asks"),
+        ("of a run that held it", other(yes(open(), 6)), Bears::Held, "asks"),
+        ("another question that names it, of the same run", open(), Bears::Agreed(Some(6)), "asks"),
+        (
+            "a question of a run that was denied otherwise",
+            other(ended(RunState::Halted, Some(Code::APPROVAL_DENIED))),
+            Bears::Agreed(Some(6)),
+            "runs",
+        ),
     ] {
-        let yes = Earlier { answered: true, yes: Some(place), ..open() };
-        let said = [no.clone(), on_target(yes, bears)];
+        let said = [no.clone(), on_target(run, bears)];
         let next = further(&Disposition::New, &wanted(&like, Mode::Contain, 9), &[], &said);
         assert_eq!(words(next), expected, "{what}");
     }
@@ -121,18 +149,18 @@ fn a_yes_to_a_part_of_a_sequence_is_none_to_another_part() {
     let denied = ended(RunState::Halted, Some(Code::APPROVAL_DENIED));
     let denied = Earlier { no: Some(5), ..denied };
     let yes = |on: &str, bears| {
-        let run = Earlier { answered: true, yes: Some(6), ..done() };
+        let run = Earlier { answered: true, yes: Some(6), ..other(done()) };
         Ruling { run, bears, on: on.to_owned() }
     };
     for no in [
         Ruling { run: undone, bears: Bears::Held, on: "instance/a".to_owned() },
-        Ruling { run: denied, bears: Bears::Refused, on: "instance/a".to_owned() },
+        Ruling { run: denied, bears: Bears::Refused(Some(5)), on: "instance/a".to_owned() },
     ] {
         for (said, expected) in [
             (yes("instance/b", Bears::Target), "asks"),
             (yes("attack-sequence/s", Bears::Target), "asks"),
             (yes("instance/a", Bears::Target), "runs"),
-            (yes("instance/a", Bears::Agreed), "runs"),
+            (yes("instance/a", Bears::Agreed(Some(6))), "runs"),
         ] {
             let wanted =
                 Wanted { target: Some("attack-sequence/s"), ..wanted(&like, Mode::Contain, 9) };

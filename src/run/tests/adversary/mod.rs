@@ -9,6 +9,7 @@ mod in_line;
 mod kills;
 mod lifted;
 mod mends;
+mod refused;
 mod superseded;
 mod third;
 mod untrue;
