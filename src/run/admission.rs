@@ -12,10 +12,6 @@ use crate::change::{Change, Urgency};
 use crate::cloud::Admitted;
 use crate::routing::Mode;
 
-/// How old a look may be when it is acted on: about as long as a look and the guards take on AWS when
-/// every call is slow.
-pub(super) const LOOK_AGE_MAX: Duration = Duration::from_secs(5);
-
 /// How long a step that does not contain is in line at once. It keeps its turn while it rests.
 const IN_LINE_MAX: Duration = Duration::from_secs(5);
 

@@ -21,6 +21,10 @@ pub const BACKOFF_MAX: Duration = Duration::from_secs(8);
 /// The rest of a step whose target another step works on: that one takes seconds.
 pub const TARGET_REST: Duration = Duration::from_secs(2);
 
+/// How old a look may be when it is acted on: about as long as a look and the guards take on AWS when
+/// every call is slow.
+pub const LOOK_AGE_MAX: Duration = Duration::from_secs(5);
+
 /// The longest that a step rests between two rounds of attempts.
 pub const REST_MAX: Duration = Duration::from_secs(300);
 

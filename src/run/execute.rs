@@ -12,8 +12,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::Env;
-use super::admission::LOOK_AGE_MAX;
-use super::attempt::{self, Passing, Patience, WAIT_MAX};
+use super::attempt::{self, LOOK_AGE_MAX, Passing, Patience, WAIT_MAX};
 use super::guard::Barred;
 use super::journal::Writer;
 use super::lease::Lease;

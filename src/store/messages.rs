@@ -13,7 +13,6 @@ use crate::timeline::Draft;
 use super::approvals::ApprovalState;
 use super::batch::Batch;
 use super::chain::Chain;
-use super::quarantine::TOLD_EVERY;
 use super::row::{Cells, micros};
 use super::writer::Turn;
 use super::{Store, StoreError};
@@ -21,6 +20,10 @@ use super::{Store, StoreError};
 /// The longest that a message about a case waits for its next attempt, and that a claim may last: what
 /// is due later than that was put there by a clock that was ahead.
 pub const MESSAGE_WAIT_MAX: SignedDuration = SignedDuration::from_mins(5);
+
+/// The shortest time between two messages of what could not be read: a sender that is set up wrong sends
+/// every minute, and whoever is on call has to see it once and needs the night for what is contained.
+pub(super) const TOLD_EVERY: SignedDuration = SignedDuration::from_hours(1);
 
 /// How far the clocks of two processes may be apart before one takes the other's for wrong.
 const CLOCKS_APART: SignedDuration = SignedDuration::from_mins(1);

@@ -1,7 +1,7 @@
 //! What could not be parsed: the bytes and the reason are kept, and a repetition is counted. People are
 //! told of it in the same transaction, but not of each: one wrong sender makes many.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
@@ -9,14 +9,10 @@ use crate::config::ON_CALL;
 use crate::error::Code;
 use crate::id::Digest;
 
-use super::messages::{self, NewMessage};
+use super::messages::{self, NewMessage, TOLD_EVERY};
 use super::row::{Cells, micros};
 use super::writer::Turn;
 use super::{QuarantineRow, Store, StoreError, blobs};
-
-/// The shortest time between two messages: a sender that is set up wrong sends every minute, and whoever
-/// is on call has to see it once and needs the night for what is contained.
-pub(super) const TOLD_EVERY: SignedDuration = SignedDuration::from_hours(1);
 
 /// What could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -12,15 +12,17 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::pacer::StepId;
 use crate::change::{Change, Kind, TAG_PURPOSE};
-use crate::id::Place;
+use crate::id::{CaseId, Place, RunId};
 
 /// How long others wait for who makes it: some calls and the guards' looks, when all are slow.
 pub const MAKING_MAX: Duration = Duration::from_secs(5);
 
 /// How long ago something was made that a look may have missed: more than a look takes in a long line.
 const MISSED_MAX: Duration = Duration::from_secs(60);
+
+/// Case, run and step.
+pub type StepId = (CaseId, Option<RunId>, String);
 
 /// What is being made: where, and which group, by its VPC and purpose as long as it has no id.
 type Thing = (Place, String);

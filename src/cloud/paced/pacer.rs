@@ -16,12 +16,12 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use super::line::{Line, Waiter};
-use super::making::{Making, Other, is_for_all};
+use super::making::{Making, Other, StepId, is_for_all};
 use super::size::Key;
 use crate::change::Change;
 use crate::clock::Clock;
 use crate::cloud::{Admitted, CloudError, ErrorClass, Scope};
-use crate::id::{CaseId, Place, RunId};
+use crate::id::Place;
 
 /// How often what is not needed any more is looked for.
 const SWEEP_EVERY: Duration = Duration::from_secs(10);
@@ -57,9 +57,6 @@ struct State {
     last: u64,
     swept: Duration,
 }
-
-/// Case, run and step.
-pub type StepId = (CaseId, Option<RunId>, String);
 
 /// What is known of a step.
 struct Step {

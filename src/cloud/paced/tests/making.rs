@@ -8,8 +8,9 @@ use futures::FutureExt;
 use super::{at, clock, play, scope};
 use crate::change::{Change, Kind, TAG_PURPOSE, Urgency};
 use crate::clock::Clock;
+use crate::cloud::paced::making::StepId;
 use crate::cloud::paced::making::{MAKING_MAX, Making};
-use crate::cloud::paced::pacer::{Pacer, StepId};
+use crate::cloud::paced::pacer::Pacer;
 use crate::cloud::{Admitted, Scope};
 use crate::id::Place;
 
