@@ -42,6 +42,12 @@ pub fn queries() -> &'static [&'static dyn Query] {
     &[&LookInstance, &LookProfile, &LookRole, &LookUser]
 }
 
+/// The query with this name.
+#[must_use]
+pub fn find_query(name: &str) -> Option<&'static dyn Query> {
+    queries().iter().copied().find(|query| query.name() == name)
+}
+
 /// `role` is the name of the profile's role.
 struct LookInstance;
 

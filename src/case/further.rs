@@ -32,10 +32,10 @@ use crate::id::{AccountId, Region, RunId, RunbookName};
 pub use ruling::{Bears, Ruling};
 
 /// Why what was taken back is asked about.
-const LIFTED: &str = "at most approve: it goes on after the containment was taken back";
+const LIFTED: &str = "it goes on after the containment was taken back";
 
 /// Why what was denied is asked about.
-const DENIED: &str = "at most approve: a person said no to a run on this target";
+const DENIED: &str = "a person said no to a run on this target";
 
 /// Why a run is started beside one that has done the same.
 const SINCE: &str = "another run: it was seen after the last one had looked";
@@ -122,7 +122,7 @@ pub enum Further {
     Run {
         /// The freest mode that it may have.
         most: Mode,
-        /// What to say of it, beyond what routing said.
+        /// What to say of it, beyond what routing said; where people have decided how far it may go, that.
         why: Option<&'static str>,
     },
 }

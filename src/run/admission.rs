@@ -37,14 +37,18 @@ impl Executor<'_> {
         step: &StepLog,
         changes: &[Change],
     ) -> Option<(Admitted, Duration)> {
+        let room = self.room(step, changes);
+        match self.urgency(&step.name) {
+            Urgency::Containment => self.stopping.run_until_cancelled(room).await,
+            _ => self.in_line(step, room).await,
+        }
+    }
+
+    /// As [`admit`](Self::admit), for what must be done although the process stops.
+    pub(super) async fn room(&self, step: &StepLog, changes: &[Change]) -> (Admitted, Duration) {
         let began = self.env.clock.monotonic();
-        let session = self.session(step, BTreeSet::new());
-        let admission = session.admit(changes);
-        let admitted = match self.urgency(&step.name) {
-            Urgency::Containment => self.stopping.run_until_cancelled(admission).await,
-            _ => self.in_line(step, admission).await,
-        };
-        Some((admitted?, self.env.clock.monotonic().saturating_sub(began)))
+        let admitted = self.session(step, BTreeSet::new()).admit(changes).await;
+        (admitted, self.env.clock.monotonic().saturating_sub(began))
     }
 
     /// What is read, or waited for, for a step. What does not contain is in line for at most

@@ -41,8 +41,8 @@ pub async fn perform(
             run
         });
     }
-    if let Some(query) = action::queries().iter().find(|query| query.name() == step.name) {
-        return Ok(read(executor, *query, &step).await);
+    if let Some(query) = action::find_query(&step.name) {
+        return Ok(read(executor, query, &step).await);
     }
     match step.name.as_str() {
         "approve" if observes => {

@@ -114,7 +114,7 @@ impl Drive<'_> {
 
 /// Whether a step goes on as soon as it may, whatever else is under way.
 fn goes_first(step: &StepLog) -> bool {
-    step.contains() || action::queries().iter().any(|query| query.name() == step.name)
+    step.contains() || action::find_query(&step.name).is_some()
 }
 
 /// A drive that rests, as long as this is not dropped.

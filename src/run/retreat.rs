@@ -106,10 +106,7 @@ impl Executor<'_> {
             let mut wanted: BTreeSet<String> = back.iter().map(Change::resource).collect();
             if !back.is_empty() {
                 // What stands in the open is put back although the process stops.
-                let session = self.session(step, BTreeSet::new());
-                let began = self.env.clock.monotonic();
-                let _room = session.admit(&back).await;
-                let waited = self.env.clock.monotonic().saturating_sub(began);
+                let (_, waited) = self.room(step, &back).await;
                 for (resource, _) in self.stage(step, back, waited, hold, pending).await? {
                     wanted.remove(&resource);
                     retreat.left.insert(resource);

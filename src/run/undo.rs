@@ -218,7 +218,9 @@ pub async fn restore(executor: &Executor<'_>, mut step: StepLog) -> Result<StepR
         }
     }
     let stands = executor.in_line(&step, standing(session.as_ref(), &done)).await;
-    let Some(stands) = stands else { return Ok(executor.rest(1, drafts)) };
+    let Some(stands) = stands else {
+        return Ok(executor.rest(1, drafts));
+    };
     match stands {
         Err(error) if later(&error) => return Ok(executor.rest(1, drafts)),
         Err(error) => return ended(cloud_failed(&step, &error), drafts),
@@ -276,17 +278,12 @@ pub async fn restore(executor: &Executor<'_>, mut step: StepLog) -> Result<StepR
         }
         _ => match executor.in_line(&step, standing(session.as_ref(), &done)).await {
             None => return Ok(executor.rest(1, drafts)),
-            Some(stands) => match stands {
-                Ok(Standing::Before) => succeeded(&step, json!({"restored": words})),
-                Err(error) if later(&error) => return Ok(executor.rest(1, drafts)),
-                Ok(_) => failed(
-                    &step,
-                    Code::ACTION_FAILED,
-                    "conflict",
-                    &format!("it did not hold: {words}"),
-                ),
-                Err(error) => cloud_failed(&step, &error),
-            },
+            Some(Err(error)) if later(&error) => return Ok(executor.rest(1, drafts)),
+            Some(Err(error)) => cloud_failed(&step, &error),
+            Some(Ok(Standing::Before)) => succeeded(&step, json!({"restored": words})),
+            Some(Ok(_)) => {
+                failed(&step, Code::ACTION_FAILED, "conflict", &format!("it did not hold: {words}"))
+            }
         },
     };
     ended(end, drafts)

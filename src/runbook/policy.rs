@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use super::calls::calls;
 use super::library::Runbook;
-use crate::action::{Need, Settings, find, needs, queries};
+use crate::action::{Need, Settings, find, find_query, needs};
 use crate::change::Permission;
 use crate::id::{AccountId, Place, Region};
 use crate::routing::Mode;
@@ -51,7 +51,7 @@ pub fn policies<'a>(runbooks: impl IntoIterator<Item = &'a Runbook>, terms: &Ter
     let mut forensics: Option<Need> = None;
     for runbook in runbooks {
         for call in calls(&runbook.ast) {
-            if let Some(query) = queries().iter().find(|query| query.name() == call.name) {
+            if let Some(query) = find_query(&call.name) {
                 responder.add(Need { run: query.permissions(&at), undo: BTreeSet::new() });
             }
             let Some(action) = find(&call.name) else {

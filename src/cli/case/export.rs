@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::chain::{Chain, HeadText};
-use super::summary::{self, Differs};
+use super::summary::{self, Differs, others};
 use crate::cli::client::Client;
 use crate::cli::error::CliError;
 use crate::cli::screen::Screen;
@@ -102,10 +102,6 @@ impl Export {
             Shape::deserialize(value).map_err(|error| error.to_string())?;
         let id = summary.get("id").unwrap_or(&summary).as_str().unwrap_or_default();
         let case = id.parse().map_err(|error: crate::id::IdError| error.to_string())?;
-        let others = |value: &Value, ours: &[&str]| {
-            let fields = value.as_object().into_iter().flat_map(Map::keys);
-            fields.filter(|field| !ours.contains(&field.as_str())).cloned().collect::<Vec<_>>()
-        };
         let mut added = others(value, &FIELDS);
         let within = |of: &str, fields: Vec<String>| {
             fields.into_iter().map(|field| format!("{of}.{field}")).collect::<Vec<_>>()

@@ -22,9 +22,13 @@ const DERIVED: [&str; 7] =
 /// The fields of a summary that are none of ours: whoever added them wants to be believed.
 #[must_use]
 pub fn added(summary: &Value) -> Vec<String> {
-    let ours = |field: &str| [&NOT_COVERED[..], &OPENED, &DERIVED].concat().contains(&field);
-    let fields = summary.as_object().into_iter().flat_map(Map::keys);
-    fields.filter(|field| !ours(field)).cloned().collect()
+    others(summary, &[&NOT_COVERED[..], &OPENED, &DERIVED].concat())
+}
+
+/// The fields of an object that are none of `ours`.
+pub fn others(object: &Value, ours: &[&str]) -> Vec<String> {
+    let fields = object.as_object().into_iter().flat_map(Map::keys);
+    fields.filter(|field| !ours.contains(&field.as_str())).cloned().collect()
 }
 
 /// A field that says something else than the entries.

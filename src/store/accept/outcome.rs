@@ -147,11 +147,16 @@ fn start(
         (Further::Answered, None) => (None, None),
         (Further::Run { most, why }, _) => (Some(most), why),
     };
+    // What people said before is why it goes no further, and whoever is asked must know it.
+    let capped = why.filter(|_| most == Some(Mode::Approve));
     let mut decided =
         Draft::new(incoming.now, Actor::Service, Kind::RoutingDecided, incoming.reasons.clone());
     decided.body.insert("disposition".to_owned(), json!(disposition.label()));
     if let (Some(why), Some(Value::Array(reasons))) = (why, decided.body.get_mut("reasons")) {
-        reasons.push(json!(why));
+        reasons.push(match capped {
+            Some(why) => json!(format!("at most approve: {why}")),
+            None => json!(why),
+        });
     }
     chain.append(&decided)?;
     let (Some(most), Some(wanted)) = (most, &incoming.run) else { return Ok(None) };
@@ -164,9 +169,7 @@ fn start(
         run.unanswered.get_or_insert_with(|| REOPENED.to_owned());
     }
     let mut requested = run.requested(incoming.now);
-    // Whoever is asked must know what was said before.
-    if let Some(why) = why.filter(|_| most == Mode::Approve) {
-        let why = why.trim_start_matches("at most approve: ");
+    if let Some(why) = capped {
         requested.body.insert("asks_because".to_owned(), json!(why));
     }
     chain.append(&requested)?;

@@ -78,7 +78,8 @@ async fn a_no_to_a_sequence_binds_what_its_plan_names() {
 async fn what_was_taken_back_is_asked_about_as_a_part_of_a_sequence() {
     const SWEEPS: &str = "//! Sweeps.\nconst RUNBOOK = #{ on: [\"AttackSequence:EC2/CompromisedInstanceGroup\"], \
         mode: \"contain\" };\nfn run(case, p) { contain::isolate_instance(\"i-0a1b2c3d4e5f60718\"); }";
-    for library in [library_with("sweep", SWEEPS), settings().library] {
+    let LabSettings { library: shipped, .. } = settings();
+    for library in [library_with("sweep", SWEEPS), shipped] {
         let (lab, sandbox) = lab_with(LabSettings { library, ..settings() }).await;
         closed_case(&lab).await;
         let next = lab.deliver(&sequence().to_string()).await;
