@@ -101,8 +101,9 @@ impl Drive<'_> {
     ) -> Result<Option<Driven>, StoreError> {
         if self.log.plans.is_empty() {
             match self.plan(script).await {
-                Ok(plan) => self.keep(plan).await?,
-                Err(unplanned) => return self.unplanned(unplanned).await.map(Some),
+                Some(Ok(plan)) => self.keep(plan).await?,
+                Some(Err(unplanned)) => return self.unplanned(unplanned).await.map(Some),
+                None => return self.release().await.map(Some),
             }
         }
         while let Some(planned) = self.log.plans.last().cloned() {
@@ -111,8 +112,9 @@ impl Drive<'_> {
                 Answer::Granted(_) if !self.log.steps.is_empty() => return Ok(None),
                 Answer::Granted(_) => {
                     let plan = match self.plan(script).await {
-                        Ok(plan) => plan,
-                        Err(unplanned) => return self.unplanned(unplanned).await.map(Some),
+                        Some(Ok(plan)) => plan,
+                        Some(Err(unplanned)) => return self.unplanned(unplanned).await.map(Some),
+                        None => return self.release().await.map(Some),
                     };
                     if planned.beyond(&self.planned(&plan)).is_empty() {
                         return Ok(None);
@@ -150,8 +152,12 @@ impl Drive<'_> {
         Ok(None)
     }
 
-    async fn plan(&self, script: &Script) -> Result<Plan, Unplanned> {
-        plan::pass(&self.executor(&Mutex::default()), script).await
+    /// Follows the script as it would go now. `None`: the process stops; nothing is written, and what is
+    /// looked at may be in line for minutes.
+    async fn plan(&self, script: &Script) -> Option<Result<Plan, Unplanned>> {
+        let none = Mutex::default();
+        let executor = self.executor(&none);
+        self.stopping.run_until_cancelled(plan::pass(&executor, script)).await
     }
 
     fn planned(&self, plan: &Plan) -> Planned {

@@ -72,7 +72,10 @@ pub async fn drive(
         let reason = format!("given up after {ATTEMPTS_MAX} starts");
         return drive.abandon(Code::POISONED, &reason).await;
     }
-    let (script, mut begun) = match start(env, run, &drive.writer).await {
+    // Nothing is written yet, and GuardDuty's answer may be in line for minutes.
+    let started = stopping.run_until_cancelled(start(env, run, &drive.writer)).await;
+    let Some(started) = started else { return drive.release().await };
+    let (script, mut begun) = match started {
         Ok(started) => {
             drive.log = started.log;
             (started.script, started.begun)
@@ -372,6 +375,12 @@ impl<'a> Drive<'a> {
         };
         let open: Vec<_> = self.log.steps.iter().filter(|step| step.end.is_none()).collect();
         !open.is_empty() && open.into_iter().all(idle)
+    }
+
+    /// Gives the run back because the process stops: the next one goes on at once.
+    pub(super) async fn release(&self) -> Result<Driven, StoreError> {
+        self.end_drive(RunEvent::Released, None).await?;
+        Ok(Driven::Released)
     }
 
     pub(super) async fn end_drive(
