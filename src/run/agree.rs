@@ -7,7 +7,6 @@ use std::sync::Mutex;
 use serde_json::json;
 
 use super::approve::{self, Answer, Question};
-use super::attempt;
 use super::drive::{Drive, Driven};
 use super::execute::{Executor, StepRun};
 use super::journal::{PLAN_STEP, Plan};
@@ -181,14 +180,6 @@ impl Drive<'_> {
             Unplanned::Script(error) => self.finish(Some(error), vec![], vec![]).await,
             Unplanned::Later => self.later().await,
         }
-    }
-
-    /// Parks the run until AWS may answer again: nothing was done yet.
-    pub(super) async fn later(&self) -> Result<Driven, StoreError> {
-        tracing::warn!(case = %self.run.case, run = %self.run.id, "AWS can't be read; the run is tried again");
-        let wake_at = self.env.clock.now().checked_add(attempt::rest(2)).ok();
-        self.end_drive(RunEvent::Parked, wake_at).await?;
-        Ok(Driven::Parked)
     }
 
     async fn ask_for(&self, planned: &Planned) -> Result<Answer, StoreError> {

@@ -60,9 +60,8 @@ fn one_makes_it_and_the_others_wait_until_it_is_made_or_its_maker_takes_too_long
 fn who_is_in_line_for_tokens_is_waited_for_until_it_leaves() {
     let mut making = Making::default();
     let of = |case: &str| vec![group(home(), case, "quarantine")];
-    let begin = |making: &mut Making, case: &str, now| {
-        making.begin(&step(case), &of(case), seconds(now))
-    };
+    let begin =
+        |making: &mut Making, case: &str, now| making.begin(&step(case), &of(case), seconds(now));
     assert!(begin(&mut making, "case-0001", 0).is_none());
     let waits = begin(&mut making, "case-0002", 60).expect("nobody would get a token earlier");
     assert_eq!(waits.until, seconds(60) + MAKING_MAX);
