@@ -8,13 +8,11 @@
 //! done all the same, and the step does not end as contained.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::join;
 use serde_json::{Value, json};
 
-use super::creation::age;
 use super::reads::{Read, any, permissions_for, permissions_to};
 use super::{
     Action, Context, LookError, ParamKind, ParamSpec, Params, Settings, Shape, Verdict, gone,
@@ -40,11 +38,6 @@ const PARAMS: &[ParamSpec] = &[
 
 /// The inline policy's name.
 const POLICY: &str = "TourniquetDenyAll";
-
-/// IAM changes take about four seconds to reach every endpoint, and until then a user can make new
-/// keys or take the deny away (offensai.com, "eventual-consistency-resistant IAM containment"). Only
-/// a look after that time proves anything.
-const SETTLED_AFTER: Duration = Duration::from_secs(5);
 
 #[async_trait]
 impl Action for DisableAccessKeys {
@@ -74,6 +67,10 @@ impl Action for DisableAccessKeys {
 
     fn urgency(&self) -> Urgency {
         Urgency::Containment
+    }
+
+    fn spreads(&self) -> bool {
+        true
     }
 
     fn target(&self, params: &Params) -> Result<String, LookError> {
@@ -147,13 +144,6 @@ impl Action for DisableAccessKeys {
         let stages = stages(context.at, &user, &others, found?);
         if !stages.is_empty() {
             return Ok(Verdict::Change(stages));
-        }
-        if let Some(last) = context.applied.last()
-            && let Some(left) = SETTLED_AFTER.checked_sub(age(last.at, context.now))
-            && !left.is_zero()
-        {
-            let reason = "IAM changes are still spreading; the user is looked at again afterwards";
-            return Ok(Verdict::Wait(left, reason.to_owned()));
         }
         let output = report(context, &user, &others);
         Ok(match hidden {

@@ -173,6 +173,11 @@ pub trait Action: Send + Sync {
     fn output(&self) -> Shape;
     /// Containment, evidence or description. A description that fails never fails a run.
     fn urgency(&self) -> Urgency;
+    /// Whether AWS may forget or undo what was verified, because it spreads what changed only by and by:
+    /// then it is looked at again, without anybody waiting for it.
+    fn spreads(&self) -> bool {
+        false
+    }
     /// What it contains or preserves, as `type/id` (such as `instance/i-0abc…`): the key of the
     /// per-target lease and of guards.
     ///

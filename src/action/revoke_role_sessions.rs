@@ -55,6 +55,10 @@ impl Action for RevokeRoleSessions {
         Urgency::Containment
     }
 
+    fn spreads(&self) -> bool {
+        true
+    }
+
     fn target(&self, params: &Params) -> Result<String, LookError> {
         Ok(format!("role/{}", params.id::<RoleName>("role")?))
     }

@@ -77,6 +77,10 @@ impl Cloud for Faulty {
     fn visible_within(&self) -> Duration {
         self.inner.visible_within()
     }
+
+    fn spreads_within(&self) -> [Duration; 2] {
+        self.inner.spreads_within()
+    }
 }
 
 impl Road {

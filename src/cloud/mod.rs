@@ -68,6 +68,9 @@ pub trait Cloud: Send + Sync {
     /// How long what was created may stay invisible to a look by tag: what is not seen by then was
     /// not created.
     fn visible_within(&self) -> Duration;
+    /// After how long a change of IAM is known at each endpoint: as a rule, and for certain. Until then a
+    /// principal that was denied everything may still take that back.
+    fn spreads_within(&self) -> [Duration; 2];
 }
 
 /// Whether changes may be made.

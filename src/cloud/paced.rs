@@ -77,4 +77,8 @@ impl Cloud for Paced {
     fn visible_within(&self) -> Duration {
         self.inner.visible_within()
     }
+
+    fn spreads_within(&self) -> [Duration; 2] {
+        self.inner.spreads_within()
+    }
 }

@@ -6,6 +6,7 @@ use std::sync::Mutex;
 
 use futures::future::join;
 
+use super::again::not_looked;
 use super::drive::{Drive, Driven};
 use super::execute::StepRun;
 use super::record::log_of;
@@ -54,6 +55,12 @@ impl Drive<'_> {
         let none = Mutex::default();
         for mut step in self.open() {
             let key = step.key.clone();
+            if key.looks_again().is_some() && step.changes.is_empty() {
+                let end = not_looked(&step, "the run ended before that");
+                let ended = StepRun::Ended { end, drafts: vec![], effects: vec![] };
+                self.take_in(&key, ended, entries, effects);
+                continue;
+            }
             let executor = self.executor(&none);
             let drafts = executor.settle_open(&mut step, false).await?;
             let reason = Reason::new(code, "stopped", "the run ended before this was done");

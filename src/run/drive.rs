@@ -12,10 +12,11 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::Env;
+use super::again::contains_anew;
 use super::execute::{Executor, StepRun};
 use super::journal::Writer;
 use super::lease::Lease;
-use super::outcome::{StepEnd, StepResult};
+use super::outcome::StepEnd;
 use super::perform::perform;
 use super::replay::RunLog;
 use super::script::Script;
@@ -163,6 +164,7 @@ impl<'a> Drive<'a> {
             if stopping.is_cancelled() {
                 break None;
             }
+            self.look_again(&mut entries);
             let evaluated = script.advance(&env.evaluator, &self.log).await;
             match evaluated.next {
                 Advance::Steps(wanted) => {
@@ -180,6 +182,7 @@ impl<'a> Drive<'a> {
                     }
                 }
                 Advance::Waiting => {}
+                Advance::Done(_) if evaluated.kept.is_empty() && self.looks_again() => {}
                 Advance::Done(value) => {
                     (self.said, self.kept) = (evaluated.log, evaluated.kept);
                     if run.kind == RunKind::Runbook {
@@ -312,8 +315,7 @@ impl<'a> Drive<'a> {
         }
         let now = self.env.clock.now();
         entries.push(self.writer.finished(now, key, &stored));
-        let verified = stored.result == StepResult::Ok;
-        if verified && self.log.step(key).is_some_and(StepLog::contains) {
+        if self.log.step(key).is_some_and(|step| step.contains() && contains_anew(step, &stored)) {
             effects.push(Effect::Looked { at: now });
         }
         let takes = |step: &StepLog| step.contains() || step.name == super::undo::RESTORE;

@@ -12,6 +12,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::Env;
+use super::again;
 use super::attempt::{self, LOOK_AGE_MAX, Passing, Patience, WAIT_MAX};
 use super::guard::Barred;
 use super::journal::Writer;
@@ -225,7 +226,9 @@ impl Executor<'_> {
             if stale && self.age(&step) < patience {
                 continue;
             }
+            // Who agreed to a containment agreed that it holds.
             if step.changes.is_empty()
+                && step.origin.is_none()
                 && let Some(mut unagreed) = self.unagreed(&step, &stages).await?
             {
                 // A question may be open for hours: nobody waits for the target meanwhile.
@@ -295,9 +298,9 @@ impl Executor<'_> {
         StepRun::Parked { wake_at, drafts, effects: vec![] }
     }
 
-    /// How long ago the step was asked for.
+    /// How long ago the step was asked for, or was to look again.
     pub(super) fn age(&self, step: &StepLog) -> Duration {
-        let age = self.env.clock.now().duration_since(step.requested);
+        let age = self.env.clock.now().duration_since(self.due(step));
         Duration::try_from(age).unwrap_or_default()
     }
 
@@ -328,7 +331,7 @@ impl Executor<'_> {
                 case: &self.run.case,
                 run: &self.run.id,
                 step: step.key.as_str(),
-                requested: step.requested,
+                requested: step.wanted_at(),
                 now: self.env.clock.now(),
                 applied: &applied,
                 settings: &self.env.settings,
@@ -351,7 +354,7 @@ impl Executor<'_> {
         drafts.extend(self.evidence(step, &output));
         let holds = action.urgency() == Urgency::Containment;
         let effects = holds.then(|| self.hold(step, target)).into_iter().collect();
-        StepRun::Ended { end: succeeded(step, output), drafts, effects }
+        StepRun::Ended { end: succeeded(step, again::told(step, output)), drafts, effects }
     }
 
     pub(super) fn hold(&self, step: &StepLog, target: &str) -> Effect {

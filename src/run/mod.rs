@@ -16,6 +16,7 @@
 
 mod abandon;
 mod admission;
+mod again;
 mod agree;
 mod approve;
 mod attempt;

@@ -38,11 +38,12 @@ impl Drive<'_> {
         Ok(Driven::Parked)
     }
 
-    /// Whether nothing is waited for but evidence, or a time that the script chose.
+    /// Whether nothing is waited for but evidence, a time that the script chose, or a look at what holds.
     fn preserves(&self) -> bool {
         let idle = |step: &StepLog| {
             let evidence = |action: &dyn action::Action| action.urgency() == Urgency::Evidence;
-            step.name == "sleep" || action::find(&step.name).is_some_and(evidence)
+            let holds = step.key.looks_again().is_some() && step.changes.is_empty();
+            step.name == "sleep" || holds || action::find(&step.name).is_some_and(evidence)
         };
         let open: Vec<_> = self.log.steps.iter().filter(|step| step.end.is_none()).collect();
         !open.is_empty() && open.into_iter().all(idle)

@@ -32,9 +32,13 @@ pub async fn perform(
         if observes {
             return Ok(plan_action(executor, action, &step).await);
         }
+        if let Some(not_yet) = executor.not_yet(&step) {
+            return Ok(not_yet);
+        }
         let name = step.name.clone();
         let key = step.key.clone();
-        let run = executor.action(action, step).await?;
+        let mut run = executor.action(action, step).await?;
+        executor.tell_of_undone(&key, &mut run).await;
         return Ok(if action.urgency() == Urgency::Description {
             never_raises(run, &name, key.as_str())
         } else {

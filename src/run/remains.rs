@@ -68,7 +68,7 @@ impl Drive<'_> {
             let words = format!("{number}: a branch of `parallel` failed: {}", cut(error));
             (number.to_owned(), words)
         });
-        failed.chain(kept).collect()
+        failed.chain(kept).chain(self.never_held()).collect()
     }
 
     fn acts(&self, keep: fn(Urgency, &StepEnd) -> bool) -> impl Iterator<Item = &StepLog> {

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use thiserror::Error;
 
 use super::journal::PLAN_STEP;
-use super::step::{ChangeLog, StepLog};
+use super::step::{ChangeLog, Origin, StepLog};
 use crate::id::{Digest, RunId};
 use crate::runbook::{Recorded, RecordedStep, StepKey};
 use crate::timeline::{Entry, Kind};
@@ -99,7 +99,8 @@ impl RunLog {
             Some(Kind::StepRequested) => {
                 let (key, name) = (step_key(text(body, "step")?)?, text(body, "name")?.to_owned());
                 let args = body.get("args").cloned().unwrap_or_default();
-                self.steps.push(StepLog::asked(key, name, args, entry.at));
+                let origin = Origin::of(&key, self);
+                self.steps.push(StepLog { origin, ..StepLog::asked(key, name, args, entry.at) });
             }
             Some(Kind::ChangeIntent) => {
                 let (key, n) = change_key(text(body, "step")?)?;
@@ -149,7 +150,7 @@ impl RunLog {
     #[must_use]
     pub fn recorded(&self) -> Recorded {
         let mut recorded = Recorded::default();
-        for step in &self.steps {
+        for step in self.steps.iter().filter(|step| step.key.looks_again().is_none()) {
             recorded.insert(
                 step.key.clone(),
                 RecordedStep {

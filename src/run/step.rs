@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::outcome::{Outcome, StepEnd};
+use super::replay::RunLog;
 use crate::action::{self, Applied, Params};
 use crate::change::{Change, Urgency};
 use crate::cloud::ErrorClass;
@@ -29,6 +30,30 @@ pub struct StepLog {
     /// Whether it took its target when it was asked for. The timeline does not know: a step that is
     /// gone on with asks again.
     pub taken: bool,
+    /// What it goes on from, where it looks again.
+    pub origin: Option<Origin>,
+}
+
+/// The containment that a step looks at again.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Origin {
+    /// When that was asked for: what it wants hangs on it.
+    pub requested: Timestamp,
+    /// What that, and each look since, has changed.
+    pub applied: Vec<Applied>,
+}
+
+impl Origin {
+    /// What the step of this key goes on from, in a log that has it; `None`: it is a step of the script.
+    #[must_use]
+    pub fn of(key: &StepKey, log: &RunLog) -> Option<Self> {
+        let (of, _) = key.looks_again()?;
+        let before = log.steps.iter().filter(|step| {
+            step.key == of || step.key.looks_again().is_some_and(|(again, _)| again == of)
+        });
+        let applied = before.flat_map(StepLog::own).collect();
+        Some(Self { requested: log.step(&of)?.requested, applied })
+    }
 }
 
 /// A change that was intended.
@@ -46,7 +71,16 @@ impl StepLog {
     /// A step that was just asked for.
     #[must_use]
     pub fn asked(key: StepKey, name: String, args: Value, requested: Timestamp) -> Self {
-        Self { key, name, args, requested, changes: Vec::new(), end: None, taken: false }
+        Self {
+            key,
+            name,
+            args,
+            requested,
+            changes: Vec::new(),
+            end: None,
+            taken: false,
+            origin: None,
+        }
     }
 
     /// What the step's action is about, as the action calls it; `None`: it is no action, or its
@@ -97,6 +131,17 @@ impl StepLog {
     /// What this step has changed so far, for its next look: confirmed and not yet settled changes.
     #[must_use]
     pub fn applied(&self) -> Vec<Applied> {
+        let before = self.origin.iter().flat_map(|origin| &origin.applied).cloned();
+        before.chain(self.own()).collect()
+    }
+
+    /// When what it wants was asked for.
+    #[must_use]
+    pub fn wanted_at(&self) -> Timestamp {
+        self.origin.as_ref().map_or(self.requested, |origin| origin.requested)
+    }
+
+    fn own(&self) -> Vec<Applied> {
         self.changes
             .iter()
             .filter(|change| {

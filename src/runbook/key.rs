@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::limits::STEP_KEY_CHARS_MAX;
 
-/// `3` is the third step; `2[17]/1` the first step of branch 17 of the `parallel` that is step 2.
+/// `3` is the third step; `2[17]/1` the first step of branch 17 of the `parallel` that is step 2; `3~1`
+/// is the first time that the engine looks again at what step 3 contained: no script asks for it.
 /// The order is that of the text and says nothing about time.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -19,7 +20,25 @@ impl StepKey {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The key of the `nth` time, from 1, that this step is looked at again; at most
+    /// [`AGAIN_MAX`].
+    #[must_use]
+    pub fn again(&self, nth: u8) -> Self {
+        Self(format!("{self}~{}", nth.clamp(1, AGAIN_MAX)))
+    }
+
+    /// The step that is looked at again, and which time it is, from 1; `None`: it is a step of the script.
+    #[must_use]
+    pub fn looks_again(&self) -> Option<(Self, u8)> {
+        let (of, nth) = self.0.split_once('~')?;
+        Some((Self(of.to_owned()), nth.parse().ok()?))
+    }
 }
+
+/// How often a step is looked at again at most: a digit of its key. Whoever undoes it more often than
+/// that is not to be outlasted by asking AWS once more.
+pub const AGAIN_MAX: u8 = 5;
 
 fn number(text: &str) -> bool {
     !text.is_empty()
@@ -29,6 +48,17 @@ fn number(text: &str) -> bool {
 }
 
 fn well_formed(text: &str) -> bool {
+    match text.split_once('~') {
+        Some((of, nth)) => {
+            is_path(of)
+                && nth.len() == 1
+                && nth.parse().is_ok_and(|nth| (1..=AGAIN_MAX).contains(&nth))
+        }
+        None => is_path(text),
+    }
+}
+
+fn is_path(text: &str) -> bool {
     let mut parts = text.split('/').peekable();
     while let Some(part) = parts.next() {
         let last = parts.peek().is_none();
@@ -106,6 +136,14 @@ mod tests {
             ("1000", true),
             ("2[17]/1", true),
             ("2[0]/10[499]/3", true),
+            ("2[0]/3~1", true),
+            ("3~5", true),
+            ("3~0", false),
+            ("3~6", false),
+            ("3~11", false),
+            ("3~1~1", false),
+            ("2~1[0]/3", false),
+            ("~1", false),
             ("", false),
             ("0", false),
             ("01", false),
@@ -120,6 +158,15 @@ mod tests {
             assert_eq!(text.parse::<StepKey>().is_ok(), good, "{text}");
         }
         assert!("1[1]/".repeat(40).parse::<StepKey>().is_err());
+    }
+
+    #[test]
+    fn a_key_tells_what_is_looked_at_again() {
+        let step: StepKey = "2[17]/1".parse().unwrap();
+        assert_eq!(step.looks_again(), None);
+        assert_eq!(step.again(2).as_str(), "2[17]/1~2");
+        assert_eq!(step.again(2).looks_again(), Some((step.clone(), 2)));
+        assert!(step.again(u8::MAX).as_str().parse::<StepKey>().is_ok());
     }
 
     #[test]

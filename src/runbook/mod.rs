@@ -34,7 +34,7 @@ pub use diagnostic::{Diagnostic, DiagnosticLevel};
 pub use engine::build_engine;
 pub use folder::{CheckedFile, LoadError};
 pub use header::Header;
-pub use key::StepKey;
+pub use key::{AGAIN_MAX, StepKey};
 #[cfg(test)]
 pub use library::compile;
 pub use library::{Library, Runbook, check_file, compile_pinned};

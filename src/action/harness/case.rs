@@ -186,6 +186,8 @@ fn revoked(bench: &Bench, _: &World, output: &Value) {
 
 fn disabled(bench: &Bench, before: &World, output: &Value) {
     let user: crate::id::UserName = output["user"].as_str().unwrap().parse().unwrap();
+    // Until IAM's changes are felt.
+    bench.clock.advance(Duration::from_secs(5));
     let attacker = bench.sandbox.attacker();
     let was = &before.accounts[&bench.at.account].users[&user];
     for (key, status) in &was.keys {

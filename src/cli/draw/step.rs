@@ -15,6 +15,9 @@ use crate::timeline::Entry;
 pub(super) fn requested(entry: &Entry, observes: bool) -> Option<Said> {
     let name = needed(entry, "name")?;
     let mut spans = match name {
+        name if looks_again(entry) => {
+            vec![span(Tone::Dim, "will look again:"), span(Tone::Plain, name)]
+        }
         name if !observes || name.starts_with("look::") => vec![span(Tone::Plain, name)],
         "notify" => vec![span(Tone::Warn, "would say to")],
         "approve" => vec![span(Tone::Warn, "would ask:")],
@@ -68,12 +71,21 @@ pub(super) fn finished(entry: &Entry) -> Option<Said> {
             let output = entry.body.get("output");
             let by_hand =
                 name == "undo::restore" && output.is_some_and(|o| o.get("by_hand").is_some());
-            Said::new(if by_hand { Glyph::Alarm } else { Glyph::Good }, done(name, output))
+            match output.and_then(|output| output.get("undone_meanwhile")) {
+                Some(Value::Bool(undone)) => again(name, *undone),
+                _ if by_hand => Said::new(Glyph::Alarm, done(name, output)),
+                _ => Said::new(Glyph::Good, done(name, output)),
+            }
         }
         "planned" => planned(name, entry),
+        "failed" if looks_again(entry) && !has_error(entry) => {
+            let field = entry.body.get("output").and_then(|output| output.get("failed"));
+            let words = field.map(brief).unwrap_or_default();
+            Said::new(Glyph::Fact, vec![span(Tone::Plain, name), span(Tone::Dim, &words)])
+        }
         "failed" => {
             let mut spans = vec![span(Tone::Plain, name), span(Tone::Bad, "failed:")];
-            match entry.body.get("error").filter(|error| !error.is_null()) {
+            match entry.body.get("error").filter(|_| has_error(entry)) {
                 Some(error) => spans.extend(failure(Some(error))),
                 // What never stops a run has no error that a script could see.
                 None => spans.push(span(Tone::Plain, &undone(entry.body.get("output")))),
@@ -83,6 +95,24 @@ pub(super) fn finished(entry: &Entry) -> Option<Said> {
         _ => return None,
     };
     Some(said.at(at))
+}
+
+/// Whether the step is the engine's look at what a step of the script has contained.
+fn looks_again(entry: &Entry) -> bool {
+    text(entry, "step").contains('~')
+}
+
+fn has_error(entry: &Entry) -> bool {
+    entry.body.get("error").is_some_and(|error| !error.is_null())
+}
+
+/// What a look at something that was contained came to.
+fn again(name: &str, undone: bool) -> Said {
+    let (glyph, tone, words) = match undone {
+        true => (Glyph::Alarm, Tone::Warn, "was undone by somebody, and was done again"),
+        false => (Glyph::Good, Tone::Good, "still holds"),
+    };
+    Said::new(glyph, vec![span(Tone::Plain, name), span(tone, words)])
 }
 
 /// The end of a step that was not done, because the run only observes.

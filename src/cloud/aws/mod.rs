@@ -119,6 +119,12 @@ impl Cloud for Aws {
     fn visible_within(&self) -> Duration {
         Duration::from_secs(20)
     }
+
+    /// About four seconds were measured (offensai.com, "eventual-consistency-resistant IAM containment");
+    /// the IAM User Guide allows for minutes.
+    fn spreads_within(&self) -> [Duration; 2] {
+        [Duration::from_secs(5), Duration::from_secs(60)]
+    }
 }
 
 /// The configuration that all clients share: one connection pool, no retries, short timeouts.

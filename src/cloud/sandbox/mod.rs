@@ -201,6 +201,10 @@ impl Cloud for Sandbox {
     fn visible_within(&self) -> Duration {
         Duration::from_secs(4)
     }
+
+    fn spreads_within(&self) -> [Duration; 2] {
+        [Duration::from_secs(1), Duration::from_secs(4)]
+    }
 }
 
 /// Writes beside the file and renames, so that a killed process leaves the old world or the new.

@@ -260,7 +260,10 @@ async fn a_case_is_contained_since_its_last_containment_was_seen() {
     let verb = |entry: &&Entry| {
         entry.body.get("name").and_then(Value::as_str).is_some_and(|it| it.starts_with("contain::"))
     };
+    // That it is still contained when it is looked at again moves nothing.
+    let again = |entry: &&Entry| entry.body["step"].as_str().is_some_and(|key| key.contains('~'));
     let steps = entries.iter().filter(|entry| entry.kind == "step.finished").filter(verb);
+    let steps = steps.filter(|entry| !again(entry));
     let seen = steps.map(|entry| entry.at).max().unwrap();
     let row = lab.env.store.case(&case).await.unwrap().unwrap();
     assert_eq!(row.contained_at.map(|at| at.as_microsecond()), Some(seen.as_microsecond()));

@@ -1,6 +1,7 @@
 //! Runs in a whole deployment, with the sandbox as AWS.
 
 mod adversary;
+mod again;
 mod approvals;
 mod attacks;
 mod early;

@@ -33,9 +33,10 @@ async fn a_plan_counts_changes_alone_and_hides_no_step() {
 
     let role = json!({"role": "web-server"});
     lab.desk.start(by_hand("stolen-role-credentials", role, Mode::Contain)).await.unwrap();
-    lab.settle().await;
+    // Not settled: whoever asks later gets a later cut-off.
+    drive_once(&lab, &CancellationToken::new()).await.unwrap().unwrap();
     let observed = lab.desk.start(by_hand("speaks", json!({}), Mode::Observe)).await.unwrap();
-    lab.settle().await;
+    drive_once(&lab, &CancellationToken::new()).await.unwrap().unwrap();
     let (plan, after) = planned(&lab).await;
     assert_eq!(plan["changes"], json!([]));
     assert_eq!(after[0].0, "already");

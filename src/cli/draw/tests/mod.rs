@@ -1,5 +1,6 @@
 //! Drawings as snapshots: a whole small case and the awkward entries.
 
+mod again;
 mod changes;
 mod hostile;
 mod observed;

@@ -1,0 +1,163 @@
+//! Looking again at what was contained: a change of IAM reaches AWS's endpoints only by and by, and until
+//! then whoever was denied everything may still take that back, or make a new key.
+//!
+//! ```text
+//!   step 3 ends verified ──► 3~1, when the change is known as a rule ──► 3~2, for certain
+//!                              │ undone meanwhile: done again, people are told, and
+//!                              └──────────► 3~3 … as long as it is undone, up to AGAIN_MAX
+//! ```
+//!
+//! No script asks for it or waits for it: what comes after a containment, another one perhaps, begins at
+//! once. The run is over when it has held. A run that leaves something to people ends at once, and says
+//! what was not looked at again: they are not to hear of it a minute later.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::drive::Drive;
+use super::execute::{Executor, StepRun};
+use super::outcome::{StepEnd, StepResult};
+use super::step::StepLog;
+use super::step_end::succeeded;
+use super::tell;
+use crate::action;
+use crate::error::Code;
+use crate::routing::Mode;
+use crate::runbook::{AGAIN_MAX, StepKey};
+use crate::store::RunKind;
+use crate::timeline::Draft;
+
+/// In the output of a step that looked again: whether it had to contain once more.
+const UNDONE: &str = "undone_meanwhile";
+
+/// How often a containment that holds is looked at again: see [`Cloud::spreads_within`].
+///
+/// [`Cloud::spreads_within`]: crate::cloud::Cloud::spreads_within
+const PLANNED: u8 = 2;
+
+impl Drive<'_> {
+    /// Asks for the looks that are due next: their entries are added, and nothing waits for them.
+    pub(super) fn look_again(&mut self, entries: &mut Vec<Draft>) {
+        if self.run.mode == Mode::Observe || self.run.kind == RunKind::Undo || self.taken_back {
+            return;
+        }
+        let now = self.env.clock.now();
+        let next: Vec<StepLog> =
+            self.log.steps.iter().filter_map(|of| self.next(of, now)).collect();
+        for step in next {
+            entries.push(self.writer.requested(now, &step.key, &step.name, &step.args, &[]));
+            self.log.steps.push(step);
+        }
+    }
+
+    /// The next look at what a step of the script contained; `None`: it is under way, or has held.
+    fn next(&self, of: &StepLog, now: Timestamp) -> Option<StepLog> {
+        let spreads = action::find(&of.name).is_some_and(action::Action::spreads);
+        if !spreads || of.key.looks_again().is_some() || !holds(of) {
+            return None;
+        }
+        let looks = (1..=AGAIN_MAX).map_while(|nth| self.log.step(&of.key.again(nth)));
+        let (count, last) = looks.fold((0, None), |(count, _), look| (count + 1, Some(look)));
+        let done = count >= PLANNED && !last.is_some_and(was_undone);
+        if count >= AGAIN_MAX || done || last.is_some_and(|last| !holds(last)) {
+            return None;
+        }
+        let (name, args) = (of.name.clone(), of.args.clone());
+        Some(StepLog::asked(of.key.again(count + 1), name, args, now))
+    }
+
+    /// Whether nothing but looks at what was contained is left to do, and nothing is left to people.
+    pub(super) fn looks_again(&self) -> bool {
+        let mut open = self.log.steps.iter().filter(|step| step.end.is_none());
+        open.any(|step| step.key.looks_again().is_some()) && self.remains().is_empty()
+    }
+
+    /// What was undone each time that it was looked at, in words.
+    pub(super) fn never_held(&self) -> impl Iterator<Item = (String, String)> {
+        let last = self.log.steps.iter().filter(|step| {
+            step.key.looks_again().is_some_and(|(_, nth)| nth == AGAIN_MAX) && was_undone(step)
+        });
+        last.map(|step| {
+            let number = Code::ACTION_FAILED.number;
+            let words = format!(
+                "{} {}: {number}: it was done again {AGAIN_MAX} times, because somebody undid it each time: \
+                 look who that is, and deny them everything in a service control policy",
+                step.name, step.key
+            );
+            (number.to_owned(), words)
+        })
+    }
+}
+
+impl Executor<'_> {
+    /// When a step is to look: one that looks again, some time after it was asked for.
+    pub(super) fn due(&self, step: &StepLog) -> Timestamp {
+        let Some((_, nth)) = step.key.looks_again() else { return step.requested };
+        let [first, then] = self.env.cloud.spreads_within();
+        let after = if nth == 1 { first } else { then };
+        step.requested.checked_add(after).unwrap_or(Timestamp::MAX)
+    }
+
+    /// How a step that looks again goes on without a look: it is not due, or its run was taken back.
+    pub(super) fn not_yet(&self, step: &StepLog) -> Option<StepRun> {
+        if step.key.looks_again().is_none() || !step.changes.is_empty() {
+            return None;
+        }
+        if self.taken_back {
+            let end = not_looked(step, "the run was taken back");
+            return Some(StepRun::Ended { end, drafts: vec![], effects: vec![] });
+        }
+        let due = self.due(step);
+        (self.env.clock.now() < due).then(|| StepRun::Parked {
+            wake_at: Some(due),
+            drafts: vec![],
+            effects: vec![],
+        })
+    }
+
+    /// Tells people that somebody undid a containment, where that is how a step ended.
+    pub(super) async fn tell_of_undone(&self, key: &StepKey, became: &mut StepRun) {
+        if let StepRun::Ended { end, effects, .. } = became
+            && undone(end)
+        {
+            let text = format!(
+                "{} was undone by somebody after it had been verified, and was done again: whoever was \
+                 contained fights back",
+                end.name
+            );
+            let id = format!("{}/{key}", self.run.id);
+            effects.push(tell::of_end(self.env, self.run, id, &text).await);
+        }
+    }
+}
+
+/// The output of a step, with what it found where it looked again.
+pub(super) fn told(step: &StepLog, mut output: Value) -> Value {
+    if let (Some(_), Some(fields)) = (step.key.looks_again(), output.as_object_mut()) {
+        fields.insert(UNDONE.to_owned(), json!(!step.changes.is_empty()));
+    }
+    output
+}
+
+/// The end of a step that did not look again. It is no failure of anything.
+pub(super) fn not_looked(step: &StepLog, why: &str) -> StepEnd {
+    let output = json!({"failed": format!("not looked at again: {why}")});
+    StepEnd { result: StepResult::Failed, ..succeeded(step, output) }
+}
+
+/// Whether a step that ended verified what was not verified before.
+pub(super) fn contains_anew(step: &StepLog, end: &StepEnd) -> bool {
+    end.result == StepResult::Ok && (step.key.looks_again().is_none() || undone(end))
+}
+
+fn holds(step: &StepLog) -> bool {
+    step.end.as_ref().is_some_and(|end| end.result == StepResult::Ok)
+}
+
+fn was_undone(step: &StepLog) -> bool {
+    step.end.as_ref().is_some_and(undone)
+}
+
+fn undone(end: &StepEnd) -> bool {
+    end.output.as_ref().is_some_and(|output| output[UNDONE] == true)
+}
