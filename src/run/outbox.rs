@@ -123,7 +123,7 @@ pub async fn send_due(env: &Env) -> Result<(), StoreError> {
 async fn send_some(env: &Env) -> Result<usize, StoreError> {
     let now = env.clock.now();
     let until = now.checked_add(SENT_WITHIN).unwrap_or(Timestamp::MAX);
-    let due = env.store.claim_messages(now, until, AT_ONCE).await?;
+    let due = env.store.claim_messages(now, until, AT_ONCE, AT_ONCE).await?;
     let sent = join_all(due.iter().map(|message| send(env, message))).await;
     sent.into_iter().collect::<Result<Vec<_>, _>>().map(|sent| sent.len())
 }
