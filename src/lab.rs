@@ -130,6 +130,7 @@ impl Lab {
             library: Arc::clone(&library),
             notifier: Arc::clone(&told) as Arc<dyn Notifier>,
             tell: Notify::new(),
+            pace: Mutex::default(),
             settings: Settings {
                 forensics,
                 protected_roles: BTreeSet::from(["responder".to_owned()]),
@@ -170,6 +171,7 @@ impl Lab {
             library: Arc::clone(&old.library),
             notifier: Arc::clone(&old.notifier),
             tell: Notify::new(),
+            pace: Mutex::default(),
             settings: old.settings.clone(),
             limits,
             owner: old.owner.clone(),

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::Notify;
 
+use super::outbox::Pace;
 use crate::action::Settings;
 use crate::clock::Clock;
 use crate::cloud::Cloud;
@@ -36,6 +37,8 @@ pub struct Env {
     pub notifier: Arc<dyn Notifier>,
     /// Wakes who sends them.
     pub tell: Notify,
+    /// How many messages were sent lately that nobody but the sender of a finding makes necessary.
+    pub pace: Mutex<Pace>,
     /// What actions need to know.
     pub settings: Settings,
     /// What runs may do.

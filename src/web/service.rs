@@ -113,6 +113,7 @@ impl Service {
             library: Arc::clone(&library),
             notifier: Channels::new(&config.notify)?,
             tell: Notify::new(),
+            pace: Mutex::default(),
             settings: settings(&config),
             limits: limits(&config),
             owner: ids.run(clock.as_ref()).to_string().replacen("run-", "process-", 1),

@@ -5,6 +5,7 @@ mod approvals;
 mod attacks;
 mod early;
 mod faults;
+mod gathered;
 mod guards;
 mod honest;
 mod later;
