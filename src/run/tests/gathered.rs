@@ -82,6 +82,29 @@ async fn beyond_ten_an_hour_they_are_told_together_and_every_case_says_so() {
 }
 
 #[tokio::test]
+async fn while_they_wait_nothing_is_written() {
+    let (lab, _) = lab().await;
+    deliver(&lab, 0..12).await;
+    lab.wait(Duration::ZERO).await;
+    let before = lab.env.store.commits();
+    for _ in 0..60 {
+        lab.wait(Duration::from_secs(1)).await;
+    }
+    assert_eq!(lab.env.store.commits(), before);
+    // Nor while those that were put together wait for their next attempt, and others for them.
+    lab.cut_off();
+    lab.wait(10 * MINUTE).await;
+    deliver(&lab, 12..14).await;
+    lab.clock.advance(Duration::from_secs(1));
+    let before = lab.env.store.commits();
+    for _ in 0..3 {
+        lab.wait(Duration::from_secs(1)).await;
+    }
+    assert_eq!(lab.env.store.commits(), before);
+    lab.finish().await;
+}
+
+#[tokio::test]
 async fn one_that_waited_alone_is_told_as_itself() {
     let (lab, _) = lab().await;
     deliver(&lab, 0..10).await;
