@@ -8,7 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::error::CliError;
 use super::screen::Screen;
-use super::{Common, cloud, settings};
+use super::{Common, cloud, settings, token};
 use crate::clock::{Clock, SystemClock};
 use crate::id::Ids;
 use crate::telemetry;
@@ -40,7 +40,7 @@ pub async fn serve(common: &Common, screen: &mut Screen, args: ServeArgs) -> Res
     let cloud = cloud::of(&config, Arc::clone(&clock)).await?;
     let banner = config.describe();
     let open = config.warnings().into_iter().map(|warning| format!("WARNING: {warning}"));
-    let warnings: Vec<String> = cloud::warning(&config).into_iter().chain(open).collect();
+    let mut warnings: Vec<String> = cloud::warning(&config).into_iter().chain(open).collect();
     // Whoever collects a JSON log gets nothing else on its stream; a person gets plain lines.
     let json_only = config.log.format == "json" && !screen.watched;
     let setup = Setup {
@@ -51,6 +51,7 @@ pub async fn serve(common: &Common, screen: &mut Screen, args: ServeArgs) -> Res
         script_threads: SCRIPT_THREADS,
     };
     let service = Service::start(setup).await?;
+    warnings.extend(token::warning(service.store(), SystemClock::new().now()).await?);
     for line in &banner {
         announce(screen, json_only, line);
     }

@@ -268,6 +268,28 @@ fn row(token: &TokenRow, now: Timestamp) -> Vec<(Tone, String)> {
     ]
 }
 
+/// What a service is warned of that lacks the tokens which it needs: nobody but their holders gets in.
+///
+/// # Errors
+/// When the database can't be read.
+pub async fn warning(store: &Store, now: Timestamp) -> Result<Option<String>, StoreError> {
+    Ok(missing(&store.tokens().await?, now))
+}
+
+fn missing(tokens: &[TokenRow], now: Timestamp) -> Option<String> {
+    let valid = tokens.iter().filter(|token| state(token, now) == "valid");
+    let roles: Vec<Role> = valid.map(|token| token.role).collect();
+    let (what, role) = if roles.is_empty() {
+        ("no token is valid: nobody can send a finding, look at a case or approve", "ROLE")
+    } else if !roles.iter().any(|role| matches!(role, Role::Approver | Role::Admin)) {
+        ("no valid token may approve: each question ends without an answer", "approver")
+    } else {
+        return None;
+    };
+    let command = format!("tourniquet token create --name NAME --role {role}");
+    Some(format!("WARNING: {what}; `{command}` makes one"))
+}
+
 fn state(token: &TokenRow, now: Timestamp) -> &'static str {
     match (token.revoked_at, token.expires_at) {
         (Some(_), _) => "revoked",
@@ -344,6 +366,24 @@ mod tests {
                 }
                 (found, _) => panic!("{text}: {found:?}"),
             }
+        }
+    }
+
+    #[test]
+    fn a_service_that_nobody_can_use_or_that_nobody_can_answer_is_warned() {
+        let now = Timestamp::UNIX_EPOCH;
+        let of = |role| TokenRow { role, ..held("tok-0001", "ada", false) };
+        let over = TokenRow { expires_at: Some(now), ..of(Role::Approver) };
+        for (tokens, expected) in [
+            (vec![], Some("no token is valid")),
+            (vec![over.clone()], Some("no token is valid")),
+            (vec![over, of(Role::Responder)], Some("no valid token may approve")),
+            (vec![of(Role::Responder), of(Role::Approver)], None),
+            (vec![of(Role::Admin)], None),
+        ] {
+            let found = missing(&tokens, now);
+            assert_eq!(found.is_some(), expected.is_some(), "{found:?}");
+            assert!(found.unwrap_or_default().contains(expected.unwrap_or_default()));
         }
     }
 }

@@ -61,7 +61,11 @@ pub fn parse_strict(bytes: &[u8]) -> Result<Value, ParseError> {
 fn in_words(error: serde_json::Error) -> ParseError {
     let (line, column) = (error.line(), error.column());
     let long = error.to_string();
-    let what = long.strip_suffix(&format!(" at line {line} column {column}")).unwrap_or(&long);
+    let what = match long.strip_suffix(&format!(" at line {line} column {column}")) {
+        _ if error.is_eof() => "the JSON is cut off here",
+        Some(what) => what,
+        None => &long,
+    };
     ParseError { what: what.to_owned(), line, column }
 }
 
@@ -171,7 +175,7 @@ mod tests {
                 Some("the key \"a\" stands twice (line 1, column 24)"),
             ),
             ("{} {}", Some("trailing characters (line 1, column 4)")),
-            ("{\"a\":", Some("EOF while parsing a value (line 1, column 5)")),
+            ("{\"a\":", Some("the JSON is cut off here (line 1, column 5)")),
             ("[1e400]", Some("number out of range (line 1, column 6)")),
             ("[NaN]", Some("expected value (line 1, column 2)")),
         ] {

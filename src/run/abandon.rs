@@ -13,7 +13,6 @@ use super::replay::RunLog;
 use super::step::StepLog;
 use super::step_end::Reason;
 use super::tell;
-use crate::case::RunEvent;
 use crate::error::Code;
 use crate::runbook::StepKey;
 use crate::store::{Effect, StoreError};
@@ -92,8 +91,7 @@ impl Drive<'_> {
             return Err(error);
         }
         // The script was not asked what else there is: the next process does so, at once.
-        self.end_drive(RunEvent::Released, None).await?;
-        Ok(Driven::Released)
+        self.release().await
     }
 
     /// Before the process stops: what a step of `those` only let pass goes back, because nobody knows

@@ -7,7 +7,6 @@ use std::sync::Mutex;
 use serde_json::json;
 
 use super::approve::{self, Answer, Question};
-use super::attempt;
 use super::drive::{Drive, Driven};
 use super::execute::{Executor, StepRun};
 use super::journal::{PLAN_STEP, Plan};
@@ -101,8 +100,9 @@ impl Drive<'_> {
     ) -> Result<Option<Driven>, StoreError> {
         if self.log.plans.is_empty() {
             match self.plan(script).await {
-                Ok(plan) => self.keep(plan).await?,
-                Err(unplanned) => return self.unplanned(unplanned).await.map(Some),
+                Some(Ok(plan)) => self.keep(plan).await?,
+                Some(Err(unplanned)) => return self.unplanned(unplanned).await.map(Some),
+                None => return self.release().await.map(Some),
             }
         }
         while let Some(planned) = self.log.plans.last().cloned() {
@@ -111,8 +111,9 @@ impl Drive<'_> {
                 Answer::Granted(_) if !self.log.steps.is_empty() => return Ok(None),
                 Answer::Granted(_) => {
                     let plan = match self.plan(script).await {
-                        Ok(plan) => plan,
-                        Err(unplanned) => return self.unplanned(unplanned).await.map(Some),
+                        Some(Ok(plan)) => plan,
+                        Some(Err(unplanned)) => return self.unplanned(unplanned).await.map(Some),
+                        None => return self.release().await.map(Some),
                     };
                     if planned.beyond(&self.planned(&plan)).is_empty() {
                         return Ok(None);
@@ -150,8 +151,12 @@ impl Drive<'_> {
         Ok(None)
     }
 
-    async fn plan(&self, script: &Script) -> Result<Plan, Unplanned> {
-        plan::pass(&self.executor(&Mutex::default()), script).await
+    /// Follows the script as it would go now. `None`: the process stops; nothing is written, and what is
+    /// looked at may be in line for minutes.
+    async fn plan(&self, script: &Script) -> Option<Result<Plan, Unplanned>> {
+        let none = Mutex::default();
+        let executor = self.executor(&none);
+        self.stopping.run_until_cancelled(plan::pass(&executor, script)).await
     }
 
     fn planned(&self, plan: &Plan) -> Planned {
@@ -175,14 +180,6 @@ impl Drive<'_> {
             Unplanned::Script(error) => self.finish(Some(error), vec![], vec![]).await,
             Unplanned::Later => self.later().await,
         }
-    }
-
-    /// Parks the run until AWS may answer again: nothing was done yet.
-    pub(super) async fn later(&self) -> Result<Driven, StoreError> {
-        tracing::warn!(case = %self.run.case, run = %self.run.id, "AWS can't be read; the run is tried again");
-        let wake_at = self.env.clock.now().checked_add(attempt::rest(2)).ok();
-        self.end_drive(RunEvent::Parked, wake_at).await?;
-        Ok(Driven::Parked)
     }
 
     async fn ask_for(&self, planned: &Planned) -> Result<Answer, StoreError> {

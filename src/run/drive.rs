@@ -19,13 +19,10 @@ use super::outcome::{StepEnd, StepResult};
 use super::perform::perform;
 use super::replay::RunLog;
 use super::script::Script;
-use super::start::{Begun, StartError, start};
+use super::start::{Begun, StartError, Started, start};
 use super::step::StepLog;
 use super::step_end::cut;
 use super::tell;
-use crate::action;
-use crate::case::RunEvent;
-use crate::change::Urgency;
 use crate::error::Code;
 use crate::id::Digest;
 use crate::routing::Mode;
@@ -72,10 +69,14 @@ pub async fn drive(
         let reason = format!("given up after {ATTEMPTS_MAX} starts");
         return drive.abandon(Code::POISONED, &reason).await;
     }
-    let (script, mut begun) = match start(env, run, &drive.writer).await {
-        Ok(started) => {
-            drive.log = started.log;
-            (started.script, started.begun)
+    // Nothing is written yet, and GuardDuty's answer may be in line for minutes.
+    let started = stopping.run_until_cancelled(start(env, run, &drive.writer)).await;
+    let Some(started) = started else { return drive.release().await };
+    let (script, mut begun) = match started {
+        Ok(Started { log, script, mut begun }) => {
+            drive.log = log;
+            begun.0.extend(died_before(env, run));
+            (script, begun)
         }
         Err(StartError::Store(error)) => return Err(error),
         Err(StartError::Later) => return drive.later().await,
@@ -92,6 +93,17 @@ pub async fn drive(
         }
         other => other,
     }
+}
+
+/// What the timeline says where whoever worked on the run last did not give it back: otherwise nobody
+/// could tell a gap in it from a wait.
+fn died_before(env: &Env, run: &RunRow) -> Option<Draft> {
+    let text = format!(
+        "{} goes on: whoever worked on it before was stopped in the middle, as when the process is killed \
+         or the database fails",
+        run.id
+    );
+    (run.attempts > 1).then(|| tell::remark(env.clock.now(), &text))
 }
 
 /// One drive of a claimed run.
@@ -349,42 +361,5 @@ impl<'a> Drive<'a> {
         let (agreed, taken_back, stopping) =
             (self.log.plans.last(), self.taken_back, self.stopping);
         Executor { env, run, lease, writer, changed, agreed, taken_back, stopping }
-    }
-
-    async fn park(
-        &self,
-        parked: &BTreeMap<StepKey, Option<Timestamp>>,
-    ) -> Result<Driven, StoreError> {
-        let wake_at = parked.values().filter_map(|wake_at| *wake_at).min();
-        let event = match self.preserves() {
-            true => RunEvent::Preserving,
-            false => RunEvent::Parked,
-        };
-        self.end_drive(event, wake_at).await?;
-        Ok(Driven::Parked)
-    }
-
-    /// Whether nothing is waited for but evidence, or a time that the script chose.
-    fn preserves(&self) -> bool {
-        let idle = |step: &StepLog| {
-            let evidence = |action: &dyn action::Action| action.urgency() == Urgency::Evidence;
-            step.name == "sleep" || action::find(&step.name).is_some_and(evidence)
-        };
-        let open: Vec<_> = self.log.steps.iter().filter(|step| step.end.is_none()).collect();
-        !open.is_empty() && open.into_iter().all(idle)
-    }
-
-    pub(super) async fn end_drive(
-        &self,
-        event: RunEvent,
-        wake_at: Option<Timestamp>,
-    ) -> Result<(), StoreError> {
-        let effect = self.moved(event, wake_at);
-        self.executor(&Mutex::default()).write(vec![], vec![effect]).await.map(drop)
-    }
-
-    pub(super) fn moved(&self, event: RunEvent, wake_at: Option<Timestamp>) -> Effect {
-        let (run, contained) = (self.run.id.clone(), self.run.contained);
-        Effect::Run { run, event, wake_at, contained, summary: None, code: None }
     }
 }

@@ -35,6 +35,7 @@ mod line;
 mod needless;
 mod outbox;
 mod outcome;
+mod pause;
 mod perform;
 mod plan;
 mod record;

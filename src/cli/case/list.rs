@@ -10,7 +10,7 @@ use crate::cli::client::Client;
 use crate::cli::error::CliError;
 use crate::cli::grid::Column;
 use crate::cli::screen::Screen;
-use crate::cli::table::{Tone, tone_of};
+use crate::cli::table::{Style, Tone, tone_of};
 use crate::id::AccountId;
 
 /// Cases in one answer: the service gives at most 200.
@@ -19,7 +19,11 @@ const PAGE: u32 = 200;
 /// Cases that are listed at most.
 const LIMIT_MAX: u32 = 10_000;
 
-/// What is copied or decided by is always there, at 80 columns and below; the rest makes room.
+/// Columns of a terminal that has room for a case on one line, and for one on two.
+const ONE_LINE_MIN: u16 = 100;
+const TWO_LINES_MIN: u16 = 76;
+
+/// What is copied or decided by is always there; the rest makes room.
 const COLUMNS: [Column; 7] = [
     Column::whole("case"),
     Column::whole("status"),
@@ -28,6 +32,15 @@ const COLUMNS: [Column; 7] = [
     Column::middle("resource"),
     Column::middle("type").spare(2),
     Column::whole("newest").spare(1),
+];
+
+/// The same on two lines: the time is below the status, the type below the resource.
+const TWO_LINES: [Column; 5] = [
+    Column::whole("case"),
+    Column::whole("status"),
+    Column::whole("sev"),
+    Column::whole("account"),
+    Column::middle("resource, type"),
 ];
 
 /// How many cases are asked for, for clap.
@@ -44,6 +57,9 @@ fn status(label: &str) -> Result<String, String> {
     let known: Vec<&str> = Status::ALL.iter().map(|status| status.label()).collect();
     Err(format!("expected one of {}", known.join(", ")))
 }
+
+/// A cell before it is laid out.
+type Cell = (Tone, String);
 
 /// Arguments of `case list`.
 #[derive(Debug, Clone, Args)]
@@ -116,9 +132,7 @@ pub(super) async fn list(
         screen.line("no cases")?;
     } else {
         let now = client.clock.now();
-        let rows = cases.iter().map(|case| row(case, now)).collect();
-        let table = screen.style.table(&COLUMNS, rows);
-        screen.line(&table)?;
+        screen.line(&table(screen.style, &cases, now))?;
     }
     if let Some(next) = cursor.as_ref().filter(|_| !page || !screen.json) {
         let more = format!("there are more than {limit}: --limit N shows more, --all all of them");
@@ -147,7 +161,32 @@ fn kind(case: &Value) -> String {
     }
 }
 
-fn row(case: &Value, now: Timestamp) -> Vec<(Tone, String)> {
+/// The cases as the terminal has room for them.
+fn table(style: Style, cases: &[Value], now: Timestamp) -> String {
+    let rows = cases.iter().map(|case| row(case, now));
+    match style.width {
+        Some(TWO_LINES_MIN..ONE_LINE_MIN) => {
+            style.table(&TWO_LINES, rows.flat_map(folded).collect())
+        }
+        _ => style.table(&COLUMNS, rows.collect()),
+    }
+}
+
+/// A row on two lines.
+fn folded(row: Vec<Cell>) -> Vec<Vec<Cell>> {
+    let Ok([case, status, severity, account, resource, (_, kind), newest]) =
+        <[Cell; COLUMNS.len()]>::try_from(row)
+    else {
+        return vec![];
+    };
+    let none = || (Tone::Plain, String::new());
+    vec![
+        vec![case, status, severity, account, resource],
+        vec![none(), newest, none(), none(), (Tone::Dim, kind)],
+    ]
+}
+
+fn row(case: &Value, now: Timestamp) -> Vec<Cell> {
     // The number alone: `case show` has the word for it.
     let severity = severity(case);
     let severity = severity.split(' ').next().unwrap_or_default();
@@ -170,27 +209,26 @@ mod tests {
     use crate::cli::table::tests::PLAIN;
 
     #[test]
-    fn the_resource_is_there_at_80_columns_and_ids_are_whole() {
+    fn all_of_a_case_is_there_at_80_columns_and_ids_are_whole() {
         let now = "2026-01-03T13:00:30Z".parse().unwrap();
         let case = |id: &str, status: &str, resource: &str| {
             json!({"id": id, "status": status, "severity": 9.2, "account": "111122223333",
                 "finding_type": "UnauthorizedAccess:IAMUser/InstanceCredentialExfiltration.OutsideAWS",
                 "resource": resource, "last_finding_at": "2026-01-03T10:00:00Z"})
         };
-        let rows = || {
-            let cases = [
-                case("case-20261122-d700b06180", "attention", "instance/i-0a1b2c3d4e5f60718"),
-                case("case-20261122-cefcdcc615", "open", "role/batch-worker"),
-            ];
-            cases.iter().map(|case| row(case, now)).collect()
-        };
-        let at = |width| crate::cli::table::Style { width: Some(width), unicode: true, ..PLAIN };
-        insta::assert_snapshot!(at(80).table(&COLUMNS, rows()), @r"
-        case                      status     sev  account       resource
+        let cases = [
+            case("case-20261122-d700b06180", "attention", "instance/i-0a1b2c3d4e5f60718"),
+            case("case-20261122-cefcdcc615", "open", "role/batch-worker"),
+        ];
+        let at = |width| table(Style { width: Some(width), unicode: true, ..PLAIN }, &cases, now);
+        insta::assert_snapshot!(at(80), @r"
+        case                      status     sev  account       resource, type
         case-20261122-d700b06180  attention  9.2  111122223333  instance/i-…c3d4e5f60718
+                                  3h ago                        Unauthorize…n.OutsideAWS
         case-20261122-cefcdcc615  open       9.2  111122223333  role/batch-worker
+                                  3h ago                        Unauthorize…n.OutsideAWS
         ");
-        insta::assert_snapshot!(at(110).table(&COLUMNS, rows()), @r"
+        insta::assert_snapshot!(at(110), @r"
         case                      status     sev  account       resource                type                    newest
         case-20261122-d700b06180  attention  9.2  111122223333  instance/i…3d4e5f60718  Unauthoriz….OutsideAWS  3h ago
         case-20261122-cefcdcc615  open       9.2  111122223333  role/batch-worker       Unauthoriz….OutsideAWS  3h ago

@@ -4,8 +4,8 @@
 //! have one for each case, and EC2's bucket for making them would hold up the wave: 50, then 5 a
 //! second. So who comes first makes it, and the others look again when it is there.
 //!
-//! Who makes it may fail, be stopped by a guard or die: after [`MAKING_MAX`] nobody waits for it. And
-//! who comes when it has just been made may have looked before it was: it looks again, once.
+//! Who makes it may fail, be stopped by a guard or die: [`MAKING_MAX`] after it had its tokens nobody
+//! waits for it. While it is in line for them, nobody else would get one earlier. And who comes when it has just been made may have looked before it was: it looks again, once.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -45,7 +45,9 @@ struct Made {
 #[derive(Debug)]
 struct Maker {
     step: StepId,
-    /// Until when others wait for it.
+    /// Whether it is in line for its tokens: a step that is not waited for any more leaves.
+    in_line: bool,
+    /// Until when others wait for it, once it has them.
     until: Duration,
     /// Its changes that are not made yet.
     left: u32,
@@ -64,12 +66,13 @@ pub struct Other {
 impl Making {
     /// Who else makes what `changes` would make; otherwise `step` does, from now on.
     pub fn begin(&mut self, step: &StepId, changes: &[Change], now: Duration) -> Option<Other> {
-        self.makers.retain(|_, maker| now < maker.until);
+        self.makers.retain(|_, maker| maker.in_line || now < maker.until);
         self.made.retain(|_, made| now.saturating_sub(made.at) < MISSED_MAX);
         let things: Vec<Thing> = changes.iter().filter_map(thing).collect();
         let others = things.iter().filter_map(|thing| self.makers.get(thing));
         if let Some(other) = others.into_iter().find(|maker| maker.step != *step) {
-            return Some(Other { until: other.until, done: other.done.subscribe() });
+            let until = if other.in_line { now + MAKING_MAX } else { other.until };
+            return Some(Other { until, done: other.done.subscribe() });
         }
         let mut missed = false;
         for thing in &things {
@@ -86,13 +89,26 @@ impl Making {
         for thing in things {
             let maker = self.makers.entry(thing).or_insert_with(|| Maker {
                 step: step.clone(),
-                until: now + MAKING_MAX,
+                in_line: true,
+                until: now,
                 left: 0,
                 done: watch::channel(()).0,
             });
             maker.left += 1;
         }
         None
+    }
+
+    /// `step` has its tokens, and makes what it began.
+    pub fn admitted(&mut self, step: &StepId, now: Duration) {
+        for maker in self.makers.values_mut().filter(|maker| maker.step == *step) {
+            (maker.in_line, maker.until) = (false, now + MAKING_MAX);
+        }
+    }
+
+    /// `step` is not in line any more: what it has no tokens for, others may make.
+    pub fn left(&mut self, step: &StepId) {
+        self.makers.retain(|_, maker| !maker.in_line || maker.step != *step);
     }
 
     /// `step` has made `change`, or AWS has refused it.

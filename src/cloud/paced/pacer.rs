@@ -91,6 +91,8 @@ impl Pacer {
             }
             return Admitted::LookAgain;
         }
+        let step = step_id(scope);
+        let _leaves = StopsMaking { pacer: self, step: &step };
         if changes.iter().any(is_for_all) {
             // Others wait for what it makes, so that it goes before them, reads and all.
             self.lock().step(scope, now).turn = 0;
@@ -118,6 +120,7 @@ impl Pacer {
             }
             *step.admitted.entry(key).or_default() += missing;
         }
+        self.lock().making.admitted(&step, self.clock.monotonic());
         Admitted::Now
     }
 
@@ -268,6 +271,18 @@ fn tell(scope: &Scope, key: &Key, wait: Duration) {
         case = %scope.case, run, step = %scope.step, urgency = ?scope.urgency, bucket = %key,
         wait_s = wait.as_secs(), "a call waits for room in AWS's limits"
     );
+}
+
+/// Lets others make what a step was in line to make, when it is not waited for any more.
+struct StopsMaking<'a> {
+    pacer: &'a Pacer,
+    step: &'a StepId,
+}
+
+impl Drop for StopsMaking<'_> {
+    fn drop(&mut self) {
+        self.pacer.lock().making.left(self.step);
+    }
 }
 
 /// Leaves the line when the call is not waited for any more.

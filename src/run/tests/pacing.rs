@@ -4,16 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use futures::future::Either;
+use futures::future::{Either, FutureExt as _};
 use tokio::sync::Semaphore;
+use tokio::task::unconstrained;
 
 use super::faults::{effects, undisturbed};
 use super::*;
 use crate::case::RunState;
-use crate::change::Urgency;
+use crate::change::{Permission, Urgency};
 use crate::clock::Clock;
 use crate::cloud::faulty::{Call, Calls, Fault, Faulty, Limits, Plan};
 use crate::cloud::paced::Paced;
+use crate::cloud::{Cloud as _, Scope};
+use crate::id::Place;
 
 /// A lab on a watched sandbox that has no limits.
 async fn watched() -> (Lab, Arc<Limits>) {
@@ -220,4 +223,54 @@ async fn what_was_seen_before_a_long_wait_is_looked_at_again() {
         "undo would lose it: {swap:?}"
     );
     lab.finish().await;
+}
+
+/// A stop while the run is in line for what it reads before anything is written: GuardDuty's answer, and
+/// the looks of a plan.
+#[tokio::test]
+async fn a_stop_waits_for_no_read_that_is_in_line() {
+    for mode in [Mode::Contain, Mode::Approve] {
+        let clock = ManualClock::at("2026-03-14T09:27:12Z".parse().unwrap());
+        let sandbox = Sandbox::from_scenario(SCENARIO, Arc::new(clock.clone())).unwrap();
+        let paced = Arc::new(Paced::new(Arc::new(sandbox), Arc::new(clock.clone())));
+        let confirm_findings = mode == Mode::Contain;
+        let lab =
+            Lab::new(paced.clone(), clock, LabSettings { confirm_findings, ..settings() }).await;
+        if confirm_findings {
+            lab.deliver(mining()).await;
+        } else {
+            let instance = serde_json::json!({"instance": "i-0a1b2c3d4e5f60718"});
+            lab.desk.start(by_hand("compromised-instance", instance, mode)).await.unwrap();
+        }
+        // Others have taken all tokens, and the clock stands.
+        let row = lab.env.store.runs_open().await.unwrap().remove(0);
+        let at = Place { account: row.account.clone(), region: row.region.clone() };
+        let others = paced.open(Scope {
+            case: "case-0000".parse().unwrap(),
+            run: None,
+            step: "1".to_owned(),
+            permissions: BTreeSet::from([Permission::new("*", "*")]),
+            urgency: Urgency::Containment,
+        });
+        let (instance, finding) =
+            ("i-0a1b2c3d4e5f60718".parse().unwrap(), "0123456789abcdef".parse().unwrap());
+        while unconstrained(others.instance(&at, &instance)).now_or_never().is_some() {}
+        while unconstrained(others.finding(&at, &finding)).now_or_never().is_some() {}
+        let stopping = CancellationToken::new();
+        let stops = Box::pin(async {
+            for moment in 0..500 {
+                lab.env.store.runs_open().await.unwrap();
+                if moment == 100 {
+                    stopping.cancel();
+                }
+            }
+        });
+        let drives = Box::pin(drive_once(&lab, &stopping));
+        let Either::Left((driven, _)) = futures::future::select(drives, stops).await else {
+            panic!("{mode:?}: the stop waits until AWS's limits have room for a look");
+        };
+        assert!(stopping.is_cancelled(), "{mode:?}: it was not in line: {driven:?}");
+        assert_eq!(driven.unwrap().unwrap(), Driven::Released, "{mode:?}");
+        lab.finish().await;
+    }
 }

@@ -50,9 +50,26 @@ fn one_makes_it_and_the_others_wait_until_it_is_made_or_its_maker_takes_too_long
     let there = [group(elsewhere, "case-0003", "quarantine")];
     assert!(making.begin(&step("case-0003"), &there, seconds(1)).is_none(), "another VPC's");
     // Nobody waits for ever: the maker may have been stopped by a guard.
+    making.admitted(&step("case-0001"), seconds(1));
     let late = seconds(1) + MAKING_MAX;
     assert!(making.begin(&step("case-0002"), &both("case-0002"), late).is_none());
     assert!(other.done.has_changed().is_err(), "who waits for the one that took too long is told");
+}
+
+#[test]
+fn who_is_in_line_for_tokens_is_waited_for_until_it_leaves() {
+    let mut making = Making::default();
+    let of = |case: &str| vec![group(home(), case, "quarantine")];
+    let begin =
+        |making: &mut Making, case: &str, now| making.begin(&step(case), &of(case), seconds(now));
+    assert!(begin(&mut making, "case-0001", 0).is_none());
+    let waits = begin(&mut making, "case-0002", 60).expect("nobody would get a token earlier");
+    assert_eq!(waits.until, seconds(60) + MAKING_MAX);
+    making.left(&step("case-0002"));
+    assert!(begin(&mut making, "case-0002", 61).is_some(), "it is not the one that makes it");
+    making.left(&step("case-0001"));
+    assert!(waits.done.has_changed().is_err(), "who waits is told");
+    assert!(begin(&mut making, "case-0002", 62).is_none());
 }
 
 #[test]
