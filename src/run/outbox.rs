@@ -28,6 +28,7 @@ use super::{Env, tell};
 use crate::id::{CaseId, RunId};
 use crate::notify::{Delivery, Message, NotifyError};
 use crate::store::{ApprovalState, MESSAGE_WAIT_MAX, MessageRow, StoreError};
+use crate::timeline::Draft;
 
 /// The longest time between two looks for what is due: what another process or a finding left.
 const POLL: Duration = Duration::from_secs(1);
@@ -152,7 +153,7 @@ async fn send(env: &Env, row: &MessageRow) -> Result<(), StoreError> {
             "a question that is over was not sent"
         );
         let note = tell::remark(env.clock.now(), &text);
-        return env.store.settle_message(row, None, Some(note)).await;
+        return settle(env, row, None, Some(note)).await;
     }
     let (id, case) = (row.id.clone(), row.case.clone());
     let message = Message { id, case, run: row.run.clone(), text: row.text.clone() };
@@ -170,7 +171,36 @@ async fn send(env: &Env, row: &MessageRow) -> Result<(), StoreError> {
     if let (None, Some(text)) = (&row.case, &note) {
         tracing::info!(channel = row.channel, text, "of a message about no case");
     }
-    env.store.settle_message(row, again, note.map(|text| tell::remark(now, &text))).await
+    settle(env, row, again, note.map(|text| tell::remark(now, &text))).await
+}
+
+/// Says what became of a message. Where the timeline of its case takes no entry, because somebody has
+/// changed it, the log alone knows what people were told: they are not told again and again.
+async fn settle(
+    env: &Env,
+    row: &MessageRow,
+    again: Option<Timestamp>,
+    note: Option<Draft>,
+) -> Result<(), StoreError> {
+    match env.store.settle_message(row, again, note).await {
+        Err(error) if takes_no_entry(&error) => {
+            let case = row.case.as_ref().map(CaseId::as_str);
+            tracing::error!(case, message = row.id, error = %error, "what became of a message can't be written down: run `tourniquet case verify` on the case");
+            env.store.settle_message(row, again, None).await
+        }
+        other => other,
+    }
+}
+
+/// Whether an entry can't be appended now, nor later.
+fn takes_no_entry(error: &StoreError) -> bool {
+    matches!(
+        error,
+        StoreError::Conflict(_)
+            | StoreError::Corrupt(_)
+            | StoreError::NotFound
+            | StoreError::Seal(_)
+    )
 }
 
 /// Why a message is not sent (any more), for the timeline: nobody can answer its question. `None`: send

@@ -24,6 +24,7 @@ use super::approvals::ApprovalState;
 use super::batch::Batch;
 use super::chain::Chain;
 use super::row::{Cells, micros};
+use super::runs::SERVICE;
 use super::writer::Turn;
 use super::{RunKind, Store, StoreError};
 
@@ -34,9 +35,6 @@ pub const MESSAGE_WAIT_MAX: SignedDuration = SignedDuration::from_mins(5);
 /// The shortest time between two messages of what could not be read: a sender that is set up wrong sends
 /// every minute, and whoever is on call has to see it once and needs the night for what is contained.
 pub(super) const TOLD_EVERY: SignedDuration = SignedDuration::from_hours(1);
-
-/// Who asks for the run that answers a finding.
-const SERVICE: &str = "service";
 
 /// How far the clocks of two processes may be apart before one takes the other's for wrong.
 const CLOCKS_APART: SignedDuration = SignedDuration::from_mins(1);

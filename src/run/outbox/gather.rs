@@ -18,11 +18,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{SENT_WITHIN, after, again, note, send};
+use super::{SENT_WITHIN, after, again, note, send, takes_no_entry};
 use crate::id::CaseId;
 use crate::notify::{Delivery, Message, NotifyError};
 use crate::run::{Env, tell};
 use crate::store::{Gathered, MessageRow, StoreError};
+use crate::timeline::Draft;
 
 /// How many are sent alone within [`ALONE_WITHIN`]: more than a deployment has that is set up right, and
 /// not so many that nobody reads the next page.
@@ -138,8 +139,27 @@ async fn send_as_one(env: &Env, gathered: Gathered) -> Result<usize, StoreError>
     let words = |row| told(row, &sent, count, &text).or_else(|| note(row, &sent, again, now));
     let notes = messages.iter().map(|row| words(row).map(|text| tell::remark(now, &text)));
     let notes = notes.collect();
-    env.store.settle_gathered(gathered, again, notes).await?;
+    settle(env, gathered, again, notes).await?;
     Ok(count)
+}
+
+/// As [`settle`](super::settle) of one; where the timeline of one case takes no entry, each is settled
+/// for itself, so that the others have theirs.
+async fn settle(
+    env: &Env,
+    gathered: Gathered,
+    again: Option<Timestamp>,
+    notes: Vec<Option<Draft>>,
+) -> Result<(), StoreError> {
+    match env.store.settle_gathered(gathered.clone(), again, notes.clone()).await {
+        Err(error) if takes_no_entry(&error) => {
+            for (message, note) in gathered.messages.iter().zip(notes) {
+                super::settle(env, message, again, note).await?;
+            }
+            Ok(())
+        }
+        other => other,
+    }
 }
 
 /// What the timeline says of a message that arrived together with others; `None`: they did not.

@@ -267,3 +267,22 @@ async fn whoever_is_stopped_tells_them_together_first() {
     assert_eq!(lab.told().len(), 11);
     lab.finish().await;
 }
+
+/// Somebody has changed the timelines of two cases, one of whose messages is sent alone.
+#[tokio::test]
+async fn who_was_told_is_not_told_again_because_a_timeline_takes_no_entry() {
+    let (lab, _) = lab().await;
+    let cases = deliver(&lab, 0..13).await;
+    for changed in [0, 11] {
+        lab.env.store.behead(&cases[changed]).await.unwrap();
+    }
+    lab.wait(Duration::ZERO).await;
+    lab.wait(10 * MINUTE).await;
+    assert_eq!(lab.told().len(), 11);
+    lab.wait(10 * MINUTE).await;
+    lab.wait(60 * MINUTE).await;
+    assert_eq!(lab.told().len(), 11, "{:#?}", lab.told());
+    for (n, case) in cases.iter().enumerate() {
+        assert_eq!(notes(&lab, case).await.len(), usize::from(n != 0 && n != 11), "case {n}");
+    }
+}
