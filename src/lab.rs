@@ -138,6 +138,7 @@ impl Lab {
             limits: Limits {
                 allowed_accounts: settings.allowed.clone(),
                 account_modes: BTreeMap::new(),
+                further_regions: BTreeSet::new(),
                 targets_per_run: settings.targets_per_run,
                 protected_tag: settings.protected_tag,
                 confirm_findings: settings.confirm_findings,

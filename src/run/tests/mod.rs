@@ -4,6 +4,7 @@ mod adversary;
 mod approvals;
 mod attacks;
 mod early;
+mod elsewhere;
 mod faults;
 mod gathered;
 mod guards;
