@@ -5,8 +5,9 @@ mod check;
 mod load;
 mod nearest;
 mod open;
+mod region;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -14,8 +15,9 @@ use serde::{Deserialize, Serialize};
 
 pub use load::ConfigError;
 pub use nearest::nearest;
+pub use region::unknown_region;
 
-use crate::id::AccountId;
+use crate::id::{AccountId, Region};
 
 /// The whole configuration.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -35,6 +37,9 @@ pub struct Config {
     pub accounts: BTreeMap<AccountId, AccountConfig>,
     /// Where evidence goes.
     pub forensics: Option<ForensicsConfig>,
+    /// AWS Regions beyond those that this version knows, in which a person may start runs. Findings are
+    /// taken from every Region.
+    pub further_regions: BTreeSet<Region>,
     /// What is never touched, and how much one run may.
     pub guards: GuardConfig,
     /// Where notifications go, by channel name; every channel is logged.
@@ -196,6 +201,7 @@ impl Default for Config {
             cloud: CloudConfig::default(),
             accounts: BTreeMap::new(),
             forensics: None,
+            further_regions: BTreeSet::new(),
             guards: GuardConfig::default(),
             notify: BTreeMap::new(),
             intake: IntakeConfig::default(),

@@ -116,6 +116,9 @@ codes! {
     RATE_LIMITED = "E0208", "too many requests",
         "This caller sent more requests than the limit allows.",
         "Send again after the time in Retry-After.";
+    REGION_UNKNOWN = "E0209", "AWS has no such Region",
+        "The Region that was asked for is none that this version knows; nothing was started. A finding is taken from whichever Region it names, and a run in its case acts there.",
+        "Correct the Region. One that AWS opened after this version was made goes into `further_regions` in the configuration; or name the case of a finding from there and leave the Region out.";
 
     RUNBOOK_SYNTAX = "E0301", "the runbook does not compile",
         "The script has a syntax error, uses something that runbooks may not use, names a function, parameter, field or option that is not there, or compares a text with what it never is.",
@@ -156,8 +159,8 @@ codes! {
         "Nothing: the other replica goes on.";
 
     GUARD_ACCOUNT = "E0501", "the account does not allow this",
-        "Changes are made only in accounts listed under [accounts], and only as freely as the account's mode says: observe, approve or contain.",
-        "Ask for a stricter mode; or, when it is right to act there, add the account to the configuration or give it a freer mode.";
+        "Changes are made only in accounts listed under [accounts], and only as freely as the account's mode says: observe, approve or contain. In an account that is not listed there is often no role of ours, either, so that a run that only observes sees nothing there and fails.",
+        "Look there yourself, or ask for a stricter mode; or, when it is right to act there, add the account to the configuration or give it a freer mode.";
     GUARD_PROTECTED = "E0502", "the target is protected",
         "The target lies in the forensics account, is a protected role or carries the protection tag. Where the action itself finds that a role is protected (our own, or listed under guards.protected_roles), the number is E0504.",
         "Contain it by hand, or take the protection away first.";
@@ -182,9 +185,9 @@ codes! {
     POISONED = "E0509", "the run was given up after too many starts",
         "The service died or failed in this run again and again.",
         "Read the log around the starts; finish by hand.";
-    TARGET_GONE = "E0510", "the target does not exist any more",
-        "AWS knows no such resource in this account and Region.",
-        "Check account and Region; the instance may have been replaced by its Auto Scaling group.";
+    TARGET_GONE = "E0510", "the target is not there",
+        "AWS knows no such resource in this account and Region: it was deleted, or it is somewhere else.",
+        "Check the account and the Region of the request; the instance may have been replaced by its Auto Scaling group.";
     SESSION_POLICY = "E0511", "the session policy of a step is too long",
         "STS takes 2,048 characters. The step needs more, even with its resources widened to their kinds; it was not started, because no step runs without its session policy.",
         "Give the step fewer targets, for example several calls in place of one. Every shipped action fits: report it where only these were called.";

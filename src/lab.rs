@@ -130,6 +130,7 @@ impl Lab {
             library: Arc::clone(&library),
             notifier: Arc::clone(&told) as Arc<dyn Notifier>,
             tell: Notify::new(),
+            pace: Mutex::default(),
             settings: Settings {
                 forensics,
                 protected_roles: BTreeSet::from(["responder".to_owned()]),
@@ -137,6 +138,7 @@ impl Lab {
             limits: Limits {
                 allowed_accounts: settings.allowed.clone(),
                 account_modes: BTreeMap::new(),
+                further_regions: BTreeSet::new(),
                 targets_per_run: settings.targets_per_run,
                 protected_tag: settings.protected_tag,
                 confirm_findings: settings.confirm_findings,
@@ -170,6 +172,7 @@ impl Lab {
             library: Arc::clone(&old.library),
             notifier: Arc::clone(&old.notifier),
             tell: Notify::new(),
+            pace: Mutex::default(),
             settings: old.settings.clone(),
             limits,
             owner: old.owner.clone(),

@@ -15,7 +15,8 @@ use serde_json::{Value, json};
 
 use super::reads::{Read, any, permissions_for, permissions_to};
 use super::{
-    Action, Context, LookError, ParamKind, ParamSpec, Params, Settings, Shape, Verdict, gone,
+    Action, Context, LookError, ParamKind, ParamSpec, Params, Settings, Shape, Verdict,
+    gone_from_account,
 };
 use crate::change::{
     Change, CredentialKind, Document, KeyStatus, Kind, LoginProfile, Permission, Urgency,
@@ -134,7 +135,7 @@ impl Action for DisableAccessKeys {
             Some(user) if user.arn.ends_with(":root") => return Ok(root()),
             Some(user) => user,
             None if name.as_str().eq_ignore_ascii_case("root") => return Ok(root()),
-            None => return Ok(gone(&format!("user {name}"), context.at)),
+            None => return Ok(gone_from_account(&format!("user {name}"), &context.at.account)),
         };
         let (others, hidden) = match others {
             Ok(others) => (others.unwrap_or_default(), None),
@@ -196,7 +197,7 @@ async fn owner(
         (None, None) => {
             let what =
                 format!("access key {key} of an IAM user (the root user's IAM does not show)");
-            Err(gone(&what, context.at))
+            Err(gone_from_account(&what, &context.at.account))
         }
     })
 }

@@ -68,13 +68,25 @@ pub enum Verdict {
     },
 }
 
-/// How the reason of a [`Verdict::Refuse`] starts when the target does not exist (any more): the
+/// How the reason of a [`Verdict::Refuse`] starts when the target is not there: the
 /// executor reports it under its own code.
 pub const GONE: &str = "gone: ";
 
-/// The refusal for a target that is not there.
+/// The refusal for a target that is not there. Nobody has seen it before: it may be gone, or whoever asked
+/// may have meant another place.
 fn gone(what: &str, at: &Place) -> Verdict {
-    Verdict::Refuse(format!("{GONE}{what} does not exist any more in {at}"))
+    let Place { account, region } = at;
+    Verdict::Refuse(format!(
+        "{GONE}no {what} in account {account}, Region {region}: it was deleted, or it is in another account or \
+         Region; check the request"
+    ))
+}
+
+/// The same for what an account has once for all Regions: roles, users, keys.
+fn gone_from_account(what: &str, account: &AccountId) -> Verdict {
+    Verdict::Refuse(format!(
+        "{GONE}no {what} in account {account}: it was deleted, or it is in another account; check the request"
+    ))
 }
 
 /// One applied change of this step, as the timeline holds it. A change that is known not to have

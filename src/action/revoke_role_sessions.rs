@@ -13,7 +13,7 @@ use super::reads::{Read, any, permissions_for, permissions_to};
 use super::revocation::{POLICY, SESSION_MAX, cut_off, document, latest, ours};
 use super::{
     Action, Applied, Context, LookError, ParamKind, ParamSpec, Params, Settings, Shape, Verdict,
-    gone,
+    gone_from_account,
 };
 use crate::change::{Change, Document, Kind, Permission, Urgency};
 use crate::cloud::Role;
@@ -80,7 +80,7 @@ impl Action for RevokeRoleSessions {
     async fn look(&self, context: &Context<'_>, params: &Params) -> Result<Verdict, LookError> {
         let name: RoleName = params.id("role")?;
         let Some(role) = context.session.role(context.at, &name).await? else {
-            return Ok(gone(&format!("role {name}"), context.at));
+            return Ok(gone_from_account(&format!("role {name}"), &context.at.account));
         };
         if let Some(reason) = untouchable(&role, context.settings) {
             return Ok(Verdict::Refuse(reason));

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::reads::{any, permissions_to, tag_reads};
 use super::{
     Action, Context, LookError, ParamKind, ParamSpec, Params, Settings, Shape, Verdict, gone,
+    gone_from_account,
 };
 use crate::change::{Change, Kind, Permission, TAG_PURPOSE, TAG_STEP, Taggable, Tags, Urgency};
 use crate::id::{AccountId, IdError, Place};
@@ -107,7 +108,12 @@ impl Action for TagResource {
         let resource = resource(params)?;
         let wanted = tags(params)?;
         let Some(found) = context.session.tags(context.at, &resource).await? else {
-            return Ok(gone(&resource.path(), context.at));
+            return Ok(match &resource {
+                Taggable::Role(_) | Taggable::User(_) => {
+                    gone_from_account(&resource.path(), &context.at.account)
+                }
+                _ => gone(&resource.path(), context.at),
+            });
         };
         let (mut new, mut before, mut after) = (Tags::new(), Tags::new(), Tags::new());
         for (key, value) in &wanted {

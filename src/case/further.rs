@@ -4,6 +4,9 @@
 //! ```text
 //!  an earlier run …        stands for what is asked if it is confirmed, under way or done, as free to
 //!                          act, about the same and no less, and not taken back
+//!  … on an IAM principal   stands for it wherever it was seen from: IAM is global, and what is denied to
+//!                          a role, a user or a key is denied in every Region. All else is about the
+//!                          same only where it is in the same Region
 //!  … that GuardDuty did not confirm, or that another run answers, is none
 //!  … whose question nobody answered is no answer: it is asked again
 //!  … that only observed stands for what nothing acts on if it told people of no less severe
@@ -43,6 +46,9 @@ const SINCE: &str = "another run: it was seen after the last one had looked";
 /// Why what nothing acts on is told.
 const UNTOLD: &str =
     "another run: nothing acts on it, and the people on call were told of none as severe";
+
+/// The kinds of targets that an account has once, whichever Region sees them.
+const GLOBAL: [&str; 3] = ["role", "user", "access-key"];
 
 /// The place of what a person said among all that people ever said.
 pub type Place = u64;
@@ -304,13 +310,16 @@ impl Earlier {
     /// out to be a forgery, did so, or gave way to another run, is about nothing.
     fn is_about(&self, wanted: &Wanted<'_>) -> bool {
         // What an attack sequence is about is what it names, and no parameter tells it.
-        let same = wanted.named.is_empty()
-            || (self.target.is_some() && self.target.as_deref() == wanted.target);
+        let on_target = self.target.is_some() && self.target.as_deref() == wanted.target;
+        let same = wanted.named.is_empty() || on_target;
+        let (account, region) = wanted.at;
+        let everywhere = on_target && wanted.target.is_some_and(is_global);
         self.confirmed
             && !self.ended_with(Code::UNCONFIRMED)
             && !self.ended_with(Code::SUPERSEDED)
             && self.runbook == *wanted.runbook
-            && (&self.at.0, &self.at.1) == wanted.at
+            && self.at.0 == *account
+            && (everywhere || self.at.1 == *region)
             && same
             && self.params == *wanted.params
             && self.named.is_superset(wanted.named)
@@ -341,6 +350,11 @@ impl Earlier {
     fn acts_on(&self, wanted: &Wanted<'_>) -> bool {
         self.acts() && !self.missed(wanted)
     }
+}
+
+/// Whether a target (`account/type/id`) is the same one in every Region.
+fn is_global(target: &str) -> bool {
+    target.split('/').nth(1).is_some_and(|kind| GLOBAL.contains(&kind))
 }
 
 /// Whether nobody said yes after a no or an undo; one of which nobody knows when it was may be the last.

@@ -54,6 +54,12 @@ impl ManualClock {
         self.inner.moved.notify_waiters();
     }
 
+    /// Puts the clock back, as a time server may: what is monotonic stays.
+    pub fn put_back(&self, by: Duration) {
+        let mut state = self.lock();
+        state.0 = state.0.checked_sub(by).unwrap_or(Timestamp::MIN);
+    }
+
     /// Moves both clocks to the moment at which the first sleeper wakes; false: nobody sleeps. For a
     /// test that plays many tasks and calls it when none of them can go on.
     pub fn skip(&self) -> bool {

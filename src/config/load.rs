@@ -25,7 +25,7 @@ pub const CLIENT_VARIABLES: [&str; 4] =
 const SHORT: [(&str, &str); 2] = [("LOG_FILTER", "log.filter"), ("LOG_FORMAT", "log.format")];
 
 /// Keys that hold a list: their variable is split at commas.
-const LISTS: [&str; 1] = ["guards.protected_roles"];
+const LISTS: [&str; 2] = ["further_regions", "guards.protected_roles"];
 
 /// Bytes of a configuration file: far more than any has, and little enough to read at once.
 const FILE_MAX: u64 = 1024 * 1024;

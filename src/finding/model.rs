@@ -206,7 +206,7 @@ impl Finding {
     }
 
     /// What further findings join its case by: account, Region and primary resource; the finding
-    /// itself where there is none.
+    /// itself where there is none. The Region does not count for an IAM principal: there is one of it.
     #[must_use]
     pub fn correlation(&self) -> String {
         let account = self.account.as_ref().map_or("unknown", AccountId::as_str);

@@ -143,7 +143,8 @@ fn account_limits(finding: &Finding, policy: &Policy) -> Vec<(Mode, String)> {
         limits.push((
             Mode::Observe,
             format!(
-                "{}: the account {account} is not on the allow list",
+                "{}: the account {account} is not on the allow list: look there yourself, or add the \
+                 account to the configuration",
                 Code::GUARD_ACCOUNT.number
             ),
         ));

@@ -41,7 +41,8 @@ const LATE_WITHIN: Duration = Duration::from_secs(20);
 /// what came of it.
 ///
 /// # Errors
-/// When GuardDuty does not know the finding, tells it otherwise, or can't be asked.
+/// When the account is not on the allow list, or GuardDuty does not know the finding, tells it otherwise,
+/// or can't be asked.
 pub async fn confirm(
     env: &Env,
     run: &RunRow,
@@ -56,6 +57,11 @@ pub async fn confirm(
     }
     if !env.limits.confirm_findings {
         return Ok("not asked of GuardDuty: guards.confirm_findings is off".to_owned());
+    }
+    // Where we may not act we have no role, either: that GuardDuty knows nothing there tells nothing.
+    if let Some(off_list) = env.limits.off_list(&run.account) {
+        let reason = format!("{off_list}; nothing was done, and GuardDuty was not asked");
+        return Err(halt(Code::GUARD_ACCOUNT, &reason));
     }
     let id: FindingId = delivered["id"].as_str().unwrap_or_default().parse().map_err(|_| {
         halt(Code::ACTION_REFUSED, "the finding has no id that GuardDuty could confirm")

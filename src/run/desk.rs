@@ -145,7 +145,14 @@ impl Desk {
             super::plan::pass(&executor, &script).await.map_err(|unplanned| match unplanned {
                 Unplanned::Script(error) => {
                     let words = format!("the runbook fails{}: {}", error.place(), error.message);
-                    DeskError::new(Code::SCRIPT_FAILED, words)
+                    // Its role is missing as well, more often than not.
+                    match self.env.limits.off_list(&run.account) {
+                        Some(off_list) => {
+                            let words = format!("{off_list}; what failed: {words}");
+                            DeskError::new(Code::GUARD_ACCOUNT, words)
+                        }
+                        None => DeskError::new(Code::SCRIPT_FAILED, words),
+                    }
                 }
                 Unplanned::Later => {
                     DeskError::new(Code::CONFLICT, "AWS can't be read now; ask again")

@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::Notify;
 
+use super::outbox::Pace;
 use crate::action::Settings;
 use crate::clock::Clock;
 use crate::cloud::Cloud;
-use crate::id::{AccountId, Digest, Ids, RunbookName};
+use crate::id::{AccountId, Digest, Ids, Region, RunbookName};
 use crate::notify::Notifier;
 use crate::routing::Mode;
 use crate::runbook::{Evaluator, Library, Runbook, compile_pinned};
@@ -36,6 +37,8 @@ pub struct Env {
     pub notifier: Arc<dyn Notifier>,
     /// Wakes who sends them.
     pub tell: Notify,
+    /// How many messages were sent lately that nobody but the sender of a finding makes necessary.
+    pub pace: Mutex<Pace>,
     /// What actions need to know.
     pub settings: Settings,
     /// What runs may do.
@@ -55,6 +58,8 @@ pub struct Limits {
     pub allowed_accounts: BTreeSet<AccountId>,
     /// The freest mode in each account that has one.
     pub account_modes: BTreeMap<AccountId, Mode>,
+    /// Regions beyond those that this version knows, in which a person may start runs.
+    pub further_regions: BTreeSet<Region>,
     /// Distinct targets that one run may change.
     pub targets_per_run: u32,
     /// A tag (`key`, or `key=value`) that protects its resource.
@@ -64,6 +69,19 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// What people read of an account that is not on the allow list; `None`: it is. Whatever else is to be
+    /// said of a run there comes after this: without a role of ours nothing is seen there, either.
+    #[must_use]
+    pub fn off_list(&self, account: &AccountId) -> Option<String> {
+        let listed = self.allowed_accounts.contains(account);
+        (!listed).then(|| {
+            format!(
+                "account {account} is not on the allow list: look there yourself, or add the account to the \
+                 configuration"
+            )
+        })
+    }
+
     /// The freest mode that runs may have in an account: where it is not on the allow list, they only
     /// observe.
     #[must_use]

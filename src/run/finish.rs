@@ -141,16 +141,12 @@ impl Drive<'_> {
         mut effects: Vec<Effect>,
     ) -> Result<Driven, StoreError> {
         let End { event, mut summary, mut code, contained, open } = end;
-        if event == RunEvent::Failed
-            && !self.env.limits.allowed_accounts.contains(&self.run.account)
-        {
+        let failed = event == RunEvent::Failed;
+        let off_list = self.env.limits.off_list(&self.run.account).filter(|_| failed);
+        if let Some(off_list) = &off_list {
             // Its role is missing as well, more often than not. First, because the rest may be cut.
             let number = Code::GUARD_ACCOUNT.number;
-            summary = format!(
-                "{number}: account {} is not on the allow list, so nothing is known of it: look at it \
-                 yourself, and add it; {summary}",
-                self.run.account
-            );
+            summary = format!("{number}: {off_list}; what failed: {summary}");
             code = Some(number.to_owned());
         }
         let ended = LastEntry {
@@ -164,7 +160,9 @@ impl Drive<'_> {
         };
         entries.push(self.writer.ended(self.env.clock.now(), &ended));
         let what = match event {
-            RunEvent::Failed | RunEvent::Halted if !open.is_empty() => Some(open.join("; ")),
+            RunEvent::Failed | RunEvent::Halted if !open.is_empty() && off_list.is_none() => {
+                Some(open.join("; "))
+            }
             RunEvent::Failed | RunEvent::Halted => Some(summary.clone()),
             // Whoever reads this may be waited for.
             _ => self.log.unanswered.as_ref().map(|why| match summary.contains(why.as_str()) {

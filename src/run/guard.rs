@@ -60,11 +60,8 @@ fn trip(code: Code, reason: impl Into<String>) -> Trip {
 /// The first guard that trips.
 pub fn check(limits: &Limits, settings: &Settings, situation: &Situation<'_>) -> Result<(), Trip> {
     let forensics = settings.forensics.as_ref().map(|forensics| &forensics.account);
-    if !limits.allowed_accounts.contains(situation.account) {
-        return Err(trip(
-            Code::GUARD_ACCOUNT,
-            format!("account {} is not on the allow list", situation.account),
-        ));
+    if let Some(off_list) = limits.off_list(situation.account) {
+        return Err(trip(Code::GUARD_ACCOUNT, off_list));
     }
     let most = limits.mode(situation.account);
     if situation.mode > most {
@@ -149,6 +146,7 @@ mod tests {
             protected_tag: "keep=yes".to_owned(),
             confirm_findings: false,
             account_modes: Default::default(),
+            further_regions: Default::default(),
         };
         let settings = Settings {
             forensics: Some(Forensics {

@@ -7,22 +7,28 @@
 //!                         └─► the question it puts is over: gone
 //! ```
 //!
-//! What runs say is claimed first. What is claimed comes back by itself when the process dies before it
-//! is settled. The timeline tells what people were told, the first failure, and that a message was given
-//! up; also of a case whose runs are over, and twice where a process died between the two. What is about
-//! no case has the log alone.
+//! What nobody but the sender of a finding makes necessary is claimed last. Of that, ten messages an
+//! hour are sent so; what is more waits and is sent together (`gather`). What is claimed comes back by
+//! itself when the process dies before it is settled. The timeline tells what people were told, the first
+//! failure, and that a message was given up; also of a case whose runs are over, and twice where a process
+//! died between the two. What is about no case has the log alone.
+
+mod gather;
+
+pub use gather::Pace;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use futures::future::join_all;
+use futures::future::{join, join_all};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Env, tell};
 use crate::id::{CaseId, RunId};
 use crate::notify::{Delivery, Message, NotifyError};
 use crate::store::{ApprovalState, MESSAGE_WAIT_MAX, MessageRow, StoreError};
+use crate::timeline::Draft;
 
 /// The longest time between two looks for what is due: what another process or a finding left.
 const POLL: Duration = Duration::from_secs(1);
@@ -74,7 +80,8 @@ impl Outbox {
         !self.task.is_finished()
     }
 
-    /// Sends once more what is due, at most [`AT_ONCE`], and ends: the rest waits in the store.
+    /// Sends once more what is due, at most [`AT_ONCE`] and what is due together, and ends: the rest waits
+    /// in the store.
     pub(super) async fn stop(self) {
         self.stopping.store(true, Ordering::Relaxed);
         self.env.tell.notify_one();
@@ -119,13 +126,21 @@ pub async fn send_due(env: &Env) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Sends what is due, at most [`AT_ONCE`], and says how many.
+/// Sends what is due, at most [`AT_ONCE`] and, where that is all, what is due together; says how many.
 async fn send_some(env: &Env) -> Result<usize, StoreError> {
     let now = env.clock.now();
     let until = now.checked_add(SENT_WITHIN).unwrap_or(Timestamp::MAX);
-    let due = env.store.claim_messages(now, until, AT_ONCE).await?;
-    let sent = join_all(due.iter().map(|message| send(env, message))).await;
-    sent.into_iter().collect::<Result<Vec<_>, _>>().map(|sent| sent.len())
+    let due = env.store.claim_messages(now, until, AT_ONCE, gather::left(env)).await?;
+    gather::count(env, &due);
+    let together = async {
+        // What goes last waits where more may be due that goes first.
+        let is_all = due.len() < AT_ONCE as usize;
+        if is_all { gather::send_gathered(env).await } else { Ok(0) }
+    };
+    let each = join_all(due.iter().map(|message| send(env, message)));
+    let (sent, together) = join(each, together).await;
+    let sent = sent.into_iter().collect::<Result<Vec<_>, _>>()?;
+    Ok(sent.len() + together?)
 }
 
 async fn send(env: &Env, row: &MessageRow) -> Result<(), StoreError> {
@@ -138,7 +153,7 @@ async fn send(env: &Env, row: &MessageRow) -> Result<(), StoreError> {
             "a question that is over was not sent"
         );
         let note = tell::remark(env.clock.now(), &text);
-        return env.store.settle_message(row, None, Some(note)).await;
+        return settle(env, row, None, Some(note)).await;
     }
     let (id, case) = (row.id.clone(), row.case.clone());
     let message = Message { id, case, run: row.run.clone(), text: row.text.clone() };
@@ -156,7 +171,36 @@ async fn send(env: &Env, row: &MessageRow) -> Result<(), StoreError> {
     if let (None, Some(text)) = (&row.case, &note) {
         tracing::info!(channel = row.channel, text, "of a message about no case");
     }
-    env.store.settle_message(row, again, note.map(|text| tell::remark(now, &text))).await
+    settle(env, row, again, note.map(|text| tell::remark(now, &text))).await
+}
+
+/// Says what became of a message. Where the timeline of its case takes no entry, because somebody has
+/// changed it, the log alone knows what people were told: they are not told again and again.
+async fn settle(
+    env: &Env,
+    row: &MessageRow,
+    again: Option<Timestamp>,
+    note: Option<Draft>,
+) -> Result<(), StoreError> {
+    match env.store.settle_message(row, again, note).await {
+        Err(error) if takes_no_entry(&error) => {
+            let case = row.case.as_ref().map(CaseId::as_str);
+            tracing::error!(case, message = row.id, error = %error, "what became of a message can't be written down: run `tourniquet case verify` on the case");
+            env.store.settle_message(row, again, None).await
+        }
+        other => other,
+    }
+}
+
+/// Whether an entry can't be appended now, nor later.
+fn takes_no_entry(error: &StoreError) -> bool {
+    matches!(
+        error,
+        StoreError::Conflict(_)
+            | StoreError::Corrupt(_)
+            | StoreError::NotFound
+            | StoreError::Seal(_)
+    )
 }
 
 /// Why a message is not sent (any more), for the timeline: nobody can answer its question. `None`: send

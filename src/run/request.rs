@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::Env;
 use super::refused::DeskError;
+use crate::config::unknown_region;
 use crate::error::Code;
 use crate::id::{AccountId, CaseId, Digest, Region, RunId, RunbookName};
 use crate::routing::Mode;
@@ -95,13 +96,16 @@ pub async fn check(env: &Env, request: StartRun) -> Result<Checked, DeskError> {
         .region
         .or_else(|| case.as_ref()?.region.clone())
         .ok_or_else(|| of_case("region"))?;
-    if request.mode != Mode::Observe && !env.limits.allowed_accounts.contains(&account) {
-        return Err(DeskError::new(
-            Code::GUARD_ACCOUNT,
-            format!(
-                "account {account} is not on the allow list; only mode observe is possible there"
-            ),
-        ));
+    // Where a finding of the case was made there is a Region, whether it is known here or not.
+    let typed = case.as_ref().and_then(|case| case.region.as_ref()) != Some(&region);
+    if typed && let Some(unknown) = unknown_region(&region, &env.limits.further_regions) {
+        return Err(DeskError::new(Code::REGION_UNKNOWN, unknown));
+    }
+    if request.mode != Mode::Observe
+        && let Some(off_list) = env.limits.off_list(&account)
+    {
+        let detail = format!("{off_list}; until then only mode observe is possible there");
+        return Err(DeskError::new(Code::GUARD_ACCOUNT, detail));
     }
     let most = env.limits.mode(&account);
     if request.mode > most {

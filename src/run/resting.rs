@@ -112,9 +112,11 @@ impl Drive<'_> {
     }
 }
 
-/// Whether a step goes on as soon as it may, whatever else is under way.
+/// Whether a step goes on as soon as it may, whatever else is under way. What only looks whether something
+/// holds is in no such hurry.
 fn goes_first(step: &StepLog) -> bool {
-    step.contains() || action::find_query(&step.name).is_some()
+    let contains = step.contains() && step.key.looks_again().is_none();
+    contains || action::find_query(&step.name).is_some()
 }
 
 /// A drive that rests, as long as this is not dropped.

@@ -10,7 +10,7 @@ use crate::config::ON_CALL;
 use crate::error::Code;
 use crate::finding::{Finding, Severity};
 use crate::id::{AccountId, ApprovalId, CaseId, Digest, Region};
-use crate::store::{Effect, NewMessage, RunRow};
+use crate::store::{Effect, MessageRow, NewMessage, RunRow};
 use crate::timeline::{Actor, Draft, Kind};
 
 /// Characters of a finding's type and severity, or of its resource, in a message: they came from
@@ -19,6 +19,12 @@ const ABOUT_MAX: usize = 150;
 
 /// Characters of why something could not be read, in a message: the command that shows it stands behind.
 const REASON_MAX: usize = 1_000;
+
+/// Characters of each message among those that are told together: what it is, and where.
+const GATHERED_LINE_MAX: usize = 240;
+
+/// Characters that are kept for how many of those that are told together are not named.
+const UNNAMED_MAX: usize = 30;
 
 /// Characters of what the service says in an entry: a whole message, whose end is the command that
 /// answers it, and what became of it.
@@ -89,6 +95,31 @@ pub fn nothing_acts(finding: &Finding, why: &str) -> String {
         "{kind}{on}in {account}, {region}: nothing acts on finding {}: {why}; look at it yourself",
         finding.id
     ))
+}
+
+/// What the people on call are told of many messages at once, each about a finding that nothing acts on:
+/// how many, as many of them as there is room for, and the command that shows all. Where they are `most`,
+/// others may wait.
+pub(super) fn together(messages: &[MessageRow], most: usize) -> String {
+    let since = messages.iter().map(|message| message.created_at).min().unwrap_or_default();
+    let since = since.strftime("%Y-%m-%d %H:%MZ");
+    let command = "; `tourniquet case list` shows them";
+    let at_least = if messages.len() < most { "" } else { "at least " };
+    let count = messages.len();
+    let mut text = format!("{at_least}{count} findings on which nothing acts since {since}");
+    let room = MESSAGE_MAX.saturating_sub(command.chars().count() + UNNAMED_MAX);
+    for (n, message) in messages.iter().enumerate() {
+        let about = cut_at(&message.text, GATHERED_LINE_MAX);
+        let case = message.case.as_ref().map(|case| format!("{case}: ")).unwrap_or_default();
+        let before = if n == 0 { ", the most severe first: " } else { "; " };
+        let line = format!("{before}{case}{about}");
+        if text.chars().count() + line.chars().count() > room {
+            text.push_str(&format!("; and {} more", count - n));
+            break;
+        }
+        text.push_str(&line);
+    }
+    format!("{text}{command}")
 }
 
 /// What the people on call are told of what came in and could not be read: it has no case.

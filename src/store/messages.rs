@@ -2,20 +2,31 @@
 //! is on disk, and kept until it arrived.
 //!
 //! A message may be sent twice, when a process dies between the two; it is never lost.
+//!
+//! Some are necessary because of nobody but the sender of a finding: those about a finding without a run,
+//! and those of a run that answers a finding and only observes, or that GuardDuty did not confirm. These
+//! are `gathered`: all else is sent before them, and beyond a few they are sent together. A question,
+//! what a confirmed run says, and a run that a person asked for are not.
+
+mod gathered;
+
+pub use gathered::Gathered;
 
 use jiff::{SignedDuration, Timestamp};
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
 use crate::id::{CaseId, RunId};
+use crate::routing::Mode;
 use crate::timeline::Draft;
 
 use super::approvals::ApprovalState;
 use super::batch::Batch;
 use super::chain::Chain;
 use super::row::{Cells, micros};
+use super::runs::SERVICE;
 use super::writer::Turn;
-use super::{Store, StoreError};
+use super::{RunKind, Store, StoreError};
 
 /// The longest that a message about a case waits for its next attempt, and that a claim may last: what
 /// is due later than that was put there by a clock that was ahead.
@@ -62,6 +73,8 @@ pub struct MessageRow {
     pub attempts: u32,
     /// Until when it is the claimer's.
     pub due_at: Timestamp,
+    /// Whether nobody but the sender of a finding makes it necessary.
+    pub gathered: bool,
     /// Where it puts a question: what had become of that when the message was claimed. What is no longer
     /// pending never is again.
     pub question: Option<ApprovalState>,
@@ -85,23 +98,27 @@ pub(super) async fn insert(
     case: Option<&CaseId>,
     message: NewMessage,
 ) -> Result<(), StoreError> {
-    let mut batch = Batch::default();
-    batch.rows(
-        "INSERT INTO messages (id, case_id, run, channel, text, created_at, attempts, due_at) VALUES",
-        [message],
-        "",
-        |row, message| {
-            row.bind(message.id)
-                .bind(case.map(CaseId::as_str))
-                .bind(message.run.as_ref().map(RunId::as_str))
-                .bind(message.channel)
-                .bind(message.text)
-                .bind(micros(message.at))
-                .bind(0_i64)
-                .bind(micros(message.at));
-        },
+    // Only here it is known whether the run is confirmed: that may be written in this transaction.
+    let query = sqlx::query(
+        "INSERT INTO messages \
+         (id, case_id, run, channel, text, created_at, attempts, due_at, gathered) \
+         VALUES ($1, $2, $3, $4, $5, $6, 0, $6, (SELECT COUNT(*) FROM runs WHERE runs.id = $3 \
+         AND runs.kind = $7 AND runs.requested_by = $8 \
+         AND (runs.mode = $9 OR runs.confirmed = 0)))",
     );
-    batch.execute(connection).await
+    query
+        .bind(message.id)
+        .bind(case.map(CaseId::as_str))
+        .bind(message.run.as_ref().map(RunId::as_str))
+        .bind(message.channel)
+        .bind(message.text)
+        .bind(micros(message.at))
+        .bind(RunKind::Runbook.label())
+        .bind(SERVICE)
+        .bind(Mode::Observe.label())
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 /// Gives the message about no case that is due then, and that nobody has claimed yet, other words;
@@ -112,7 +129,8 @@ pub(super) async fn reword(
     text: String,
 ) -> Result<bool, StoreError> {
     let query = sqlx::query(
-        "UPDATE messages SET text = $2 WHERE due_at = $1 AND case_id IS NULL AND attempts = 0",
+        "UPDATE messages SET text = $2 \
+         WHERE gathered = 0 AND due_at = $1 AND case_id IS NULL AND attempts = 0",
     );
     let query = query.bind(micros(due)).bind(text);
     Ok(query.execute(connection).await?.rows_affected() > 0)
@@ -124,8 +142,8 @@ pub(super) fn unanswered(batch: &mut Batch, told: &[Unanswered<'_>]) {
     batch.rows(
         "WITH v (id, case_id, channel, text, at, band) AS (VALUES",
         told,
-        ") INSERT INTO messages (id, case_id, channel, text, created_at, attempts, due_at) \
-         SELECT v.id, v.case_id, v.channel, v.text, v.at, 0, v.at \
+        ") INSERT INTO messages (id, case_id, channel, text, created_at, attempts, due_at, gathered) \
+         SELECT v.id, v.case_id, v.channel, v.text, v.at, 0, v.at, 1 \
          FROM v JOIN cases ON cases.id = v.case_id WHERE cases.told IS NULL OR cases.told < v.band",
         |row, told| {
             row.bind(format!("{}/{}", told.case, told.seq))
@@ -149,9 +167,10 @@ pub(super) fn unanswered(batch: &mut Batch, told: &[Unanswered<'_>]) {
 
 impl Store {
     /// Takes at most `max` messages that are due: until `until`, at most [`MESSAGE_WAIT_MAX`] ahead,
-    /// nobody else gets them. What runs say comes first: a sender of forged findings, whose messages no
-    /// run says, must not delay a question. Of either, the oldest comes first. What is due later than it
-    /// can have been meant to be is due now, so that a clock that was ahead delays nothing for longer.
+    /// nobody else gets them. Those that are gathered come last, and at most `alone` of them, so that a
+    /// sender of forged findings delays no question. Of either, the oldest comes first. What is due later
+    /// than it can have been meant to be is due now, so that a clock that was ahead delays nothing for
+    /// longer.
     ///
     /// # Errors
     /// When the database can't be written.
@@ -160,19 +179,25 @@ impl Store {
         now: Timestamp,
         until: Timestamp,
         max: u32,
+        alone: u32,
     ) -> Result<Vec<MessageRow>, StoreError> {
-        // Most looks find none; a read costs less than a transaction.
         let after = |wait| {
             let at = now.checked_add(wait).and_then(|at| at.checked_add(CLOCKS_APART));
             micros(at.unwrap_or(Timestamp::MAX))
         };
         let (late, later) = (after(MESSAGE_WAIT_MAX), after(TOLD_EVERY));
         let due = sqlx::query(
-            "SELECT id FROM messages WHERE due_at <= $1 \
-             UNION ALL SELECT id FROM messages WHERE due_at > $3 \
-             UNION ALL SELECT id FROM messages WHERE due_at > $2 AND case_id IS NOT NULL LIMIT 1",
+            "SELECT id FROM messages WHERE gathered = 0 AND due_at <= $1 \
+             UNION ALL SELECT id FROM messages WHERE gathered IN (0, 1) AND due_at > $3 \
+             UNION ALL SELECT id FROM messages \
+             WHERE gathered IN (0, 1) AND due_at > $2 AND case_id IS NOT NULL \
+             UNION ALL SELECT id FROM messages \
+             WHERE gathered = $4 AND batch IS NULL AND due_at <= $1 LIMIT 1",
         );
-        let due = due.bind(micros(now)).bind(late).bind(later);
+        // No message has the second number: what may not be claimed is not found, either.
+        let gathered = if alone > 0 { 1_i64 } else { -1 };
+        let due = due.bind(micros(now)).bind(late).bind(later).bind(gathered);
+        // Most looks find none; a read costs less than a transaction.
         if due.fetch_optional(self.readers()).await?.is_none() {
             return Ok(Vec::new());
         }
@@ -181,7 +206,8 @@ impl Store {
                 let ahead = sqlx::query(
                     "UPDATE messages SET due_at = $1, \
                      created_at = CASE WHEN created_at > $1 THEN $1 ELSE created_at END \
-                     WHERE due_at > $3 OR (due_at > $2 AND case_id IS NOT NULL)",
+                     WHERE gathered IN (0, 1) AND due_at > $2 \
+                     AND (due_at > $3 OR case_id IS NOT NULL)",
                 );
                 let ahead = ahead.bind(micros(now)).bind(late).bind(later);
                 ahead.execute(&mut *connection).await?;
@@ -189,17 +215,18 @@ impl Store {
                 let rows = sqlx::query(
                     "UPDATE messages SET due_at = $2 WHERE id IN (SELECT id FROM ( \
                      SELECT * FROM (SELECT id, due_at, created_at, 0 AS place FROM messages \
-                     WHERE due_at <= $1 AND run IS NOT NULL \
-                     ORDER BY due_at, created_at, id LIMIT $3) AS of_runs UNION ALL \
+                     WHERE gathered = 0 AND due_at <= $1 \
+                     ORDER BY due_at, created_at, id LIMIT $3) AS first UNION ALL \
                      SELECT * FROM (SELECT id, due_at, created_at, 1 AS place FROM messages \
-                     WHERE due_at <= $1 AND run IS NULL \
-                     ORDER BY due_at, created_at, id LIMIT $3) AS others) AS due \
+                     WHERE gathered = 1 AND batch IS NULL AND due_at <= $1 \
+                     ORDER BY due_at, created_at, id LIMIT $4) AS alone) AS due \
                      ORDER BY place, due_at, created_at, id LIMIT $3) RETURNING *, \
                      (SELECT state FROM approvals WHERE approvals.id = messages.id) AS question",
                 )
                 .bind(micros(now))
                 .bind(micros(until))
                 .bind(i64::from(max))
+                .bind(i64::from(alone))
                 .fetch_all(connection)
                 .await?;
                 let mut messages = rows.iter().map(from_row).collect::<Result<Vec<_>, _>>()?;
@@ -264,6 +291,7 @@ fn from_row(row: &AnyRow) -> Result<MessageRow, StoreError> {
         created_at: row.time("created_at")?,
         attempts: row.number("attempts")?,
         due_at: row.time("due_at")?,
+        gathered: row.flag("gathered")?,
         question,
     })
 }

@@ -19,6 +19,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (8, "unreadable", include_str!("migrations/0008_unreadable.sql")),
     (9, "said", include_str!("migrations/0009_said.sql")),
     (10, "runs_target", include_str!("migrations/0010_runs_target.sql")),
+    (11, "gathered", include_str!("migrations/0011_gathered.sql")),
 ];
 
 /// Brings the database up to this program's schema.

@@ -46,7 +46,7 @@ pub use cases::NewCase;
 pub use claim::{Fence, LEASE};
 pub use commit::{Commit, Effect, Written};
 pub use error::StoreError;
-pub use messages::{MESSAGE_WAIT_MAX, MessageRow, NewMessage};
+pub use messages::{Gathered, MESSAGE_WAIT_MAX, MessageRow, NewMessage};
 pub use model::{
     CaseFilter, CaseRow, HoldRow, Page, QuarantineRow, RunKind, RunRow, StoredEntry, TokenRow,
     WHOLE_ACCOUNT,

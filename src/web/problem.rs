@@ -93,7 +93,7 @@ impl Problem {
 /// The status of a numbered error, where a client can see it.
 fn status(code: Code) -> StatusCode {
     match code {
-        Code::NOT_JSON | Code::BAD_REQUEST => StatusCode::BAD_REQUEST,
+        Code::NOT_JSON | Code::BAD_REQUEST | Code::REGION_UNKNOWN => StatusCode::BAD_REQUEST,
         Code::NOT_A_FINDING
         | Code::FINDING_INVALID
         | Code::FORMAT_UNSUPPORTED

@@ -113,6 +113,7 @@ impl Service {
             library: Arc::clone(&library),
             notifier: Channels::new(&config.notify)?,
             tell: Notify::new(),
+            pace: Mutex::default(),
             settings: settings(&config),
             limits: limits(&config),
             owner: ids.run(clock.as_ref()).to_string().replacen("run-", "process-", 1),
@@ -211,6 +212,7 @@ fn limits(config: &Config) -> Limits {
     Limits {
         allowed_accounts: config.accounts.keys().cloned().collect(),
         account_modes: policy(config).account_modes,
+        further_regions: config.further_regions.clone(),
         targets_per_run: config.guards.targets_per_run,
         protected_tag: config.guards.protected_tag.clone(),
         confirm_findings: config

@@ -309,3 +309,30 @@ fn who_waited_is_needed_unless_another_has_come_to_stand_meanwhile() {
     }
     assert!(!meanwhile(done(), 11), "it was known to have ended");
 }
+
+/// IAM is global: a role or user that two Regions see is the same one.
+#[test]
+fn what_is_global_is_answered_from_whichever_region() {
+    let elsewhere =
+        |account: &str, region: &str| (account.parse().unwrap(), region.parse().unwrap());
+    let same = ["answered", "nothing", "nothing", "runs"];
+    let runs = ["runs", "runs", "runs", "runs"];
+    let (here, strange) = ("111122223333", "444455556666");
+    for (target, account, expected) in [
+        (Some("111122223333/role/web"), here, same),
+        (Some("111122223333/user/web"), here, same),
+        (Some("111122223333/access-key/AKIAZ7Q2EXAMPLE00001"), here, same),
+        (Some("111122223333/role/web"), strange, runs),
+        (Some("111122223333/instance/i-0a"), here, runs),
+        (Some("111122223333/bucket/role"), here, runs),
+        (Some("111122223333/finding/role/a"), here, runs),
+        (None, here, runs),
+    ] {
+        let had = Earlier { target: target.map(str::to_owned), ..done() };
+        let (account, region) = elsewhere(account, "us-east-1");
+        let asked = Wanted { at: (&account, &region), ..wanted(&had, Mode::Contain, 9) };
+        check(&format!("{target:?} {account}"), &asked, std::slice::from_ref(&had), expected);
+        let meanwhile = answered_meanwhile(&asked, at(9), std::slice::from_ref(&had));
+        assert_eq!(meanwhile.is_some(), expected == same, "{target:?} {account}");
+    }
+}

@@ -274,7 +274,7 @@ async fn a_process_that_dies_while_it_sends_is_replaced_after_a_minute() {
     drive_alone(&lab).await;
     let now = lab.clock.now();
     let until = now + jiff::SignedDuration::from_mins(1);
-    let lost = lab.env.store.claim_messages(now, until, 8).await.unwrap();
+    let lost = lab.env.store.claim_messages(now, until, 8, 8).await.unwrap();
     assert_eq!(lost.len(), 1);
     lab.wait(Duration::from_secs(59)).await;
     assert!(lab.told().is_empty());

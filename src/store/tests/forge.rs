@@ -21,4 +21,20 @@ impl Store {
         })
         .await
     }
+
+    /// Has the timeline of a case begin anew, so that it takes no further entry.
+    ///
+    /// # Errors
+    /// When the database can't be written.
+    pub async fn behead(&self, case: &CaseId) -> Result<(), StoreError> {
+        let case = case.to_string();
+        self.write(Turn::Next, move |connection| {
+            Box::pin(async move {
+                let forged = "UPDATE heads SET length = 0 WHERE case_id = $1";
+                sqlx::query(forged).bind(case).execute(connection).await?;
+                Ok(())
+            })
+        })
+        .await
+    }
 }

@@ -18,7 +18,7 @@ fn tell(run: &str) -> Effect {
 }
 
 async fn claim(bed: &Bed, seconds: i64) -> Vec<MessageRow> {
-    bed.store.claim_messages(at(seconds), at(seconds + 60), 8).await.unwrap()
+    bed.store.claim_messages(at(seconds), at(seconds + 60), 8, 8).await.unwrap()
 }
 
 #[tokio::test]
@@ -112,6 +112,9 @@ async fn what_a_run_says_goes_before_findings_that_nothing_acts_on() {
         assert_eq!(first.len(), 8);
         assert!(first.iter().any(|message| message.run.as_ref() == Some(&fence.run)), "{first:?}");
         assert_eq!(claim(bed, 20).await.len(), 8, "the others are sent, too");
+        let none = bed.store.claim_messages(at(20), at(80), 8, 0).await.unwrap();
+        assert!(none.is_empty(), "where none of them may be sent alone: {none:?}");
+        assert_eq!(bed.store.claim_messages(at(20), at(80), 8, 3).await.unwrap().len(), 3);
     })
     .await;
 }

@@ -9,6 +9,7 @@ mod commit;
 mod decide;
 mod decided;
 mod forge;
+mod gathered;
 mod group;
 mod messages;
 mod open;

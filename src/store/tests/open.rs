@@ -4,7 +4,7 @@ use std::fs;
 
 use super::bed::{at, case_id, finding, note, on_bed, run_id};
 use crate::store::writer::Turn;
-use crate::store::{Commit, Effect, NewMessage, Store, StoreError};
+use crate::store::{Acceptance, Commit, Effect, NewMessage, Store, StoreError};
 
 /// Why `url` can't be opened.
 async fn refusal(url: &str) -> String {
@@ -158,14 +158,17 @@ async fn messages_of_an_older_schema_are_still_to_be_sent() {
             at: at(0),
         };
         bed.apply(&case, Some(&fence), vec![Effect::Tell(message)]).await.unwrap();
+        let tells = Some("nothing acts on it".to_owned());
+        bed.store.accept(Acceptance { tells, ..finding("bbbb") }).await.unwrap();
         for statement in [
             "ALTER TABLE messages RENAME TO newer",
             "DROP INDEX messages_due",
             include_str!("../migrations/0007_messages.sql").split("-- The highest").next().unwrap(),
-            "INSERT INTO messages SELECT * FROM newer",
+            "INSERT INTO messages (id, case_id, run, channel, text, created_at, attempts, due_at) \
+             SELECT id, case_id, run, channel, text, created_at, attempts, due_at FROM newer",
             "DROP TABLE newer",
             "DROP TABLE unreadable",
-            "DELETE FROM _sqlx_migrations WHERE version = 8",
+            "DELETE FROM _sqlx_migrations WHERE version IN (8, 11)",
         ] {
             let older = bed.store.write(Turn::Next, move |connection| {
                 Box::pin(async move {
@@ -176,8 +179,11 @@ async fn messages_of_an_older_schema_are_still_to_be_sent() {
             older.await.unwrap();
         }
         bed.reopen().await;
-        let kept = bed.store.claim_messages(at(1), at(61), 8).await.unwrap().remove(0);
-        assert_eq!((kept.case, kept.text.as_str()), (Some(case), "look at it"));
+        let kept = bed.store.claim_messages(at(1), at(61), 8, 8).await.unwrap();
+        let kept: Vec<_> =
+            kept.into_iter().map(|kept| (kept.case, kept.text, kept.gathered)).collect();
+        let forged = (Some(case_id("bbbb")), "nothing acts on it".to_owned(), true);
+        assert_eq!(kept, [forged, (Some(case), "look at it".to_owned(), false)]);
     })
     .await;
 }

@@ -24,7 +24,7 @@ async fn nth(bed: &Bed, n: u32, seconds: i64) -> Digest {
 
 /// What is to be sent at that time, and from now on is sent.
 async fn told(bed: &Bed, seconds: i64) -> Vec<String> {
-    let claimed = bed.store.claim_messages(at(seconds), at(2_000_000), 8).await.unwrap();
+    let claimed = bed.store.claim_messages(at(seconds), at(2_000_000), 8, 8).await.unwrap();
     for message in &claimed {
         assert_eq!((&message.case, &message.run), (&None, &None));
         bed.store.settle_message(message, None, None).await.unwrap();
@@ -78,7 +78,7 @@ async fn what_comes_while_the_hours_message_is_being_sent_is_told_by_another() {
         nth(bed, 0, 0).await;
         nth(bed, 1, 10).await;
         assert_eq!(told(bed, 20).await, ["number 0"]);
-        let sending = bed.store.claim_messages(at(3_600), at(3_660), 8).await.unwrap();
+        let sending = bed.store.claim_messages(at(3_600), at(3_660), 8, 8).await.unwrap();
         assert_eq!(sending.len(), 1);
         // Of a process whose clock is late.
         nth(bed, 2, 3_590).await;
@@ -125,7 +125,7 @@ async fn what_is_kept_and_what_is_told_stand_or_fall_together() {
         assert_eq!(kept, [raw]);
         bed.reopen().await;
         nth(bed, 2, 5_000).await;
-        let claimed = bed.store.claim_messages(at(5_000), at(6_000), 8).await.unwrap();
+        let claimed = bed.store.claim_messages(at(5_000), at(6_000), 8, 8).await.unwrap();
         let texts: Vec<_> = claimed.iter().map(|message| message.text.as_str()).collect();
         assert_eq!(texts, ["in its way", "number 2"], "what failed was not counted");
     })

@@ -128,3 +128,29 @@ async fn what_routing_went_by_is_confirmed() {
     }
     assert!(bad.is_empty(), "acted on although GuardDuty says otherwise: {bad:?}");
 }
+
+/// 300 forged findings without an account come before a question.
+#[tokio::test]
+async fn findings_without_an_account_are_no_page_each() {
+    let (lab, _) = lab().await;
+    for n in 0..300 {
+        let mut event = another(n);
+        event["detail"].as_object_mut().unwrap().remove("accountId");
+        event["detail"]["resource"]["instanceDetails"]["instanceId"] =
+            json!(format!("i-0{n:016x}"));
+        lab.deliver(&event.to_string()).await;
+    }
+    lab.deliver(&sequence().to_string()).await;
+    lab.settle().await;
+    let told = lab.told();
+    let at = told.iter().position(|told| told.contains("tourniquet approve"));
+    assert!(told.len() < 50, "{} messages, and the question is number {at:?}", told.len());
+    assert!(at.is_some(), "{told:#?}");
+    lab.wait(std::time::Duration::from_secs(600)).await;
+    let last = lab.told().pop().unwrap();
+    assert!(last.starts_with("at least 200 findings on which nothing acts since "), "{last}");
+    lab.wait(std::time::Duration::from_secs(600)).await;
+    let last = lab.told().pop().unwrap();
+    assert!(last.starts_with("90 findings on which nothing acts since "), "{last}");
+    lab.finish().await;
+}
