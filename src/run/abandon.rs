@@ -6,13 +6,12 @@ use std::sync::Mutex;
 
 use futures::future::join;
 
-use super::again::not_looked;
 use super::drive::{Drive, Driven};
 use super::execute::StepRun;
 use super::record::log_of;
 use super::replay::RunLog;
 use super::step::StepLog;
-use super::step_end::Reason;
+use super::step_end::{Reason, not_looked};
 use super::tell;
 use crate::error::Code;
 use crate::runbook::StepKey;

@@ -12,13 +12,12 @@
 //! what was not looked at again: they are not to hear of it a minute later.
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
 
 use super::drive::Drive;
 use super::execute::{Executor, StepRun};
-use super::outcome::{StepEnd, StepResult};
+use super::outcome::StepResult;
 use super::step::StepLog;
-use super::step_end::succeeded;
+use super::step_end::{not_looked, undone};
 use super::tell;
 use crate::action;
 use crate::error::Code;
@@ -26,9 +25,6 @@ use crate::routing::Mode;
 use crate::runbook::{AGAIN_MAX, StepKey};
 use crate::store::RunKind;
 use crate::timeline::Draft;
-
-/// In the output of a step that looked again: whether it had to contain once more.
-const UNDONE: &str = "undone_meanwhile";
 
 /// How often a containment that holds is looked at again: see [`Cloud::spreads_within`].
 ///
@@ -131,33 +127,10 @@ impl Executor<'_> {
     }
 }
 
-/// The output of a step, with what it found where it looked again.
-pub(super) fn told(step: &StepLog, mut output: Value) -> Value {
-    if let (Some(_), Some(fields)) = (step.key.looks_again(), output.as_object_mut()) {
-        fields.insert(UNDONE.to_owned(), json!(!step.changes.is_empty()));
-    }
-    output
-}
-
-/// The end of a step that did not look again. It is no failure of anything.
-pub(super) fn not_looked(step: &StepLog, why: &str) -> StepEnd {
-    let output = json!({"failed": format!("not looked at again: {why}")});
-    StepEnd { result: StepResult::Failed, ..succeeded(step, output) }
-}
-
-/// Whether a step that ended verified what was not verified before.
-pub(super) fn contains_anew(step: &StepLog, end: &StepEnd) -> bool {
-    end.result == StepResult::Ok && (step.key.looks_again().is_none() || undone(end))
-}
-
 fn holds(step: &StepLog) -> bool {
     step.end.as_ref().is_some_and(|end| end.result == StepResult::Ok)
 }
 
 fn was_undone(step: &StepLog) -> bool {
     step.end.as_ref().is_some_and(undone)
-}
-
-fn undone(end: &StepEnd) -> bool {
-    end.output.as_ref().is_some_and(|output| output[UNDONE] == true)
 }

@@ -12,7 +12,6 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::Env;
-use super::again::contains_anew;
 use super::execute::{Executor, StepRun};
 use super::journal::Writer;
 use super::lease::Lease;
@@ -22,7 +21,7 @@ use super::replay::RunLog;
 use super::script::Script;
 use super::start::{Begun, StartError, Started, start};
 use super::step::StepLog;
-use super::step_end::cut;
+use super::step_end::{contains_anew, cut};
 use super::tell;
 use crate::error::Code;
 use crate::id::Digest;
@@ -71,7 +70,7 @@ pub async fn drive(
         return drive.abandon(Code::POISONED, &reason).await;
     }
     // Nothing is written yet, and GuardDuty's answer may be in line for minutes.
-    let started = stopping.run_until_cancelled(start(env, run, &drive.writer)).await;
+    let started = stopping.run_until_cancelled(Box::pin(start(env, run, &drive.writer))).await;
     let Some(started) = started else { return drive.release().await };
     let (script, mut begun) = match started {
         Ok(Started { log, script, mut begun }) => {

@@ -12,7 +12,6 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::Env;
-use super::again;
 use super::attempt::{self, LOOK_AGE_MAX, Passing, Patience, WAIT_MAX};
 use super::guard::Barred;
 use super::journal::Writer;
@@ -20,7 +19,7 @@ use super::lease::Lease;
 use super::outcome::{OutcomeResult, StepEnd};
 use super::replay::Planned;
 use super::step::{ChangeLog, StepLog};
-use super::step_end::{Reason, failed, look_refused, succeeded};
+use super::step_end::{Reason, failed, look_refused, looked_again, succeeded};
 use crate::action::{Action, Context, LookError, Params, Verdict};
 use crate::change::{Change, Permission, Urgency};
 use crate::cloud::{Admitted, ErrorClass, Scope, Session};
@@ -354,7 +353,7 @@ impl Executor<'_> {
         drafts.extend(self.evidence(step, &output));
         let holds = action.urgency() == Urgency::Containment;
         let effects = holds.then(|| self.hold(step, target)).into_iter().collect();
-        StepRun::Ended { end: succeeded(step, again::told(step, output)), drafts, effects }
+        StepRun::Ended { end: succeeded(step, looked_again(step, output)), drafts, effects }
     }
 
     pub(super) fn hold(&self, step: &StepLog, target: &str) -> Effect {

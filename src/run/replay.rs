@@ -99,7 +99,7 @@ impl RunLog {
             Some(Kind::StepRequested) => {
                 let (key, name) = (step_key(text(body, "step")?)?, text(body, "name")?.to_owned());
                 let args = body.get("args").cloned().unwrap_or_default();
-                let origin = Origin::of(&key, self);
+                let origin = self.origin(&key);
                 self.steps.push(StepLog { origin, ..StepLog::asked(key, name, args, entry.at) });
             }
             Some(Kind::ChangeIntent) => {
@@ -138,6 +138,16 @@ impl RunLog {
             .iter_mut()
             .find(|step| step.key == *key)
             .ok_or_else(|| format!("step {key} was never asked for"))
+    }
+
+    /// What a step of this key goes on from; `None`: it is a step of the script.
+    fn origin(&self, key: &StepKey) -> Option<Origin> {
+        let (of, _) = key.looks_again()?;
+        let is_before = |step: &&StepLog| {
+            step.key == of || step.key.looks_again().is_some_and(|(again, _)| again == of)
+        };
+        let applied = self.steps.iter().filter(is_before).flat_map(StepLog::own).collect();
+        Some(Origin { requested: self.step(&of)?.requested, applied })
     }
 
     /// The step with this key.

@@ -6,7 +6,6 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::outcome::{Outcome, StepEnd};
-use super::replay::RunLog;
 use crate::action::{self, Applied, Params};
 use crate::change::{Change, Urgency};
 use crate::cloud::ErrorClass;
@@ -41,19 +40,6 @@ pub struct Origin {
     pub requested: Timestamp,
     /// What that, and each look since, has changed.
     pub applied: Vec<Applied>,
-}
-
-impl Origin {
-    /// What the step of this key goes on from, in a log that has it; `None`: it is a step of the script.
-    #[must_use]
-    pub fn of(key: &StepKey, log: &RunLog) -> Option<Self> {
-        let (of, _) = key.looks_again()?;
-        let before = log.steps.iter().filter(|step| {
-            step.key == of || step.key.looks_again().is_some_and(|(again, _)| again == of)
-        });
-        let applied = before.flat_map(StepLog::own).collect();
-        Some(Self { requested: log.step(&of)?.requested, applied })
-    }
 }
 
 /// A change that was intended.
@@ -141,7 +127,9 @@ impl StepLog {
         self.origin.as_ref().map_or(self.requested, |origin| origin.requested)
     }
 
-    fn own(&self) -> Vec<Applied> {
+    /// What this step itself has changed so far.
+    #[must_use]
+    pub fn own(&self) -> Vec<Applied> {
         self.changes
             .iter()
             .filter(|change| {

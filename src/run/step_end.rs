@@ -16,6 +16,9 @@ use crate::runbook::StepFailure;
 /// Characters of a message in an entry: AWS and scripts can write more.
 pub(super) const MESSAGE_MAX: usize = 2_000;
 
+/// In the output of a step that looked again: whether it had to contain once more.
+const UNDONE: &str = "undone_meanwhile";
+
 /// The end of a step that did what it should.
 pub fn succeeded(step: &StepLog, output: Value) -> StepEnd {
     StepEnd {
@@ -44,6 +47,30 @@ pub fn failed(step: &StepLog, code: Code, class: &str, message: &str) -> StepEnd
         planned: vec![],
         does: vec![],
     }
+}
+
+/// The output of a step, with what it found where it looked again.
+pub fn looked_again(step: &StepLog, mut output: Value) -> Value {
+    if let (Some(_), Some(fields)) = (step.key.looks_again(), output.as_object_mut()) {
+        fields.insert(UNDONE.to_owned(), json!(!step.changes.is_empty()));
+    }
+    output
+}
+
+/// The end of a step that did not look again. It is no failure of anything.
+pub fn not_looked(step: &StepLog, why: &str) -> StepEnd {
+    let output = json!({"failed": format!("not looked at again: {why}")});
+    StepEnd { result: StepResult::Failed, ..succeeded(step, output) }
+}
+
+/// Whether a step that ended verified what was not verified before.
+pub fn contains_anew(step: &StepLog, end: &StepEnd) -> bool {
+    end.result == StepResult::Ok && (step.key.looks_again().is_none() || undone(end))
+}
+
+/// Whether a look at what was contained had to contain it once more.
+pub fn undone(end: &StepEnd) -> bool {
+    end.output.as_ref().is_some_and(|output| output[UNDONE] == true)
 }
 
 /// Why a step is given up.

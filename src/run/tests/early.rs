@@ -45,7 +45,7 @@ fn free(sandbox: &Sandbox) -> bool {
 #[tokio::test]
 async fn a_run_that_was_taken_back_keeps_its_evidence_and_contains_nothing_more() {
     let (lab, sandbox, _) = faulty_lab(Plan::none(), GOES_ON).await;
-    let waits = waiting(&lab).await;
+    let waits = Box::pin(waiting(&lab)).await;
     let undo = lab.desk.undo(&waits.id, "ada".to_owned(), false).await.unwrap();
     drive_all(&lab).await;
     assert!(free(&sandbox) && run(&lab, &undo.id).await.state == RunState::Succeeded);

@@ -51,6 +51,7 @@ async fn a_run_that_waited_for_one_of_another_region_gives_way_to_it() {
     }
     let case = lab.deliver(&first).await;
     assert_eq!(lab.deliver(&second).await, case);
+    lab.clock.advance(std::time::Duration::from_secs(1));
     lab.settle().await;
     let runs = lab.env.store.runs_of(&case).await.unwrap();
     let codes: Vec<_> = runs.iter().map(|run| run.code.as_deref()).collect();
