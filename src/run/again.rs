@@ -103,8 +103,9 @@ impl Executor<'_> {
             let end = not_looked(step, "the run was taken back");
             return Some(StepRun::Ended { end, drafts: vec![], effects: vec![] });
         }
+        // What was just asked for does not know what it goes on from: the timeline alone does.
         let due = self.due(step);
-        (self.env.clock.now() < due).then(|| StepRun::Parked {
+        (step.origin.is_none() || self.env.clock.now() < due).then(|| StepRun::Parked {
             wake_at: Some(due),
             drafts: vec![],
             effects: vec![],

@@ -70,4 +70,5 @@ pub use outbox::send_due;
 pub use outcome::Does;
 pub use refused::DeskError;
 pub use request::{StartRun, TakeBack};
+pub use step_end::UNDONE;
 pub use tell::{nothing_acts, unreadable};

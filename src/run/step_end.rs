@@ -17,7 +17,7 @@ use crate::runbook::StepFailure;
 pub(super) const MESSAGE_MAX: usize = 2_000;
 
 /// In the output of a step that looked again: whether it had to contain once more.
-const UNDONE: &str = "undone_meanwhile";
+pub const UNDONE: &str = "undone_meanwhile";
 
 /// The end of a step that did what it should.
 pub fn succeeded(step: &StepLog, output: Value) -> StepEnd {

@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::process::Output;
 
-use super::scene::{deployment, picture, send, undisturbed};
+use super::scene::{deployment, picture, same, send, undisturbed};
 use super::support::{Deployment, text};
 
 const CONFIG: &str = "[cloud]\nkind = \"sandbox\"\n";
@@ -138,5 +138,5 @@ fn a_second_serve_on_one_database_is_told_and_the_first_goes_on() {
     assert!(deployment.run(&["token", "list"]).status.success());
     let ended = server.wait_for_runs(&deployment.token, &case).unwrap();
     assert_eq!(ended["runs"][0]["attempts"], 1, "nobody took the run away: {ended}");
-    assert!(picture(&deployment, &server, &ended) == expected);
+    same(&expected, &picture(&deployment, &server, &ended));
 }

@@ -195,3 +195,18 @@ fn without_times(text: &str) -> String {
     }
     kept
 }
+
+/// The lines in which two pictures differ.
+pub fn differences(expected: &Picture, seen: &Picture) -> String {
+    let (expected, seen) = (format!("{expected:#?}"), format!("{seen:#?}"));
+    let missing = expected.lines().filter(|line| !seen.lines().any(|other| other == *line));
+    let added = seen.lines().filter(|line| !expected.lines().any(|other| other == *line));
+    let lines =
+        missing.map(|line| format!("- {line}")).chain(added.map(|line| format!("+ {line}")));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// Asserts that a run came to the same end.
+pub fn same(expected: &Picture, seen: &Picture) {
+    assert!(expected == seen, "another end:\n{}", differences(expected, seen));
+}

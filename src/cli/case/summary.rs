@@ -7,6 +7,8 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use crate::case::Status;
+use crate::run::UNDONE;
+use crate::runbook::StepKey;
 use crate::timeline::{Entry, Kind};
 
 /// What no entry tells: how often findings came, and how severe later ones were.
@@ -119,11 +121,19 @@ fn last_seen<'e>(entries: impl Iterator<Item = &'e Entry> + Clone) -> Option<Tim
         .filter(|entry| entry.kind() == Some(Kind::RunFinished) && entry.body["contained"] == true)
         .filter_map(run)
         .collect();
+    // That it still holds when it is looked at again is nothing that is seen for the first time.
+    let holds = |entry: &Entry| {
+        let step = entry.body.get("step").and_then(Value::as_str).unwrap_or_default();
+        let again = step.parse::<StepKey>().is_ok_and(|step| step.looks_again().is_some());
+        again
+            && entry.body.get("output").and_then(|output| output.get(UNDONE)) != Some(&json!(true))
+    };
     let seen = entries.filter(|entry| {
         let verb = entry.body.get("name").and_then(Value::as_str).unwrap_or_default();
         entry.kind() == Some(Kind::StepFinished)
             && entry.body["result"] == "ok"
             && verb.starts_with("contain::")
+            && !holds(entry)
             && run(entry).is_some_and(|run| contained.contains(run))
     });
     seen.map(|entry| entry.at).max()
@@ -212,9 +222,15 @@ mod tests {
     fn contained_is_when_the_last_containment_was_seen_and_not_when_the_evidence_was_kept() {
         let mut head = Head::empty();
         let step = |name: &str| json!({"run": "run-0001", "name": name, "result": "ok"});
+        let again = |nth: u8, undone: bool| {
+            json!({"run": "run-0001", "name": "contain::revoke_role_sessions", "result": "ok",
+                "step": format!("1~{nth}"), "output": {UNDONE: undone}})
+        };
         let entries = [
             (0, Kind::CaseOpened, json!({})),
-            (1, Kind::StepFinished, step("contain::isolate_instance")),
+            (1, Kind::StepFinished, step("contain::revoke_role_sessions")),
+            (2, Kind::StepFinished, again(1, true)),
+            (6, Kind::StepFinished, again(2, false)),
             (7, Kind::StepFinished, step("evidence::snapshot_volumes")),
             (8, Kind::RunFinished, json!({"run": "run-0001", "contained": true})),
             (8, Kind::CaseStatusChanged, json!({"from": "active", "to": "contained"})),
@@ -226,7 +242,7 @@ mod tests {
             Entry::parse(&sealed.bytes).unwrap()
         });
         // Earlier versions took the second of the status.
-        for (second, differing) in [(1, 0), (8, 0), (7, 2)] {
+        for (second, differing) in [(2, 0), (8, 0), (1, 2), (6, 2), (7, 2)] {
             let at = Timestamp::from_second(second).unwrap();
             let summary = json!({"contained_at": at, "seconds_to_contain": second});
             assert_eq!(differs(&summary, &entries, &[]).len(), differing, "{second}");

@@ -188,6 +188,9 @@ impl Sandbox {
     }
 }
 
+/// What is waited beyond the delay after which a change of IAM is felt.
+const MOMENT: Duration = Duration::from_millis(200);
+
 impl Cloud for Sandbox {
     fn open(&self, scope: Scope) -> Arc<dyn Session> {
         Arc::new(session::SandboxSession::new(self.clone(), scope))
@@ -202,8 +205,10 @@ impl Cloud for Sandbox {
         Duration::from_secs(4)
     }
 
+    /// As long as the world says, and a moment.
     fn spreads_within(&self) -> [Duration; 2] {
-        [Duration::from_secs(1), Duration::from_secs(4)]
+        let felt = self.lock().iam_delay() + MOMENT;
+        [felt, 2 * felt]
     }
 }
 
