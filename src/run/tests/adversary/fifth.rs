@@ -1,0 +1,64 @@
+//! What a hostile reader found of the looks at what was contained.
+
+use std::time::Duration;
+
+use super::*;
+
+const REVOKES: &str = "//! Revokes.\nconst RUNBOOK = #{ on: [\"Never:X/*\"], mode: \"contain\" };\n\
+    fn run(case, p) { contain::revoke_role_sessions(\"web-server\"); }";
+
+fn undo_the_deny(sandbox: &Sandbox) {
+    sandbox
+        .edit(|world| {
+            let role = "web-server".parse().unwrap();
+            world.account_mut(&ours()).unwrap().roles.get_mut(&role).unwrap().policies.clear();
+        })
+        .unwrap();
+}
+
+/// Whether the role's stolen session is denied everything, once all has spread.
+fn denies(lab: &Lab, sandbox: &Sandbox) -> bool {
+    lab.clock.advance(Duration::from_secs(60));
+    let stolen = "ASIAZ7Q2EXAMPLE00001".parse().unwrap();
+    !sandbox.attacker().can_call(&ours(), &stolen).allowed
+}
+
+async fn begun(source: &str) -> (Lab, Sandbox, RunRow) {
+    let (lab, sandbox, _) = faulty_lab(Plan::none(), source).await;
+    let started = lab.desk.start(by_hand("probe", json!({}), Mode::Contain)).await.unwrap();
+    drive_once(&lab, &CancellationToken::new()).await.unwrap().unwrap();
+    let row = run(&lab, &started.id).await;
+    (lab, sandbox, row)
+}
+
+/// Time passes, as when the machine sleeps or the disk is slow, between the request of a look and it.
+#[tokio::test]
+async fn a_look_that_is_due_at_once_knows_what_was_contained() {
+    for pause in 0..60 {
+        let (lab, sandbox, _) = faulty_lab(Plan::none(), REVOKES).await;
+        let started = lab.desk.start(by_hand("probe", json!({}), Mode::Contain)).await.unwrap();
+        let (row, fence) = lab.env.store.claim("lab", lab.clock.now()).await.unwrap().unwrap();
+        let (lease, stopping) =
+            (Lease::new(fence, lab.clock.monotonic()), CancellationToken::new());
+        let mut drive = Box::pin(drive(&lab.env, &row, &lease, &stopping));
+        for n in 0.. {
+            let millis = if n == pause { 6_000 } else { 150 };
+            lab.clock.advance(Duration::from_millis(millis));
+            if futures::poll!(&mut drive).is_ready() {
+                break;
+            }
+            lab.env.store.runs_open().await.unwrap();
+        }
+        drop(drive);
+        lab.settle().await;
+        let done = run(&lab, &started.id).await;
+        assert!(done.contained, "{pause}: {:?}", done.summary);
+        let entries = lab.entries(&started.case).await;
+        let intents = entries.iter().filter(|entry| entry.kind == "change.intent");
+        let again: Vec<_> = intents.skip(1).map(|entry| entry.body.clone()).collect();
+        assert!(again.is_empty(), "pause {pause}: nobody undid anything: {again:#?}");
+        assert_eq!(lab.told(), Vec::<String>::new(), "pause {pause}");
+        assert_eq!(sandbox.snapshot_world().mutations.len(), 1, "{pause}");
+        lab.finish().await;
+    }
+}
