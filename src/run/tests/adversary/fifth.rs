@@ -62,3 +62,28 @@ async fn a_look_that_is_due_at_once_knows_what_was_contained() {
         lab.finish().await;
     }
 }
+
+/// The role is revoked once more while its second look waits, and that look then has to do it again.
+#[tokio::test]
+async fn an_undo_gives_back_what_a_look_did_after_a_later_step() {
+    let revoke = "contain::revoke_role_sessions(\"web-server\");";
+    let twice = REVOKES.replace(revoke, &format!("{revoke} sleep(3); {revoke}"));
+    let (lab, sandbox, row) = begun(&twice).await;
+    for _ in 0..2 {
+        let at = run(&lab, &row.id).await.wake_at.unwrap();
+        lab.clock.advance(lab.clock.now().duration_until(at).try_into().unwrap());
+        drive_once(&lab, &CancellationToken::new()).await.unwrap().unwrap();
+    }
+    undo_the_deny(&sandbox);
+    lab.clock.advance(Duration::from_secs(60));
+    lab.settle().await;
+    let done = run(&lab, &row.id).await;
+    assert!(done.contained, "{:?}", done.summary);
+    assert!(denies(&lab, &sandbox));
+    let undo = lab.desk.undo(&row.id, "ada".to_owned(), true).await.unwrap();
+    lab.settle().await;
+    let undo = run(&lab, &undo.id).await;
+    let denied = denies(&lab, &sandbox);
+    assert_eq!((undo.state, denied), (RunState::Succeeded, false), "{:?}", undo.summary);
+    lab.finish().await;
+}
