@@ -87,3 +87,28 @@ async fn an_undo_gives_back_what_a_look_did_after_a_later_step() {
     assert_eq!((undo.state, denied), (RunState::Succeeded, false), "{:?}", undo.summary);
     lab.finish().await;
 }
+
+/// An undo gives the instance back and keeps the deny, which an attacker then takes away before the look.
+#[tokio::test]
+async fn what_an_undo_keeps_is_looked_at_all_the_same() {
+    let revoke = "contain::revoke_role_sessions(\"web-server\");";
+    let both = format!("{revoke} contain::isolate_instance(\"i-0a1b2c3d4e5f60718\");");
+    let (lab, sandbox, row) = begun(&REVOKES.replace(revoke, &both)).await;
+    assert_eq!(row.state, RunState::Parked, "{:?}", row.summary);
+    let undo = lab.desk.undo(&row.id, "ada".to_owned(), false).await.unwrap();
+    for _ in 0..100 {
+        if run(&lab, &undo.id).await.state.is_over() {
+            break;
+        }
+        let _ = drive_once(&lab, &CancellationToken::new()).await;
+        lab.clock.advance(Duration::from_millis(200));
+    }
+    assert_eq!(run(&lab, &undo.id).await.state, RunState::Succeeded);
+    undo_the_deny(&sandbox);
+    lab.settle().await;
+    let entries = lab.entries(&row.case).await;
+    let kept = entries.iter().any(|entry| format!("{:?}", entry.body).contains("left in place"));
+    assert!(kept);
+    assert!(denies(&lab, &sandbox), "nobody lifted it: {:#?}", runs(&lab, &row.case).await);
+    lab.finish().await;
+}
