@@ -3,6 +3,9 @@
 use std::time::Duration;
 
 use super::*;
+use crate::change::KeyStatus;
+use crate::cloud::sandbox::Settling;
+use crate::id::AccessKeyId;
 
 const REVOKES: &str = "//! Revokes.\nconst RUNBOOK = #{ on: [\"Never:X/*\"], mode: \"contain\" };\n\
     fn run(case, p) { contain::revoke_role_sessions(\"web-server\"); }";
@@ -110,5 +113,29 @@ async fn what_an_undo_keeps_is_looked_at_all_the_same() {
     let kept = entries.iter().any(|entry| format!("{:?}", entry.body).contains("left in place"));
     assert!(kept);
     assert!(denies(&lab, &sandbox), "nobody lifted it: {:#?}", runs(&lab, &row.case).await);
+    lab.finish().await;
+}
+
+/// Whoever has the key makes another one, takes the deny away and deletes the key by which it was found.
+#[tokio::test]
+async fn a_key_that_was_deleted_hides_no_new_one() {
+    let source = "//! Disables.\nconst RUNBOOK = #{ on: [\"Never:X/*\"], mode: \"contain\" };\n\
+        fn run(case, p) { contain::disable_access_keys((), \"AKIAZ7Q2EXAMPLE00001\"); }";
+    let (lab, sandbox, row) = begun(source).await;
+    assert_eq!(row.state, RunState::Parked, "{:?}", row.summary);
+    let key: AccessKeyId = "AKIAZ7Q2EXAMPLE00099".parse().unwrap();
+    let new = key.clone();
+    sandbox
+        .edit(|world| {
+            let user = world.account_mut(&ours()).unwrap().users.values_mut().next().unwrap();
+            user.keys.clear();
+            user.policies.clear();
+            user.keys.insert(new, Settling::settled(KeyStatus::Active));
+        })
+        .unwrap();
+    lab.settle().await;
+    let done = run(&lab, &row.id).await;
+    lab.clock.advance(Duration::from_secs(60));
+    assert!(!sandbox.attacker().can_call(&ours(), &key).allowed, "{:?}", done.summary);
     lab.finish().await;
 }
