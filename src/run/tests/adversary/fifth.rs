@@ -139,3 +139,15 @@ async fn a_key_that_was_deleted_hides_no_new_one() {
     assert!(!sandbox.attacker().can_call(&ours(), &key).allowed, "{:?}", done.summary);
     lab.finish().await;
 }
+
+/// The service was down for days; meanwhile people lifted the containment in AWS.
+#[tokio::test]
+async fn a_look_that_comes_days_late_denies_nothing_anew() {
+    let (lab, sandbox, row) = begun(REVOKES).await;
+    lab.clock.advance(Duration::from_secs(3 * 86_400));
+    undo_the_deny(&sandbox);
+    lab.settle().await;
+    let done = run(&lab, &row.id).await;
+    assert!(!denies(&lab, &sandbox), "{:?} {:?}", done.summary, lab.told());
+    lab.finish().await;
+}
