@@ -151,3 +151,19 @@ async fn a_look_that_comes_days_late_denies_nothing_anew() {
     assert!(!denies(&lab, &sandbox), "{:?} {:?}", done.summary, lab.told());
     lab.finish().await;
 }
+
+/// Only claims that end in a crash add up to a run that is given up.
+#[tokio::test]
+async fn stops_in_order_never_add_up_to_a_run_that_is_given_up() {
+    let (lab, _, _) = faulty_lab(Plan::none(), REVOKES).await;
+    let started = lab.desk.start(by_hand("probe", json!({}), Mode::Contain)).await.unwrap();
+    let stopping = CancellationToken::new();
+    stopping.cancel();
+    for _ in 0..20 {
+        drive_once(&lab, &stopping).await.unwrap().unwrap();
+    }
+    lab.settle().await;
+    let done = run(&lab, &started.id).await;
+    assert!(done.contained, "{:?} {:?}", done.state, done.summary);
+    lab.finish().await;
+}
