@@ -167,3 +167,18 @@ async fn stops_in_order_never_add_up_to_a_run_that_is_given_up() {
     assert!(done.contained, "{:?} {:?}", done.state, done.summary);
     lab.finish().await;
 }
+
+/// A stop in order is no death.
+#[tokio::test]
+async fn a_stop_in_order_is_not_told_as_a_death() {
+    let (lab, _, _) = faulty_lab(Plan::none(), REVOKES).await;
+    let started = lab.desk.start(by_hand("probe", json!({}), Mode::Contain)).await.unwrap();
+    let stopping = CancellationToken::new();
+    stopping.cancel();
+    drive_once(&lab, &stopping).await.unwrap().unwrap();
+    lab.settle().await;
+    let entries = lab.entries(&started.case).await;
+    let notes: Vec<_> = entries.iter().filter(|entry| entry.kind == "note.added").collect();
+    assert!(notes.is_empty(), "{notes:?}");
+    lab.finish().await;
+}
