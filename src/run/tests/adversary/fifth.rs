@@ -182,3 +182,30 @@ async fn a_stop_in_order_is_not_told_as_a_death() {
     assert!(notes.is_empty(), "{notes:?}");
     lab.finish().await;
 }
+
+/// One target is allowed, and it is one: the user of the key.
+#[tokio::test]
+async fn a_look_counts_no_target_twice() {
+    let source = "//! Disables.\nconst RUNBOOK = #{ on: [\"Never:X/*\"], mode: \"contain\" };\n\
+        fn run(case, p) { contain::disable_access_keys((), \"AKIAZ7Q2EXAMPLE00001\"); }";
+    let (sandbox, clock) = world();
+    let library = library_with("probe", source);
+    let with = LabSettings { library, targets_per_run: 1, ..settings() };
+    let lab = Lab::new(Arc::new(sandbox.clone()), clock, with).await;
+    let started = lab.desk.start(by_hand("probe", json!({}), Mode::Contain)).await.unwrap();
+    drive_once(&lab, &CancellationToken::new()).await.unwrap().unwrap();
+    let key: AccessKeyId = "AKIAZ7Q2EXAMPLE00099".parse().unwrap();
+    let new = key.clone();
+    sandbox
+        .edit(|world| {
+            let user = world.account_mut(&ours()).unwrap().users.values_mut().next().unwrap();
+            user.policies.clear();
+            user.keys.insert(new, Settling::settled(KeyStatus::Active));
+        })
+        .unwrap();
+    lab.settle().await;
+    let done = run(&lab, &started.id).await;
+    lab.clock.advance(Duration::from_secs(60));
+    assert!(!sandbox.attacker().can_call(&ours(), &key).allowed, "{:?}", done.summary);
+    lab.finish().await;
+}
