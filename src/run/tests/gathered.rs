@@ -286,3 +286,21 @@ async fn who_was_told_is_not_told_again_because_a_timeline_takes_no_entry() {
         assert_eq!(notes(&lab, case).await.len(), usize::from(n != 0 && n != 11), "case {n}");
     }
 }
+
+#[tokio::test]
+async fn forged_findings_that_are_more_severe_keep_no_genuine_one_from_people() {
+    let (lab, _) = lab().await;
+    deliver(&lab, 0..10).await;
+    lab.wait(Duration::ZERO).await;
+    let genuine = lab.deliver(&without_account(10, 8.0)).await;
+    let mut next = 11;
+    for _ in 0..4 {
+        for n in next..next + 200 {
+            lab.deliver(&without_account(n, 9.9)).await;
+        }
+        next += 200;
+        lab.wait(10 * MINUTE).await;
+    }
+    assert!(!notes(&lab, &genuine).await.is_empty(), "after 40 minutes nobody was told of it");
+    lab.finish().await;
+}

@@ -3,6 +3,7 @@
 mod closed;
 mod decided;
 mod falsified;
+mod fifth;
 mod forged;
 mod half_way;
 mod in_line;
