@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::reads::{Read, any, permissions_for, permissions_to};
 use super::{
-    Action, Context, LookError, ParamKind, ParamSpec, Params, Settings, Shape, Verdict,
+    Action, Applied, Context, LookError, ParamKind, ParamSpec, Params, Settings, Shape, Verdict,
     gone_from_account,
 };
 use crate::change::{
@@ -120,6 +120,8 @@ impl Action for DisableAccessKeys {
 
     async fn look(&self, context: &Context<'_>, params: &Params) -> Result<Verdict, LookError> {
         let named: Option<UserName> = params.text("user").map(|_| params.id("user")).transpose()?;
+        // Whoever has the user may have deleted the key by which it was found.
+        let named = named.or_else(|| contained(context.applied));
         let key: Option<AccessKeyId> = params.text("key").map(|_| params.id("key")).transpose()?;
         let name = match owner(context, named, key).await? {
             Ok(name) => name,
@@ -166,6 +168,14 @@ fn not_listed(user: &UserName, error: &CloudError) -> String {
 fn neither() -> LookError {
     let reason = "missing; expected a user, a key or both".to_owned();
     LookError::Param { name: "user".to_owned(), reason }
+}
+
+/// The user that this step has denied everything.
+fn contained(applied: &[Applied]) -> Option<UserName> {
+    applied.iter().find_map(|applied| match &applied.change.kind {
+        Kind::UserPolicy { user, .. } => Some(user.clone()),
+        _ => None,
+    })
 }
 
 /// The user that is meant, or the verdict when there is none to act on.

@@ -11,13 +11,13 @@
 //! once. The run is over when it has held. A run that leaves something to people ends at once, and says
 //! what was not looked at again: they are not to hear of it a minute later.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::drive::Drive;
-use super::execute::{Executor, StepRun};
+use super::execute::{Executor, StepRun, TakenBack};
 use super::outcome::StepResult;
 use super::step::StepLog;
-use super::step_end::{not_looked, undone};
+use super::step_end::{Reason, not_looked, undone};
 use super::tell;
 use crate::action;
 use crate::error::Code;
@@ -34,7 +34,8 @@ const PLANNED: u8 = 2;
 impl Drive<'_> {
     /// Asks for the looks that are due next: their entries are added, and nothing waits for them.
     pub(super) fn look_again(&mut self, entries: &mut Vec<Draft>) {
-        if self.run.mode == Mode::Observe || self.run.kind == RunKind::Undo || self.taken_back {
+        let lifted = self.taken_back == TakenBack::Wholly;
+        if self.run.mode == Mode::Observe || self.run.kind == RunKind::Undo || lifted {
             return;
         }
         let now = self.env.clock.now();
@@ -85,7 +86,24 @@ impl Drive<'_> {
     }
 }
 
+/// How late a look may be and still contain anew: a restart takes less. After that, people may have
+/// lifted what it would deny, and only they can tell.
+const LATE_MAX: SignedDuration = SignedDuration::from_mins(10);
+
 impl Executor<'_> {
+    /// Why a step that looks again, and finds what was contained undone, leaves that to people: it comes so
+    /// late that they may have lifted it themselves. `None`: it contains it anew.
+    pub(super) fn too_late(&self, step: &StepLog) -> Option<Reason> {
+        let late = self.env.clock.now().duration_since(self.due(step));
+        let is_late = step.origin.is_some() && step.changes.is_empty() && late > LATE_MAX;
+        let text = format!(
+            "what was contained is not so any more, and the look comes {} min late, so that it may have been \
+             lifted by one of you: look at it, and contain it anew if nobody has",
+            late.as_mins()
+        );
+        is_late.then(|| Reason::new(Code::ACTION_FAILED, "conflict", text))
+    }
+
     /// When a step is to look: one that looks again, some time after it was asked for.
     pub(super) fn due(&self, step: &StepLog) -> Timestamp {
         let Some((_, nth)) = step.key.looks_again() else { return step.requested };
@@ -99,7 +117,8 @@ impl Executor<'_> {
         if step.key.looks_again().is_none() || !step.changes.is_empty() {
             return None;
         }
-        if self.taken_back {
+        // An undo that is not told to leaves denies and disabled keys in place: they are to hold on.
+        if self.taken_back == TakenBack::Wholly {
             let end = not_looked(step, "the run was taken back");
             return Some(StepRun::Ended { end, drafts: vec![], effects: vec![] });
         }

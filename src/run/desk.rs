@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::Env;
-use super::execute::Executor;
+use super::execute::{Executor, TakenBack};
 use super::held::held_later;
 use super::journal::Writer;
 use super::lease::Lease;
@@ -138,7 +138,7 @@ impl Desk {
             writer: &writer,
             changed: &changed,
             agreed: None,
-            taken_back: false,
+            taken_back: TakenBack::No,
             stopping: &CancellationToken::new(),
         };
         let plan =

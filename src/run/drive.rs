@@ -12,7 +12,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::Env;
-use super::execute::{Executor, StepRun};
+use super::execute::{Executor, StepRun, TakenBack};
 use super::journal::Writer;
 use super::lease::Lease;
 use super::outcome::StepEnd;
@@ -61,7 +61,11 @@ pub async fn drive(
     let (log, said, kept) = (RunLog::default(), Vec::new(), Vec::new());
     // Asked once: an undo that is asked for meanwhile begins when this drive has ended, and takes back
     // what it did.
-    let taken_back = env.store.taken_back(&run.id).await?;
+    let taken_back = match env.store.taken_back(&run.id).await? {
+        false => TakenBack::No,
+        true if env.store.revived(&run.id).await? => TakenBack::Wholly,
+        true => TakenBack::ButForDenies,
+    };
     let returned = Value::Null;
     let mut drive =
         Drive { env, run, lease, stopping, writer, log, taken_back, said, kept, returned };
@@ -116,7 +120,7 @@ pub(super) struct Drive<'a> {
     pub(super) writer: Writer,
     pub(super) log: RunLog,
     /// Whether an undo of the run was asked for before it was claimed.
-    pub(super) taken_back: bool,
+    pub(super) taken_back: TakenBack,
     /// What the script logged after its last step.
     pub(super) said: Vec<String>,
     /// What branches failed with by themselves, where the script kept the errors as values.

@@ -59,6 +59,17 @@ pub enum StepRun {
     },
 }
 
+/// Whether an undo of a run was asked for before it was gone on with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TakenBack {
+    /// No.
+    No,
+    /// Yes, but for what keeps stolen credentials out.
+    ButForDenies,
+    /// Yes, all of it.
+    Wholly,
+}
+
 /// One step of one run, with all that it takes to execute it.
 pub struct Executor<'a> {
     /// The process.
@@ -76,7 +87,7 @@ pub struct Executor<'a> {
     pub agreed: Option<&'a Planned>,
     /// Whether an undo of the run was asked for before it was gone on with: but for its evidence it
     /// begins nothing any more. What is asked for meanwhile begins when this drive has ended.
-    pub taken_back: bool,
+    pub taken_back: TakenBack,
     /// Whether the process stops.
     pub stopping: &'a CancellationToken,
 }
@@ -144,7 +155,8 @@ impl Executor<'_> {
         let mut taken = BTreeSet::from([target.clone()]);
         let mut pending = self.settle_open(&mut step, true).await?;
         let known = step.changes.iter().all(|log| log.outcome.is_some());
-        if known && !step.preserves() && self.taken_back {
+        let goes_on = step.preserves() || step.origin.is_some();
+        if known && !goes_on && self.taken_back != TakenBack::No {
             let reason = Reason::new(Code::ACTION_REFUSED, "refused", "the run was taken back");
             return self.give_up(step, reason, hold.as_ref(), pending).await;
         }
@@ -199,6 +211,9 @@ impl Executor<'_> {
                 }
                 Ok(Verdict::Change(stages)) => stages,
             };
+            if let Some(reason) = self.too_late(&step) {
+                return self.give_up(step, reason, hold.as_ref(), pending).await;
+            }
             // A key is called by its id, and is its user's.
             let mut news = false;
             for subject in stages.iter().flatten().filter_map(Change::subject).filter(|_| contains)

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::approve;
 use super::attempt::{Passing, Patience, READ_PATIENCE};
-use super::execute::{Executor, StepRun};
+use super::execute::{Executor, StepRun, TakenBack};
 use super::line::told;
 use super::outcome::{StepEnd, StepResult};
 use super::step::StepLog;
@@ -153,7 +153,7 @@ async fn notify(executor: &Executor<'_>, step: &StepLog) -> StepRun {
         |name: &str| step.args.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let mut said = text("message");
     // The run goes on with its evidence; that something is isolated is not so any more.
-    if executor.taken_back {
+    if executor.taken_back != TakenBack::No {
         said.push_str(" (Meanwhile the run was taken back.)");
     }
     let (case, run) = (executor.run.case.clone(), executor.run.id.clone());

@@ -23,6 +23,7 @@ impl Executor<'_> {
         let changes: Vec<Change> = stages.concat();
         let tags = self.tagged(step, target, &changes).await?;
         let mut changed = self.changed.lock().unwrap_or_else(PoisonError::into_inner);
+        let none = BTreeSet::new();
         for (target, tags) in &tags {
             let situation = Situation {
                 account: &self.run.account,
@@ -30,7 +31,8 @@ impl Executor<'_> {
                 target,
                 tags,
                 changes: &changes,
-                changed: &changed,
+                // What is looked at again was counted when it was contained.
+                changed: if step.origin.is_some() { &none } else { &changed },
             };
             guard::check(&self.env.limits, &self.env.settings, &situation)?;
             changed.insert(target.clone());

@@ -73,7 +73,9 @@ pub fn restores(log: &RunLog, revive: bool, released: bool) -> Vec<Restore> {
 /// The changes that happened or may have happened, in order. A look that settles a lost answer may
 /// show the world as it was; what a later change started from tells better.
 fn may_stand(log: &RunLog) -> Vec<&Change> {
-    let changes: Vec<&ChangeLog> = log.steps.iter().flat_map(|step| &step.changes).collect();
+    let mut changes: Vec<&ChangeLog> = log.steps.iter().flat_map(|step| &step.changes).collect();
+    // A step that looks again changes what a later one may have changed meanwhile.
+    changes.sort_by_key(|change| change.intended);
     let happened = |log: &ChangeLog| {
         log.outcome.as_ref().is_none_or(|outcome| outcome.result.may_have_happened())
     };

@@ -162,6 +162,17 @@ impl Store {
         Ok(row.is_some())
     }
 
+    /// Whether an undo of the run was asked for that takes back what keeps stolen credentials out, too.
+    ///
+    /// # Errors
+    /// When the database can't be read.
+    pub async fn revived(&self, run: &RunId) -> Result<bool, StoreError> {
+        let rows = sqlx::query("SELECT * FROM runs WHERE undoes = $1");
+        let rows = rows.bind(run.as_str()).fetch_all(self.readers()).await?;
+        let undos = rows.iter().map(runs::from_row).collect::<Result<Vec<_>, _>>()?;
+        Ok(undos.iter().any(|undo| undo.params.get("revive") == Some(&Value::Bool(true))))
+    }
+
     /// The runs of a case, in the order in which they were asked for.
     ///
     /// # Errors

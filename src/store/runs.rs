@@ -208,8 +208,8 @@ pub(super) async fn advance(
     }
     let state = RunState::Running.next(moved.event)?;
     // While a run is claimed, `wake_at` is set only by a decision that came in the meantime. It is
-    // kept, or the decision would wait for a wake-up that never comes. And a park in order is no
-    // death: only claims that end in a crash add up to a poisoned run.
+    // kept, or the decision would wait for a wake-up that never comes. And a park, or a stop, in order is
+    // no death: only claims that end in a crash add up to a poisoned run.
     sqlx::query(
         "UPDATE runs SET state = $2, \
          wake_at = CASE WHEN $3 = 1 THEN NULL WHEN wake_at < $4 THEN wake_at \
@@ -225,7 +225,7 @@ pub(super) async fn advance(
     .bind(micros_or_none(moved.wake_at))
     .bind(i64::from(moved.contained))
     .bind(moved.summary)
-    .bind(i64::from(state == RunState::Parked))
+    .bind(i64::from(matches!(state, RunState::Parked | RunState::Queued)))
     .bind(i64::from(moved.event == RunEvent::Preserving))
     .bind(moved.code)
     .bind(micros_or_none(moved.at))

@@ -35,9 +35,13 @@ const ALONE_WITHIN: Duration = Duration::from_secs(60 * 60);
 /// The wait for those that are sent together: a genuine finding among forged ones is told within this.
 const GATHERED_EVERY: Duration = Duration::from_secs(10 * 60);
 
-/// How many are sent together. Each gets a note in its case, all in one transaction, and containment
-/// must not wait for that. The most severe go first; the rest waits for the next message.
-const GATHERED_MAX: u32 = 200;
+/// How many are sent together: all that whoever forges findings sends in ten minutes, so that a genuine one
+/// does not wait behind more severe ones. More than this would not fit into one statement.
+const GATHERED_MAX: u32 = 5_000;
+
+/// How many of them are settled in one transaction: each gets a note in its case, and containment must not
+/// wait for all of those.
+const SETTLED_AT_ONCE: usize = 200;
 
 /// What was sent of them since the process started, by its monotonic clock.
 #[derive(Debug, Default)]
@@ -151,15 +155,19 @@ async fn settle(
     again: Option<Timestamp>,
     notes: Vec<Option<Draft>>,
 ) -> Result<(), StoreError> {
-    match env.store.settle_gathered(gathered.clone(), again, notes.clone()).await {
-        Err(error) if takes_no_entry(&error) => {
-            for (message, note) in gathered.messages.iter().zip(notes) {
-                super::settle(env, message, again, note).await?;
+    let Gathered { id, messages } = gathered;
+    for (messages, notes) in messages.chunks(SETTLED_AT_ONCE).zip(notes.chunks(SETTLED_AT_ONCE)) {
+        let part = Gathered { id: id.clone(), messages: messages.to_vec() };
+        match env.store.settle_gathered(part, again, notes.to_vec()).await {
+            Err(error) if takes_no_entry(&error) => {
+                for (message, note) in messages.iter().zip(notes) {
+                    super::settle(env, message, again, note.clone()).await?;
+                }
             }
-            Ok(())
+            other => other?,
         }
-        other => other,
     }
+    Ok(())
 }
 
 /// What the timeline says of a message that arrived together with others; `None`: they did not.

@@ -4,8 +4,8 @@
 //! Which messages go out as one is written down before that is sent: it is the same, with the same id,
 //! when it is sent again, also by the next process.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
@@ -119,8 +119,8 @@ impl Store {
         Ok((!fresh.is_empty()).then_some(Chosen { id, fresh }))
     }
 
-    /// Says what became of messages that were claimed together, as `settle_message` does of one. There
-    /// is a note, or none, for each of them.
+    /// Says what became of messages that were claimed together, or of some of them, as `settle_message`
+    /// does of one. There is a note, or none, for each of them.
     ///
     /// # Errors
     /// When the database can't be written: they are sent again then.
@@ -135,23 +135,28 @@ impl Store {
         };
         self.write(Turn::Next, move |connection| {
             Box::pin(async move {
-                let statement = match again {
+                let ours = sqlx::query("SELECT id FROM messages WHERE batch = $1 AND due_at = $2");
+                let ours = ours.bind(gathered.id).bind(micros(due_at));
+                let ours = ours.fetch_all(&mut *connection).await?;
+                let ours = ours.iter().map(|row| row.text("id")).collect::<Result<BTreeSet<_>, _>>()?;
+                let settled = gathered.messages.into_iter().zip(notes);
+                let settled: Vec<_> =
+                    settled.filter(|(message, _)| ours.contains(&message.id)).collect();
+                let mut batch = Batch::default();
+                let tail = match again {
                     Some(_) => {
-                        "UPDATE messages SET due_at = $3, attempts = attempts + 1 \
-                         WHERE batch = $1 AND due_at = $2"
+                        ") UPDATE messages SET due_at = v.at, attempts = messages.attempts + 1 FROM v \
+                         WHERE messages.id = v.id"
                     }
-                    None => "DELETE FROM messages WHERE batch = $1 AND due_at = $2",
+                    None => ") DELETE FROM messages WHERE id IN (SELECT id FROM v)",
                 };
-                let query = sqlx::query(statement).bind(gathered.id).bind(micros(due_at));
-                let query = match again {
-                    Some(at) => query.bind(micros(at)),
-                    None => query,
-                };
-                if query.execute(&mut *connection).await?.rows_affected() == 0 {
-                    return Ok(());
-                }
+                let at = micros(again.unwrap_or_default());
+                batch.rows("WITH v (id, at) AS (VALUES", &settled, tail, |row, (message, _)| {
+                    row.bind(message.id.as_str()).bind(at);
+                });
+                batch.execute(&mut *connection).await?;
                 let mut chains: BTreeMap<CaseId, Chain> = BTreeMap::new();
-                for (message, note) in gathered.messages.into_iter().zip(notes) {
+                for (message, note) in settled {
                     let (Some(case), Some(note)) = (message.case, note) else { continue };
                     let chain = match chains.entry(case) {
                         Entry::Occupied(chain) => chain.into_mut(),
