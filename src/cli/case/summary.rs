@@ -248,4 +248,41 @@ mod tests {
             assert_eq!(differs(&summary, &entries, &[]).len(), differing, "{second}");
         }
     }
+
+    #[tokio::test]
+    async fn what_was_looked_at_again_was_contained_when_that_was_first_seen() {
+        use crate::clock::ManualClock;
+        use crate::cloud::sandbox::Sandbox;
+        use crate::lab::{Lab, LabSettings};
+        use crate::routing::Mode;
+        use std::sync::Arc;
+
+        let clock = ManualClock::self_advancing("2026-03-14T09:27:12Z".parse().unwrap());
+        let scenario = include_str!("../../tests/incident.toml");
+        let sandbox = Sandbox::from_scenario(scenario, Arc::new(clock.clone())).unwrap();
+        let account: crate::id::AccountId = "111122223333".parse().unwrap();
+        let settings =
+            LabSettings { allowed: [account.clone()].into(), ..LabSettings::default() };
+        let lab = Lab::new(Arc::new(sandbox), clock, settings).await;
+        let started = lab.desk.start(crate::run::StartRun {
+            case: None,
+            runbook: "stolen-role-credentials".parse().unwrap(),
+            params: json!({"role": "web-server"}).as_object().cloned().unwrap(),
+            mode: Mode::Contain,
+            account: Some(account),
+            region: Some("eu-west-1".parse().unwrap()),
+            by: "ada".to_owned(),
+            reason: None,
+        });
+        let started = started.await.unwrap();
+        lab.settle().await;
+        let case = lab.env.store.case(&started.case).await.unwrap().unwrap();
+        let stored = lab.env.store.entries(&started.case, 0, 1_000).await.unwrap();
+        let hashes: Vec<String> = stored.iter().map(|entry| entry.hash.to_string()).collect();
+        let entries = lab.entries(&started.case).await;
+        assert!(case.contained_at.is_some());
+        let summary = json!({"contained_at": case.contained_at});
+        assert_eq!(differs(&summary, &entries, &hashes), [], "nobody changed anything");
+        lab.finish().await;
+    }
 }
