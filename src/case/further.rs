@@ -232,6 +232,21 @@ pub fn answered_meanwhile<'a>(
     })
 }
 
+/// Why a person is asked before a run does something to `on`, after what people have `decided` on that;
+/// `None`: nothing stands against it. What was said to `run` itself is its script's to heed.
+#[must_use]
+pub fn asks_on(on: &str, run: &RunId, decided: &[Ruling]) -> Option<&'static str> {
+    let yes = ruling::last_yes_on(on, decided);
+    let others = || decided.iter().filter(|ruling| ruling.on == on && ruling.run.id != *run);
+    if others().any(|ruling| ruling.lifts(yes)) {
+        Some(LIFTED)
+    } else if others().any(|ruling| ruling.denies(yes)) {
+        Some(DENIED)
+    } else {
+        None
+    }
+}
+
 /// The last yes to what is wanted. One beside a no to the same run is none.
 fn last_yes(wanted: &Wanted<'_>, earlier: &[Earlier], decided: &[Ruling]) -> Option<Place> {
     let ours = earlier.iter().filter(|run| run.is_on_target(wanted) && !run.denied());

@@ -182,6 +182,10 @@ impl<'a> Begun<'a> {
                 "the service has not taken it up yet, or another run works on the same target"
             }
             Some(RunState::Running) => "it is at work",
+            Some(RunState::Parked) if seen["preserves"] == true => {
+                "what it contained is in place; it keeps its evidence, or looks again whether that holds, and \
+                 goes on by itself"
+            }
             Some(RunState::Parked) => "it waits, and goes on by itself",
             _ => text(seen, "summary"),
         };

@@ -2,9 +2,10 @@
 //! then whoever was denied everything may still take that back, or make a new key.
 //!
 //! ```text
-//!   step 3 ends verified ──► 3~1, when the change is known as a rule ──► 3~2, for certain
-//!                              │ undone meanwhile: done again, people are told, and
-//!                              └──────────► 3~3 … as long as it is undone, up to AGAIN_MAX
+//!   step 3 ends verified ──► 3~1, when the change is known as a rule ──► 3~2, for certain ──► it held
+//!                             ▲ │                                        │
+//!                             │ └── undone meanwhile: done again, people ┘
+//!                             └──── are told, and it begins anew, up to AGAIN_MAX looks
 //! ```
 //!
 //! No script asks for it or waits for it: what comes after a containment, another one perhaps, begins at
@@ -14,10 +15,11 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::drive::Drive;
-use super::execute::{Executor, StepRun, TakenBack};
+use super::execute::{Executor, StepRun};
 use super::outcome::StepResult;
 use super::step::StepLog;
 use super::step_end::{Reason, not_looked, undone};
+use super::taken_back::TakenBack;
 use super::tell;
 use crate::action;
 use crate::error::Code;
@@ -26,10 +28,30 @@ use crate::runbook::{AGAIN_MAX, StepKey};
 use crate::store::RunKind;
 use crate::timeline::Draft;
 
-/// How often a containment that holds is looked at again: see [`Cloud::spreads_within`].
+/// What a look waits for: see [`Cloud::spreads_within`].
 ///
 /// [`Cloud::spreads_within`]: crate::cloud::Cloud::spreads_within
-const PLANNED: u8 = 2;
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wait {
+    /// Until the change is known at each endpoint as a rule.
+    First,
+    /// Until it is for certain.
+    Then,
+}
+
+/// What the look waits for that comes after these, each of which found what was contained undone or not;
+/// `None`: it has held. What is done anew can be undone again within the same seconds.
+fn wait(looks: &[bool]) -> Option<Wait> {
+    let mut wait = Some(Wait::First);
+    for undone in looks {
+        wait = match wait {
+            _ if *undone => Some(Wait::First),
+            Some(Wait::First) => Some(Wait::Then),
+            _ => None,
+        };
+    }
+    wait
+}
 
 impl Drive<'_> {
     /// Asks for the looks that are due next: their entries are added, and nothing waits for them.
@@ -54,13 +76,14 @@ impl Drive<'_> {
             return None;
         }
         let looks = (1..=AGAIN_MAX).map_while(|nth| self.log.step(&of.key.again(nth)));
-        let (count, last) = looks.fold((0, None), |(count, _), look| (count + 1, Some(look)));
-        let done = count >= PLANNED && !last.is_some_and(was_undone);
-        if count >= AGAIN_MAX || done || last.is_some_and(|last| !holds(last)) {
+        let looks: Vec<&StepLog> = looks.collect();
+        let found: Vec<bool> = looks.iter().map(|look| was_undone(look)).collect();
+        let next = u8::try_from(looks.len()).ok()?.checked_add(1)?;
+        if next > AGAIN_MAX || wait(&found).is_none() || !looks.iter().all(|look| holds(look)) {
             return None;
         }
         let (name, args) = (of.name.clone(), of.args.clone());
-        Some(StepLog::asked(of.key.again(count + 1), name, args, now))
+        Some(StepLog::asked(of.key.again(next), name, args, now))
     }
 
     /// Whether nothing but looks at what was contained is left to do, and nothing is left to people.
@@ -106,9 +129,15 @@ impl Executor<'_> {
 
     /// When a step is to look: one that looks again, some time after it was asked for.
     pub(super) fn due(&self, step: &StepLog) -> Timestamp {
-        let Some((_, nth)) = step.key.looks_again() else { return step.requested };
+        if step.key.looks_again().is_none() {
+            return step.requested;
+        }
         let [first, then] = self.env.cloud.spreads_within();
-        let after = if nth == 1 { first } else { then };
+        let after = match step.origin.as_ref().and_then(|origin| wait(&origin.looks)) {
+            Some(Wait::Then) => then,
+            // What was just asked for does not know the others, and comes again when it does.
+            Some(Wait::First) | None => first,
+        };
         step.requested.checked_add(after).unwrap_or(Timestamp::MAX)
     }
 
@@ -153,4 +182,25 @@ fn holds(step: &StepLog) -> bool {
 
 fn was_undone(step: &StepLog) -> bool {
     step.end.as_ref().is_some_and(undone)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_has_held_when_the_long_wait_found_it_so() {
+        for (looks, next) in [
+            (&[][..], Some(Wait::First)),
+            (&[false], Some(Wait::Then)),
+            (&[false, false], None),
+            (&[true], Some(Wait::First)),
+            (&[false, true], Some(Wait::First)),
+            (&[true, false], Some(Wait::Then)),
+            (&[false, true, false], Some(Wait::Then)),
+            (&[false, true, false, false], None),
+        ] {
+            assert_eq!(wait(looks), next, "{looks:?}");
+        }
+    }
 }

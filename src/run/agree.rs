@@ -15,25 +15,40 @@ use super::replay::Planned;
 use super::script::Script;
 use super::step::StepLog;
 use super::step_end::{self, cut, failed};
-use crate::case::RunEvent;
+use crate::case::{RunEvent, asks_on};
 use crate::change::Change;
 use crate::error::Code;
 use crate::id::Digest;
-use crate::store::{Effect, StoreError};
+use crate::store::{Effect, SERVICE, StoreError};
 
 /// Plans that a person is asked about: when the world changes that often, a person must look.
 const PLANS_MAX: usize = 4;
 
 impl Executor<'_> {
-    /// Before a step's first change: what goes beyond the approved plan is asked, once, because what
-    /// its script has looked at may have changed since the plan was made. How the step ends or waits
-    /// then; `None`: go on.
+    /// Before a step's first change: what nobody has agreed to is asked, once. How the step ends or waits
+    /// then; `None`: go on. Who agreed to a containment agreed that it holds.
     pub(super) async fn unagreed(
         &self,
         step: &StepLog,
+        target: &str,
         stages: &[Vec<Change>],
     ) -> Result<Option<StepRun>, StoreError> {
-        let Some(agreed) = self.agreed else { return Ok(None) };
+        match self.agreed {
+            _ if !step.changes.is_empty() || step.origin.is_some() => Ok(None),
+            Some(agreed) => self.beyond(agreed, step, stages).await,
+            None if step.contains() => self.unruled(step, target, stages).await,
+            None => Ok(None),
+        }
+    }
+
+    /// What goes beyond the approved plan: what its script has looked at may have changed since that was
+    /// made.
+    async fn beyond(
+        &self,
+        agreed: &Planned,
+        step: &StepLog,
+        stages: &[Vec<Change>],
+    ) -> Result<Option<StepRun>, StoreError> {
         let mut wanted = step_end::touches(stages);
         wanted.insert(plan::call(step));
         let more: Vec<&String> = match &agreed.scope {
@@ -45,7 +60,6 @@ impl Executor<'_> {
         }
         let bound =
             json!({"run": self.run.id, "plan": agreed.hash, "step": step.key, "more": more});
-        // A no refuses the whole step.
         let resources = self.resources(&wanted);
         let list = more.iter().map(|one| one.as_str()).collect::<Vec<_>>().join("; ");
         let text = format!(
@@ -60,7 +74,50 @@ impl Executor<'_> {
             quorum: 1,
             within: approve::APPROVAL_WAIT,
         };
-        Ok(match approve::ask(self, &question).await? {
+        self.asked(step, &question, resources, "it goes beyond the approved plan").await
+    }
+
+    /// Where no plan was approved: what people decided on what the step would change binds it, though
+    /// nobody knew when the run began that it would come to that.
+    async fn unruled(
+        &self,
+        step: &StepLog,
+        target: &str,
+        stages: &[Vec<Change>],
+    ) -> Result<Option<StepRun>, StoreError> {
+        // Who starts a run by hand knows what it is for.
+        if self.run.requested_by != SERVICE {
+            return Ok(None);
+        }
+        let mut resources = self.resources(&step_end::touches(stages));
+        resources.insert(self.run.resource(target));
+        let now = self.env.clock.now();
+        let rulings = self.env.store.rulings(&resources, &self.run.case, now).await?;
+        let why = resources.iter().find_map(|on| Some((on, asks_on(on, &self.run.id, &rulings)?)));
+        let Some((on, why)) = why else { return Ok(None) };
+        let (runbook, call) = (&self.run.runbook, plan::call(step));
+        let text = format!("Go on with runbook {runbook}? It would do: {call}. Mind: {on}: {why}.");
+        let bound = json!({"run": self.run.id, "step": step.key, "ruled": resources});
+        let question = Question {
+            step: step.key.as_str(),
+            text: &cut(&text),
+            hash: Digest::of(bound.to_string().as_bytes()),
+            quorum: 1,
+            within: approve::APPROVAL_WAIT,
+        };
+        self.asked(step, &question, resources, why).await
+    }
+
+    /// Asks, and says how the step ends or waits; `None`: it was answered with yes. A no refuses the whole
+    /// step.
+    async fn asked(
+        &self,
+        step: &StepLog,
+        question: &Question<'_>,
+        resources: BTreeSet<String>,
+        why: &str,
+    ) -> Result<Option<StepRun>, StoreError> {
+        Ok(match approve::ask(self, question).await? {
             Answer::Granted(_) => None,
             Answer::Open(mut open) => {
                 if let StepRun::Parked { effects, .. } = open.as_mut()
@@ -71,13 +128,12 @@ impl Executor<'_> {
                 Some(*open)
             }
             Answer::Withdrawn => {
-                let reason = "it goes beyond the approved plan, and the question was withdrawn";
-                let end = failed(step, Code::APPROVAL_DENIED, "denied", reason);
+                let reason = format!("{why}, and the question was withdrawn");
+                let end = failed(step, Code::APPROVAL_DENIED, "denied", &reason);
                 Some(StepRun::Ended { end, drafts: vec![], effects: vec![] })
             }
             Answer::Refused(mut refusal) => {
-                refusal.reason =
-                    format!("it goes beyond the approved plan, and {}", refusal.reason);
+                refusal.reason = format!("{why}, and {}", refusal.reason);
                 let end = refusal.end(step);
                 Some(StepRun::Ended { end, drafts: vec![], effects: vec![] })
             }

@@ -15,7 +15,7 @@ use crate::finding::Told;
 use crate::id::{FindingId, Place};
 use crate::routing::Mode;
 use crate::runbook::Header;
-use crate::store::RunRow;
+use crate::store::{RunRow, SERVICE};
 
 /// A finding that is not to be acted on.
 #[derive(Debug, Error)]
@@ -52,7 +52,7 @@ pub async fn confirm(
     if run.mode == Mode::Observe {
         return Ok("not asked of GuardDuty: the run only observes".to_owned());
     }
-    if run.requested_by != "service" {
+    if run.requested_by != SERVICE {
         return Ok(format!("not asked of GuardDuty: {} started the run by hand", run.requested_by));
     }
     if !env.limits.confirm_findings {

@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::Env;
-use super::execute::{Executor, TakenBack};
+use super::execute::Executor;
 use super::held::held_later;
 use super::journal::Writer;
 use super::lease::Lease;
@@ -18,6 +18,7 @@ use super::record::{self, RecordError};
 use super::refused::DeskError;
 use super::request::{StartRun, TakeBack, check, row};
 use super::script::Script;
+use super::taken_back::TakenBack;
 use super::{start, undo};
 use crate::case::{RunState, Status};
 use crate::error::Code;

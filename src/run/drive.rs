@@ -12,7 +12,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::Env;
-use super::execute::{Executor, StepRun, TakenBack};
+use super::execute::{Executor, StepRun};
 use super::journal::Writer;
 use super::lease::Lease;
 use super::outcome::StepEnd;
@@ -22,6 +22,7 @@ use super::script::Script;
 use super::start::{Begun, StartError, Started, start};
 use super::step::StepLog;
 use super::step_end::{contains_anew, cut};
+use super::taken_back::TakenBack;
 use super::tell;
 use crate::error::Code;
 use crate::id::Digest;

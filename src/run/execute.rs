@@ -20,6 +20,7 @@ use super::outcome::{OutcomeResult, StepEnd};
 use super::replay::Planned;
 use super::step::{ChangeLog, StepLog};
 use super::step_end::{Reason, failed, look_refused, looked_again, succeeded};
+use super::taken_back::TakenBack;
 use crate::action::{Action, Context, LookError, Params, Verdict};
 use crate::change::{Change, Permission, Urgency};
 use crate::cloud::{Admitted, ErrorClass, Scope, Session};
@@ -57,17 +58,6 @@ pub enum StepRun {
         /// Effects to write with them.
         effects: Vec<Effect>,
     },
-}
-
-/// Whether an undo of a run was asked for before it was gone on with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TakenBack {
-    /// No.
-    No,
-    /// Yes, but for what keeps stolen credentials out.
-    ButForDenies,
-    /// Yes, all of it.
-    Wholly,
 }
 
 /// One step of one run, with all that it takes to execute it.
@@ -240,11 +230,7 @@ impl Executor<'_> {
             if stale && self.age(&step) < patience {
                 continue;
             }
-            // Who agreed to a containment agreed that it holds.
-            if step.changes.is_empty()
-                && step.origin.is_none()
-                && let Some(mut unagreed) = self.unagreed(&step, &stages).await?
-            {
+            if let Some(mut unagreed) = self.unagreed(&step, &target, &stages).await? {
                 // A question may be open for hours: nobody waits for the target meanwhile.
                 if let StepRun::Parked { effects, .. } = &mut unagreed {
                     effects.push(Effect::Free { step: step.key.to_string() });

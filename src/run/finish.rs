@@ -10,6 +10,7 @@ use super::plan;
 use super::step::StepLog;
 use super::step_end::cut;
 use super::tell;
+use super::undo;
 use crate::case::RunEvent;
 use crate::error::Code;
 use crate::id::RunId;
@@ -111,6 +112,14 @@ impl Drive<'_> {
         let mut effects = effects;
         if let Some(of) = self.undoes().filter(|_| self.gave_back()) {
             effects.push(Effect::Lifted { run: of });
+        }
+        if let Some(of) = self.undoes().filter(|_| self.gave_back() && undo::revives(self.run)) {
+            let text = format!(
+                "{} gave back what {of} kept from stolen credentials: they work again until they expire",
+                self.run.requested_by
+            );
+            let id = format!("{}/revived", self.run.id);
+            effects.push(tell::of_end(self.env, self.run, id, &text).await);
         }
         if let Some(of) = self.undoes()
             && (event == RunEvent::Succeeded || self.only_drifted())

@@ -54,6 +54,7 @@ mod step;
 mod step_end;
 mod subject;
 mod supersede;
+mod taken_back;
 mod tell;
 #[cfg(test)]
 mod tests;

@@ -5,11 +5,12 @@ use serde_json::{Value, json};
 
 use super::approve;
 use super::attempt::{Passing, Patience, READ_PATIENCE};
-use super::execute::{Executor, StepRun, TakenBack};
+use super::execute::{Executor, StepRun};
 use super::line::told;
 use super::outcome::{StepEnd, StepResult};
 use super::step::StepLog;
 use super::step_end::{cut, failed, look_failed, plan_of, planned_end, succeeded};
+use super::taken_back::TakenBack;
 use super::undo;
 use crate::action::{self, LookError, Params};
 use crate::change::Urgency;

@@ -9,6 +9,7 @@ use thiserror::Error;
 
 use super::journal::PLAN_STEP;
 use super::step::{ChangeLog, Origin, StepLog};
+use super::step_end::undone;
 use crate::id::{Digest, RunId};
 use crate::runbook::{Recorded, RecordedStep, StepKey};
 use crate::timeline::{Entry, Kind};
@@ -143,11 +144,12 @@ impl RunLog {
     /// What a step of this key goes on from; `None`: it is a step of the script.
     fn origin(&self, key: &StepKey) -> Option<Origin> {
         let (of, _) = key.looks_again()?;
-        let is_before = |step: &&StepLog| {
-            step.key == of || step.key.looks_again().is_some_and(|(again, _)| again == of)
-        };
-        let applied = self.steps.iter().filter(is_before).flat_map(StepLog::own).collect();
-        Some(Origin { requested: self.step(&of)?.requested, applied })
+        let looks = |step: &&StepLog| step.key.looks_again().is_some_and(|(again, _)| again == of);
+        let before = || self.steps.iter().filter(|step| step.key == of || looks(step));
+        let applied = before().flat_map(StepLog::own).collect();
+        let found = before().filter(looks).filter_map(|step| step.end.as_ref().map(undone));
+        let (requested, looks) = (self.step(&of)?.requested, found.collect());
+        Some(Origin { requested, applied, looks })
     }
 
     /// The step with this key.

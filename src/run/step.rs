@@ -40,6 +40,8 @@ pub struct Origin {
     pub requested: Timestamp,
     /// What that, and each look since, has changed.
     pub applied: Vec<Applied>,
+    /// Of each look since, whether it found that undone.
+    pub looks: Vec<bool>,
 }
 
 /// A change that was intended.

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
@@ -14,7 +15,7 @@ use crate::routing::Mode;
 use super::batch::Batch;
 use super::row::Cells;
 use super::standing::{self, run_columns};
-use super::{Acceptance, StoreError};
+use super::{Acceptance, Store, StoreError};
 
 /// A run that people have decided on: they said no or yes, or took it back.
 pub(super) struct DecidedRun {
@@ -65,6 +66,46 @@ pub(super) async fn of_targets(
         let resources = incoming.map(resources).unwrap_or_default();
         resources.into_iter().map(move |resource| (n, resource))
     });
+    let rows = rows(connection, wanted).await?;
+    let mut decided: Vec<Vec<DecidedRun>> = findings.iter().map(|_| Vec::new()).collect();
+    for row in rows {
+        let n: usize = row.number("n")?;
+        let Some((incoming, runs)) = findings.get(n).copied().flatten().zip(decided.get_mut(n))
+        else {
+            return Err(StoreError::Corrupt(
+                "a run was decided on that nobody asked for".to_owned(),
+            ));
+        };
+        runs.push(from_row(&row, incoming.now)?);
+    }
+    Ok(decided)
+}
+
+impl Store {
+    /// What people decided on `resources`, as it binds a run of this case at `now`.
+    ///
+    /// # Errors
+    /// When the database can't be read.
+    pub async fn rulings(
+        &self,
+        resources: &BTreeSet<String>,
+        case: &CaseId,
+        now: Timestamp,
+    ) -> Result<Vec<Ruling>, StoreError> {
+        let mut connection = self.readers().acquire().await?;
+        let wanted = resources.iter().map(|resource| (0, resource.clone()));
+        let rows = rows(&mut connection, wanted).await?;
+        let decided = rows.iter().map(|row| from_row(row, now)).collect::<Result<Vec<_>, _>>()?;
+        let bound = decided.into_iter().filter(|run| run.binds || run.case == *case);
+        Ok(bound.map(|run| run.ruling).collect())
+    }
+}
+
+/// The rows of runs that people have decided on, for each resource that is `wanted` under a number.
+async fn rows(
+    connection: &mut AnyConnection,
+    wanted: impl IntoIterator<Item = (usize, String)>,
+) -> Result<Vec<AnyRow>, StoreError> {
     let mut batch = Batch::default();
     batch.rows(
         "WITH w (n, resource) AS (VALUES",
@@ -96,25 +137,15 @@ pub(super) async fn of_targets(
             row.bind(i64::try_from(n).unwrap_or(i64::MAX)).bind(resource);
         },
     );
-    let mut decided: Vec<Vec<DecidedRun>> = findings.iter().map(|_| Vec::new()).collect();
-    for row in batch.fetch(connection).await? {
-        let n: usize = row.number("n")?;
-        let Some((incoming, runs)) = findings.get(n).copied().flatten().zip(decided.get_mut(n))
-        else {
-            return Err(StoreError::Corrupt(
-                "a run was decided on that nobody asked for".to_owned(),
-            ));
-        };
-        let (found, said) = (row.time("last_finding_at")?, row.time_or_none("said_at")?);
-        let binds = still_binds(found, said, incoming.now);
-        let ruling = Ruling {
-            run: standing::earlier(&row)?,
-            bears: bears(&row)?,
-            on: row.text("resource")?,
-        };
-        runs.push(DecidedRun { case: row.parsed("case_id")?, binds, ruling });
-    }
-    Ok(decided)
+    batch.fetch(connection).await
+}
+
+fn from_row(row: &AnyRow, now: Timestamp) -> Result<DecidedRun, StoreError> {
+    let (found, said) = (row.time("last_finding_at")?, row.time_or_none("said_at")?);
+    let binds = still_binds(found, said, now);
+    let ruling =
+        Ruling { run: standing::earlier(row)?, bears: bears(row)?, on: row.text("resource")? };
+    Ok(DecidedRun { case: row.parsed("case_id")?, binds, ruling })
 }
 
 /// How a run bears: a question by what became of it.

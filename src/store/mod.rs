@@ -54,5 +54,6 @@ pub use model::{
 pub use open::Store;
 pub use quarantine::Unreadable;
 pub use runs::NewRun;
+pub use runs::SERVICE;
 pub use serving::ServingLock;
 pub use tokens::{Holder, NewToken, Role};

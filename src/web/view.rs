@@ -58,6 +58,7 @@ pub fn run(row: &RunRow) -> Value {
         "wake_at": row.wake_at,
         "contained": row.contained,
         "asks": row.asks,
+        "preserves": row.preserves,
         "attempts": row.attempts,
         "summary": row.summary,
         "code": row.code,

@@ -261,8 +261,7 @@ mod tests {
         let scenario = include_str!("../../tests/incident.toml");
         let sandbox = Sandbox::from_scenario(scenario, Arc::new(clock.clone())).unwrap();
         let account: crate::id::AccountId = "111122223333".parse().unwrap();
-        let settings =
-            LabSettings { allowed: [account.clone()].into(), ..LabSettings::default() };
+        let settings = LabSettings { allowed: [account.clone()].into(), ..LabSettings::default() };
         let lab = Lab::new(Arc::new(sandbox), clock, settings).await;
         let started = lab.desk.start(crate::run::StartRun {
             case: None,

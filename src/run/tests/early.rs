@@ -25,7 +25,7 @@ async fn drive_all(lab: &Lab) {
     let now = lab.clock.now();
     while let Some((run, fence)) = lab.env.store.claim("lab", now).await.unwrap() {
         let lease = Lease::new(fence, lab.clock.monotonic());
-        drive(&lab.env, &run, &lease, &CancellationToken::new()).await.unwrap();
+        Box::pin(drive(&lab.env, &run, &lease, &CancellationToken::new())).await.unwrap();
     }
 }
 
@@ -45,7 +45,7 @@ fn free(sandbox: &Sandbox) -> bool {
 #[tokio::test]
 async fn a_run_that_was_taken_back_keeps_its_evidence_and_contains_nothing_more() {
     let (lab, sandbox, _) = faulty_lab(Plan::none(), GOES_ON).await;
-    let waits = Box::pin(waiting(&lab)).await;
+    let waits = waiting(&lab).await;
     let undo = lab.desk.undo(&waits.id, "ada".to_owned(), false).await.unwrap();
     drive_all(&lab).await;
     assert!(free(&sandbox) && run(&lab, &undo.id).await.state == RunState::Succeeded);

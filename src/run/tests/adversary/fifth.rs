@@ -147,8 +147,11 @@ async fn a_look_that_comes_days_late_denies_nothing_anew() {
     lab.clock.advance(Duration::from_secs(3 * 86_400));
     undo_the_deny(&sandbox);
     lab.settle().await;
+    let role = "web-server".parse().unwrap();
+    let world = sandbox.snapshot_world();
+    assert!(world.accounts[&ours()].roles[&role].policies.is_empty(), "{:?}", lab.told());
     let done = run(&lab, &row.id).await;
-    assert!(!denies(&lab, &sandbox), "{:?} {:?}", done.summary, lab.told());
+    assert_eq!(done.state, RunState::Failed, "people are told: {:?}", done.summary);
     lab.finish().await;
 }
 
@@ -208,4 +211,38 @@ async fn a_look_counts_no_target_twice() {
     lab.clock.advance(Duration::from_secs(60));
     assert!(!sandbox.attacker().can_call(&ours(), &key).allowed, "{:?}", done.summary);
     lab.finish().await;
+}
+
+/// A person gave a role its sessions back, or refused to take them; then an instance is found that has that
+/// role, and whose runbook revokes it.
+#[tokio::test]
+async fn what_was_decided_on_a_role_binds_the_run_of_an_instance_that_has_it() {
+    for denied in [false, true] {
+        let (lab, sandbox) = lab().await;
+        let (role, mode) =
+            (json!({"role": "web-server"}), if denied { Mode::Approve } else { Mode::Contain });
+        let start = by_hand("stolen-role-credentials", role, mode);
+        let first = lab.desk.start(start).await.unwrap();
+        lab.settle().await;
+        if denied {
+            decide(&lab, "grace", false).await.unwrap();
+        } else {
+            lab.desk.undo(&first.id, "ada".to_owned(), true).await.unwrap();
+        }
+        lab.settle().await;
+        let case = lab.deliver(mining()).await;
+        lab.settle().await;
+        let world = sandbox.snapshot_world();
+        let policies = &world.accounts[&ours()].roles[&"web-server".parse().unwrap()].policies;
+        assert!(policies.values().all(|policy| policy.value.is_none()), "{denied}");
+        let asked = lab.env.store.approvals_pending().await.unwrap();
+        assert_eq!(asked.len(), 1, "{denied}");
+        assert!(asked[0].question.contains("Mind: 111122223333/role/web-server"), "{asked:?}");
+        assert!(groups(&sandbox).iter().all(|groups| *groups == ["quarantine"]), "{denied}");
+        decide(&lab, "grace", true).await.unwrap();
+        lab.settle().await;
+        assert!(only_run(&lab, &case).await.contained, "{denied}");
+        assert!(denies(&lab, &sandbox), "{denied}");
+        lab.finish().await;
+    }
 }
