@@ -14,12 +14,17 @@ use super::sanitise::{VALUE_MAX, sanitise};
 use super::screen::Screen;
 use super::table::{Tone, tone_of};
 use crate::case::RunState;
+use crate::error::Code;
 use crate::id::{ApprovalId, CaseId, RunId};
 
 /// The waits before the looks at a new run: it makes its plan within seconds, and whoever wants to
 /// wait longer has `--watch`.
 const LOOKS: [Duration; 3] =
     [Duration::from_millis(300), Duration::from_millis(700), Duration::from_secs(2)];
+
+/// What a run does that waits for nothing but its evidence, or for a look.
+const PRESERVES: &str = "what it contained is in place; it keeps its evidence, or looks again whether that holds, and \
+    goes on by itself";
 
 /// A run as the service answered when it was asked for.
 pub(super) struct Begun<'a> {
@@ -119,7 +124,8 @@ impl<'a> Begun<'a> {
             None => Until::Over(self.id.clone()),
         };
         // One JSON value: the run as it ended, not its entries.
-        let ended = follow(client, screen, &self.case, from, &until, &mut Vec::new()).await?;
+        let followed = follow(client, screen, &self.case, from, &until, &mut Vec::new()).await;
+        let ended = followed.map_err(|error| self.away(error))?;
         let mut run: Value = client.get(&["v1", "runs", self.id.as_str()], &[]).await?;
         if screen.json
             && let Some(of) = self.undoes
@@ -140,6 +146,15 @@ impl<'a> Begun<'a> {
             self.next(screen, &run);
         }
         Ok(if text(&run, "state") == "succeeded" { 0 } else { NO })
+    }
+
+    /// It was accepted: whoever starts it again because the service went away has it twice.
+    fn away(&self, error: CliError) -> CliError {
+        let Self { id, case, .. } = self;
+        let remedy = format!(
+            "{id} was accepted, and goes on by itself when the service is back: tourniquet case watch {case}"
+        );
+        if error.code == Code::CLIENT { error.with_remedy(remedy) } else { error }
     }
 
     fn head(&self, screen: &mut Screen) -> Result<(), CliError> {
@@ -182,10 +197,7 @@ impl<'a> Begun<'a> {
                 "the service has not taken it up yet, or another run works on the same target"
             }
             Some(RunState::Running) => "it is at work",
-            Some(RunState::Parked) if seen["preserves"] == true => {
-                "what it contained is in place; it keeps its evidence, or looks again whether that holds, and \
-                 goes on by itself"
-            }
+            Some(RunState::Parked) if seen["preserves"] == true => PRESERVES,
             Some(RunState::Parked) => "it waits, and goes on by itself",
             _ => text(seen, "summary"),
         };

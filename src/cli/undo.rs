@@ -141,4 +141,16 @@ mod tests {
         let (mut screen, _, _) = screen(false);
         assert_eq!(take_back(&service.client(), &mut screen, &args(false, true)).await, Ok(0));
     }
+
+    #[tokio::test]
+    async fn a_watched_run_whose_service_went_away_is_not_to_be_started_again() {
+        let service = Service::start(|_| (StatusCode::OK, json!({}))).await;
+        let client = service.client();
+        drop(service);
+        let run = json!({"id": "run-0002", "case": "case-0001", "runbook": "r", "state": "queued"});
+        let begun = Begun::of(run, None).unwrap();
+        let error = begun.watch(&client, &mut screen(false).0, 0).await.unwrap_err();
+        let words = "run-0002 was accepted, and goes on by itself when the service is back";
+        assert!(error.remedy().starts_with(words), "{error}: {}", error.remedy());
+    }
 }
