@@ -28,6 +28,10 @@ use crate::runbook::{AGAIN_MAX, StepKey};
 use crate::store::RunKind;
 use crate::timeline::Draft;
 
+/// How late a look may be and still contain anew: a restart takes less. After that, people may have
+/// lifted what it would deny, and only they can tell.
+const LATE_MAX: SignedDuration = SignedDuration::from_mins(10);
+
 /// What a look waits for: see [`Cloud::spreads_within`].
 ///
 /// [`Cloud::spreads_within`]: crate::cloud::Cloud::spreads_within
@@ -108,10 +112,6 @@ impl Drive<'_> {
         })
     }
 }
-
-/// How late a look may be and still contain anew: a restart takes less. After that, people may have
-/// lifted what it would deny, and only they can tell.
-const LATE_MAX: SignedDuration = SignedDuration::from_mins(10);
 
 impl Executor<'_> {
     /// Why a step that looks again, and finds what was contained undone, leaves that to people: it comes so

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use crate::case::Status;
+use crate::cli::draw::looks_again;
 use crate::run::UNDONE;
-use crate::runbook::StepKey;
 use crate::timeline::{Entry, Kind};
 
 /// What no entry tells: how often findings came, and how severe later ones were.
@@ -123,9 +123,7 @@ fn last_seen<'e>(entries: impl Iterator<Item = &'e Entry> + Clone) -> Option<Tim
         .collect();
     // That it still holds when it is looked at again is nothing that is seen for the first time.
     let holds = |entry: &Entry| {
-        let step = entry.body.get("step").and_then(Value::as_str).unwrap_or_default();
-        let again = step.parse::<StepKey>().is_ok_and(|step| step.looks_again().is_some());
-        again
+        looks_again(entry)
             && entry.body.get("output").and_then(|output| output.get(UNDONE)) != Some(&json!(true))
     };
     let seen = entries.filter(|entry| {

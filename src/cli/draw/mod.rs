@@ -21,6 +21,7 @@ use std::collections::{HashMap, HashSet};
 use jiff::Timestamp;
 use serde_json::Value;
 
+use crate::runbook::StepKey;
 use crate::timeline::{Actor, Entry, Kind};
 use layout::{Glyph, Layout, Said, span};
 
@@ -248,4 +249,10 @@ fn since(first: Timestamp, at: Timestamp) -> String {
         3600..86_400 => format!("{sign}{}h{:02}m", seconds / 3600, seconds / 60 % 60),
         _ => format!("{sign}{}d{:02}h", seconds / 86_400, seconds / 3600 % 24),
     }
+}
+
+/// Whether an entry is of a step by which the engine looks at what a step of the script has contained.
+pub fn looks_again(entry: &Entry) -> bool {
+    let step = entry.body.get("step").and_then(Value::as_str).unwrap_or_default();
+    step.parse::<StepKey>().is_ok_and(|step| step.looks_again().is_some())
 }

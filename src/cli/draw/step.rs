@@ -4,10 +4,10 @@ use serde_json::{Map, Value, json};
 
 use super::layout::{Glyph, Said, Span, span};
 use super::undone::kept_words;
-use super::{brief, depth, needed, text, texts};
+use super::{brief, depth, looks_again, needed, text, texts};
 use crate::change::Change;
 use crate::cli::table::Tone;
-use crate::run::Does;
+use crate::run::{Does, UNDONE};
 use crate::timeline::Entry;
 
 /// `step.requested`: the verb and its arguments. Where the run only observes nothing but looks is
@@ -71,7 +71,7 @@ pub(super) fn finished(entry: &Entry) -> Option<Said> {
             let output = entry.body.get("output");
             let by_hand =
                 name == "undo::restore" && output.is_some_and(|o| o.get("by_hand").is_some());
-            match output.and_then(|output| output.get("undone_meanwhile")) {
+            match output.and_then(|output| output.get(UNDONE)) {
                 Some(Value::Bool(undone)) => again(name, *undone),
                 _ if by_hand => Said::new(Glyph::Alarm, done(name, output)),
                 _ => Said::new(Glyph::Good, done(name, output)),
@@ -95,11 +95,6 @@ pub(super) fn finished(entry: &Entry) -> Option<Said> {
         _ => return None,
     };
     Some(said.at(at))
-}
-
-/// Whether the step is the engine's look at what a step of the script has contained.
-fn looks_again(entry: &Entry) -> bool {
-    text(entry, "step").contains('~')
 }
 
 fn has_error(entry: &Entry) -> bool {

@@ -9,33 +9,6 @@ use crate::change::KeyStatus;
 use crate::cloud::faulty::Plan;
 use crate::cloud::sandbox::Settling;
 
-const REVOKES: &str = "//! Revokes.\nconst RUNBOOK = #{ on: [\"Never:X/*\"], mode: \"contain\" };\n\
-    fn run(case, p) { contain::revoke_role_sessions(\"web-server\"); }";
-
-/// The attacker takes the deny away, as a session with rights in IAM may until the deny has spread.
-fn undo_the_deny(sandbox: &Sandbox) {
-    sandbox
-        .edit(|world| {
-            let role = "web-server".parse().unwrap();
-            world.account_mut(&ours()).unwrap().roles.get_mut(&role).unwrap().policies.clear();
-        })
-        .unwrap();
-}
-
-fn is_denied(sandbox: &Sandbox) -> bool {
-    let stolen = "ASIAZ7Q2EXAMPLE00001".parse().unwrap();
-    !sandbox.attacker().can_call(&ours(), &stolen).allowed
-}
-
-/// A run of `source`, driven until it rests for the first time.
-async fn begun(source: &str) -> (Lab, Sandbox, RunRow) {
-    let (lab, sandbox, _) = faulty_lab(Plan::none(), source).await;
-    let started = lab.desk.start(by_hand("probe", json!({}), Mode::Contain)).await.unwrap();
-    drive_once(&lab, &CancellationToken::new()).await.unwrap().unwrap();
-    let row = run(&lab, &started.id).await;
-    (lab, sandbox, row)
-}
-
 async fn steps(lab: &Lab, case: &CaseId, kind: &str) -> Vec<String> {
     let entries = lab.entries(case).await;
     let of_kind = entries.iter().filter(|entry| entry.kind == kind);
