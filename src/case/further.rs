@@ -21,6 +21,7 @@
 //!                          that another question of the run named
 //! ```
 
+mod because;
 mod ruling;
 
 use std::collections::BTreeSet;
@@ -32,13 +33,8 @@ use super::{Disposition, Mode, RunState};
 use crate::error::Code;
 use crate::id::{AccountId, Region, RunId, RunbookName};
 
+pub use because::{Because, Word};
 pub use ruling::{Bears, Ruling};
-
-/// Why what was taken back is asked about.
-const LIFTED: &str = "it goes on after the containment was taken back";
-
-/// Why what was denied is asked about.
-const DENIED: &str = "a person said no to a run on this target";
 
 /// Why a run is started beside one that has done the same.
 const SINCE: &str = "another run: it was seen after the last one had looked";
@@ -118,7 +114,7 @@ pub struct Earlier {
 }
 
 /// What follows for a finding.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Further {
     /// It asks for nothing that is worth a word.
     Nothing,
@@ -128,7 +124,9 @@ pub enum Further {
     Run {
         /// The freest mode that it may have.
         most: Mode,
-        /// What to say of it, beyond what routing said; where people have decided how far it may go, that.
+        /// Why it may go no further: what people decided.
+        because: Option<Because>,
+        /// What to say of it, beyond what routing said.
         why: Option<&'static str>,
     },
 }
@@ -144,10 +142,11 @@ pub fn further(
     decided: &[Ruling],
 ) -> Further {
     let yes = last_yes(wanted, earlier, decided);
-    let (most, capped) = most(wanted, earlier, decided, yes);
+    let because = most(wanted, earlier, decided, yes);
+    let most = if because.is_some() { Mode::Approve } else { Mode::Contain };
     let wanted = &Wanted { mode: wanted.mode.min(most), ..*wanted };
     let like: Vec<&Earlier> = earlier.iter().filter(|run| run.is_about(wanted)).collect();
-    let run = |why: Option<&'static str>| Further::Run { most, why: capped.or(why) };
+    let run = |why: Option<&'static str>| Further::Run { most, because: because.clone(), why };
     // One that may have acted less far stands for nothing, unless a person has said how far.
     let as_free = |run: &&&Earlier| run.mode >= wanted.mode;
     let standing = || like.iter().filter(|run| run.stands()).filter(as_free);
@@ -235,16 +234,13 @@ pub fn answered_meanwhile<'a>(
 /// Why a person is asked before a run does something to `on`, after what people have `decided` on that;
 /// `None`: nothing stands against it. What was said to `run` itself is its script's to heed.
 #[must_use]
-pub fn asks_on(on: &str, run: &RunId, decided: &[Ruling]) -> Option<&'static str> {
+pub fn asks_on(on: &str, run: &RunId, decided: &[Ruling]) -> Option<Because> {
     let yes = ruling::last_yes_on(on, decided);
     let others = || decided.iter().filter(|ruling| ruling.on == on && ruling.run.id != *run);
-    if others().any(|ruling| ruling.lifts(yes)) {
-        Some(LIFTED)
-    } else if others().any(|ruling| ruling.denies(yes)) {
-        Some(DENIED)
-    } else {
-        None
-    }
+    Because::last(
+        others().filter(|ruling| ruling.lifts(yes)).map(|ruling| &ruling.run),
+        others().filter(|ruling| ruling.denies(yes)).map(|ruling| &ruling.run),
+    )
 }
 
 /// The last yes to what is wanted. One beside a no to the same run is none.
@@ -254,31 +250,28 @@ fn last_yes(wanted: &Wanted<'_>, earlier: &[Earlier], decided: &[Ruling]) -> Opt
     ours.filter_map(|run| run.yes).chain(theirs).max()
 }
 
-/// How far a run may go after what people have decided on its target, and why no further.
+/// Why a run may go no further than to ask, after what people have decided on its target.
 fn most(
     wanted: &Wanted<'_>,
     earlier: &[Earlier],
     decided: &[Ruling],
     yes: Option<Place>,
-) -> (Mode, Option<&'static str>) {
+) -> Option<Because> {
+    if wanted.mode == Mode::Observe {
+        return None;
+    }
     let ours = || earlier.iter().filter(|run| run.is_on_target(wanted));
     // A yes to one thing that a sequence names is none to another.
     let since = |on: &str| match wanted.target {
         Some(target) if target == on => yes,
         _ => ruling::last_yes_on(on, decided),
     };
-    let undone = || decided.iter().any(|ruling| ruling.lifts(since(&ruling.on)));
-    let denied = || decided.iter().any(|ruling| ruling.denies(since(&ruling.on)));
-    let why = if wanted.mode == Mode::Observe {
-        None
-    } else if ours().any(|run| run.undone_after(yes)) || undone() {
-        Some(LIFTED)
-    } else if ours().any(|run| run.denied_after(yes)) || denied() {
-        Some(DENIED)
-    } else {
-        None
-    };
-    (if why.is_some() { Mode::Approve } else { Mode::Contain }, why)
+    let undone = decided.iter().filter(|ruling| ruling.lifts(since(&ruling.on)));
+    let denied = decided.iter().filter(|ruling| ruling.denies(since(&ruling.on)));
+    Because::last(
+        ours().filter(|run| run.undone_after(yes)).chain(undone.map(|ruling| &ruling.run)),
+        ours().filter(|run| run.denied_after(yes)).chain(denied.map(|ruling| &ruling.run)),
+    )
 }
 
 impl Earlier {

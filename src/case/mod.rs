@@ -9,7 +9,9 @@ mod mode;
 mod run_state;
 mod status;
 
-pub use further::{Bears, Earlier, Further, Ruling, Wanted, answered_meanwhile, asks_on, further};
+pub use further::{
+    Bears, Because, Earlier, Further, Ruling, Wanted, Word, answered_meanwhile, asks_on, further,
+};
 pub use join::{Closed, Disposition, Known, OpenCase, Version, dispose, still_binds};
 pub use mode::Mode;
 pub use run_state::{RunEvent, RunState};

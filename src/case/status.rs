@@ -66,7 +66,8 @@ impl Status {
             Self::Attention
         } else if any(|run| run.asks && !run.state.is_over()) {
             Self::Waiting
-        } else if any(|run| run.acts && !run.state.is_over()) {
+        } else if any(|run| run.acts && !run.state.is_over() && !run.released) {
+            // One that was taken back goes on with its evidence alone, for hours perhaps.
             Self::Active
         } else if any(|run| run.contained && !run.released) {
             Self::Contained

@@ -198,13 +198,11 @@ fn severity(document: &Value, notes: &mut Vec<Degraded>) -> Option<Severity> {
         notes.push("severity is missing".to_owned());
         return None;
     };
-    if !(0.0..=10.0).contains(&number) {
+    let severity = Severity::of(number);
+    if severity.is_none() {
         notes.push(format!("severity {number} is not on the scale of 0 to 10"));
-        return None;
     }
-    #[expect(clippy::cast_possible_truncation, reason = "0 to 100")]
-    #[expect(clippy::cast_sign_loss, reason = "0 to 100")]
-    Some(Severity((number * 10.0).round() as u16))
+    severity
 }
 
 /// The version. `archived` and `count` may stand at the top level, where some products move them.

@@ -29,7 +29,7 @@ mod subject;
 mod told;
 mod when;
 
-pub use model::{Finding, Severity};
+pub use model::{Finding, NoSeverity, Severity};
 pub use named::resources;
 pub use recognise::{Recognised, recognise};
 pub use rejection::Rejection;

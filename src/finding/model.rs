@@ -1,6 +1,7 @@
 //! The typed finding.
 
 use std::fmt;
+use std::str::FromStr;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -52,6 +53,15 @@ impl fmt::Display for FindingType {
 pub struct Severity(pub u16);
 
 impl Severity {
+    /// A number as GuardDuty gives it; `None`: it is not on the scale of 0 to 10.
+    #[must_use]
+    pub fn of(number: f64) -> Option<Self> {
+        let tenths = (0.0..=10.0).contains(&number).then(|| (number * 10.0).round())?;
+        #[expect(clippy::cast_possible_truncation, reason = "0 to 100")]
+        #[expect(clippy::cast_sign_loss, reason = "0 to 100")]
+        Some(Self(tenths as u16))
+    }
+
     /// `Low` below 4, `Medium` below 7, `High` below 9, `Critical` (GuardDuty User Guide).
     #[must_use]
     pub fn band(self) -> Band {
@@ -61,6 +71,20 @@ impl Severity {
             70..=89 => Band::High,
             _ => Band::Critical,
         }
+    }
+}
+
+/// A text that is no severity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("expected a severity from 0 to 10, such as 7 or 8.5")]
+pub struct NoSeverity;
+
+impl FromStr for Severity {
+    type Err = NoSeverity;
+
+    fn from_str(text: &str) -> Result<Self, NoSeverity> {
+        let number: f64 = text.parse().map_err(|_| NoSeverity)?;
+        Self::of(number).ok_or(NoSeverity)
     }
 }
 

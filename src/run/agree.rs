@@ -14,15 +14,27 @@ use super::plan::{self, Unplanned};
 use super::replay::Planned;
 use super::script::Script;
 use super::step::StepLog;
-use super::step_end::{self, cut, failed};
-use crate::case::{RunEvent, asks_on};
+use super::step_end::{self, cut, cut_at, failed};
+use super::tell;
+use crate::case::{Because, RunEvent, Word, asks_on};
 use crate::change::Change;
 use crate::error::Code;
 use crate::id::Digest;
-use crate::store::{Effect, SERVICE, StoreError};
+use crate::store::{Effect, SERVICE, Said, StoreError};
 
 /// Plans that a person is asked about: when the world changes that often, a person must look.
 const PLANS_MAX: usize = 4;
+
+/// What the timeline says of a plan about which nobody is asked.
+const IDLE: &str = "nobody is asked about this plan, because it would change nothing; what is to be changed \
+                    in spite of that is asked about first";
+
+/// Characters of a reason that somebody gave for a no or an undo, in a question: the rest stands in its
+/// case.
+const REASON_MAX: usize = 300;
+
+/// Characters of a call in a question: what stands against it must fit behind.
+const CALL_MAX: usize = 600;
 
 impl Executor<'_> {
     /// Before a step's first change: what nobody has agreed to is asked, once. How the step ends or waits
@@ -62,11 +74,12 @@ impl Executor<'_> {
             json!({"run": self.run.id, "plan": agreed.hash, "step": step.key, "more": more});
         let resources = self.resources(&wanted);
         let list = more.iter().map(|one| one.as_str()).collect::<Vec<_>>().join("; ");
-        let text = format!(
-            "Go on with runbook {}? Beyond what was approved this step would do: {}",
-            self.run.runbook,
-            cut(&list)
-        );
+        let beyond = match agreed.is_idle() {
+            true => "When the plan was made there was nothing to change; now this step would do",
+            false => "Beyond what was approved this step would do",
+        };
+        let runbook = &self.run.runbook;
+        let text = format!("Go on with runbook {runbook}? {beyond}: {}", cut(&list));
         let question = Question {
             step: step.key.as_str(),
             text: &text,
@@ -74,7 +87,7 @@ impl Executor<'_> {
             quorum: 1,
             within: approve::APPROVAL_WAIT,
         };
-        self.asked(step, &question, resources, "it goes beyond the approved plan").await
+        self.asked(step, &question, resources, "it goes beyond the plan").await
     }
 
     /// Where no plan was approved: what people decided on what the step would change binds it, though
@@ -93,10 +106,13 @@ impl Executor<'_> {
         resources.insert(self.run.resource(target));
         let now = self.env.clock.now();
         let rulings = self.env.store.rulings(&resources, &self.run.case, now).await?;
-        let why = resources.iter().find_map(|on| Some((on, asks_on(on, &self.run.id, &rulings)?)));
-        let Some((on, why)) = why else { return Ok(None) };
-        let (runbook, call) = (&self.run.runbook, plan::call(step));
-        let text = format!("Go on with runbook {runbook}? It would do: {call}. Mind: {on}: {why}.");
+        let found =
+            resources.iter().find_map(|on| Some((on, asks_on(on, &self.run.id, &rulings)?)));
+        let Some((on, because)) = found else { return Ok(None) };
+        let (runbook, call) = (&self.run.runbook, cut_at(&plan::call(step), CALL_MAX));
+        let mind = self.mind(because.why(), Some(&because)).await?;
+        let text =
+            format!("Go on with runbook {runbook}? It would do: {call}. Mind: {on}: {mind}.");
         let bound = json!({"run": self.run.id, "step": step.key, "ruled": resources});
         let question = Question {
             step: step.key.as_str(),
@@ -105,7 +121,29 @@ impl Executor<'_> {
             quorum: 1,
             within: approve::APPROVAL_WAIT,
         };
-        self.asked(step, &question, resources, why).await
+        self.asked(step, &question, resources, because.why()).await
+    }
+
+    /// What stands against what is asked: who said it, of what, when and why, so that whoever is asked
+    /// need not look for it.
+    async fn mind(&self, why: &str, because: Option<&Because>) -> Result<String, StoreError> {
+        let Some(because) = because else { return Ok(why.to_owned()) };
+        let Some(said) = self.env.store.said(because).await? else {
+            return Ok(format!("{why} ({})", because.run));
+        };
+        let Said { case, by, at, reason } = said;
+        let did = match because.word {
+            Word::No => "said no to",
+            Word::Undo => "took back",
+        };
+        let run = &because.run;
+        let of = if case == self.run.case { "this case".to_owned() } else { case.to_string() };
+        let at = at.strftime("%Y-%m-%d %H:%MZ");
+        let reason = match reason {
+            Some(reason) => format!("because: {}", cut_at(&reason, REASON_MAX)),
+            None => "without a reason".to_owned(),
+        };
+        Ok(format!("{why}: {by} {did} {run} of {of} at {at}, {reason}"))
     }
 
     /// Asks, and says how the step ends or waits; `None`: it was answered with yes. A no refuses the whole
@@ -149,7 +187,9 @@ impl Executor<'_> {
 impl Drive<'_> {
     /// Mode `approve`: the plan is made, shown and approved before anything is done. `None`: go on.
     ///
-    /// The plan is made again after the yes: what would go beyond what was approved is asked again.
+    /// The plan is made again after the yes: what would go beyond what was approved is asked again. About
+    /// a plan that would change nothing nobody is asked, and what is to be changed in spite of that is
+    /// asked about at its step.
     pub(super) async fn approve_plan(
         &mut self,
         script: &Script,
@@ -162,6 +202,9 @@ impl Drive<'_> {
             }
         }
         while let Some(planned) = self.log.plans.last().cloned() {
+            if planned.is_idle() {
+                return Ok(None);
+            }
             match self.ask_for(&planned).await? {
                 // What has begun was approved as it was planned.
                 Answer::Granted(_) if !self.log.steps.is_empty() => return Ok(None),
@@ -212,7 +255,14 @@ impl Drive<'_> {
     async fn plan(&self, script: &Script) -> Option<Result<Plan, Unplanned>> {
         let none = Mutex::default();
         let executor = self.executor(&none);
-        self.stopping.run_until_cancelled(plan::pass(&executor, script)).await
+        let mut plan = self.stopping.run_until_cancelled(plan::pass(&executor, script)).await?;
+        if let Ok(plan) = &mut plan
+            && !plan.acts()
+        {
+            // That it fails, or is so already, needs nobody's yes.
+            plan.scope.clear();
+        }
+        Some(plan)
     }
 
     fn planned(&self, plan: &Plan) -> Planned {
@@ -222,10 +272,12 @@ impl Drive<'_> {
     /// Writes a plan down, and what it would touch: the answer to its question is about that.
     async fn keep(&mut self, plan: Plan) -> Result<(), StoreError> {
         let planned = self.planned(&plan);
-        let entry = self.writer.plan(self.env.clock.now(), &planned.hash, &plan);
+        let now = self.env.clock.now();
+        let mut entries = vec![self.writer.plan(now, &planned.hash, &plan)];
+        entries.extend(planned.is_idle().then(|| tell::remark(now, IDLE)));
         let resources = self.executor(&Mutex::default()).resources(&plan.scope);
         let step = plan_step(self.log.plans.len() + 1);
-        self.write(&mut vec![entry], &mut vec![Effect::Asks { step, resources }]).await?;
+        self.write(&mut entries, &mut vec![Effect::Asks { step, resources }]).await?;
         self.log.plans.push(planned);
         Ok(())
     }
@@ -240,6 +292,7 @@ impl Drive<'_> {
 
     async fn ask_for(&self, planned: &Planned) -> Result<Answer, StoreError> {
         let (plans, runbook) = (&self.log.plans, &self.run.runbook);
+        let none = Mutex::default();
         let text = match plans.split_last() {
             Some((_, [.., agreed])) => {
                 let more = cut(&agreed.beyond(planned).join("; "));
@@ -248,14 +301,18 @@ impl Drive<'_> {
                 )
             }
             _ => match &self.log.asks_because {
-                Some(why) => format!("Carry out runbook {runbook} as planned? Mind: {why}."),
+                Some(why) => {
+                    let executor = self.executor(&none);
+                    let mind = executor.mind(why, self.log.asks_after.as_ref()).await?;
+                    format!("Carry out runbook {runbook} as planned? Mind: {mind}.")
+                }
                 None => format!("Carry out runbook {runbook} as planned?"),
             },
         };
         let step = plan_step(plans.len());
         let (hash, within) = (planned.hash.clone(), approve::APPROVAL_WAIT);
         let question = Question { step: &step, text: &text, hash, quorum: 1, within };
-        approve::ask(&self.executor(&Mutex::default()), &question).await
+        approve::ask(&self.executor(&none), &question).await
     }
 }
 

@@ -31,6 +31,14 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Whether it would change anything, as far as that can be told: what is refused or fails changes
+    /// nothing.
+    #[must_use]
+    pub fn acts(&self) -> bool {
+        let acts = |line: &Line| matches!(line.does, Does::Change | Does::Later | Does::Wait);
+        self.lines.iter().any(acts)
+    }
+
     /// The changes alone, in words.
     #[must_use]
     pub fn changes(&self) -> Vec<&str> {

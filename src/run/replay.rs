@@ -10,6 +10,7 @@ use thiserror::Error;
 use super::journal::PLAN_STEP;
 use super::step::{ChangeLog, Origin, StepLog};
 use super::step_end::undone;
+use crate::case::Because;
 use crate::id::{Digest, RunId};
 use crate::runbook::{Recorded, RecordedStep, StepKey};
 use crate::timeline::{Entry, Kind};
@@ -30,6 +31,8 @@ pub struct RunLog {
     pub unanswered: Option<String>,
     /// What people said before, because of which it may not go further than to ask.
     pub asks_because: Option<String>,
+    /// To which run they said it. `None`, too, where an older version asked for this one.
+    pub asks_after: Option<Because>,
 }
 
 /// A plan that was made.
@@ -42,6 +45,12 @@ pub struct Planned {
 }
 
 impl Planned {
+    /// Whether it would change nothing: nobody is asked about it.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.scope.as_ref().is_some_and(BTreeSet::is_empty)
+    }
+
     /// What `now` would do beyond this plan; empty: whoever agreed to this has agreed to that.
     #[must_use]
     pub fn beyond(&self, now: &Self) -> Vec<String> {
@@ -87,6 +96,7 @@ impl RunLog {
             Some(Kind::RunRequested) => {
                 self.unanswered = text(body, "unanswered").ok().map(str::to_owned);
                 self.asks_because = text(body, "asks_because").ok().map(str::to_owned);
+                self.asks_after = parse(body, "asks_after").ok();
             }
             Some(Kind::RunStarted) => self.facts = Some(digest(text(body, "facts")?)?),
             Some(Kind::PlanMade) => {

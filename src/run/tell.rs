@@ -49,7 +49,7 @@ pub(super) async fn of_end(env: &Env, run: &RunRow, id: String, text: &str) -> E
 
 /// A text and, however long it is, the command that shows its case.
 pub(super) fn with_command(text: &str, case: &CaseId) -> String {
-    let command = format!("; tourniquet case show {case}");
+    let command = show(case);
     // What is cut ends with one character more.
     let room = MESSAGE_MAX.saturating_sub(command.chars().count() + 1);
     format!("{}{command}", cut_at(text, room))
@@ -97,19 +97,28 @@ pub fn nothing_acts(finding: &Finding, why: &str) -> String {
     ))
 }
 
+/// Many messages as one.
+pub(super) struct Together {
+    /// The words.
+    pub(super) text: String,
+    /// What they say of each that is named, in order: of the others they only say how many there are.
+    pub(super) named: Vec<String>,
+}
+
 /// What the people on call are told of many messages at once, each about a finding that nothing acts on:
 /// how many, as many of them as there is room for, and the command that shows all. Where they are `most`,
 /// others may wait.
-pub(super) fn together(messages: &[MessageRow], most: usize) -> String {
+pub(super) fn together(messages: &[MessageRow], most: usize) -> Together {
     let since = messages.iter().map(|message| message.created_at).min().unwrap_or_default();
     let since = since.strftime("%Y-%m-%d %H:%MZ");
-    let command = "; `tourniquet case list` shows them";
+    let command = "; `tourniquet case list --sort severity` shows them";
     let at_least = if messages.len() < most { "" } else { "at least " };
     let count = messages.len();
     let mut text = format!("{at_least}{count} findings on which nothing acts since {since}");
     let room = MESSAGE_MAX.saturating_sub(command.chars().count() + UNNAMED_MAX);
+    let mut named = Vec::new();
     for (n, message) in messages.iter().enumerate() {
-        let about = cut_at(&message.text, GATHERED_LINE_MAX);
+        let about = alone(message);
         let case = message.case.as_ref().map(|case| format!("{case}: ")).unwrap_or_default();
         let before = if n == 0 { ", the most severe first: " } else { "; " };
         let line = format!("{before}{case}{about}");
@@ -118,8 +127,21 @@ pub(super) fn together(messages: &[MessageRow], most: usize) -> String {
             break;
         }
         text.push_str(&line);
+        named.push(about);
     }
-    format!("{text}{command}")
+    Together { text: format!("{text}{command}"), named }
+}
+
+/// What a message says among others, behind its case: without the command, which names that again.
+fn alone(message: &MessageRow) -> String {
+    let command = message.case.as_ref().map(show).unwrap_or_default();
+    let text = message.text.strip_suffix(&command).unwrap_or(&message.text);
+    cut_at(text, GATHERED_LINE_MAX)
+}
+
+/// The command that shows a case, behind a text.
+fn show(case: &CaseId) -> String {
+    format!("; tourniquet case show {case}")
 }
 
 /// What the people on call are told of what came in and could not be read: it has no case.

@@ -5,7 +5,7 @@ use serde_json::json;
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
-use crate::case::Status;
+use crate::case::{RunState, Status};
 use crate::id::{AccountId, CaseId, Digest, Region};
 use crate::timeline::{Actor, Draft, Kind};
 
@@ -223,14 +223,16 @@ pub(super) async fn close(
 }
 
 /// What keeps a case from being closed: the runs that are not over, and what they ask; `None`: nothing.
+/// What was taken back contains nothing any more, and may go on with its evidence in a closed case.
 async fn in_the_way(
     connection: &mut AnyConnection,
     case: &CaseId,
 ) -> Result<Option<String>, StoreError> {
     let rows = sqlx::query(
-        "SELECT r.id, r.runbook, r.state, a.id AS approval FROM runs r \
+        "SELECT r.id, r.runbook, r.state, r.preserves, a.id AS approval FROM runs r \
          LEFT JOIN approvals a ON a.run = r.id AND a.state = 'pending' \
          WHERE r.case_id = $1 AND r.state IN ('queued', 'running', 'parked') \
+         AND (r.released = 0 OR a.id IS NOT NULL) \
          ORDER BY a.id IS NULL, r.requested_at, r.id, a.id",
     )
     .bind(case.as_str())
@@ -241,6 +243,9 @@ async fn in_the_way(
         Ok(match row.text_or_none("approval")? {
             Some(approval) => {
                 format!("{run} ({runbook}) asks a person: tourniquet approve {approval}")
+            }
+            None if state == RunState::Parked.label() && row.flag("preserves")? => {
+                format!("{run} ({runbook}) waits for evidence that AWS is making, or for a look at what holds")
             }
             None => format!("{run} ({runbook}) is {state}"),
         })

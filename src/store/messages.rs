@@ -166,6 +166,20 @@ pub(super) fn unanswered(batch: &mut Batch, told: &[Unanswered<'_>]) {
 }
 
 impl Store {
+    /// What people are still to be told of a case, the oldest first: what did not arrive, what waits to be
+    /// sent with others, and what is being sent.
+    ///
+    /// # Errors
+    /// When the database can't be read.
+    pub async fn untold(&self, case: &CaseId) -> Result<Vec<MessageRow>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT messages.*, NULL AS question FROM messages WHERE case_id = $1 \
+             ORDER BY created_at, id",
+        );
+        let rows = rows.bind(case.as_str()).fetch_all(self.readers()).await?;
+        rows.iter().map(from_row).collect()
+    }
+
     /// Takes at most `max` messages that are due: until `until`, at most [`MESSAGE_WAIT_MAX`] ahead,
     /// nobody else gets them. Those that are gathered come last, and at most `alone` of them, so that a
     /// sender of forged findings delays no question. Of either, the oldest comes first. What is due later

@@ -48,8 +48,8 @@ pub use commit::{Commit, Effect, Written};
 pub use error::StoreError;
 pub use messages::{Gathered, MESSAGE_WAIT_MAX, MessageRow, NewMessage};
 pub use model::{
-    CaseFilter, CaseRow, HoldRow, Page, QuarantineRow, RunKind, RunRow, StoredEntry, TokenRow,
-    WHOLE_ACCOUNT,
+    CaseFilter, CaseRow, CaseSort, HoldRow, Page, QuarantineRow, RunKind, RunRow, StoredEntry,
+    TokenRow, WHOLE_ACCOUNT,
 };
 pub use open::Store;
 pub use quarantine::Unreadable;
@@ -57,3 +57,4 @@ pub use runs::NewRun;
 pub use runs::SERVICE;
 pub use serving::ServingLock;
 pub use tokens::{Holder, NewToken, Role};
+pub use words::Said;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::case::{RunState, Status};
+use crate::finding::Severity;
 use crate::id::{AccountId, CaseId, Digest, Region, RunId, RunbookName, TokenId};
 use crate::routing::Mode;
 
@@ -158,6 +159,31 @@ pub struct CaseFilter {
     pub status: Vec<Status>,
     /// Only this account.
     pub account: Option<AccountId>,
+    /// Only of at least this severity.
+    pub severity: Option<Severity>,
+    /// In which order.
+    pub sort: CaseSort,
+}
+
+/// The order of cases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CaseSort {
+    /// The one that was opened last first.
+    #[default]
+    Newest,
+    /// The most severe first, and of these the newest; one without a severity last.
+    Severity,
+}
+
+impl CaseSort {
+    /// Every order, by its label.
+    pub const ALL: [(&str, Self); 2] = [("newest", Self::Newest), ("severity", Self::Severity)];
+
+    /// The order with this label.
+    #[must_use]
+    pub fn from_label(label: &str) -> Option<Self> {
+        Self::ALL.into_iter().find_map(|(known, sort)| (known == label).then_some(sort))
+    }
 }
 
 /// What could not be parsed, kept with the reason.

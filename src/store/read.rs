@@ -4,25 +4,40 @@ use serde_json::Value;
 use sqlx::any::AnyRow;
 
 use crate::case::Status;
+use crate::finding::Severity;
 use crate::id::{AccountId, CaseId, Digest, RunId};
 use crate::timeline::{Head, Kind};
 
 use super::row::{Cells, integer, micros};
 use super::{
-    CaseFilter, CaseRow, Page, RunRow, Store, StoreError, StoredEntry, cases, chain, runs,
+    CaseFilter, CaseRow, CaseSort, Page, RunRow, Store, StoreError, StoredEntry, cases, chain, runs,
 };
 
 /// Cases of one page, whatever is asked for: a page is built in memory.
 pub const PAGE_MAX: u32 = 500;
 
 macro_rules! select_case {
-    ($rest:literal) => {
+    ($($rest:expr),+) => {
         concat!(
             "SELECT c.id, c.status, c.title, c.finding_type, c.severity, c.account, c.region, ",
             "c.resource, c.correlation, c.opened_at, c.last_finding_at, c.contained_at, c.findings, ",
             "(SELECT COUNT(*) FROM findings f WHERE f.case_id = c.id) AS distinct_findings, ",
             "h.length, h.hash FROM cases c JOIN heads h ON h.case_id = c.id ",
-            $rest
+            $($rest),+
+        )
+    };
+}
+
+/// Cases after a place in an order; the other places hold account, limit, statuses, least severity.
+macro_rules! select_cases {
+    ($after:literal, $order:literal) => {
+        select_case!(
+            "WHERE ",
+            $after,
+            " AND ($3 IS NULL OR c.account = $3) AND c.status IN ($5, $6, $7, $8, $9, $10, $11) \
+             AND ($12 IS NULL OR c.severity >= $12) ORDER BY ",
+            $order,
+            " LIMIT $4"
         )
     };
 }
@@ -40,11 +55,11 @@ impl Store {
         row.as_ref().map(cases::from_row).transpose()
     }
 
-    /// Cases, newest first, at most `limit` and [`PAGE_MAX`] of them. Cases that are opened while
-    /// somebody pages through are on the first page only: no page shifts.
+    /// Cases, at most `limit` and [`PAGE_MAX`] of them. Cases that are opened while somebody pages through
+    /// the newest are on the first page only: no page shifts.
     ///
     /// # Errors
-    /// [`StoreError::Cursor`] for a cursor that no page gave.
+    /// [`StoreError::Cursor`] for a cursor that no page of this order gave.
     pub async fn cases(
         &self,
         filter: CaseFilter,
@@ -53,28 +68,36 @@ impl Store {
     ) -> Result<Page<CaseRow>, StoreError> {
         let limit = limit.clamp(1, PAGE_MAX);
         // Before everything that there is: the first page.
-        let (at, id) = match cursor {
-            None => (i64::MAX, String::new()),
-            Some(cursor) => place_of(cursor)?,
+        let Place { severity, at, id } = match cursor {
+            None => Place { severity: i64::MAX, at: i64::MAX, id: String::new() },
+            Some(cursor) => Place::parse(cursor, filter.sort)?,
         };
-        let mut query = sqlx::query(select_case!(
-            "WHERE (c.opened_at, c.id) < ($1, $2) AND ($3 IS NULL OR c.account = $3) \
-             AND c.status IN ($5, $6, $7, $8, $9, $10, $11) \
-             ORDER BY c.opened_at DESC, c.id DESC LIMIT $4"
-        ))
-        .bind(at)
-        .bind(id)
-        .bind(filter.account.as_ref().map(AccountId::as_str))
-        // One more than asked for says whether there is a next page.
-        .bind(i64::from(limit) + 1);
+        let statement = match filter.sort {
+            CaseSort::Newest => select_cases!(
+                "(c.opened_at, c.id) < ($1, $2) AND CAST($13 AS BIGINT) IS NOT NULL",
+                "c.opened_at DESC, c.id DESC"
+            ),
+            CaseSort::Severity => select_cases!(
+                "(COALESCE(c.severity, -1), c.opened_at, c.id) < ($13, $1, $2)",
+                "COALESCE(c.severity, -1) DESC, c.opened_at DESC, c.id DESC"
+            ),
+        };
+        let mut query = sqlx::query(statement)
+            .bind(at)
+            .bind(id)
+            .bind(filter.account.as_ref().map(AccountId::as_str))
+            // One more than asked for says whether there is a next page.
+            .bind(i64::from(limit) + 1);
         for status in seven(&filter.status) {
             query = query.bind(status.label());
         }
+        let query = query.bind(filter.severity.map(|Severity(tenths)| i64::from(tenths)));
+        let query = query.bind(severity);
         let rows = query.fetch_all(self.readers()).await?;
         let mut items = rows.iter().map(cases::from_row).collect::<Result<Vec<_>, _>>()?;
         let more = items.len() > limit as usize;
         items.truncate(limit as usize);
-        let next = items.last().filter(|_| more).map(cursor_of);
+        let next = items.last().filter(|_| more).map(|case| Place::of(case).cursor(filter.sort));
         Ok(Page { items, next })
     }
 
@@ -233,14 +256,43 @@ fn seven(wanted: &[Status]) -> impl Iterator<Item = Status> {
     (0..Status::ALL.len()).map(move |n| distinct[n % distinct.len()])
 }
 
-fn cursor_of(case: &CaseRow) -> String {
-    format!("{}.{}", micros(case.opened_at), case.id)
+/// The place of a case among all.
+struct Place {
+    /// In tenths; -1: it has none.
+    severity: i64,
+    /// When it was opened.
+    at: i64,
+    id: String,
 }
 
-fn place_of(cursor: &str) -> Result<(i64, String), StoreError> {
-    let (at, id) = cursor.split_once('.').ok_or(StoreError::Cursor)?;
-    let id: CaseId = id.parse().map_err(|_| StoreError::Cursor)?;
-    Ok((at.parse().map_err(|_| StoreError::Cursor)?, id.into()))
+impl Place {
+    fn of(case: &CaseRow) -> Self {
+        let severity = case.severity.map_or(-1, i64::from);
+        Self { severity, at: micros(case.opened_at), id: case.id.to_string() }
+    }
+
+    /// `at.id`, and before that the severity where that sorts.
+    fn cursor(&self, sort: CaseSort) -> String {
+        let Self { severity, at, id } = self;
+        match sort {
+            CaseSort::Newest => format!("{at}.{id}"),
+            CaseSort::Severity => format!("{severity}.{at}.{id}"),
+        }
+    }
+
+    fn parse(cursor: &str, sort: CaseSort) -> Result<Self, StoreError> {
+        let number = |text: &str| text.parse().map_err(|_| StoreError::Cursor);
+        let (severity, rest) = match sort {
+            CaseSort::Newest => (i64::MAX, cursor),
+            CaseSort::Severity => {
+                let (severity, rest) = cursor.split_once('.').ok_or(StoreError::Cursor)?;
+                (number(severity)?, rest)
+            }
+        };
+        let (at, id) = rest.split_once('.').ok_or(StoreError::Cursor)?;
+        let id: CaseId = id.parse().map_err(|_| StoreError::Cursor)?;
+        Ok(Self { severity, at: number(at)?, id: id.into() })
+    }
 }
 
 fn entry_from_row(row: &AnyRow) -> Result<StoredEntry, StoreError> {

@@ -2,11 +2,14 @@
 //! beside it, for what was said binds for a while; and to which question, for an answer is about no other.
 
 use jiff::Timestamp;
+use serde_json::Value;
 use sqlx::AnyConnection;
 
-use super::StoreError;
 use super::row::micros;
-use crate::id::RunId;
+use super::{ApprovalState, Store, StoreError, runs};
+use crate::case::{self, Because};
+use crate::id::{CaseId, RunId};
+use crate::timeline::{Entry, Kind};
 
 /// What people say to a run. Its place among all that they ever said is kept: the last one counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,4 +52,59 @@ pub(super) async fn say(
     .execute(connection)
     .await?;
     Ok(())
+}
+
+/// Who said what a run is asked about because of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// The case of the run to which it was said.
+    pub case: CaseId,
+    /// The person.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+    /// The reason that they gave, if they gave one.
+    pub reason: Option<String>,
+}
+
+impl Store {
+    /// Who said last to a run what `because` is, when, and why; `None`: nobody wrote it down.
+    ///
+    /// # Errors
+    /// When the database can't be read.
+    pub async fn said(&self, because: &Because) -> Result<Option<Said>, StoreError> {
+        match because.word {
+            case::Word::No => self.said_no(&because.run).await,
+            case::Word::Undo => self.said_undo(&because.run).await,
+        }
+    }
+
+    async fn said_no(&self, run: &RunId) -> Result<Option<Said>, StoreError> {
+        let questions = self.approvals_of(run).await?;
+        let denied = questions.iter().filter(|row| row.state == ApprovalState::Denied);
+        // One no settles a question, so it is the last that was said to it.
+        let said = denied.filter_map(|row| {
+            let last = row.decisions.last()?;
+            let text = |name: &str| last.get(name).and_then(Value::as_str);
+            Some(Said {
+                case: row.case.clone(),
+                by: text("by")?.to_owned(),
+                at: text("at")?.parse().ok()?,
+                reason: text("reason").filter(|reason| !reason.is_empty()).map(str::to_owned),
+            })
+        });
+        Ok(said.max_by_key(|said| said.at))
+    }
+
+    async fn said_undo(&self, run: &RunId) -> Result<Option<Said>, StoreError> {
+        let row = sqlx::query(
+            "SELECT * FROM runs WHERE undoes = $1 ORDER BY requested_at DESC, id DESC LIMIT 1",
+        );
+        let row = row.bind(run.as_str()).fetch_optional(self.readers()).await?;
+        let Some(undo) = row.as_ref().map(runs::from_row).transpose()? else { return Ok(None) };
+        let requested = self.first_entry(&undo.case, &undo.id, Kind::RunRequested).await?;
+        let entry = requested.and_then(|stored| Entry::parse(&stored.bytes).ok());
+        let reason = entry.and_then(|entry| Some(entry.body.get("reason")?.as_str()?.to_owned()));
+        Ok(Some(Said { case: undo.case, by: undo.requested_by, at: undo.requested_at, reason }))
+    }
 }

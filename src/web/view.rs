@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::runbook::Runbook;
-use crate::store::{ApprovalRow, CaseRow, RunKind, RunRow};
+use crate::store::{ApprovalRow, CaseRow, MessageRow, RunKind, RunRow};
 
 /// A case. `severity` is GuardDuty's number, 1.0 to 10.0.
 #[must_use]
@@ -87,6 +87,20 @@ pub fn approval(row: &ApprovalRow) -> Value {
         "expires_at": row.expires_at,
         "state": row.state.label(),
         "decisions": row.decisions,
+    })
+}
+
+/// A message that has not arrived yet. `gathered`: beyond a few an hour it is sent together with others.
+#[must_use]
+pub fn untold(row: &MessageRow) -> Value {
+    json!({
+        "id": row.id,
+        "channel": row.channel,
+        "run": row.run,
+        "text": row.text,
+        "created_at": row.created_at,
+        "attempts": row.attempts,
+        "gathered": row.gathered,
     })
 }
 

@@ -11,7 +11,9 @@ use crate::cli::error::CliError;
 use crate::cli::grid::Column;
 use crate::cli::screen::Screen;
 use crate::cli::table::{Style, Tone, tone_of};
+use crate::finding::{NoSeverity, Severity};
 use crate::id::AccountId;
+use crate::store::CaseSort;
 
 /// Cases in one answer: the service gives at most 200.
 const PAGE: u32 = 200;
@@ -58,6 +60,11 @@ fn status(label: &str) -> Result<String, String> {
     Err(format!("expected one of {}", known.join(", ")))
 }
 
+/// A severity, for clap.
+fn severity_of(text: &str) -> Result<Severity, String> {
+    text.parse().map_err(|error: NoSeverity| error.to_string())
+}
+
 /// A cell before it is laid out.
 type Cell = (Tone, String);
 
@@ -70,6 +77,12 @@ pub struct ListArgs {
     /// Only cases of this account.
     #[arg(long)]
     account: Option<AccountId>,
+    /// Only cases of at least this severity, from 0 to 10.
+    #[arg(long, value_name = "LEAST", value_parser = severity_of)]
+    severity: Option<Severity>,
+    /// In which order: the newest or the most severe first.
+    #[arg(long, value_name = "ORDER", value_parser = CaseSort::ALL.map(|(label, _)| label), default_value = "newest")]
+    sort: String,
     /// How many at most: a number from 1 to 10000.
     #[arg(long, default_value_t = 50, value_parser = limit, allow_hyphen_values = true)]
     limit: u32,
@@ -120,13 +133,15 @@ pub(super) async fn list(
     screen: &mut Screen,
     args: &ListArgs,
 ) -> Result<u8, CliError> {
-    let ListArgs { status, account, limit, all, page, cursor } = args;
+    let ListArgs { status, account, severity, sort, limit, all, page, cursor } = args;
     let limit = if *all { usize::MAX } else { *limit as usize };
     let mut wanted = Vec::new();
     if !status.is_empty() {
         wanted.push(("status", status.join(",")));
     }
     wanted.extend(account.as_ref().map(|account| ("account", account.to_string())));
+    wanted.extend(severity.map(|least| ("severity", least.to_string())));
+    wanted.push(("sort", sort.clone()));
     let (cases, cursor) = pages(client, &wanted, limit, cursor.clone()).await?;
     if cases.is_empty() {
         screen.line("no cases")?;

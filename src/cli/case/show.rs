@@ -26,6 +26,7 @@ pub(super) async fn show(
     let chain = Chain::fetch(client, case, 0).await?;
     let mut runs = items(&mut row, "runs");
     let approvals = items(&mut row, "approvals");
+    let untold = items(&mut row, "untold");
     let entries = chain.read();
     let undone = entries.as_deref().map(draw::undone).unwrap_or_default();
     let results = entries.as_deref().map(results).unwrap_or_default();
@@ -42,6 +43,10 @@ pub(super) async fn show(
         let table =
             screen.style.table(&APPROVAL_COLUMNS, approvals.iter().map(approval_row).collect());
         screen.line(&table)?;
+    }
+    for message in &untold {
+        let words = format!("not told yet: {}", waits(message));
+        screen.line(&format!("\n{}", screen.paint(Tone::Warn, &words)))?;
     }
     let report = chain.verify(case);
     let mut timeline = Vec::new();
@@ -79,11 +84,24 @@ pub(super) async fn show(
         // The service's own object, with what was read besides.
         fields.insert("runs".to_owned(), Value::Array(runs));
         fields.insert("approvals".to_owned(), Value::Array(approvals));
+        fields.insert("untold".to_owned(), Value::Array(untold));
         fields.insert("timeline".to_owned(), Value::Array(timeline));
         fields.insert("verified".to_owned(), json!(report.is_valid()));
     }
     screen.value(&whole)?;
     Ok(0)
+}
+
+/// A message that people have not got yet: where it goes, since when, why it waits, and its words.
+fn waits(message: &Value) -> String {
+    let (channel, since) = (shown(message, "channel"), time(message, "created_at"));
+    let why = match message.get("attempts").and_then(Value::as_u64) {
+        None | Some(0) if message["gathered"] == true => " (it may wait for others)".to_owned(),
+        None | Some(0) => String::new(),
+        Some(1) => " (1 attempt failed)".to_owned(),
+        Some(n) => format!(" ({n} attempts failed)"),
+    };
+    format!("channel {channel}, since {since}{why}: {}", shown(message, "text"))
 }
 
 /// What the scripts of runs returned, by run: the last entry of each holds it.
@@ -211,6 +229,25 @@ pub fn approval_row(approval: &Value) -> Vec<(Tone, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_people_have_not_got_says_where_it_goes_and_why_it_waits() {
+        let message = |attempts, gathered| {
+            json!({"channel": "oncall", "created_at": "2026-01-03T10:00:00Z", "attempts": attempts,
+                "gathered": gathered, "text": "a\u{1b}[31m finding"})
+        };
+        let start = format!("channel oncall, since {}", time(&message(0, true), "created_at"));
+        for (attempts, gathered, expected) in [
+            (0, true, " (it may wait for others): "),
+            (0, false, ": "),
+            (1, true, " (1 attempt failed): "),
+            (3, false, " (3 attempts failed): "),
+        ] {
+            let words = waits(&message(attempts, gathered));
+            assert!(words.starts_with(&format!("{start}{expected}")), "{words}");
+            assert!(words.ends_with(" finding") && !words.contains('\u{1b}'), "{words}");
+        }
+    }
 
     #[test]
     fn a_finding_is_counted_once_however_often_it_is_delivered() {

@@ -13,6 +13,7 @@
 //! others are put together.
 
 use std::collections::VecDeque;
+use std::iter;
 use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -21,7 +22,8 @@ use jiff::Timestamp;
 use super::{SENT_WITHIN, after, again, note, send, takes_no_entry};
 use crate::id::CaseId;
 use crate::notify::{Delivery, Message, NotifyError};
-use crate::run::{Env, tell};
+use crate::run::Env;
+use crate::run::tell::{self, Together};
 use crate::store::{Gathered, MessageRow, StoreError};
 use crate::timeline::Draft;
 
@@ -127,8 +129,8 @@ async fn send_as_one(env: &Env, gathered: Gathered) -> Result<usize, StoreError>
     // All of them are tried as long as the last of them is.
     let attempts = messages.iter().map(|message| message.attempts).min().unwrap_or_default();
     let last = MessageRow { attempts, ..last.clone() };
-    let text = tell::together(messages, GATHERED_MAX as usize);
-    let message = Message { id: gathered.id.clone(), case: None, run: None, text: text.clone() };
+    let Together { text, named } = tell::together(messages, GATHERED_MAX as usize);
+    let message = Message { id: gathered.id.clone(), case: None, run: None, text };
     let sent = env.notifier.send(&last.channel, &message).await;
     let now = env.clock.now();
     let again = match &sent {
@@ -140,8 +142,11 @@ async fn send_as_one(env: &Env, gathered: Gathered) -> Result<usize, StoreError>
         let cases: Vec<_> = cases.map(CaseId::as_str).collect();
         tracing::warn!(channel = last.channel, messages = count, ?cases, attempts = attempts + 1, given_up = again.is_none(), error = %error, "people were not told");
     }
-    let words = |row| told(row, &sent, count, &text).or_else(|| note(row, &sent, again, now));
-    let notes = messages.iter().map(|row| words(row).map(|text| tell::remark(now, &text)));
+    let named = named.iter().map(|about| Some(about.as_str())).chain(iter::repeat(None));
+    let notes = messages.iter().zip(named).map(|(row, about)| {
+        let words = told(row, &sent, count, about).or_else(|| note(row, &sent, again, now));
+        words.map(|text| tell::remark(now, &text))
+    });
     let notes = notes.collect();
     settle(env, gathered, again, notes).await?;
     Ok(count)
@@ -170,22 +175,27 @@ async fn settle(
     Ok(())
 }
 
-/// What the timeline says of a message that arrived together with others; `None`: they did not.
+/// What the timeline says of a message that arrived together with others, which said this `about` it, or
+/// nothing; `None`: they did not arrive.
 fn told(
     row: &MessageRow,
     sent: &Result<Delivery, NotifyError>,
     count: usize,
-    text: &str,
+    about: Option<&str>,
 ) -> Option<String> {
     let (channel, after) = (&row.channel, after(row.attempts));
     let others = match count.saturating_sub(1) {
         1 => "together with 1 other".to_owned(),
         n => format!("together with {n} others"),
     };
+    let about = match about {
+        Some(about) => format!(": {about}"),
+        None => ", in a message that had no room to name this case".to_owned(),
+    };
     match sent {
-        Ok(Delivery::Posted) => Some(format!("channel {channel} was told {others}{after}: {text}")),
+        Ok(Delivery::Posted) => Some(format!("channel {channel} was told {others}{after}{about}")),
         Ok(Delivery::Logged) => Some(format!(
-            "no channel is configured, so the log alone was told, {others}{after}: {text}"
+            "no channel is configured, so the log alone was told, {others}{after}{about}"
         )),
         Err(_) => None,
     }

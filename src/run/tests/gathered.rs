@@ -61,12 +61,27 @@ async fn beyond_ten_an_hour_they_are_told_together_and_every_case_says_so() {
          CryptoCurrency:EC2/BitcoinTool.B (severity 8.0) on instance/i-0"
     );
     assert!(one.text.starts_with(&words), "{}", one.text);
-    assert!(one.text.ends_with(" more; `tourniquet case list` shows them"), "{}", one.text);
+    assert!(
+        one.text.ends_with(" more; `tourniquet case list --sort severity` shows them"),
+        "{}",
+        one.text
+    );
     assert!(one.text.chars().count() <= 2_000, "{}", one.text);
+    // Each case's note has what was said of it, and nothing of the others.
+    let mut named = 0;
     for case in &waiting {
-        let note = format!("channel oncall was told together with 29 others: {}", one.text);
-        assert_eq!(notes(&lab, case).await, [note]);
+        let [note] = &notes(&lab, case).await[..] else { panic!("one note") };
+        let told = note.strip_prefix("channel oncall was told together with 29 others").unwrap();
+        if one.text.contains(case.as_str()) {
+            let said = told.strip_prefix(": ").unwrap();
+            assert!(one.text.contains(&format!("{case}: {said}")), "{told}");
+            assert_eq!(one.text.matches(case.as_str()).count(), 1, "{}", one.text);
+            named += 1;
+        } else {
+            assert_eq!(told, ", in a message that had no room to name this case");
+        }
     }
+    assert!(named > 3 && one.text.contains(&format!("; and {} more", 30 - named)), "{}", one.text);
     // The next ones wait as long, and when an hour has passed they are told alone again.
     deliver(&lab, 40..42).await;
     lab.wait(9 * MINUTE).await;
@@ -140,7 +155,9 @@ async fn what_was_told_together_and_did_not_arrive_goes_again_as_it_was() {
     assert!(told.text.starts_with("2 findings on which nothing acts"), "{}", told.text);
     for case in &waiting {
         let words = "channel oncall was told together with 1 other, after 2 attempts that failed: ";
-        assert_eq!(notes(&lab, case).await.pop(), Some(format!("{words}{}", told.text)));
+        let note = notes(&lab, case).await.pop().unwrap();
+        let said = note.strip_prefix(words).unwrap_or_else(|| panic!("{note}"));
+        assert!(told.text.contains(&format!("{case}: {said}")), "{note}");
     }
     lab.wait(10 * MINUTE).await;
     assert_eq!(lab.messages().pop().unwrap().case, Some(later), "{:#?}", lab.told());

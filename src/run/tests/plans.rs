@@ -138,3 +138,55 @@ async fn an_undo_of_nothing_leaves_a_closed_case_closed() {
     lab.settle().await;
     lab.finish().await;
 }
+
+/// How many questions are open.
+async fn asked(lab: &Lab) -> usize {
+    lab.env.store.approvals_pending().await.unwrap().len()
+}
+
+/// A plan that would change nothing: nobody has to agree to it, and it does not wait for anybody.
+#[tokio::test]
+async fn about_a_plan_that_changes_nothing_nobody_is_asked() {
+    let (lab, sandbox) = lab().await;
+    let role = || json!({"role": "no-such-role"});
+    let wanted = by_hand("stolen-role-credentials", role(), Mode::Approve);
+    let started = lab.desk.start(wanted).await.unwrap();
+    lab.settle().await;
+    assert_eq!(asked(&lab).await, 0);
+    let ended = run(&lab, &started.id).await;
+    assert!(ended.state.is_over() && ended.state != RunState::Succeeded, "{ended:?}");
+    let entries = lab.entries(&started.case).await;
+    let note = entries.iter().find(|entry| entry.kind == "note.added").unwrap();
+    assert!(note.body["text"].as_str().unwrap().starts_with("nobody is asked about this plan"));
+    assert!(sandbox.snapshot_world().mutations.is_empty());
+    lab.finish().await;
+}
+
+/// What there was nothing to change about when the plan was made is asked about when there is.
+#[tokio::test]
+async fn what_is_to_be_changed_in_spite_of_an_idle_plan_is_asked_about() {
+    const WAITS: &str = "//! Waits.\nconst RUNBOOK = #{ on: [\"Never:X/*\"], mode: \"approve\" };\n\
+        fn run(case, p) { sleep(60); contain::isolate_instance(\"i-0a1b2c3d4e5f60718\"); }";
+    let (lab, sandbox) =
+        lab_with(LabSettings { library: library_with("waits", WAITS), ..settings() }).await;
+    let instance = json!({"instance": "i-0a1b2c3d4e5f60718"});
+    let first = by_hand("compromised-instance", instance, Mode::Contain);
+    let first = lab.desk.start(first).await.unwrap();
+    lab.settle().await;
+    let waits = lab.desk.start(by_hand("waits", json!({}), Mode::Approve)).await.unwrap();
+    drive_once(&lab, &CancellationToken::new()).await.unwrap().unwrap();
+    assert_eq!((asked(&lab).await, run(&lab, &waits.id).await.state), (0, RunState::Parked));
+    lab.desk.undo(&first.id, "ada".to_owned(), false).await.unwrap();
+    lab.settle().await;
+    let before = sandbox.snapshot_world().mutations.len();
+    assert_eq!(asked(&lab).await, 1, "{:?}", run(&lab, &waits.id).await);
+    let asked = lab.env.store.approvals_pending().await.unwrap().remove(0).question;
+    let words = "Go on with runbook waits? When the plan was made there was nothing to change; now this \
+                 step would do: contain::isolate_instance ";
+    assert!(asked.starts_with(words), "{asked}");
+    decide(&lab, "grace", true).await.unwrap();
+    lab.settle().await;
+    assert!(sandbox.snapshot_world().mutations.len() > before);
+    assert_eq!(run(&lab, &waits.id).await.state, RunState::Succeeded);
+    lab.finish().await;
+}

@@ -140,23 +140,23 @@ fn start(
             _ => Further::Nothing,
         },
     };
-    let (most, why) = match (further, &incoming.run) {
+    let (most, because, why) = match (further, &incoming.run) {
         (Further::Nothing, _) => return Ok(None),
         // Whoever reads the decision must not look for a run that never comes.
-        (Further::Answered, Some(_)) => (None, Some(ONE_RUN)),
-        (Further::Answered, None) => (None, None),
-        (Further::Run { most, why }, _) => (Some(most), why),
+        (Further::Answered, Some(_)) => (None, None, Some(ONE_RUN)),
+        (Further::Answered, None) => (None, None, None),
+        (Further::Run { most, because, why }, _) => (Some(most), because, why),
     };
-    // What people said before is why it goes no further, and whoever is asked must know it.
-    let capped = why.filter(|_| most == Some(Mode::Approve));
     let mut decided =
         Draft::new(incoming.now, Actor::Service, Kind::RoutingDecided, incoming.reasons.clone());
     decided.body.insert("disposition".to_owned(), json!(disposition.label()));
-    if let (Some(why), Some(Value::Array(reasons))) = (why, decided.body.get_mut("reasons")) {
-        reasons.push(match capped {
-            Some(why) => json!(format!("at most approve: {why}")),
-            None => json!(why),
-        });
+    let capped = because
+        .as_ref()
+        .map(|because| format!("at most approve: {} ({})", because.why(), because.run));
+    if let (Some(why), Some(Value::Array(reasons))) =
+        (capped.or(why.map(str::to_owned)), decided.body.get_mut("reasons"))
+    {
+        reasons.push(json!(why));
     }
     chain.append(&decided)?;
     let (Some(most), Some(wanted)) = (most, &incoming.run) else { return Ok(None) };
@@ -169,8 +169,10 @@ fn start(
         run.unanswered.get_or_insert_with(|| REOPENED.to_owned());
     }
     let mut requested = run.requested(incoming.now);
-    if let Some(why) = capped {
-        requested.body.insert("asks_because".to_owned(), json!(why));
+    // Whoever is asked must know it.
+    if let Some(because) = because {
+        requested.body.insert("asks_because".to_owned(), json!(because.why()));
+        requested.body.insert("asks_after".to_owned(), json!(because));
     }
     chain.append(&requested)?;
     Ok(Some(run))

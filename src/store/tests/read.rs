@@ -2,7 +2,9 @@
 
 use super::bed::{at, case_id, finding, on_bed, value};
 use crate::case::Status;
-use crate::store::{CaseFilter, StoreError};
+use crate::finding::Severity;
+use crate::id::CaseId;
+use crate::store::{CaseFilter, CaseSort, StoreError};
 
 fn nth(n: i64) -> crate::store::Acceptance {
     let mut incoming = finding(&format!("n{n:03}"));
@@ -71,12 +73,51 @@ async fn filters_choose() {
             (vec![], account.clone(), vec!["case-away"]),
             (vec![Status::Active], account, vec![]),
         ] {
-            let filter = CaseFilter { status, account };
+            let filter = CaseFilter { status, account, ..CaseFilter::default() };
             let page = bed.store.cases(filter.clone(), None, 10).await.unwrap();
             let ids: Vec<&str> = page.items.iter().map(|case| case.id.as_str()).collect();
             assert_eq!(ids, expected, "{filter:?}");
             assert_eq!(page.next, None);
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_most_severe_come_first_page_by_page_and_the_least_can_be_left_out() {
+    on_bed(async |bed| {
+        let severities = [Some(50), None, Some(87), Some(50), Some(0), Some(100), None, Some(87)];
+        for (n, severity) in severities.into_iter().enumerate() {
+            let mut finding = nth(3 * i64::try_from(n).unwrap());
+            finding.severity = severity;
+            bed.store.accept(finding).await.unwrap();
+        }
+        for (least, expected) in [
+            (None, vec![5, 7, 2, 3, 0, 4, 6, 1]),
+            (Some(50), vec![5, 7, 2, 3, 0]),
+            (Some(0), vec![5, 7, 2, 3, 0, 4]),
+            (Some(88), vec![5]),
+        ] {
+            let severity = least.map(Severity);
+            let filter = CaseFilter { severity, sort: CaseSort::Severity, ..CaseFilter::default() };
+            let (mut seen, mut cursor) = (Vec::new(), None::<String>);
+            loop {
+                let page = bed.store.cases(filter.clone(), cursor.as_deref(), 2).await.unwrap();
+                seen.extend(page.items.into_iter().map(|case| case.id));
+                cursor = page.next;
+                if cursor.is_none() {
+                    break;
+                }
+            }
+            let expected: Vec<CaseId> =
+                expected.into_iter().map(|n| case_id(&format!("n{:03}", 3 * n))).collect();
+            assert_eq!(seen, expected, "{least:?}");
+        }
+        // A place in one order is none in another.
+        let page = bed.store.cases(CaseFilter::default(), None, 1).await.unwrap();
+        let filter = CaseFilter { sort: CaseSort::Severity, ..CaseFilter::default() };
+        let refused = bed.store.cases(filter, page.next.as_deref(), 1).await;
+        assert_eq!(refused, Err(StoreError::Cursor));
     })
     .await;
 }

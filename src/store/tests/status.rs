@@ -64,6 +64,36 @@ async fn the_status_follows_the_runs_and_says_so_in_the_timeline() {
     .await;
 }
 
+/// It goes on with its evidence for hours.
+#[tokio::test]
+async fn a_case_whose_run_was_taken_back_is_released_and_can_be_closed_while_evidence_is_made() {
+    on_bed(async |bed| {
+        let (case, fence) = bed.running("aaaa").await;
+        let mut waits = moved(&fence.run, RunEvent::Preserving, true);
+        if let Effect::Run { wake_at, .. } = &mut waits {
+            *wake_at = Some(at(10));
+        }
+        bed.apply(&case, Some(&fence), vec![waits]).await.unwrap();
+        assert_eq!(status(bed, &case).await, Status::Active);
+        let close = || vec![Effect::CloseCase { closed: true }];
+        let refused = bed.apply(&case, None, close()).await.unwrap_err().to_string();
+        assert!(refused.contains("waits for evidence that AWS is making"), "{refused}");
+        let effects = vec![Effect::Released { run: fence.run.clone() }];
+        bed.apply(&case, None, effects).await.unwrap();
+        assert_eq!(status(bed, &case).await, Status::Released);
+        bed.apply(&case, None, close()).await.unwrap();
+        assert_eq!(status(bed, &case).await, Status::Closed);
+        let (_, fence) = bed.store.claim(&fence.owner, at(10)).await.unwrap().unwrap();
+        bed.apply(&case, Some(&fence), vec![moved(&fence.run, RunEvent::Failed, false)])
+            .await
+            .unwrap();
+        assert_eq!(status(bed, &case).await, Status::Closed);
+        bed.apply(&case, None, vec![Effect::CloseCase { closed: false }]).await.unwrap();
+        assert_eq!(status(bed, &case).await, Status::Released);
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_failed_run_wins_over_a_contained_one() {
     on_bed(async |bed| {

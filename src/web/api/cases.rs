@@ -7,8 +7,9 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use crate::case::Status;
+use crate::finding::Severity;
 use crate::id::{AccountId, CaseId};
-use crate::store::{CaseFilter, StoredEntry};
+use crate::store::{CaseFilter, CaseSort, StoredEntry};
 use crate::web::App;
 use crate::web::about;
 use crate::web::auth::Caller;
@@ -33,9 +34,13 @@ pub struct Listing {
     /// Labels with commas between them.
     status: Option<String>,
     account: Option<AccountId>,
+    /// The least, from 0 to 10.
+    severity: Option<String>,
+    /// `newest` or `severity`.
+    sort: Option<String>,
 }
 
-/// `GET /v1/cases`: newest first.
+/// `GET /v1/cases`: newest or most severe first.
 pub async fn list(State(app): State<App>, Query(query): Query<Listing>) -> Answer {
     let status = query
         .status
@@ -43,7 +48,12 @@ pub async fn list(State(app): State<App>, Query(query): Query<Listing>) -> Answe
         .flat_map(|labels| labels.split(','))
         .map(|label| Status::from_label(label.trim()).ok_or_else(|| unknown_status(label)))
         .collect::<Result<Vec<_>, _>>()?;
-    let filter = CaseFilter { status, account: query.account };
+    let severity = query.severity.map(|text| text.parse::<Severity>()).transpose();
+    let severity =
+        severity.map_err(|error| Problem::bad_request(format!("`severity`: {error}")))?;
+    let sort = query.sort.map(|label| CaseSort::from_label(&label).ok_or_else(unknown_sort));
+    let sort = sort.transpose()?.unwrap_or_default();
+    let filter = CaseFilter { status, account: query.account, severity, sort };
     let limit = limit(query.limit.as_deref(), LIMIT_DEFAULT, CASES_MAX)?;
     let page = app.store.cases(filter, query.cursor.as_deref(), limit).await?;
     let cases: Vec<_> = page.items.iter().map(view::case).collect();
@@ -56,7 +66,12 @@ fn unknown_status(label: &str) -> Problem {
     Problem::bad_request(format!("`status`: {given:?} is not one of {}", known.join(", ")))
 }
 
-/// `GET /v1/cases/{id}`: the case with its runs and open questions.
+fn unknown_sort() -> Problem {
+    let known = CaseSort::ALL.map(|(label, _)| label);
+    Problem::bad_request(format!("`sort` must be one of {}", known.join(", ")))
+}
+
+/// `GET /v1/cases/{id}`: the case with its runs, open questions, and what people are still to be told.
 pub async fn show(State(app): State<App>, Id(id): Id<CaseId>) -> Answer {
     // The case comes last: a run that is shown as over has then moved the case's status already.
     let runs = app.store.runs_of(&id).await?;
@@ -66,6 +81,8 @@ pub async fn show(State(app): State<App>, Id(id): Id<CaseId>) -> Answer {
     let mut shown = view::case(&case);
     shown["runs"] = runs.iter().map(view::run).collect();
     shown["approvals"] = about::approvals(&app, &approvals).await?;
+    let untold = app.store.untold(&id).await?;
+    shown["untold"] = untold.iter().map(view::untold).collect();
     Ok(Json(shown))
 }
 

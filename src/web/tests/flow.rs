@@ -22,7 +22,7 @@ async fn a_finding_becomes_a_case_that_anyone_can_verify() {
     let shown = harness.settled(case).await;
     assert_eq!(shown["runs"].as_array().map(Vec::len), Some(1), "{shown}");
     assert_eq!(shown["runs"][0]["mode"], "observe", "no account is on the allow list");
-    // Its world is empty: that the instance is gone must be said, not passed over.
+    // Its world has no instances: that the instance is gone must be said, not passed over.
     assert_eq!(shown["runs"][0]["state"], "failed", "{shown}");
     let summary = shown["runs"][0]["summary"].as_str().unwrap();
     assert!(summary.contains("look for what runs now"), "{summary}");

@@ -46,8 +46,9 @@ impl Answer {
     }
 }
 
-/// The account that the findings are about.
-const SCENARIO: &str = "[[account]]\nid = \"111122223333\"\nregion = \"eu-west-1\"\n";
+/// The account that the findings are about: it has one role and nothing else.
+const SCENARIO: &str = "[[account]]\nid = \"111122223333\"\nregion = \"eu-west-1\"\n\
+    [[account.role]]\nname = \"worker\"\n";
 
 /// When every test starts.
 pub fn start() -> Timestamp {

@@ -135,10 +135,11 @@ fn the_last_word_counts_on_what_a_question_named_too() {
         assert_eq!(words(next), expected, "{what}");
     }
     // Who asks anyway says why it is asked about; who only looks is told nothing.
-    for (mode, expected) in [(Mode::Approve, Some(DENIED)), (Mode::Observe, None)] {
+    let because = Because { word: Word::No, run: no.run.id.clone() };
+    for (mode, expected) in [(Mode::Approve, Some(because)), (Mode::Observe, None)] {
         let said = std::slice::from_ref(&no);
         let next = further(&Disposition::New, &wanted(&like, mode, 9), &[], said);
-        assert!(matches!(next, Further::Run { why, .. } if why == expected), "{next:?}");
+        assert!(matches!(&next, Further::Run { because, .. } if *because == expected), "{next:?}");
     }
 }
 

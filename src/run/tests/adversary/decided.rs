@@ -21,8 +21,13 @@ async fn what_was_taken_back_and_closed_is_asked_about_in_the_next_case() {
     let decided = entries.iter().find(|entry| entry.kind == "routing.decided").unwrap();
     assert!(decided.body["reasons"].to_string().contains("taken back"), "{:?}", decided.body);
     let asked = lab.env.store.approvals_pending().await.unwrap().remove(0);
-    let mind = " as planned? Mind: it goes on after the containment was taken back.";
-    assert!(asked.question.ends_with(mind), "{}", asked.question);
+    let lifted = lab.env.store.runs_of(&case).await.unwrap().remove(0).id;
+    let mind = format!(
+        " as planned? Mind: it goes on after the containment was taken back: ada took back {lifted} of {case} \
+         at 2026-"
+    );
+    assert!(asked.question.contains(&mind), "{}", asked.question);
+    assert!(asked.question.ends_with(", because: a test of ours."), "{}", asked.question);
     lab.finish().await;
 }
 
@@ -61,7 +66,7 @@ async fn what_was_taken_back_on_the_next_day_binds_from_then_on() {
 #[tokio::test]
 async fn a_no_to_a_sequence_binds_what_its_plan_names() {
     let (lab, sandbox) = lab().await;
-    lab.deliver(&sequence().to_string()).await;
+    let first = lab.deliver(&sequence().to_string()).await;
     lab.settle().await;
     decide(&lab, "grace", false).await.unwrap();
     lab.settle().await;
@@ -70,6 +75,10 @@ async fn a_no_to_a_sequence_binds_what_its_plan_names() {
     let told = runs(&lab, &next).await;
     assert!(sandbox.snapshot_world().mutations.is_empty() && pending(&lab).await == 1, "{told:#?}");
     assert!(reasons(&lab, &next).await.contains("said no"));
+    let asked = lab.env.store.approvals_pending().await.unwrap().remove(0).question;
+    assert!(asked.contains("Mind: a person said no to a run on this target: grace said no to run"));
+    assert!(asked.contains(&format!(" of {first} at 2026-")), "{asked}");
+    assert!(asked.ends_with(", because: seen."), "{asked}");
     lab.finish().await;
 }
 
