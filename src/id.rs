@@ -150,6 +150,12 @@ ids! {
     CredentialId, "a", "credential id", "16-128 letters, digits and _", |t| {
         all(t, 16..=128, |b| b.is_ascii_alphanumeric() || b == b'_')
     };
+    /// An S3 bucket (S3 User Guide, "General purpose bucket naming rules").
+    BucketName, "an", "S3 bucket name", "3-63 lower-case letters, digits, dots or dashes", |t| {
+        let outer = |b: Option<&u8>| b.is_some_and(u8::is_ascii_alphanumeric);
+        all(t, 3..=63, |b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'-'))
+            && outer(t.as_bytes().first()) && outer(t.as_bytes().last()) && !t.contains("..")
+    };
     /// An Amazon Resource Name.
     Arn, "an", "ARN", "arn:partition:service:region:account:resource", |t| {
         t.len() <= 2048 && t.starts_with("arn:") && t.splitn(6, ':').count() == 6

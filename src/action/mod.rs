@@ -4,6 +4,7 @@
 //! changes anything: it returns the changes, and the executor in `run` applies them. Nothing here
 //! knows the store, and nothing here asks a clock: a look gets the time as a value.
 
+mod block_public_bucket;
 mod creation;
 mod disable_access_keys;
 mod evidence_trail;

@@ -81,14 +81,19 @@ pub fn needs(
         .collect()
 }
 
-/// What the guards read before the first change: the tags of each instance, role and user that the
-/// action touches, because a tag may protect it.
+/// What the guards read before the first change: the tags of each instance, role, user and bucket that
+/// the action touches, because a tag may protect it.
 fn guard_reads(own: &BTreeSet<Permission>, at: &Place) -> BTreeSet<Permission> {
     let touched = |kind: &&str| {
         let start = format!("{kind}/");
-        own.iter().any(|one| changes(one) && one.part(5).is_some_and(|id| id.starts_with(&start)))
+        let is_one = |one: &Permission| match *kind {
+            // A bucket's ARN is its name.
+            "bucket" => one.part(2) == Some("s3"),
+            _ => one.part(5).is_some_and(|id| id.starts_with(&start)),
+        };
+        own.iter().any(|one| changes(one) && is_one(one))
     };
-    let kinds = ["instance", "role", "user"].into_iter().filter(touched);
+    let kinds = ["instance", "role", "user", "bucket"].into_iter().filter(touched);
     kinds.flat_map(|kind| tag_reads(kind, at)).collect()
 }
 

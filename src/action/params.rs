@@ -18,6 +18,8 @@ pub enum ParamKind {
     UserName,
     /// `AKIA…` or `ASIA…`.
     AccessKeyId,
+    /// An S3 bucket's name.
+    BucketName,
     /// An ARN.
     Arn,
     /// 12 digits.
@@ -50,11 +52,12 @@ pub struct ParamSpec {
 
 impl ParamKind {
     /// Every kind.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::InstanceId,
         Self::RoleName,
         Self::UserName,
         Self::AccessKeyId,
+        Self::BucketName,
         Self::Arn,
         Self::AccountId,
         Self::Region,
@@ -71,6 +74,7 @@ impl ParamKind {
             Self::RoleName => "role-name",
             Self::UserName => "user-name",
             Self::AccessKeyId => "access-key-id",
+            Self::BucketName => "bucket-name",
             Self::Arn => "arn",
             Self::AccountId => "account-id",
             Self::Region => "region",
@@ -102,6 +106,7 @@ impl ParamKind {
             Self::RoleName => text::<id::RoleName>(value),
             Self::UserName => text::<id::UserName>(value),
             Self::AccessKeyId => text::<id::AccessKeyId>(value),
+            Self::BucketName => text::<id::BucketName>(value),
             Self::Arn => text::<id::Arn>(value),
             Self::AccountId => text::<id::AccountId>(value),
             Self::Region => text::<id::Region>(value),

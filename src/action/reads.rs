@@ -37,6 +37,8 @@ pub enum Read {
     Credentials,
     /// `user_policy`.
     UserPolicy,
+    /// `exposure`.
+    Exposure,
     /// `tags`, of anything.
     Tags,
 }
@@ -73,6 +75,9 @@ impl Read {
                 ("iam:ListServiceSpecificCredentials", User),
             ],
             Self::UserPolicy => &[("iam:GetUserPolicy", User)],
+            Self::Exposure => {
+                &[("s3:GetBucketPublicAccessBlock", Bucket), ("s3:GetBucketPolicyStatus", Bucket)]
+            }
             // DescribeTags says the same of no tags and of no resource, so the resource is asked for.
             Self::Tags => &[
                 ("ec2:DescribeTags", Any),

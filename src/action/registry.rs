@@ -2,6 +2,7 @@
 //! test demands it), and one in the tables of verbs of the README and of `docs/runbooks.md`.
 
 use super::Action;
+use super::block_public_bucket::BlockPublicBucket;
 use super::disable_access_keys::DisableAccessKeys;
 use super::guard_instance::GuardInstance;
 use super::isolate_instance::IsolateInstance;
@@ -17,6 +18,7 @@ pub fn registry() -> &'static [&'static dyn Action] {
         &SnapshotVolumes,
         &RevokeRoleSessions,
         &DisableAccessKeys,
+        &BlockPublicBucket,
         &TagResource,
         &GuardInstance,
     ]

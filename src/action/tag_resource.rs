@@ -47,7 +47,7 @@ fn permissions_on(kind: &str, at: &Place) -> BTreeSet<Permission> {
         "snapshot" => Taggable::Snapshot(any("snap-")),
         "role" => Taggable::Role(any("")),
         "user" => Taggable::User(any("")),
-        "bucket" => Taggable::Bucket(any::<crate::id::UserName>("").to_string()),
+        "bucket" => Taggable::Bucket(any("")),
         _ => return BTreeSet::new(),
     };
     let tags = Kind::Tags {
@@ -162,24 +162,11 @@ fn resource(params: &Params) -> Result<Taggable, LookError> {
         "snapshot" => id.parse().map(Taggable::Snapshot).map_err(form),
         "role" => id.parse().map(Taggable::Role).map_err(form),
         "user" => id.parse().map(Taggable::User).map_err(form),
-        "bucket" if is_bucket(id) => Ok(Taggable::Bucket(id.to_owned())),
-        "bucket" => Err(wrong(
-            "a bucket's name has 3-63 lower-case letters, digits, dots or dashes".to_owned(),
-        )),
+        "bucket" => id.parse().map(Taggable::Bucket).map_err(form),
         _ => Err(wrong(
             "known types are instance, volume, snapshot, role, user and bucket".to_owned(),
         )),
     }
-}
-
-/// The form of a bucket's name (S3 User Guide, "Bucket naming rules").
-fn is_bucket(name: &str) -> bool {
-    let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'.' || b == b'-';
-    (3..=63).contains(&name.len())
-        && name.bytes().all(allowed)
-        && name.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && name.ends_with(|c: char| c.is_ascii_alphanumeric())
-        && !name.contains("..")
 }
 
 fn tags(params: &Params) -> Result<Tags, LookError> {

@@ -61,6 +61,7 @@ impl Change {
             | Kind::SnapshotSharing { .. }
             | Kind::AccessKey { .. }
             | Kind::Credential { .. }
+            | Kind::PublicAccess { .. }
             | Kind::Tags { .. } => Inverse::Change(self.swapped()),
         }
     }
@@ -84,6 +85,7 @@ impl Change {
             Kind::AccessKey { before, after, .. } | Kind::Credential { before, after, .. } => {
                 swap(before, after);
             }
+            Kind::PublicAccess { before, after, .. } => swap(before, after),
             Kind::Tags { before, after, .. } => swap(before, after),
             Kind::CreateGroup { .. }
             | Kind::GroupRules { .. }

@@ -6,12 +6,12 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AddressUse, CredentialKind, Direction, Document, KeyStatus, LoginProfile, OnShutdown, Rule,
-    RuleEffect, Taggable, Tags,
+    AddressUse, CredentialKind, Direction, Document, KeyStatus, LoginProfile, OnShutdown,
+    PublicAccessBlock, Rule, RuleEffect, Taggable, Tags,
 };
 use crate::id::{
-    AccessKeyId, AccountId, AllocationId, AssociationId, CredentialId, GroupId, InstanceId,
-    InterfaceId, Place, RoleName, SnapshotId, UserName, VolumeId, VpcId,
+    AccessKeyId, AccountId, AllocationId, AssociationId, BucketName, CredentialId, GroupId,
+    InstanceId, InterfaceId, Place, RoleName, SnapshotId, UserName, VolumeId, VpcId,
 };
 
 /// What a change changes. Every variant is exactly one API call.
@@ -200,6 +200,16 @@ pub enum Kind {
         user: UserName,
         /// What is known of it: creation date and whether a reset was demanded.
         before: LoginProfile,
+    },
+    /// What a bucket's public grants may not do (`s3:PutPublicAccessBlock`,
+    /// `s3:DeletePublicAccessBlock`).
+    PublicAccess {
+        /// The bucket.
+        bucket: BucketName,
+        /// As it was configured; `None`: it was not.
+        before: Option<PublicAccessBlock>,
+        /// Afterwards; `None` deletes the configuration.
+        after: Option<PublicAccessBlock>,
     },
     /// Tags of a resource (`ec2:CreateTags`/`ec2:DeleteTags`, `iam:TagRole`, `iam:TagUser`, and
     /// their inverses). Only keys that differ between the two are touched.

@@ -26,7 +26,9 @@ pub use permission::lines;
 pub use permission::{Permission, Statement, document, statements};
 pub use rule::{Direction, Peer, Rule, RuleEffect};
 pub use taggable::Taggable;
-pub use value::{AddressUse, CredentialKind, KeyStatus, LoginProfile, OnShutdown};
+pub use value::{
+    AddressUse, CredentialKind, KeyStatus, LoginProfile, OnShutdown, PublicAccessBlock,
+};
 
 use crate::id::Place;
 
@@ -109,6 +111,8 @@ impl Change {
                 CredentialKind::ServiceSpecific => "iam:UpdateServiceSpecificCredential",
             },
             Kind::DeleteLoginProfile { .. } => "iam:DeleteLoginProfile",
+            Kind::PublicAccess { after: Some(_), .. } => "s3:PutPublicAccessBlock",
+            Kind::PublicAccess { after: None, .. } => "s3:DeletePublicAccessBlock",
             Kind::Tags { resource, after, .. } => match (resource, after.is_empty()) {
                 (Taggable::Instance(_) | Taggable::Volume(_) | Taggable::Snapshot(_), false) => {
                     "ec2:CreateTags"
@@ -154,11 +158,12 @@ impl Change {
                 format!("user/{user}/{}/{id}", credential.label())
             }
             Kind::DeleteLoginProfile { user, .. } => format!("user/{user}/login-profile"),
+            Kind::PublicAccess { bucket, .. } => format!("bucket/{bucket}/public-access"),
             Kind::Tags { resource, .. } => format!("{}/tags", resource.path()),
         }
     }
 
-    /// The instance, role or user whose life it touches: what guards protect and count.
+    /// The instance, role, user or bucket whose life it touches: what guards protect and count.
     #[must_use]
     pub fn subject(&self) -> Option<Taggable> {
         match &self.kind {
@@ -173,6 +178,7 @@ impl Change {
             | Kind::AccessKey { user, .. }
             | Kind::Credential { user, .. }
             | Kind::DeleteLoginProfile { user, .. } => Some(Taggable::User(user.clone())),
+            Kind::PublicAccess { bucket, .. } => Some(Taggable::Bucket(bucket.clone())),
             Kind::CreateGroup { .. }
             | Kind::GroupRules { .. }
             | Kind::CopySnapshot { .. }

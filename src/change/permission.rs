@@ -141,6 +141,10 @@ impl Change {
             | Kind::AccessKey { user, .. }
             | Kind::Credential { user, .. }
             | Kind::DeleteLoginProfile { user, .. } => need(operation, iam("user", user.as_str())),
+            // The same for putting and for deleting it (S3 API Reference, DeletePublicAccessBlock).
+            Kind::PublicAccess { bucket, .. } => {
+                need("s3:PutBucketPublicAccessBlock", format!("arn:aws:s3:::{bucket}"));
+            }
             Kind::Tags { resource, .. } => need(
                 operation,
                 match resource {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{InstanceId, RoleName, SnapshotId, UserName, VolumeId};
+use crate::id::{BucketName, InstanceId, RoleName, SnapshotId, UserName, VolumeId};
 
 /// What can be tagged.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -18,8 +18,8 @@ pub enum Taggable {
     Role(RoleName),
     /// An IAM user.
     User(UserName),
-    /// An S3 bucket, by name.
-    Bucket(String),
+    /// An S3 bucket.
+    Bucket(BucketName),
 }
 
 impl Taggable {

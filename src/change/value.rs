@@ -99,3 +99,37 @@ impl KeyStatus {
         }
     }
 }
+
+/// What S3 does not let a bucket's public grants do, as the bucket is configured (S3 API Reference,
+/// `PublicAccessBlockConfiguration`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublicAccessBlock {
+    /// New public ACLs are refused (`BlockPublicAcls`).
+    pub block_acls: bool,
+    /// Public ACLs grant nothing (`IgnorePublicAcls`).
+    pub ignore_acls: bool,
+    /// New public policies are refused (`BlockPublicPolicy`).
+    pub block_policy: bool,
+    /// A public policy grants only to AWS services and the bucket's own account
+    /// (`RestrictPublicBuckets`).
+    pub restrict: bool,
+}
+
+impl PublicAccessBlock {
+    /// Nothing is public, whatever grants it.
+    pub const ALL: Self =
+        Self { block_acls: true, ignore_acls: true, block_policy: true, restrict: true };
+
+    /// As S3 calls what is on; `none`: nothing is.
+    #[must_use]
+    pub fn words(self) -> String {
+        let parts = [
+            (self.block_acls, "BlockPublicAcls"),
+            (self.ignore_acls, "IgnorePublicAcls"),
+            (self.block_policy, "BlockPublicPolicy"),
+            (self.restrict, "RestrictPublicBuckets"),
+        ];
+        let on: Vec<&str> = parts.into_iter().filter_map(|(on, name)| on.then_some(name)).collect();
+        if on.is_empty() { "none".to_owned() } else { on.join(", ") }
+    }
+}

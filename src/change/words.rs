@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use super::{AddressUse, Change, Direction, Kind, Peer, Rule, RuleEffect};
+use super::{AddressUse, Change, Direction, Kind, Peer, PublicAccessBlock, Rule, RuleEffect};
 
 fn list<T: Display>(items: impl IntoIterator<Item = T>) -> String {
     let words: Vec<String> = items.into_iter().map(|item| item.to_string()).collect();
@@ -112,6 +112,14 @@ impl Change {
             }
             Kind::DeleteLoginProfile { user, .. } => {
                 format!("user {user}: console password removed")
+            }
+            Kind::PublicAccess { bucket, before, after } => {
+                let words = |block: &Option<PublicAccessBlock>| match block {
+                    Some(block) => block.words(),
+                    None => "none".to_owned(),
+                };
+                let (before, after) = (words(before), words(after));
+                format!("bucket {bucket}: Block Public Access {before} becomes {after}")
             }
             Kind::Tags { resource, before, after } if after.is_empty() => {
                 format!("{}: remove tags {}", resource.path(), list(before.keys()))

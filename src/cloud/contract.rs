@@ -7,6 +7,7 @@
 //! outlives its cause. Nothing here knows an implementation: each calls [`suite`] with its fixture.
 
 mod address;
+mod bucket;
 mod copying;
 mod credential;
 mod disk;
@@ -110,6 +111,8 @@ const CHECKS: &[Check] = checks! {
     identity::removes_a_password_once;
     credential::switches_what_else_a_user_signs_with;
     credential::refuses_credentials_that_are_not_there;
+    bucket::blocks_public_access_and_gives_it_back;
+    bucket::finds_no_exposure_of_the_unknown;
     tagging::tags_everything_in_ec2;
     tagging::tags_roles_and_users;
     tagging::tags_buckets_and_keeps_other_tags needs BucketTags;

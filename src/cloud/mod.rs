@@ -28,16 +28,16 @@ use async_trait::async_trait;
 
 pub use error::{CloudError, ErrorClass};
 pub use model::{
-    Address, Created, Instance, Interface, Receipt, Role, Safeguards, SecurityGroup, Snapshot,
-    SnapshotState, User, UserCredential, UserKey, copy_description,
+    Address, Created, Exposure, Instance, Interface, Receipt, Role, Safeguards, SecurityGroup,
+    Snapshot, SnapshotState, User, UserCredential, UserKey, copy_description,
 };
 pub use origin::unlike;
 pub use standing::{Standing, standing};
 
 use crate::change::{Change, Document, Permission, Taggable, Tags, Urgency};
 use crate::id::{
-    AccessKeyId, AccountId, CaseId, FindingId, GroupId, InstanceId, Place, RoleName, RunId,
-    SnapshotId, UserName, VpcId,
+    AccessKeyId, AccountId, BucketName, CaseId, FindingId, GroupId, InstanceId, Place, RoleName,
+    RunId, SnapshotId, UserName, VpcId,
 };
 
 /// The result of a call.
@@ -147,6 +147,9 @@ pub trait Session: Send + Sync {
         user: &UserName,
         policy: &str,
     ) -> Result<Option<Document>>;
+    /// How far a bucket of this account is open to everybody; `None` when there is none in `at`
+    /// (`s3:GetPublicAccessBlock`, `s3:GetBucketPolicyStatus`).
+    async fn exposure(&self, at: &Place, bucket: &BucketName) -> Result<Option<Exposure>>;
     /// The tags of a resource; `None` when it does not exist (`ec2:DescribeTags` and, where that is
     /// empty, the describe call of its kind; `iam:ListRoleTags`, `iam:ListUserTags`,
     /// `s3:GetBucketTagging`).

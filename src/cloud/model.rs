@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::change::{
-    AddressUse, CredentialKind, KeyStatus, Kind, LoginProfile, OnShutdown, Rule, Tags,
+    AddressUse, CredentialKind, KeyStatus, Kind, LoginProfile, OnShutdown, PublicAccessBlock, Rule,
+    Tags,
 };
 use crate::id::{
     AccessKeyId, AccountId, AllocationId, AssociationId, CredentialId, GroupId, InstanceId,
@@ -237,4 +238,14 @@ pub struct Receipt {
     pub request_id: String,
     /// What was created, for creates.
     pub created: Option<Created>,
+}
+
+/// How far a bucket is open to everybody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exposure {
+    /// What its public grants may not do; `None`: it is not configured, which blocks nothing.
+    pub block: Option<PublicAccessBlock>,
+    /// Whether its policy grants something to everybody, as S3 judges it. What the block above does
+    /// against that is not taken into account.
+    pub public_policy: bool,
 }

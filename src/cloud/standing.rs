@@ -135,6 +135,10 @@ pub async fn standing(session: &dyn Session, change: &Change) -> Result<Standing
             None => Standing::Gone,
             Some(now) => compare(&now.login_profile, &Some(before.clone()), &None),
         },
+        Kind::PublicAccess { bucket, before, after } => match session.exposure(at, bucket).await? {
+            None => Standing::Gone,
+            Some(now) => compare(&now.block, before, after),
+        },
         Kind::Tags { resource, before, after } => match session.tags(at, resource).await? {
             None => Standing::Gone,
             Some(now) => {

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use crate::cloud::sandbox::Scenario;
-use crate::id::{AccessKeyId, AccountId, InstanceId, UserName};
+use crate::id::{AccessKeyId, AccountId, BucketName, InstanceId, UserName};
 
 /// One case.
 #[derive(Debug, Deserialize)]
@@ -95,6 +95,12 @@ pub struct Expect {
     /// Users who must still be able to.
     #[serde(default)]
     pub signed_in: Vec<UserName>,
+    /// Buckets that nobody may read without being let in by name.
+    #[serde(default)]
+    pub closed: Vec<BucketName>,
+    /// Buckets that everybody must still be able to read.
+    #[serde(default)]
+    pub open: Vec<BucketName>,
     /// Calls that changed something in AWS.
     pub mutations: usize,
     /// The timeline, one entry a line.

@@ -125,6 +125,16 @@ pub fn differences(case: &CaseFile, played: &Played, timeline: bool) -> Vec<Stri
             check(&format!("{user} signs in"), verdict.allowed.to_string(), allowed.to_string());
         }
     }
+    for (buckets, allowed) in [(&expect.closed, false), (&expect.open, true)] {
+        for bucket in buckets {
+            let verdict = attacker.can_read_publicly(&place.account, bucket);
+            check(
+                &format!("everybody reads {bucket}"),
+                verdict.allowed.to_string(),
+                allowed.to_string(),
+            );
+        }
+    }
     if timeline && played.timeline != expect.timeline {
         let lines =
             played.timeline.lines().zip(expect.timeline.lines().chain(std::iter::repeat("")));

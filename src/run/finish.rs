@@ -10,7 +10,6 @@ use super::plan;
 use super::step::StepLog;
 use super::step_end::cut;
 use super::tell;
-use super::undo;
 use crate::case::RunEvent;
 use crate::error::Code;
 use crate::id::RunId;
@@ -113,7 +112,7 @@ impl Drive<'_> {
         if let Some(of) = self.undoes().filter(|_| self.gave_back()) {
             effects.push(Effect::Lifted { run: of });
         }
-        if let Some(of) = self.undoes().filter(|_| self.gave_back() && undo::revives(self.run)) {
+        if let Some(of) = self.undoes().filter(|_| self.revived()) {
             let text = format!(
                 "{} gave back what {of} kept from stolen credentials: they work again until they expire",
                 self.run.requested_by

@@ -7,7 +7,7 @@ use super::outcome::{StepEnd, StepResult};
 use super::step::StepLog;
 use super::step_end::cut;
 use crate::action;
-use crate::change::{Change, Urgency};
+use crate::change::{Change, Inverse, Urgency};
 use crate::error::Code;
 
 impl Drive<'_> {
@@ -17,6 +17,20 @@ impl Drive<'_> {
         let mut outputs =
             self.log.steps.iter().filter_map(|step| step.end.as_ref()?.output.as_ref());
         outputs.any(|output| output.get("restored").is_some() || output.get("gone").is_some())
+    }
+
+    /// Whether an undo gave back what keeps stolen credentials out.
+    pub(super) fn revived(&self) -> bool {
+        let restored = |step: &&StepLog| {
+            let output = step.end.as_ref().and_then(|end| end.output.as_ref());
+            output.is_some_and(|output| output.get("restored").is_some())
+        };
+        let revives = |step: &StepLog| {
+            let change = step.args.get("change").cloned().unwrap_or_default();
+            serde_json::from_value::<Change>(change)
+                .is_ok_and(|done| matches!(done.inverse(), Inverse::Revives(..)))
+        };
+        self.log.steps.iter().filter(restored).any(revives)
     }
 
     /// Whether nothing of an undo is left but what somebody else has changed since: it is not ours

@@ -109,6 +109,7 @@ pub fn settle_permissions(at: &Place) -> BTreeSet<Permission> {
         Read::User,
         Read::Credentials,
         Read::UserPolicy,
+        Read::Exposure,
         Read::Tags,
     ];
     permissions_for(&reads, at)

@@ -25,6 +25,7 @@ const SHIPPED: &[(&str, &str)] = &[
     ("compromised-instance", include_str!("../../runbooks/compromised-instance.rhai")),
     ("leaked-access-key", include_str!("../../runbooks/leaked-access-key.rhai")),
     ("observe", include_str!("../../runbooks/observe.rhai")),
+    ("public-bucket", include_str!("../../runbooks/public-bucket.rhai")),
     ("stolen-role-credentials", include_str!("../../runbooks/stolen-role-credentials.rhai")),
     ("suspected-instance", include_str!("../../runbooks/suspected-instance.rhai")),
 ];

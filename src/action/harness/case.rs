@@ -39,6 +39,7 @@ const SNAPSHOT: &str = "evidence::snapshot_volumes";
 const REVOKE: &str = "contain::revoke_role_sessions";
 const DISABLE: &str = "contain::disable_access_keys";
 const TAG: &str = "act::tag_resource";
+const BLOCK: &str = "contain::block_public_bucket";
 const GUARD: &str = "act::guard_instance";
 
 macro_rules! case {
@@ -72,6 +73,8 @@ pub const CASES: &[Case] = &[
     case!("a user by name", DISABLE, {"user": "deploy"}, false, Again::Nothing, disabled),
     case!("a user by key", DISABLE, {"key": "AKIAAAAAAAAAAAAAAAA1"}, false, Again::Nothing, disabled),
     case!("a user with a policy of that name", DISABLE, {"user": "legacy"}, false, Again::Nothing, disabled),
+    case!("a bucket that everybody may read", BLOCK, {"bucket": "public-site"}, false, Again::Nothing, blocked),
+    case!("a bucket whose block is half on", BLOCK, {"bucket": "half-open"}, false, Again::Nothing, blocked),
     case!("an instance, one tag new and one overwritten", TAG, {"resource": "instance/i-000000000000000a1", "tags": {"state": "contained", "team": "sec"}}, false, Again::Nothing, tagged),
     case!("an instance without tags", TAG, {"resource": "instance/i-000000000000000a2", "tags": {"state": "contained"}}, false, Again::Nothing, tagged),
     case!("a volume without tags", TAG, {"resource": "volume/vol-000000000000000b2", "tags": {"state": "evidence"}}, false, Again::Nothing, tagged),
@@ -203,6 +206,24 @@ fn disabled(bench: &Bench, before: &World, output: &Value) {
     let now = &world.accounts[&bench.at.account].users[&user];
     assert!(now.keys.values().all(|key| key.value == crate::change::KeyStatus::Inactive));
     assert!(now.login_profile.is_none());
+}
+
+fn blocked(bench: &Bench, before: &World, output: &Value) {
+    let bucket: crate::id::BucketName = output["bucket"].as_str().unwrap().parse().unwrap();
+    let read = bench.sandbox.attacker().can_read_publicly(&bench.at.account, &bucket);
+    assert!(!read.allowed, "{}", read.why);
+    let world = bench.sandbox.snapshot_world();
+    let now = &world.accounts[&bench.at.account].buckets[&bucket];
+    let was = &before.accounts[&bench.at.account].buckets[&bucket];
+    assert_eq!(now.block, Some(crate::change::PublicAccessBlock::ALL));
+    // What is granted is nobody's to take away but its owner's.
+    assert_eq!((now.public_policy, now.public_acl), (was.public_policy, was.public_acl));
+    if output["already"] == json!(false) {
+        assert_eq!(output["before"], json!(was.block), "the first `before` is the one that counts");
+    }
+    let notes = output["notes"].to_string();
+    assert!(notes.contains("presigned"), "{notes}");
+    assert_eq!(notes.contains("still grants"), was.public_policy, "{notes}");
 }
 
 fn tagged(bench: &Bench, before: &World, output: &Value) {

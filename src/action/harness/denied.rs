@@ -210,11 +210,14 @@ async fn the_guards_read_of_a_kind_is_asked_for_where_the_kind_is_touched_and_no
                 Taggable::Instance(_) => Some("ec2:DescribeTags"),
                 Taggable::Role(_) => Some("iam:ListRoleTags"),
                 Taggable::User(_) => Some("iam:ListUserTags"),
-                Taggable::Volume(_) | Taggable::Snapshot(_) | Taggable::Bucket(_) => None,
+                Taggable::Bucket(_) => Some("s3:GetBucketTagging"),
+                Taggable::Volume(_) | Taggable::Snapshot(_) => None,
             })
             .collect();
         let read = actions(&need.run);
-        for action in ["ec2:DescribeTags", "iam:ListRoleTags", "iam:ListUserTags"] {
+        for action in
+            ["ec2:DescribeTags", "iam:ListRoleTags", "iam:ListUserTags", "s3:GetBucketTagging"]
+        {
             // Where nothing was changed, nothing was touched.
             let expected = touched.contains(action);
             assert!(

@@ -9,7 +9,7 @@ use crate::cloud::sandbox::World;
 pub fn picture(world: &World) -> Value {
     let (mut groups, mut policies, mut keys, mut tags) =
         (json!({}), json!({}), json!({}), json!({}));
-    let (mut addresses, mut endings) = (json!({}), json!({}));
+    let (mut addresses, mut endings, mut blocks) = (json!({}), json!({}), json!({}));
     for (id, account) in &world.accounts {
         for region in account.regions.values() {
             for (instance, machine) in &region.instances {
@@ -51,8 +51,9 @@ pub fn picture(world: &World) -> Value {
             }
         }
         for (bucket, found) in &account.buckets {
-            tags[format!("bucket/{bucket}")] = json!(found);
+            tags[format!("bucket/{bucket}")] = json!(found.tags);
+            blocks[bucket.as_str()] = json!(found.block);
         }
     }
-    json!({"groups": groups, "addresses": addresses, "endings": endings, "policies": policies, "keys": keys, "tags": tags})
+    json!({"groups": groups, "addresses": addresses, "endings": endings, "policies": policies, "keys": keys, "tags": tags, "blocks": blocks})
 }

@@ -84,6 +84,12 @@ pub(super) fn given_back(change: &Change) -> String {
         Kind::Credential { user, credential, id, before, .. } => {
             format!("user {user}: {} {id} is {} again", credential.words(), before.label())
         }
+        Kind::PublicAccess { bucket, before, .. } => match before {
+            Some(before) => {
+                format!("bucket {bucket}: Block Public Access is {} again", before.words())
+            }
+            None => format!("bucket {bucket}: Block Public Access is not configured, as before"),
+        },
         Kind::Tags { resource, before, after } => {
             let keys = before.keys().chain(after.keys().filter(|key| !before.contains_key(*key)));
             let keys: Vec<&str> = keys.map(String::as_str).collect();

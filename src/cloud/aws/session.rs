@@ -10,12 +10,12 @@ use super::assume::Assumer;
 use super::{ec2_apply, ec2_guard, ec2_read, guardduty, iam, iam_credential, s3};
 use crate::change::{Change, Document, Kind, Taggable, Tags};
 use crate::cloud::{
-    Instance, Receipt, Result, Role, Safeguards, Scope, SecurityGroup, Session, Snapshot, User,
-    UserCredential,
+    Exposure, Instance, Receipt, Result, Role, Safeguards, Scope, SecurityGroup, Session, Snapshot,
+    User, UserCredential,
 };
 use crate::id::{
-    AccessKeyId, AccountId, FindingId, GroupId, InstanceId, Place, RoleName, SnapshotId, UserName,
-    VpcId,
+    AccessKeyId, AccountId, BucketName, FindingId, GroupId, InstanceId, Place, RoleName,
+    SnapshotId, UserName, VpcId,
 };
 
 /// Calls on behalf of one step.
@@ -131,8 +131,12 @@ impl Session for AwsSession {
             }
             Taggable::Role(name) => iam::role_tags(self.clients(at).await?.iam(), name).await,
             Taggable::User(name) => iam::user_tags(self.clients(at).await?.iam(), name).await,
-            Taggable::Bucket(name) => s3::tags(self.clients(at).await?.s3(), name).await,
+            Taggable::Bucket(name) => s3::tags(self.clients(at).await?.s3(), name.as_str()).await,
         }
+    }
+
+    async fn exposure(&self, at: &Place, bucket: &BucketName) -> Result<Option<Exposure>> {
+        s3::exposure(self.clients(at).await?.s3(), at, bucket).await
     }
 
     async fn finding(&self, at: &Place, id: &FindingId) -> Result<Option<serde_json::Value>> {
@@ -170,6 +174,9 @@ impl Session for AwsSession {
                 let own = (user, *credential, id);
                 iam_credential::apply(client.iam(), change.operation(), own, *after).await
             }
+            Kind::PublicAccess { bucket, after, .. } => {
+                s3::block(self.clients(at).await?.s3(), at, bucket, *after).await
+            }
             Kind::Tags { resource, before, after } => match resource {
                 Taggable::Instance(_) | Taggable::Volume(_) | Taggable::Snapshot(_) => {
                     ec2_apply::tags(self.clients(at).await?.ec2(), change, resource, before, after)
@@ -179,7 +186,7 @@ impl Session for AwsSession {
                     iam::tags(self.clients(at).await?.iam(), change, resource, before, after).await
                 }
                 Taggable::Bucket(name) => {
-                    s3::apply(self.clients(at).await?.s3(), name, before, after).await
+                    s3::apply(self.clients(at).await?.s3(), name.as_str(), before, after).await
                 }
             },
         }

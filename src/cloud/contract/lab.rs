@@ -6,7 +6,8 @@ use async_trait::async_trait;
 
 use crate::change::{CredentialKind, Tags};
 use crate::id::{
-    AccountId, CredentialId, GroupId, InstanceId, InterfaceId, Place, RoleName, UserName, VpcId,
+    AccountId, BucketName, CredentialId, GroupId, InstanceId, InterfaceId, Place, RoleName,
+    UserName, VpcId,
 };
 
 /// What a check or a fixture says when it goes wrong.
@@ -76,7 +77,7 @@ pub trait Fixture: Send + Sync {
         kind: CredentialKind,
     ) -> Outcome<CredentialId>;
     /// A new bucket: its name.
-    async fn bucket(&self, at: &Place) -> Outcome<String>;
+    async fn bucket(&self, at: &Place) -> Outcome<BucketName>;
     /// A new customer managed key that `usable_by` may use too: its ARN.
     async fn key(&self, at: &Place, usable_by: &AccountId) -> Outcome<String>;
     /// A finding with the id `id`, of any type, as GuardDuty would hold it.

@@ -8,12 +8,12 @@ use async_trait::async_trait;
 use super::{Calls, Fault, Road, error};
 use crate::change::{Change, Document, Taggable, Tags};
 use crate::cloud::{
-    Admitted, Instance, Receipt, Result, Role, Safeguards, Scope, SecurityGroup, Session, Snapshot,
-    User, UserCredential,
+    Admitted, Exposure, Instance, Receipt, Result, Role, Safeguards, Scope, SecurityGroup, Session,
+    Snapshot, User, UserCredential,
 };
 use crate::id::{
-    AccessKeyId, AccountId, FindingId, GroupId, InstanceId, Place, RoleName, SnapshotId, UserName,
-    VpcId,
+    AccessKeyId, AccountId, BucketName, FindingId, GroupId, InstanceId, Place, RoleName,
+    SnapshotId, UserName, VpcId,
 };
 
 /// A session behind a bad connection.
@@ -207,6 +207,12 @@ impl Session for FaultySession {
             Some(then) => self.road.limited((&self.scope, at), &[then]).await.map(|()| tags),
             None => Ok(tags),
         }
+    }
+
+    async fn exposure(&self, at: &Place, bucket: &BucketName) -> Result<Option<Exposure>> {
+        let operations = ["s3:GetPublicAccessBlock", "s3:GetBucketPolicyStatus"];
+        let call = self.inner.exposure(at, bucket);
+        self.road.read((&self.scope, at), &operations, || Ok(None), call).await
     }
 
     async fn finding(&self, at: &Place, id: &FindingId) -> Result<Option<serde_json::Value>> {

@@ -10,12 +10,12 @@ use super::pacer::Pacer;
 use super::question::{Asking, Questions};
 use crate::change::{Change, Document, Permission, Taggable, Tags};
 use crate::cloud::{
-    Admitted, CloudError, ErrorClass, Instance, Receipt, Result, Role, Safeguards, Scope,
+    Admitted, CloudError, ErrorClass, Exposure, Instance, Receipt, Result, Role, Safeguards, Scope,
     SecurityGroup, Session, Snapshot, User, UserCredential,
 };
 use crate::id::{
-    AccessKeyId, AccountId, FindingId, GroupId, InstanceId, Place, RoleName, SnapshotId, UserName,
-    VpcId,
+    AccessKeyId, AccountId, BucketName, FindingId, GroupId, InstanceId, Place, RoleName,
+    SnapshotId, UserName, VpcId,
 };
 
 /// The code of a change that was not sent, because its bucket is empty.
@@ -234,6 +234,11 @@ impl Session for PacedSession {
             Taggable::Bucket(_) => &["s3:GetBucketTagging"],
         };
         self.paced(at, operations, self.inner.tags(at, resource)).await
+    }
+
+    async fn exposure(&self, at: &Place, bucket: &BucketName) -> Result<Option<Exposure>> {
+        let operations = ["s3:GetPublicAccessBlock", "s3:GetBucketPolicyStatus"];
+        self.paced(at, &operations, self.inner.exposure(at, bucket)).await
     }
 
     async fn finding(&self, at: &Place, id: &FindingId) -> Result<Option<serde_json::Value>> {

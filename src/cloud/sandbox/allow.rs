@@ -170,6 +170,9 @@ pub fn needs(change: &Change, arn: impl Fn(&str, &str) -> String) -> Vec<Need> {
         Kind::DeleteLoginProfile { user, .. } => {
             vec![("iam:DeleteLoginProfile", arn("user", user.as_str()))]
         }
+        Kind::PublicAccess { bucket, .. } => {
+            vec![("s3:PutBucketPublicAccessBlock", format!("arn:aws:s3:::{bucket}"))]
+        }
         Kind::Tags { resource, after, .. } => {
             let pick = |set, unset| if after.is_empty() { unset } else { set };
             let of_ec2 = pick("ec2:CreateTags", "ec2:DeleteTags");

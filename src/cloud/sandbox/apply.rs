@@ -8,7 +8,7 @@ use super::disk::{self, Caller, LeaveOut};
 use super::identity::{self, Inline};
 use super::refusal::Refused;
 use super::world::{Mutation, World};
-use super::{address, guard, network, tag};
+use super::{address, bucket, guard, network, tag};
 use crate::change::{AddressUse, Change, Kind};
 use crate::cloud::{Created, Receipt, Scope};
 use crate::id::AccountId;
@@ -112,6 +112,7 @@ fn make(
         Kind::DeleteLoginProfile { user, .. } => {
             identity::delete_login_profile(world, &at.account, user)?
         }
+        Kind::PublicAccess { bucket, after, .. } => bucket::block(world, at, bucket, *after)?,
         Kind::Tags { resource, before, after } => tag::apply(world, at, resource, before, after)?,
     }
     Ok(None)

@@ -83,6 +83,24 @@ impl Attacker {
         self.sandbox.with(|world| can_reach_out(world, at, instance))
     }
 
+    /// Whether anybody on the internet can read what is in a bucket.
+    #[cfg(test)]
+    #[must_use]
+    pub fn can_read_publicly(
+        &self,
+        account: &AccountId,
+        bucket: &crate::id::BucketName,
+    ) -> Verdict {
+        self.sandbox.with(|world| {
+            let found = world.accounts.get(account).and_then(|own| own.buckets.get(bucket));
+            match found.map(super::bucket::open_by) {
+                None => Verdict::no(format!("there is no bucket {bucket}")),
+                Some(None) => Verdict::no(format!("nothing of bucket {bucket} is public")),
+                Some(Some(why)) => Verdict::yes(format!("bucket {bucket}: {why}")),
+            }
+        })
+    }
+
     /// Whether the user can still sign in to the console and do anything there.
     #[must_use]
     pub fn console_login(&self, account: &AccountId, user: &UserName) -> Verdict {

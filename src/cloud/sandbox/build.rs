@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use super::naming::derived;
 use super::network::default_egress;
 use super::scenario::{AccountSpec, FindingSpec, KeySpec, Scenario};
-use super::world::{Account, Key, RegionState, Vpc, World};
+use super::world::{Account, BucketState, Key, RegionState, Vpc, World};
 use crate::cloud::SecurityGroup;
 use crate::id::{AccountId, FindingId, IdError, Region};
 use machines::{add_instance, default_vpc, https};
@@ -99,7 +99,13 @@ fn build_account(
     add_roles(&mut account, spec, now)?;
     add_users(&mut account, spec, now)?;
     for bucket in &spec.bucket {
-        account.buckets.insert(bucket.name.clone(), bucket.tags.clone());
+        let state = BucketState {
+            tags: bucket.tags.clone(),
+            block: bucket.block,
+            public_policy: bucket.public_policy,
+            public_acl: bucket.public_acl,
+        };
+        account.buckets.insert(bucket.name.clone(), state);
     }
     for finding in &spec.finding {
         add_finding(&mut account, spec, finding).map_err(|why| format!("finding: {why}"))?;

@@ -19,6 +19,7 @@ mod address;
 mod allow;
 mod apply;
 mod attacker;
+mod bucket;
 mod build;
 mod credential;
 mod disk;

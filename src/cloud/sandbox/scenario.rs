@@ -28,10 +28,10 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::world::Pace;
-use crate::change::{Rule, Tags};
+use crate::change::{PublicAccessBlock, Rule, Tags};
 use crate::id::{
-    AccessKeyId, AccountId, CredentialId, GroupId, InstanceId, InterfaceId, Region, RoleName,
-    UserName, VolumeId, VpcId,
+    AccessKeyId, AccountId, BucketName, CredentialId, GroupId, InstanceId, InterfaceId, Region,
+    RoleName, UserName, VolumeId, VpcId,
 };
 
 /// A world in a few lines.
@@ -268,10 +268,18 @@ pub struct KeySpec {
 #[serde(deny_unknown_fields)]
 pub struct BucketSpec {
     /// Its name.
-    pub name: String,
+    pub name: BucketName,
     /// Its tags.
     #[serde(default)]
     pub tags: Tags,
+    /// What its public grants may not do; not configured when left out.
+    pub block: Option<PublicAccessBlock>,
+    /// Whether its policy grants reading to everybody.
+    #[serde(default)]
+    pub public_policy: bool,
+    /// Whether its ACL does.
+    #[serde(default)]
+    pub public_acl: bool,
 }
 
 /// A GuardDuty finding.

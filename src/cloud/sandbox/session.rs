@@ -8,15 +8,15 @@ use super::allow::{self, Need};
 use super::apply::{apply, iam_arn, request_id};
 use super::refusal::Refused;
 use super::world::{RegionState, World};
-use super::{EBS_DEFAULT_ALIAS, Sandbox, credential, guard, view};
+use super::{EBS_DEFAULT_ALIAS, Sandbox, bucket, credential, guard, view};
 use crate::change::{Change, Document, TAG_PURPOSE, Taggable, Tags, carried, group_name_prefix};
 use crate::cloud::{
-    Instance, Receipt, Result, Role, Safeguards, Scope, SecurityGroup, Session, Snapshot, User,
-    UserCredential,
+    Exposure, Instance, Receipt, Result, Role, Safeguards, Scope, SecurityGroup, Session, Snapshot,
+    User, UserCredential,
 };
 use crate::id::{
-    AccessKeyId, AccountId, FindingId, GroupId, InstanceId, Place, RoleName, SnapshotId, UserName,
-    VpcId,
+    AccessKeyId, AccountId, BucketName, FindingId, GroupId, InstanceId, Place, RoleName,
+    SnapshotId, UserName, VpcId,
 };
 
 /// A session on the twin.
@@ -261,6 +261,16 @@ impl Session for SandboxSession {
             at,
             |world| view::tag_needs(world, at, resource),
             |world| Ok(view::tags(world, at, resource).cloned()),
+        )
+    }
+
+    async fn exposure(&self, at: &Place, bucket: &BucketName) -> Result<Option<Exposure>> {
+        let arn = format!("arn:aws:s3:::{bucket}");
+        let actions = ["s3:GetBucketPublicAccessBlock", "s3:GetBucketPolicyStatus"];
+        self.read(
+            at,
+            |_| actions.map(|action| (action, arn.clone())).to_vec(),
+            |world| Ok(bucket::exposure(world, at, bucket)),
         )
     }
 

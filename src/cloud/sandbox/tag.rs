@@ -1,5 +1,6 @@
 //! Tags as EC2, IAM and S3 treat them.
 
+use super::bucket;
 use super::identity::{editable, role_mut, user_mut};
 use super::refusal::Refused;
 use super::world::World;
@@ -86,11 +87,7 @@ fn of<'a>(world: &'a mut World, at: &Place, resource: &Taggable) -> Result<&'a m
             Ok(&mut role.tags)
         }
         Taggable::User(name) => Ok(&mut user_mut(world, &at.account, name)?.tags),
-        Taggable::Bucket(name) => world
-            .account_mut(&at.account)?
-            .buckets
-            .get_mut(name)
-            .ok_or_else(|| gone("NoSuchBucket", "bucket", name)),
+        Taggable::Bucket(name) => Ok(&mut bucket::bucket_mut(world, at, name)?.tags),
         Taggable::Instance(id) => match world.region_mut(at)?.instances.get_mut(id) {
             Some(machine) => Ok(&mut machine.instance.tags),
             None => Err(gone("InvalidInstanceID.NotFound", "instance ID", id.as_str())),

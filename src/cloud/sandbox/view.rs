@@ -88,7 +88,7 @@ pub fn tags<'a>(world: &'a World, at: &Place, resource: &Taggable) -> Option<&'a
         Taggable::Snapshot(id) => Some(&region?.snapshots.get(id)?.snapshot.tags),
         Taggable::Role(name) => Some(&account.roles.get(name)?.tags),
         Taggable::User(name) => Some(&account.users.get(name)?.tags),
-        Taggable::Bucket(name) => account.buckets.get(name),
+        Taggable::Bucket(name) => Some(&account.buckets.get(name)?.tags),
     }
 }
 

@@ -13,11 +13,11 @@ use serde_json::Value;
 pub use super::machine::Machine;
 use super::refusal::Refused;
 use super::settle::Settling;
-use crate::change::{CredentialKind, Document, KeyStatus, LoginProfile, Tags};
+use crate::change::{CredentialKind, Document, KeyStatus, LoginProfile, PublicAccessBlock, Tags};
 use crate::cloud::{SecurityGroup, Snapshot};
 use crate::id::{
-    AccessKeyId, AccountId, AllocationId, CaseId, CredentialId, FindingId, GroupId, InstanceId,
-    InterfaceId, Place, Region, RoleName, RunId, SnapshotId, UserName, VolumeId, VpcId,
+    AccessKeyId, AccountId, AllocationId, BucketName, CaseId, CredentialId, FindingId, GroupId,
+    InstanceId, InterfaceId, Place, Region, RoleName, RunId, SnapshotId, UserName, VolumeId, VpcId,
 };
 
 /// Everything there is.
@@ -114,8 +114,22 @@ pub struct Account {
     pub users: BTreeMap<UserName, UserState>,
     /// Temporary credentials that were issued.
     pub sessions: BTreeMap<AccessKeyId, Issued>,
-    /// S3 buckets by name, with their tags.
-    pub buckets: BTreeMap<String, Tags>,
+    /// S3 buckets.
+    pub buckets: BTreeMap<BucketName, BucketState>,
+}
+
+/// A bucket.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct BucketState {
+    /// Its tags.
+    pub tags: Tags,
+    /// What its public grants may not do, where that is configured.
+    pub block: Option<PublicAccessBlock>,
+    /// Whether its policy grants reading to everybody.
+    pub public_policy: bool,
+    /// Whether its ACL does.
+    pub public_acl: bool,
 }
 
 /// What is in one Region of one account.

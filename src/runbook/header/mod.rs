@@ -80,6 +80,7 @@ impl Header {
                 ParamKind::RoleName => "role",
                 ParamKind::UserName => "user",
                 ParamKind::AccessKeyId => "access-key",
+                ParamKind::BucketName => "bucket",
                 _ => return None,
             };
             Some(format!("{kind}/{}", params.get(&param.name)?.as_str()?))

@@ -17,7 +17,8 @@ use crate::cloud::contract::{
     Ability, Console, Disk, Fixture, InstanceWish, Ip, Lab, Outcome, suite,
 };
 use crate::id::{
-    AccountId, CredentialId, GroupId, InstanceId, InterfaceId, Place, RoleName, UserName, VpcId,
+    AccountId, BucketName, CredentialId, GroupId, InstanceId, InterfaceId, Place, RoleName,
+    UserName, VpcId,
 };
 use crate::tests::moto::Moto;
 
@@ -241,7 +242,7 @@ impl Fixture for OnMoto {
         }
     }
 
-    async fn bucket(&self, at: &Place) -> Outcome<String> {
+    async fn bucket(&self, at: &Place) -> Outcome<BucketName> {
         use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
         let name = format!("bucket-{}-{}", at.account, self.n());
         let place = CreateBucketConfiguration::builder()
@@ -252,7 +253,7 @@ impl Fixture for OnMoto {
             .bucket(&name)
             .create_bucket_configuration(place);
         call.send().await.map_err(text)?;
-        Ok(name)
+        name.parse().map_err(text)
     }
 
     async fn key(&self, at: &Place, _usable_by: &AccountId) -> Outcome<String> {

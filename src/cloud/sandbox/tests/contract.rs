@@ -13,14 +13,15 @@ use crate::cloud::contract::{
     Ability, Console, Disk, Fixture, InstanceWish, Ip, Lab, Outcome, names, report, suite,
 };
 use crate::cloud::faulty::{Fault, Faulty, Plan};
+use crate::cloud::sandbox::world::BucketState;
 use crate::cloud::sandbox::{
     CredentialState, EBS_DEFAULT_ALIAS, Key, Machine, RoleState, Sandbox, Scenario, Settling,
     UserState, Volume, Vpc, World,
 };
 use crate::cloud::{Address, Instance, Interface, SecurityGroup};
 use crate::id::{
-    AccountId, AllocationId, CredentialId, GroupId, InstanceId, InterfaceId, Place, RoleName,
-    UserName, VolumeId, VpcId,
+    AccountId, AllocationId, BucketName, CredentialId, GroupId, InstanceId, InterfaceId, Place,
+    RoleName, UserName, VolumeId, VpcId,
 };
 
 struct OnSandbox {
@@ -218,10 +219,11 @@ impl Fixture for OnSandbox {
         Ok(id)
     }
 
-    async fn bucket(&self, at: &Place) -> Outcome<String> {
-        let name = format!("bucket-{}", self.n());
+    async fn bucket(&self, at: &Place) -> Outcome<BucketName> {
+        let name: BucketName = format!("bucket-{}", self.n()).parse().unwrap();
         self.edit(|world| {
-            world.account_mut(&at.account).unwrap().buckets.insert(name.clone(), BTreeMap::new());
+            let buckets = &mut world.account_mut(&at.account).unwrap().buckets;
+            buckets.insert(name.clone(), BucketState::default());
         })?;
         Ok(name)
     }
@@ -273,7 +275,8 @@ async fn the_sandbox_keeps_the_contract() {
 }
 
 /// Checks that only look for what is not there: a cloud that never finds anything passes them.
-const OF_THE_UNKNOWN: [&str; 13] = [
+const OF_THE_UNKNOWN: [&str; 14] = [
+    "bucket::finds_no_exposure_of_the_unknown",
     "credential::refuses_credentials_that_are_not_there",
     "disk::knows_unknown_snapshots",
     "disk::refuses_snapshots_of_an_unknown_instance",
