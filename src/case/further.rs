@@ -231,16 +231,20 @@ pub fn answered_meanwhile<'a>(
     })
 }
 
-/// Why a person is asked before a run does something to `on`, after what people have `decided` on that;
-/// `None`: nothing stands against it. What was said to `run` itself is its script's to heed.
+/// Why a person is asked before a run does something, after what people have `decided` on that, and on
+/// what; `None`: nothing stands against it. What was said to `run` itself is its script's to heed.
 #[must_use]
-pub fn asks_on(on: &str, run: &RunId, decided: &[Ruling]) -> Option<Because> {
-    let yes = ruling::last_yes_on(on, decided);
-    let others = || decided.iter().filter(|ruling| ruling.on == on && ruling.run.id != *run);
-    Because::last(
-        others().filter(|ruling| ruling.lifts(yes)).map(|ruling| &ruling.run),
-        others().filter(|ruling| ruling.denies(yes)).map(|ruling| &ruling.run),
-    )
+pub fn asks_on<'a>(run: &RunId, decided: &'a [Ruling]) -> Option<(&'a str, Because)> {
+    let since = |ruling: &&Ruling| ruling::last_yes_on(&ruling.on, decided);
+    let others = || decided.iter().filter(|ruling| ruling.run.id != *run);
+    let lifted = others().filter(|ruling| ruling.lifts(since(ruling)));
+    let denied = others().filter(|ruling| ruling.denies(since(ruling)));
+    let because = Because::last(
+        lifted.clone().map(|ruling| &ruling.run),
+        denied.clone().map(|ruling| &ruling.run),
+    )?;
+    let on = lifted.chain(denied).find(|ruling| ruling.run.id == because.run)?;
+    Some((&on.on, because))
 }
 
 /// The last yes to what is wanted. One beside a no to the same run is none.

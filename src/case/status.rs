@@ -38,6 +38,8 @@ pub struct RunFacts {
     pub asks: bool,
     /// Whether a later undo took it back.
     pub released: bool,
+    /// Whether another run of the case has done since what this one failed to do, or was denied.
+    pub made_good: bool,
 }
 
 impl Status {
@@ -53,7 +55,7 @@ impl Status {
     ];
 
     /// The status of a case with these runs. The worst news wins: a run that contained never hides
-    /// one that failed. One that only observes counts, too: what nobody could look at, in an account
+    /// one that failed, unless it did all that the other one should have. One that only observes counts, too: what nobody could look at, in an account
     /// that gives no role perhaps, must not pass for a case in which nothing was to be done.
     #[must_use]
     pub fn of(closed: bool, runs: &[RunFacts]) -> Self {
@@ -61,7 +63,8 @@ impl Status {
         if closed {
             Self::Closed
         } else if any(|run| {
-            matches!(run.state, RunState::Failed | RunState::Halted) && !run.released
+            let failed = matches!(run.state, RunState::Failed | RunState::Halted);
+            failed && !run.released && !run.made_good
         }) {
             Self::Attention
         } else if any(|run| run.asks && !run.state.is_over()) {

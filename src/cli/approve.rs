@@ -170,7 +170,25 @@ fn unplanned(asked: &Value, before: bool) -> String {
     }
     let about = &asked["about"];
     let (runbook, case) = (shown(about, "runbook"), shown(asked, "case"));
-    format!("{question}; to see what it would do: tourniquet runbook plan {runbook} --case {case}")
+    let params = given(&about["params"]);
+    format!(
+        "{question}; to see what it would do: tourniquet runbook plan {runbook} --case {case}{params}"
+    )
+}
+
+/// The parameters of a run as the command takes them. What a shell would read as something else is left out,
+/// and the command says that it is missing.
+fn given(params: &Value) -> String {
+    let plain = |text: &str| {
+        let fits = |c: char| c.is_ascii_alphanumeric() || "-_./:@=+,".contains(c);
+        !text.is_empty() && text.chars().all(fits)
+    };
+    let params = params.as_object().into_iter().flatten();
+    let words = params.filter_map(|(name, value)| {
+        let value = value.as_str().filter(|value| plain(value) && plain(name))?;
+        Some(format!(" --param {name}={value}"))
+    });
+    words.collect()
 }
 
 /// `pending (1 of 2 have agreed)`, or how it ended.

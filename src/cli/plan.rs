@@ -59,10 +59,13 @@ impl Plan {
             };
         };
         let count = |does: Does| counts.get(&does).copied().unwrap_or(0);
-        let mut parts = vec![match count(Does::Change) {
-            0 => "nothing would be changed".to_owned(),
-            1 => "1 change would be made".to_owned(),
-            n => format!("{n} changes would be made"),
+        let mut parts = vec![match (count(Does::Change), count(Does::Later)) {
+            (0, 0) => "nothing would be changed".to_owned(),
+            (1, 0) => "1 change would be made".to_owned(),
+            (n, 0) => format!("{n} changes would be made"),
+            // How many can't be told yet, and what they are for stands in the lines.
+            (1, _) => "1 change would be made, and then more (·)".to_owned(),
+            (n, _) => format!("{n} changes would be made, and then more (·)"),
         }];
         for (does, words) in [
             (Does::Refused, "refused"),
@@ -127,7 +130,7 @@ mod tests {
             (answer, "nothing would be changed; 1 refused", Some(Does::Refused)),
             (many, "200 changes would be made; 2 would fail", Some(Does::Change)),
             (earlier, "2 things would be done", None),
-            (later, "1 change would be made", Some(Does::Later)),
+            (later, "1 change would be made, and then more (·)", Some(Does::Later)),
         ] {
             let plan = Plan::of(body.as_object().unwrap());
             assert_eq!((plan.head().as_str(), plan.lines[0].0), (head, first), "{body}");

@@ -106,9 +106,7 @@ impl Executor<'_> {
         resources.insert(self.run.resource(target));
         let now = self.env.clock.now();
         let rulings = self.env.store.rulings(&resources, &self.run.case, now).await?;
-        let found =
-            resources.iter().find_map(|on| Some((on, asks_on(on, &self.run.id, &rulings)?)));
-        let Some((on, because)) = found else { return Ok(None) };
+        let Some((on, because)) = asks_on(&self.run.id, &rulings) else { return Ok(None) };
         let (runbook, call) = (&self.run.runbook, cut_at(&plan::call(step), CALL_MAX));
         let mind = self.mind(because.why(), Some(&because)).await?;
         let text =
@@ -290,6 +288,28 @@ impl Drive<'_> {
         }
     }
 
+    /// What people said before against what is planned: of the run's target, or of anything that the plan
+    /// would change, the last word. Whoever asked for the run by hand knows it; whoever is asked does not.
+    async fn against(&self, planned: &Planned) -> Result<Option<String>, StoreError> {
+        let none = Mutex::default();
+        let executor = self.executor(&none);
+        let planned = planned.scope.iter().flat_map(|scope| executor.resources(scope));
+        let resources: BTreeSet<String> = planned.chain(self.run.target.clone()).collect();
+        let now = self.env.clock.now();
+        let rulings = self.env.store.rulings(&resources, &self.run.case, now).await?;
+        let last = asks_on(&self.run.id, &rulings);
+        let words = match (&last, &self.log.asks_because) {
+            (Some((on, because)), _) => {
+                let words = executor.mind(because.why(), Some(because)).await?;
+                let on_target = self.run.target.as_deref() == Some(*on);
+                if on_target { words } else { format!("{on}: {words}") }
+            }
+            (None, Some(why)) => executor.mind(why, self.log.asks_after.as_ref()).await?,
+            (None, None) => return Ok(None),
+        };
+        Ok(Some(words))
+    }
+
     async fn ask_for(&self, planned: &Planned) -> Result<Answer, StoreError> {
         let (plans, runbook) = (&self.log.plans, &self.run.runbook);
         let none = Mutex::default();
@@ -300,12 +320,8 @@ impl Drive<'_> {
                     "Carry out runbook {runbook} as planned now? Beyond what was approved it would do: {more}"
                 )
             }
-            _ => match &self.log.asks_because {
-                Some(why) => {
-                    let executor = self.executor(&none);
-                    let mind = executor.mind(why, self.log.asks_after.as_ref()).await?;
-                    format!("Carry out runbook {runbook} as planned? Mind: {mind}.")
-                }
+            _ => match self.against(planned).await? {
+                Some(mind) => format!("Carry out runbook {runbook} as planned? Mind: {mind}."),
                 None => format!("Carry out runbook {runbook} as planned?"),
             },
         };

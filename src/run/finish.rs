@@ -112,12 +112,17 @@ impl Drive<'_> {
         if let Some(of) = self.undoes().filter(|_| self.gave_back()) {
             effects.push(Effect::Lifted { run: of });
         }
-        if let Some(of) = self.undoes().filter(|_| self.revived()) {
-            let text = format!(
-                "{} gave back what {of} kept from stolen credentials: they work again until they expire",
-                self.run.requested_by
-            );
-            let id = format!("{}/revived", self.run.id);
+        if let Some(of) = self.undoes().filter(|_| self.gave_back()) {
+            let by = &self.run.requested_by;
+            let text = match self.revived().as_slice() {
+                [] => format!("{by} took {of} back: what it contained is given back"),
+                revived => format!(
+                    "{by} took {of} back, and what kept stolen credentials out, too: {}; they may work again \
+                     until they expire",
+                    revived.join("; ")
+                ),
+            };
+            let id = format!("{}/undone", self.run.id);
             effects.push(tell::of_end(self.env, self.run, id, &text).await);
         }
         if let Some(of) = self.undoes()

@@ -19,7 +19,12 @@ pub async fn held_later(env: &Env, of: &RunId, revive: bool) -> Result<Option<St
         resource.split('/').nth(1).is_some_and(|kind| kind == "role" || kind == "user")
     };
     let later = env.store.held_later(of).await?;
-    Ok(later.iter().find(|other| revive || !identity(&other.resource)).map(words_of))
+    let held = later.iter().find(|other| revive || !identity(&other.resource));
+    let how = |other: &HoldRow| match identity(&other.resource) {
+        true => ", with --revive, too: without that, what keeps stolen credentials out stays held",
+        false => "",
+    };
+    Ok(held.map(|other| format!("{}{}", words_of(other), how(other))))
 }
 
 /// The same of one resource, when its turn has come: another run may have come to hold it since.

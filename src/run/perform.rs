@@ -154,8 +154,10 @@ async fn notify(executor: &Executor<'_>, step: &StepLog) -> StepRun {
         |name: &str| step.args.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let mut said = text("message");
     // The run goes on with its evidence; that something is isolated is not so any more.
-    if executor.taken_back != TakenBack::No {
-        said.push_str(" (Meanwhile the run was taken back.)");
+    let taken_back = executor.taken_back != TakenBack::No;
+    if taken_back {
+        said =
+            format!("(The run was taken back meanwhile, so this may not be so any more.) {said}");
     }
     let (case, run) = (executor.run.case.clone(), executor.run.id.clone());
     // The step may be performed again after a crash.
@@ -164,7 +166,11 @@ async fn notify(executor: &Executor<'_>, step: &StepLog) -> StepRun {
     let message = Message { id, case: Some(case), run: Some(run), text: said };
     let error = match executor.env.notifier.send(&channel, &message).await {
         Ok(delivery) => {
-            let output = json!({"sent": true, "how": delivery.label()});
+            let mut output = json!({"sent": true, "how": delivery.label()});
+            if taken_back {
+                // Not what the step asked for: the timeline says what people were told.
+                output["said"] = json!(message.text);
+            }
             return ended(succeeded(step, output));
         }
         Err(error) => error,

@@ -19,18 +19,21 @@ impl Drive<'_> {
         outputs.any(|output| output.get("restored").is_some() || output.get("gone").is_some())
     }
 
-    /// Whether an undo gave back what keeps stolen credentials out.
-    pub(super) fn revived(&self) -> bool {
+    /// What an undo gave back of what keeps stolen credentials out, in words: an older deny may be in place
+    /// again, so that they still don't work.
+    pub(super) fn revived(&self) -> Vec<String> {
         let restored = |step: &&StepLog| {
             let output = step.end.as_ref().and_then(|end| end.output.as_ref());
             output.is_some_and(|output| output.get("restored").is_some())
         };
         let revives = |step: &StepLog| {
             let change = step.args.get("change").cloned().unwrap_or_default();
-            serde_json::from_value::<Change>(change)
-                .is_ok_and(|done| matches!(done.inverse(), Inverse::Revives(..)))
+            match serde_json::from_value::<Change>(change).ok()?.inverse() {
+                Inverse::Revives(back, _) => Some(back.words()),
+                _ => None,
+            }
         };
-        self.log.steps.iter().filter(restored).any(revives)
+        self.log.steps.iter().filter(restored).filter_map(revives).collect()
     }
 
     /// Whether nothing of an undo is left but what somebody else has changed since: it is not ours

@@ -2,7 +2,7 @@
 //! acts on, and of what could not be read as one. Written down with what it tells of; `outbox` sends it.
 
 use jiff::Timestamp;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Env;
 use super::step_end::{MESSAGE_MAX, cut, cut_at};
@@ -68,7 +68,21 @@ pub(super) fn remark(at: Timestamp, text: &str) -> Draft {
 /// The finding, the resource, the account and the Region, for people who read nothing else.
 async fn about(env: &Env, run: &RunRow) -> String {
     let case = env.store.case(&run.case).await.ok().flatten();
-    let finding = case.as_ref().map(|case| kind(&case.finding_type, case.severity.map(Severity)));
+    // A case of several findings has the words of the first: the run may answer another one.
+    let answered = match &run.document {
+        Some(digest) => env.store.blob(digest).await.ok().flatten(),
+        None => None,
+    };
+    let answered = answered.and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
+    let answered = answered.as_ref().and_then(|finding| {
+        let severity = finding.get("severity").and_then(Value::as_f64).and_then(Severity::of);
+        Some(kind(finding.get("type")?.as_str()?, severity))
+    });
+    let of_case = || {
+        let case = case.as_ref()?;
+        Some(kind(&case.finding_type, case.severity.map(Severity)))
+    };
+    let finding = answered.or_else(of_case);
     let resource = run.about().or_else(|| case.as_ref()?.resource.as_deref());
     let on = resource.map(|resource| format!("on {resource} ")).unwrap_or_default();
     format!("{}{on}in account {}, {}", finding.unwrap_or_default(), run.account, run.region)

@@ -31,6 +31,19 @@ pub(super) struct Standing {
     pub(super) runs: Vec<Earlier>,
 }
 
+/// Whether a later run of the case did all that a run `r` which ended badly should have done: the same
+/// runbook, with the same parameters, in the same place; or another undo of the same run.
+macro_rules! made_good {
+    () => {
+        "CASE WHEN r.state IN ('failed', 'halted') THEN (SELECT COUNT(*) FROM runs n \
+         WHERE n.case_id = r.case_id AND n.id <> r.id AND n.kind = r.kind \
+         AND n.state = 'succeeded' AND n.requested_at >= r.requested_at \
+         AND (n.undoes = r.undoes OR (n.kind = 'runbook' AND n.runbook = r.runbook \
+         AND n.account = r.account AND n.region = r.region AND n.params = r.params \
+         AND (n.contained = 1 OR (n.mode = 'observe' AND r.mode = 'observe'))))) ELSE 0 END AS made_good"
+    };
+}
+
 /// What [`earlier`] reads of a run `r`. An undo is taken into account from its request on: what it is
 /// about to give back is not to be contained again beside it. A yes to a question that named other things
 /// is none to the target, where another question named that.
@@ -76,6 +89,8 @@ pub(super) async fn of_cases<'a>(
         cases,
         concat!(
             ") SELECT c.id, c.status, c.closed, h.length, h.hash, ",
+            made_good!(),
+            ", ",
             run_columns!(),
             " FROM w JOIN cases c ON c.id = w.id JOIN heads h ON h.case_id = c.id ",
             "LEFT JOIN runs r ON r.case_id = c.id",
@@ -160,10 +175,11 @@ pub(super) async fn settle(
     at: Option<Timestamp>,
 ) -> Result<(), StoreError> {
     let case = chain.case().clone();
-    let rows = sqlx::query(
-        "SELECT c.status, c.closed, r.state, r.mode, r.contained, r.asks, r.released \
-         FROM cases c LEFT JOIN runs r ON r.case_id = c.id WHERE c.id = $1",
-    )
+    let rows = sqlx::query(concat!(
+        "SELECT c.status, c.closed, r.state, r.mode, r.contained, r.asks, r.released, ",
+        made_good!(),
+        " FROM cases c LEFT JOIN runs r ON r.case_id = c.id WHERE c.id = $1",
+    ))
     .bind(case.as_str())
     .fetch_all(&mut *connection)
     .await?;
@@ -204,6 +220,7 @@ pub(super) fn queued(run: &NewRun) -> RunFacts {
         contained: false,
         asks: false,
         released: false,
+        made_good: false,
     }
 }
 
@@ -218,5 +235,6 @@ pub(super) fn facts(row: &AnyRow) -> Result<Option<RunFacts>, StoreError> {
         contained: row.flag("contained")?,
         asks: row.flag("asks")?,
         released: row.flag("released")?,
+        made_good: row.number::<u64>("made_good")? > 0,
     }))
 }

@@ -26,22 +26,22 @@ pub struct Because {
 }
 
 impl Because {
-    /// The last undo of `lifted`, or else the last no to `denied`: what was given back outweighs what was
-    /// never done.
+    /// The last of what was said: an undo of `lifted`, or a no to `denied`.
     pub(super) fn last<'a>(
         lifted: impl Iterator<Item = &'a Earlier>,
         denied: impl Iterator<Item = &'a Earlier>,
     ) -> Option<Self> {
-        let lifted = lifted.max_by_key(|run| run.undo).map(|run| (Word::Undo, run));
-        let said = lifted.or_else(|| denied.max_by_key(|run| run.no).map(|run| (Word::No, run)));
-        said.map(|(word, run)| Self { word, run: run.id.clone() })
+        let lifted = lifted.map(|run| (run.undo, Word::Undo, run));
+        let said = lifted.chain(denied.map(|run| (run.no, Word::No, run)));
+        let (_, word, run) = said.max_by_key(|(place, ..)| *place)?;
+        Some(Self { word, run: run.id.clone() })
     }
 
     /// In words, as far as it is known without the store.
     #[must_use]
     pub fn why(&self) -> &'static str {
         match self.word {
-            Word::Undo => "it goes on after the containment was taken back",
+            Word::Undo => "a run on this target was taken back",
             Word::No => "a person said no to a run on this target",
         }
     }

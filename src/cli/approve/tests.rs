@@ -105,11 +105,15 @@ async fn a_question_without_a_plan_says_so() {
             "run-0002",
             "its run as a whole was planned before as:\n           1 change would be made",
         ),
-        ("run-0009", "to see what it would do: tourniquet runbook plan isolate --case case-0001\n"),
+        (
+            "run-0009",
+            "to see what it would do: tourniquet runbook plan isolate --case case-0001 --param instance=i-1\n",
+        ),
     ] {
         let asked = json!({"id": "apr-0003", "case": "case-0001", "run": run, "step": "2", "question": "Go?",
             "hash": "ef".repeat(32), "quorum": 1, "requested_by": "service", "state": "pending",
-            "about": {"runbook": "isolate", "mode": "contain"}});
+            "about": {"runbook": "isolate", "mode": "contain",
+                "params": {"instance": "i-1", "why": "a; b"}}});
         let service = Service::start(move |request| match request.path.as_str() {
             "/v1/approvals/apr-0003" => (StatusCode::OK, asked.clone()),
             _ => (StatusCode::OK, timeline()),

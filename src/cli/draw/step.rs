@@ -154,6 +154,8 @@ fn done(name: &str, output: Option<&Value>) -> Vec<Span> {
         "preserved".to_owned()
     } else if name == "approve" {
         "approved".to_owned()
+    } else if let Some(said) = field("said") {
+        format!("done: {said}")
     } else {
         "done".to_owned()
     };

@@ -111,6 +111,31 @@ fn the_last_word_on_a_target_counts() {
     check("failed after the yes", &wanted(&like, Mode::Contain, 9), &[undone(5), failed], expected);
 }
 
+/// Whoever is asked next reads the newest of what was said, not what weighs most.
+#[test]
+fn the_last_word_is_the_one_that_is_told() {
+    let like = done();
+    let denied = ended(RunState::Halted, Some(Code::APPROVAL_DENIED));
+    let no = |place| Earlier { no: Some(place), ..other(denied.clone()) };
+    let undone = |place| Earlier { taken_back: true, undo: Some(place), ..done() };
+    for (runs, word, run) in
+        [([undone(5), no(6)], Word::No, "run-bbbb"), ([no(5), undone(6)], Word::Undo, "run-aaaa")]
+    {
+        let expected = Because { word, run: run.parse().unwrap() };
+        let elsewhere = runs.clone().map(|run| on_target(run, Bears::Target));
+        let asked = asks_on(&"run-cccc".parse().unwrap(), &elsewhere);
+        assert_eq!(asked, Some(("instance/a", expected.clone())));
+        for (runs, decided) in [(&runs[..], &[][..]), (&[], &elsewhere)] {
+            let wanted = wanted(&like, Mode::Contain, 11);
+            let Further::Run { because, .. } = further(&Disposition::New, &wanted, runs, decided)
+            else {
+                panic!("{word:?}")
+            };
+            assert_eq!(because.as_ref(), Some(&expected));
+        }
+    }
+}
+
 #[test]
 fn the_last_word_counts_on_what_a_question_named_too() {
     let like = done();

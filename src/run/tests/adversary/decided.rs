@@ -23,7 +23,7 @@ async fn what_was_taken_back_and_closed_is_asked_about_in_the_next_case() {
     let asked = lab.env.store.approvals_pending().await.unwrap().remove(0);
     let lifted = lab.env.store.runs_of(&case).await.unwrap().remove(0).id;
     let mind = format!(
-        " as planned? Mind: it goes on after the containment was taken back: ada took back {lifted} of {case} \
+        " as planned? Mind: a run on this target was taken back: ada took back {lifted} of {case} \
          at 2026-"
     );
     assert!(asked.question.contains(&mind), "{}", asked.question);
@@ -58,6 +58,60 @@ async fn what_was_taken_back_on_the_next_day_binds_from_then_on() {
     lab.settle().await;
     let isolated = groups(&sandbox).iter().any(|groups| *groups == ["quarantine"]);
     assert!(!isolated && pending(&lab).await == 1, "{:#?}", runs(&lab, &next).await);
+    lab.finish().await;
+}
+
+/// Whoever asks for a run by hand knows what was said before; whoever is asked to agree does not. And when
+/// it is done in the end, nothing is left to attend to.
+#[tokio::test]
+async fn who_must_agree_to_a_run_by_hand_reads_the_last_word_on_its_target() {
+    let (lab, _) = lab().await;
+    let case = lab.deliver(mining()).await;
+    lab.settle().await;
+    let first = only_run(&lab, &case).await;
+    lab.desk.undo(&first.id, "ada".to_owned(), false).await.unwrap();
+    lab.settle().await;
+    let by_hand = || {
+        let mut request = by_hand("compromised-instance", json!({}), Mode::Approve);
+        request.case = Some(case.clone());
+        request
+    };
+    let mut questions = Vec::new();
+    for (by, grant) in [("bob", false), ("grace", true)] {
+        lab.desk.start(by_hand()).await.unwrap();
+        lab.settle().await;
+        questions.push(lab.env.store.approvals_pending().await.unwrap().remove(0).question);
+        decide(&lab, by, grant).await.unwrap();
+        lab.settle().await;
+        let expected = if grant { Status::Contained } else { Status::Attention };
+        assert_eq!(status(&lab, &case).await, expected, "{:#?}", runs(&lab, &case).await);
+    }
+    let undone = "Mind: a run on this target was taken back: ada took back run-";
+    assert!(questions[0].contains(undone), "{questions:#?}");
+    let denied = "Mind: a person said no to a run on this target: bob said no to run-";
+    assert!(questions[1].contains(denied), "{questions:#?}");
+    // Who is on call hears of the undo, too.
+    let told = lab.told();
+    assert!(
+        told.iter().any(|text| text.contains(&format!("ada took {} back", first.id))),
+        "{told:#?}"
+    );
+    lab.finish().await;
+}
+
+/// A case has several findings: each message names the one that it is about.
+#[tokio::test]
+async fn what_people_are_told_of_a_run_names_its_own_finding() {
+    let (lab, _) = lab().await;
+    let case = lab.deliver(mining()).await;
+    lab.settle().await;
+    let mut other = another(1);
+    other["detail"]["type"] = json!("Behavior:EC2/NetworkPortUnusual");
+    other["detail"]["severity"] = json!(5.0);
+    assert_eq!(lab.deliver(&other.to_string()).await, case);
+    lab.settle().await;
+    let told = lab.told().pop().unwrap();
+    assert!(told.starts_with("Behavior:EC2/NetworkPortUnusual (severity 5.0) on "), "{told}");
     lab.finish().await;
 }
 
