@@ -2,6 +2,7 @@
 
 mod closed;
 mod decided;
+mod eighth;
 mod falsified;
 mod fifth;
 mod forged;

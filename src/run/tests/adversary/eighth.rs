@@ -1,0 +1,380 @@
+//! The eighth reader: plans that change nothing, closed cases whose run goes on, reasons in questions.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::*;
+use crate::change::KeyStatus;
+use crate::id::AccessKeyId;
+
+const DISABLES: &str = "//! Disables.\nconst RUNBOOK = #{ on: [\"Never:X/*\"], mode: \"contain\" };\n\
+    fn run(case, p) { contain::disable_access_keys(\"deploy-bot\"); }";
+
+/// Every yes that anybody ever gave.
+async fn yeses(lab: &Lab) -> usize {
+    let mut yes = 0;
+    for case in lab.cases().await {
+        let entries = lab.entries(&case).await;
+        let decided = entries.iter().filter(|entry| entry.kind == "approval.decided");
+        yes += decided.filter(|entry| entry.body["decision"] == "approve").count();
+    }
+    yes
+}
+
+/// A plan that changes nothing asks nobody; the look that comes after it changes something all the same.
+#[tokio::test]
+async fn what_an_idle_plan_looks_at_again_is_not_changed_without_a_yes() {
+    let (lab, sandbox, _) = faulty_lab(Plan::none(), DISABLES).await;
+    let first = lab.desk.start(by_hand("probe", json!({}), Mode::Contain)).await.unwrap();
+    lab.settle().await;
+    assert!(run(&lab, &first.id).await.contained);
+    let second = lab.desk.start(by_hand("probe", json!({}), Mode::Approve)).await.unwrap();
+    drive_once(&lab, &CancellationToken::new()).await.unwrap().unwrap();
+    assert_eq!(pending(&lab).await, 0, "the plan is idle");
+    let before = sandbox.snapshot_world().mutations.len();
+    // The owner of the user makes a key, seconds later.
+    let key: AccessKeyId = "AKIAZ7Q2EXAMPLE00099".parse().unwrap();
+    sandbox
+        .edit(|world| {
+            let user = world.account_mut(&ours()).unwrap().users.values_mut().next().unwrap();
+            user.keys.insert(key, crate::cloud::sandbox::Settling::settled(KeyStatus::Active));
+        })
+        .unwrap();
+    lab.settle().await;
+    let changed: Vec<String> = sandbox.snapshot_world().mutations[before..]
+        .iter()
+        .map(|made| made.resource.clone())
+        .collect();
+    assert!(
+        changed.is_empty(),
+        "changed in mode approve with {} yeses: {changed:?}; {:?}",
+        yeses(&lab).await,
+        run(&lab, &second.id).await
+    );
+    lab.finish().await;
+}
+
+const REVOKES_ROLE_AND_ISOLATES: &str = "//! Both.\nconst RUNBOOK = #{ on: [\"Never:X/*\"], mode: \"contain\" };\n\
+    fn run(case, p) { contain::isolate_instance(\"i-0a1b2c3d4e5f60718\"); \
+    contain::revoke_role_sessions(\"web-server\"); }";
+
+/// A run that looks at what holds is taken back; its case is closed at once; the look contains anew.
+#[tokio::test]
+async fn nothing_is_contained_anew_in_a_closed_case() {
+    let (lab, sandbox, row) = begun(REVOKES_ROLE_AND_ISOLATES).await;
+    assert_eq!((row.state, row.preserves), (RunState::Parked, true), "{row:?}");
+    lab.desk.undo(&row.id, "ada".to_owned(), false).await.unwrap();
+    // The undo alone: the looks are not due yet.
+    drive_once(&lab, &CancellationToken::new()).await.unwrap().unwrap();
+    let released = run(&lab, &row.id).await;
+    assert!(released.released && !released.state.is_over(), "{released:?}");
+    lab.desk.close_case(&row.case, "ada".to_owned(), "a test of ours").await.unwrap();
+    assert_eq!(status(&lab, &row.case).await, Status::Closed);
+    let before = sandbox.snapshot_world().mutations.len();
+    undo_the_deny(&sandbox);
+    lab.settle().await;
+    let changed: Vec<String> = sandbox.snapshot_world().mutations[before..]
+        .iter()
+        .map(|made| made.resource.clone())
+        .collect();
+    let now = status(&lab, &row.case).await;
+    assert!(
+        changed.is_empty() || now != Status::Closed,
+        "{changed:?} changed in a case that is {now:?}; told {:?}",
+        lab.told()
+    );
+    lab.finish().await;
+}
+
+/// The same, and it never holds: the run fails, and the case says closed.
+#[tokio::test]
+async fn a_containment_that_never_holds_is_not_hidden_in_a_closed_case() {
+    let (lab, sandbox, row) = begun(REVOKES_ROLE_AND_ISOLATES).await;
+    lab.desk.undo(&row.id, "ada".to_owned(), false).await.unwrap();
+    drive_once(&lab, &CancellationToken::new()).await.unwrap().unwrap();
+    lab.desk.close_case(&row.case, "ada".to_owned(), "a test of ours").await.unwrap();
+    for _ in 0..20 {
+        undo_the_deny(&sandbox);
+        lab.clock.advance(Duration::from_secs(60));
+        if drive_once(&lab, &CancellationToken::new()).await.is_none() {
+            break;
+        }
+    }
+    let done = run(&lab, &row.id).await;
+    assert_eq!(done.state, RunState::Failed, "{done:?}");
+    lab.wait(Duration::from_secs(1)).await;
+    let now = status(&lab, &row.case).await;
+    assert_eq!(now, Status::Attention, "{:?}; told {:?}", done.summary, lab.told());
+    lab.finish().await;
+}
+
+/// What stands against a question is in it, also where the plan was idle.
+#[tokio::test]
+async fn a_question_after_an_idle_plan_says_what_stands_against_it() {
+    const WAITS: &str = "//! Waits.\nconst RUNBOOK = #{ on: [\"CryptoCurrency:EC2/*\"], resource: \"Instance\", \
+        role: \"ACTOR\", severity: 1.0, mode: \"contain\", \
+        params: #{ instance: #{ type: \"instance-id\", from: \"resource.instanceDetails.instanceId\" } } };\n\
+        fn run(case, p) { sleep(60); contain::isolate_instance(p.instance); }";
+    let library = library_with("compromised-instance", WAITS);
+    let (lab, sandbox) = lab_with(LabSettings { library, ..settings() }).await;
+    let case = closed_case(&lab).await;
+    let lifted = lab.env.store.runs_of(&case).await.unwrap().remove(0).id;
+    let id = "i-0a1b2c3d4e5f60718";
+    let again = by_hand("compromised-instance", json!({"instance": id}), Mode::Contain);
+    let again = lab.desk.start(again).await.unwrap();
+    lab.settle().await;
+    assert!(run(&lab, &again.id).await.contained);
+    let next = lab.deliver(&another(1).to_string()).await;
+    drive_once(&lab, &CancellationToken::new()).await.unwrap().unwrap();
+    let row = only_run(&lab, &next).await;
+    assert_eq!((row.mode, row.state, pending(&lab).await), (Mode::Approve, RunState::Parked, 0));
+    lab.desk.undo(&again.id, "ada".to_owned(), false).await.unwrap();
+    lab.settle().await;
+    assert!(groups(&sandbox).iter().all(|groups| *groups != ["quarantine"]));
+    let asked = lab.env.store.approvals_pending().await.unwrap().remove(0).question;
+    assert!(asked.contains("ada took back"), "{lifted} was taken back, and grace reads: {asked}");
+    lab.finish().await;
+}
+
+/// A yes to one thing is none to what was already so, and is not any more.
+#[tokio::test]
+async fn what_an_approved_plan_does_not_name_is_not_changed_when_it_is_looked_at_again() {
+    let source = DISABLES
+        .replace("\"); }", "\"); contain::isolate_instance(\"i-0a1b2c3d4e5f60718\"); }");
+    let (lab, sandbox, _) = faulty_lab(Plan::none(), &source).await;
+    let user = json!({"user": "deploy-bot"});
+    lab.desk.start(by_hand("leaked-access-key", user, Mode::Contain)).await.unwrap();
+    lab.settle().await;
+    let second = lab.desk.start(by_hand("probe", json!({}), Mode::Approve)).await.unwrap();
+    drive_once(&lab, &CancellationToken::new()).await.unwrap().unwrap();
+    let entries = lab.entries(&second.case).await;
+    let plan = entries.iter().find(|entry| entry.kind == "plan.made").unwrap();
+    assert!(!plan.body["scope"].to_string().contains("deploy-bot"), "{:?}", plan.body);
+    decide(&lab, "grace", true).await.unwrap();
+    drive_once(&lab, &CancellationToken::new()).await.unwrap().unwrap();
+    let key: AccessKeyId = "AKIAZ7Q2EXAMPLE00099".parse().unwrap();
+    sandbox
+        .edit(|world| {
+            let user = world.account_mut(&ours()).unwrap().users.values_mut().next().unwrap();
+            user.keys.insert(key, crate::cloud::sandbox::Settling::settled(KeyStatus::Active));
+        })
+        .unwrap();
+    lab.settle().await;
+    assert!(
+        changes_of(&sandbox, "AKIAZ7Q2EXAMPLE00099").is_empty() || pending(&lab).await > 0,
+        "{:?}",
+        plan.body
+    );
+    lab.finish().await;
+}
+
+/// A runbook that asks two people about two things; each said no for a reason of their own.
+#[tokio::test]
+async fn a_question_quotes_the_no_that_was_said_to_what_it_is_about() {
+    const BOTH: &str = "try { contain::isolate_instance(\"i-0a1b2c3d4e5f60718\"); } catch { log(\"one\"); }\n\
+        try { contain::disable_access_keys(\"deploy-bot\"); } catch { log(\"two\"); }";
+    let header = "//! Probe.\nconst RUNBOOK = #{ on: [\"Never:X/*\"], mode: \"contain\" };\n";
+    let source = format!("{header}fn run(case, p) {{ sleep(600); {BOTH} }}");
+    let (lab, sandbox, _) = faulty_lab(Plan::none(), &source).await;
+    let before = sandbox.snapshot_world();
+    lab.desk.start(by_hand("probe", json!({}), Mode::Contain)).await.unwrap();
+    lab.settle().await;
+    let two = by_hand("probe", json!({}), Mode::Approve);
+    let two = lab.desk.start(two).await.unwrap();
+    drive_once(&lab, &CancellationToken::new()).await.unwrap().unwrap();
+    assert_eq!(pending(&lab).await, 0, "its plan is idle");
+    // Somebody lifts both in the console.
+    sandbox
+        .edit(|world| {
+            let now = std::mem::replace(&mut world.accounts, before.accounts);
+            for (id, account) in &mut world.accounts {
+                for (name, region) in &mut account.regions {
+                    region.groups = now[id].regions[name].groups.clone();
+                }
+            }
+        })
+        .unwrap();
+    lab.settle().await;
+    let say = async |by: &str, reason: &str| {
+        let asked = lab.env.store.approvals_pending().await.unwrap().remove(0);
+        let question = asked.question.clone();
+        let (approval, hash, at) = (asked.id, asked.hash, lab.env.clock.now());
+        let (by, reason) = (by.to_owned(), reason.to_owned());
+        lab.desk.decide(Decide { approval, by, grant: false, reason, hash, at }).await.unwrap();
+        lab.clock.advance(Duration::from_secs(1));
+        lab.settle().await;
+        question
+    };
+    let one = say("bob", "the instance is ours").await;
+    assert!(one.contains("i-0a1b2c3d4e5f60718"), "{one}");
+    let other = say("carol", "the user is on holiday").await;
+    assert!(other.contains("deploy-bot"), "{other}");
+    assert!(run(&lab, &two.id).await.state.is_over());
+    // The instance's own finding.
+    let next = lab.deliver(mining()).await;
+    lab.settle().await;
+    assert_eq!(pending(&lab).await, 1, "{:#?} {:#?}", runs(&lab, &next).await, runs(&lab, &two.case).await);
+    let asked = lab.env.store.approvals_pending().await.unwrap().remove(0).question;
+    assert!(asked.contains("bob said no"), "{asked}");
+    lab.finish().await;
+}
+
+/// What a person gives as a reason stands in a question to others.
+#[tokio::test]
+async fn a_reason_forges_no_line_of_a_question() {
+    let (lab, _) = lab().await;
+    let case = lab.deliver(mining()).await;
+    lab.settle().await;
+    let first = only_run(&lab, &case).await;
+    let reason = "drill. \n\nUPDATE: approved by grace; tourniquet approve approval-9999 is \
+        all that is left to do\u{202e}";
+    let (by, reason) = ("ada".to_owned(), Some(reason.to_owned()));
+    let back = crate::run::TakeBack { run: first.id, by, revive: false, reason };
+    lab.desk.take_back(back).await.unwrap();
+    lab.settle().await;
+    lab.desk.close_case(&case, "ada".to_owned(), "done").await.unwrap();
+    lab.deliver(&another(1).to_string()).await;
+    lab.settle().await;
+    lab.wait(Duration::from_secs(1)).await;
+    let asked = lab.env.store.approvals_pending().await.unwrap().remove(0).question;
+    let told = lab.told().pop().unwrap();
+    let hostile = |text: &str| text.contains(['\n', '\u{202e}']);
+    assert!(!hostile(&asked) && !hostile(&told), "{asked:?}\n{told:?}");
+    lab.finish().await;
+}
+
+/// The script goes on after its evidence, and asks: its run was taken back, its case closed.
+#[tokio::test]
+async fn a_question_in_a_case_that_was_closed_over_a_run_taken_back_is_seen() {
+    let source = "//! Keeps.\nconst RUNBOOK = #{ on: [\"Never:X/*\"], mode: \"contain\" };\n\
+        fn run(case, p) { contain::isolate_instance(\"i-0a1b2c3d4e5f60718\");\n\
+        evidence::snapshot_volumes(\"i-0a1b2c3d4e5f60718\");\n\
+        approve(\"Go on?\");\n\
+        contain::revoke_role_sessions(\"web-server\"); }";
+    let (lab, _, row) = begun(source).await;
+    assert_eq!((row.state, row.preserves), (RunState::Parked, true), "{row:?}");
+    lab.desk.undo(&row.id, "ada".to_owned(), false).await.unwrap();
+    drive_once(&lab, &CancellationToken::new()).await.unwrap().unwrap();
+    assert!(run(&lab, &row.id).await.released);
+    lab.desk.close_case(&row.case, "ada".to_owned(), "a test of ours").await.unwrap();
+    lab.settle().await;
+    let (asks, now) = (pending(&lab).await, status(&lab, &row.case).await);
+    assert!(asks == 0 || now == Status::Waiting, "{asks} questions in a case that is {now:?}");
+    lab.finish().await;
+}
+
+/// The clock is put back between two undos of one run.
+#[tokio::test]
+async fn the_last_undo_is_the_one_that_was_said_last() {
+    let (lab, _) = lab().await;
+    let case = lab.deliver(mining()).await;
+    lab.settle().await;
+    let first = only_run(&lab, &case).await;
+    let back = |by: &str, reason: &str| crate::run::TakeBack {
+        run: first.id.clone(),
+        by: by.to_owned(),
+        revive: by == "zoe",
+        reason: Some(reason.to_owned()),
+    };
+    lab.desk.take_back(back("ada", "a drill")).await.unwrap();
+    lab.settle().await;
+    lab.clock.put_back(Duration::from_secs(3600));
+    lab.desk.take_back(back("zoe", "really over")).await.unwrap();
+    lab.settle().await;
+    let because = crate::case::Because { word: crate::case::Word::Undo, run: first.id.clone() };
+    let said = lab.env.store.said(&because).await.unwrap().unwrap();
+    assert_eq!(said.by, "zoe", "{said:?}");
+    lab.finish().await;
+}
+
+/// Whoever may deliver findings writes to the people on call.
+#[tokio::test]
+async fn a_finding_forges_no_line_of_a_message() {
+    let (lab, _) = lab_with(LabSettings { allowed: [].into(), ..settings() }).await;
+    let mut forged = miner();
+    let lines = "Recon:EC2/X; \n\nALL CLEAR, signed grace\u{202e}";
+    forged["detail"]["type"] = json!(lines);
+    lab.deliver(&forged.to_string()).await;
+    let mut forged = another(2);
+    forged["detail"]["resource"]["instanceDetails"]["instanceId"] = json!(lines);
+    lab.deliver(&forged.to_string()).await;
+    lab.settle().await;
+    lab.wait(Duration::from_secs(1)).await;
+    let told = lab.told();
+    assert!(!told.is_empty());
+    assert!(!told.iter().any(|text| text.contains(['\n', '\u{202e}'])), "{told:?}");
+    lab.finish().await;
+}
+
+/// Evidence fails after its run was taken back and its case closed.
+#[tokio::test]
+async fn evidence_that_fails_is_not_hidden_in_a_closed_case() {
+    let source = "//! Keeps.\nconst RUNBOOK = #{ on: [\"Never:X/*\"], mode: \"contain\" };\n\
+        fn run(case, p) { contain::isolate_instance(\"i-0a1b2c3d4e5f60718\");\n\
+        evidence::snapshot_volumes(\"i-0a1b2c3d4e5f60718\"); }";
+    let (lab, sandbox, row) = begun(source).await;
+    assert_eq!((row.state, row.preserves), (RunState::Parked, true), "{row:?}");
+    lab.desk.undo(&row.id, "ada".to_owned(), false).await.unwrap();
+    drive_once(&lab, &CancellationToken::new()).await.unwrap().unwrap();
+    assert!(run(&lab, &row.id).await.released);
+    lab.desk.close_case(&row.case, "ada".to_owned(), "a test of ours").await.unwrap();
+    // The snapshots go on for more than the longest wait.
+    meddle(&sandbox, |region| region.snapshots.clear());
+    meddle(&sandbox, |region| region.instances.clear());
+    lab.settle().await;
+    lab.wait(Duration::from_secs(1)).await;
+    let done = run(&lab, &row.id).await;
+    let now = status(&lab, &row.case).await;
+    let shows = now == Status::Attention || done.state == RunState::Succeeded;
+    assert!(shows, "{now:?} {:?}; told {:?}", done.summary, lab.told());
+    lab.finish().await;
+}
+
+/// The group of an isolation is yet to be made when a person says no to it: the plan names no instance.
+#[tokio::test]
+async fn a_no_to_an_isolation_whose_group_is_not_there_yet_binds_its_instance() {
+    const SWEEPS: &str = "//! Sweeps.\nconst RUNBOOK = #{ on: [\"AttackSequence:EC2/CompromisedInstanceGroup\"], \
+        mode: \"approve\" };\nfn run(case, p) { contain::isolate_instance(\"i-0a1b2c3d4e5f60718\"); }";
+    let library = library_with("sweep", SWEEPS);
+    let (lab, sandbox) = lab_with(LabSettings { library, ..settings() }).await;
+    let first = lab.deliver(&sequence().to_string()).await;
+    lab.settle().await;
+    assert_eq!(only_run(&lab, &first).await.runbook.as_str(), "sweep");
+    decide(&lab, "grace", false).await.unwrap();
+    lab.settle().await;
+    assert!(sandbox.snapshot_world().mutations.is_empty());
+    let next = lab.deliver(mining()).await;
+    lab.settle().await;
+    let isolated = groups(&sandbox).iter().any(|groups| *groups == ["quarantine"]);
+    let told = runs(&lab, &next).await;
+    assert!(!isolated && pending(&lab).await == 1, "isolated after a no: {told:#?}");
+    lab.finish().await;
+}
+
+/// The same where a step asks: its plan was idle, and the group was deleted since.
+#[tokio::test]
+async fn a_no_to_a_step_whose_group_is_not_there_yet_binds_its_instance() {
+    const WAITS: &str = "//! Waits.\nconst RUNBOOK = #{ on: [\"Never:X/*\"], mode: \"approve\" };\n\
+        fn run(case, p) { sleep(600); contain::isolate_instance(\"i-0a1b2c3d4e5f60718\"); }";
+    let library = library_with("waits", WAITS);
+    let (lab, sandbox) = lab_with(LabSettings { library, ..settings() }).await;
+    let before = sandbox.snapshot_world();
+    let id = json!({"instance": "i-0a1b2c3d4e5f60718"});
+    lab.desk.start(by_hand("compromised-instance", id, Mode::Contain)).await.unwrap();
+    lab.settle().await;
+    lab.desk.start(by_hand("waits", json!({}), Mode::Approve)).await.unwrap();
+    drive_once(&lab, &CancellationToken::new()).await.unwrap().unwrap();
+    assert_eq!(pending(&lab).await, 0, "its plan is idle");
+    sandbox.edit(|world| world.accounts = before.accounts).unwrap();
+    lab.settle().await;
+    assert_eq!(pending(&lab).await, 1);
+    decide(&lab, "grace", false).await.unwrap();
+    lab.settle().await;
+    let next = lab.deliver(mining()).await;
+    lab.settle().await;
+    let isolated = groups(&sandbox).iter().any(|groups| *groups == ["quarantine"]);
+    let told = runs(&lab, &next).await;
+    assert!(!isolated && pending(&lab).await == 1, "isolated after a no: {told:#?}");
+    lab.finish().await;
+}
