@@ -378,3 +378,133 @@ async fn a_no_to_a_step_whose_group_is_not_there_yet_binds_its_instance() {
     assert!(!isolated && pending(&lab).await == 1, "isolated after a no: {told:#?}");
     lab.finish().await;
 }
+
+/// Another instance in the same network.
+const SECOND: &str = "i-0fffffffffffffff2";
+
+/// Adds it.
+fn with_a_second(sandbox: &Sandbox) {
+    meddle(sandbox, |region| {
+        let mut machine = region.instances.values().next().unwrap().clone();
+        machine.instance.id = SECOND.parse().unwrap();
+        machine.instance.interfaces.truncate(1);
+        machine.instance.interfaces[0].id = "eni-0fffffffffffffff2".parse().unwrap();
+        region.instances.insert(SECOND.parse().unwrap(), machine);
+    });
+}
+
+/// Whether each interface of an instance is behind the quarantine group.
+fn is_isolated(sandbox: &Sandbox, id: &str) -> bool {
+    let world = sandbox.snapshot_world();
+    let region = world.accounts[&ours()].regions.values().next().unwrap();
+    let machine = &region.instances[&id.parse::<crate::id::InstanceId>().unwrap()];
+    let ours = |group| region.groups[group].name.starts_with("tourniquet-quarantine");
+    machine.instance.interfaces.iter().all(|interface| interface.groups.iter().all(ours))
+}
+
+/// A person agreed to isolate two instances of one network, whose group the first of them makes.
+#[tokio::test]
+async fn a_yes_to_two_isolations_is_not_asked_for_again() {
+    let source = format!(
+        "//! Two.\nconst RUNBOOK = #{{ on: [\"Never:X/*\"], mode: \"contain\" }};\n\
+        fn run(case, p) {{ contain::isolate_instance(\"i-0a1b2c3d4e5f60718\"); \
+        contain::isolate_instance(\"{SECOND}\"); }}"
+    );
+    let (lab, sandbox, _) = faulty_lab(Plan::none(), &source).await;
+    with_a_second(&sandbox);
+    lab.desk.start(by_hand("probe", json!({}), Mode::Approve)).await.unwrap();
+    lab.settle().await;
+    decide(&lab, "grace", true).await.unwrap();
+    lab.settle().await;
+    let asked = lab.env.store.approvals_pending().await.unwrap();
+    let words: Vec<&str> = asked.iter().map(|row| row.question.as_str()).collect();
+    assert!(asked.is_empty() && is_isolated(&sandbox, SECOND), "{words:?}");
+    lab.finish().await;
+}
+
+/// Two questions about two instances of one network are open, and both are answered with yes.
+#[tokio::test]
+async fn a_yes_counts_though_the_one_before_it_made_the_group() {
+    let source = format!(
+        "//! Two.\nconst RUNBOOK = #{{ on: [\"Never:X/*\"], mode: \"contain\" }};\n\
+        fn run(case, p) {{ sleep(600); parallel([|| contain::isolate_instance(\"i-0a1b2c3d4e5f60718\"), \
+        || contain::isolate_instance(\"{SECOND}\")]); }}"
+    );
+    let (lab, sandbox, _) = faulty_lab(Plan::none(), &source).await;
+    with_a_second(&sandbox);
+    let before = sandbox.snapshot_world();
+    lab.desk.start(by_hand("probe", json!({}), Mode::Contain)).await.unwrap();
+    lab.settle().await;
+    let two = lab.desk.start(by_hand("probe", json!({}), Mode::Approve)).await.unwrap();
+    drive_once(&lab, &CancellationToken::new()).await.unwrap().unwrap();
+    assert_eq!(pending(&lab).await, 0, "its plan is idle");
+    sandbox.edit(|world| world.accounts = before.accounts).unwrap();
+    lab.settle().await;
+    assert_eq!(pending(&lab).await, 2);
+    decide(&lab, "grace", true).await.unwrap();
+    lab.settle().await;
+    decide(&lab, "grace", true).await.unwrap();
+    lab.settle().await;
+    let done = run(&lab, &two.id).await;
+    assert!(done.contained, "{done:?}");
+    lab.finish().await;
+}
+
+/// The last undo that was asked for came to nothing.
+#[tokio::test]
+async fn who_only_tried_to_take_back_is_not_said_to_have() {
+    let (lab, sandbox) = lab().await;
+    let case = lab.deliver(mining()).await;
+    lab.settle().await;
+    let first = only_run(&lab, &case).await;
+    lab.desk.undo(&first.id, "ada".to_owned(), false).await.unwrap();
+    lab.settle().await;
+    sandbox
+        .edit(|world| {
+            let role = "web-server".parse().unwrap();
+            let role = world.account_mut(&ours()).unwrap().roles.get_mut(&role).unwrap();
+            role.tags.insert("tourniquet:protected".to_owned(), "yes".to_owned());
+        })
+        .unwrap();
+    let tried = lab.desk.undo(&first.id, "zoe".to_owned(), true).await.unwrap();
+    lab.settle().await;
+    assert_ne!(run(&lab, &tried.id).await.state, RunState::Succeeded);
+    lab.deliver(&another(3).to_string()).await;
+    lab.settle().await;
+    let asked = lab.env.store.approvals_pending().await.unwrap().remove(0).question;
+    assert!(asked.contains("ada took back"), "{asked}");
+    lab.finish().await;
+}
+
+/// A run sleeps, or makes evidence, before it contains anything: a person takes it back meanwhile.
+async fn taken_back_before_it_contains(first: &str) {
+    let source = format!(
+        "//! Later.\nconst RUNBOOK = #{{ on: [\"Never:X/*\"], mode: \"contain\" }};\n\
+        fn run(case, p) {{ {first} contain::isolate_instance(\"i-0a1b2c3d4e5f60718\"); }}"
+    );
+    let (lab, sandbox, row) = begun(&source).await;
+    assert_eq!((row.state, row.preserves), (RunState::Parked, true), "{row:?}");
+    let back = lab.desk.undo(&row.id, "ada".to_owned(), false).await.unwrap();
+    lab.settle().await;
+    let (back, done) = (run(&lab, &back.id).await, run(&lab, &row.id).await);
+    assert!(
+        groups(&sandbox).iter().all(|groups| *groups != ["quarantine"]),
+        "the undo {:?} {:?}; then the run {:?} {:?}; the case is {:?}",
+        back.state,
+        back.summary,
+        done.state,
+        done.summary,
+        status(&lab, &row.case).await
+    );
+    lab.finish().await;
+}
+
+#[tokio::test]
+async fn a_run_that_was_taken_back_in_its_sleep_contains_nothing() {
+    taken_back_before_it_contains("sleep(600);").await;
+}
+
+#[tokio::test]
+async fn a_run_that_was_taken_back_over_its_evidence_contains_nothing() {
+    taken_back_before_it_contains("evidence::snapshot_volumes(\"i-0a1b2c3d4e5f60718\");").await;
+}
