@@ -140,8 +140,8 @@ async fn a_question_after_an_idle_plan_says_what_stands_against_it() {
 /// A yes to one thing is none to what was already so, and is not any more.
 #[tokio::test]
 async fn what_an_approved_plan_does_not_name_is_not_changed_when_it_is_looked_at_again() {
-    let source = DISABLES
-        .replace("\"); }", "\"); contain::isolate_instance(\"i-0a1b2c3d4e5f60718\"); }");
+    let source =
+        DISABLES.replace("\"); }", "\"); contain::isolate_instance(\"i-0a1b2c3d4e5f60718\"); }");
     let (lab, sandbox, _) = faulty_lab(Plan::none(), &source).await;
     let user = json!({"user": "deploy-bot"});
     lab.desk.start(by_hand("leaked-access-key", user, Mode::Contain)).await.unwrap();
@@ -214,7 +214,13 @@ async fn a_question_quotes_the_no_that_was_said_to_what_it_is_about() {
     // The instance's own finding.
     let next = lab.deliver(mining()).await;
     lab.settle().await;
-    assert_eq!(pending(&lab).await, 1, "{:#?} {:#?}", runs(&lab, &next).await, runs(&lab, &two.case).await);
+    assert_eq!(
+        pending(&lab).await,
+        1,
+        "{:#?} {:#?}",
+        runs(&lab, &next).await,
+        runs(&lab, &two.case).await
+    );
     let asked = lab.env.store.approvals_pending().await.unwrap().remove(0).question;
     assert!(asked.contains("bob said no"), "{asked}");
     lab.finish().await;
