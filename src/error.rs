@@ -203,6 +203,9 @@ codes! {
     UNANSWERED = "E0515", "nobody answered in time",
         "The step's question expired; nothing of that step was done. Silence is no decision: when the finding goes on, it is asked again.",
         "Decide now, and start the run again or contain by hand.";
+    TAKEN_BACK = "E0516", "the run was taken back",
+        "Somebody took the run back before it came to this containment, which was not begun.",
+        "Start the runbook again if it is to be contained after all.";
 }
 
 #[cfg(test)]

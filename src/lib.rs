@@ -12,7 +12,7 @@
 //! | 4 | `store`, `notify`, `cloud` | the seams | each other |
 //! | 3 | `change` | the kinds of change: inverse, IAM actions, ARNs, words | async |
 //! | 2 | `finding`, `routing`, `case`, `timeline` | the pure core | async, IO, sqlx, axum, rhai, aws |
-//! | 1 | `id`, `clock`, `config`, `error`, `fault`, `telemetry` | the ground | anything above |
+//! | 1 | `id`, `clock`, `config`, `error`, `fault`, `sanitise`, `telemetry` | the ground | anything above |
 
 mod action;
 mod case;
@@ -37,6 +37,7 @@ mod playtest;
 mod routing;
 mod run;
 mod runbook;
+mod sanitise;
 mod store;
 mod telemetry;
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Every verb, one line each. A new action is its file, its line here, a row in `harness/case.rs` (a
-//! test demands it), and one in the tables of verbs of the README and of `docs/runbooks.md`.
+//! test demands it), and one in the tables of verbs of the README and of `docs/runbooks.md`. What its
+//! `urgency` and `spreads` decide, and where new reads and changes are named, the README says under "How it
+//! is built".
 
 use super::Action;
 use super::block_public_bucket::BlockPublicBucket;

@@ -241,7 +241,7 @@ pub fn asks_on<'a>(run: &RunId, decided: &'a [Ruling]) -> Option<(&'a str, Becau
     let denied = others().filter(|ruling| ruling.denies(since(ruling)));
     let because = Because::last(
         lifted.clone().map(|ruling| &ruling.run),
-        denied.clone().map(|ruling| &ruling.run),
+        denied.clone().map(|ruling| (ruling.no(), &ruling.run)),
     )?;
     let on = lifted.chain(denied).find(|ruling| ruling.run.id == because.run)?;
     Some((&on.on, because))
@@ -274,7 +274,10 @@ fn most(
     let denied = decided.iter().filter(|ruling| ruling.denies(since(&ruling.on)));
     Because::last(
         ours().filter(|run| run.undone_after(yes)).chain(undone.map(|ruling| &ruling.run)),
-        ours().filter(|run| run.denied_after(yes)).chain(denied.map(|ruling| &ruling.run)),
+        ours()
+            .filter(|run| run.denied_after(yes))
+            .map(|run| (run.no, run))
+            .chain(denied.map(|ruling| (ruling.no(), &ruling.run))),
     )
 }
 

@@ -6,9 +6,9 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::error::CliError;
-use super::sanitise::{VALUE_MAX, sanitise};
 use crate::finding::Severity;
 use crate::id::IdError;
+use crate::sanitise::{VALUE_MAX, sanitise};
 
 /// Takes the list `name` out of an answer; none where there is no such list.
 #[must_use]

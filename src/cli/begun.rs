@@ -10,12 +10,12 @@ use super::came_to;
 use super::case::watch::{Ended, Until, follow};
 use super::client::Client;
 use super::error::{CliError, NO};
-use super::sanitise::{VALUE_MAX, sanitise};
 use super::screen::Screen;
 use super::table::{Tone, tone_of};
 use crate::case::RunState;
 use crate::error::Code;
 use crate::id::{ApprovalId, CaseId, RunId};
+use crate::sanitise::{VALUE_MAX, sanitise};
 
 /// The waits before the looks at a new run: it makes its plan within seconds, and whoever wants to
 /// wait longer has `--watch`.

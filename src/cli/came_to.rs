@@ -8,10 +8,10 @@ use super::case::chain::Chain;
 use super::client::Client;
 use super::draw::{self, Undone};
 use super::error::CliError;
-use super::sanitise::{VALUE_MAX, sanitise};
 use super::screen::Screen;
 use super::table::Tone;
 use crate::id::{CaseId, RunId};
+use crate::sanitise::{VALUE_MAX, sanitise};
 
 /// Things given back that are named: a long list stands in the case.
 const NAMED_MAX: usize = 10;

@@ -7,13 +7,13 @@ use serde_json::json;
 
 use super::error::CliError;
 use super::runbook::check;
-use super::sanitise::{VALUE_MAX, sanitise};
 use super::screen::Screen;
 use super::table::Tone;
 use super::{Common, cloud, settings};
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::Config;
 use crate::runbook::{Library, channels};
+use crate::sanitise::{VALUE_MAX, sanitise};
 use crate::store::Store;
 use crate::web;
 

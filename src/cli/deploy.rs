@@ -4,13 +4,13 @@
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::error::CliError;
-use super::sanitise::inert_json;
 use super::screen::Screen;
 use super::{Common, settings};
 use crate::action::Forensics;
 use crate::config::{Config, ForensicsConfig};
 use crate::deploy::{Setup, cloudformation, external_id, terraform};
 use crate::id::AccountId;
+use crate::sanitise::inert_json;
 use crate::web;
 
 /// What to deploy.

@@ -6,11 +6,11 @@ use std::io::Write;
 use serde_json::{Value, json};
 use thiserror::Error;
 
-use super::sanitise::{inert_json, sanitise};
 use super::table::width_of_stderr;
 use super::wrap::wrap;
 use crate::config::ConfigError;
 use crate::error::Code;
+use crate::sanitise::{inert_json, sanitise};
 use crate::store::StoreError;
 use crate::web::StartError;
 

@@ -12,9 +12,9 @@ use super::client::Client;
 use super::error::{CliError, FAILED};
 use super::input;
 use super::quarantined::{QuarantinedArgs, quarantined};
-use super::sanitise::{VALUE_MAX, sanitise};
 use super::screen::Screen;
 use super::table::{Tone, tone_of};
+use crate::sanitise::{VALUE_MAX, sanitise};
 
 /// What to do with findings.
 #[derive(Debug, Clone, Subcommand)]

@@ -6,9 +6,9 @@ use comfy_table::{
     Attribute, Cell, Color, ColumnConstraint, ContentArrangement, Table, Width, presets,
 };
 
-use super::sanitise::{VALUE_MAX, sanitise};
 use super::table::{Style, Tone};
 use super::wrap::{length, parts, wrap};
+use crate::sanitise::{VALUE_MAX, sanitise};
 
 /// Characters of a cell that is there to be recognised, such as a title in a list.
 pub const CELL_MAX: usize = 80;

@@ -38,7 +38,6 @@ mod plan;
 mod quarantined;
 mod run;
 mod runbook;
-mod sanitise;
 mod screen;
 mod serve;
 mod settings;

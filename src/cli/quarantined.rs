@@ -14,10 +14,10 @@ use super::answer::{items, shown, text, time};
 use super::client::Client;
 use super::error::CliError;
 use super::grid::Column;
-use super::sanitise::escaped;
 use super::screen::Screen;
 use super::table::Tone;
 use crate::id::Digest;
+use crate::sanitise::escaped;
 
 /// Digits of a SHA-256 that name a document at least: fewer name another by chance.
 const DIGITS_MIN: usize = 8;

@@ -5,10 +5,10 @@ use std::io::{ErrorKind, IsTerminal, Write};
 use serde_json::Value;
 
 use super::error::CliError;
-use super::sanitise::{VALUE_MAX, inert_json, sanitise};
 use super::table::{Style, Tone, width_of_stderr};
 use super::wrap::wrap;
 use crate::error::Code;
+use crate::sanitise::{VALUE_MAX, inert_json, sanitise};
 
 /// Columns of the name of a fact.
 const NAME_WIDTH: usize = 10;

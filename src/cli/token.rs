@@ -11,13 +11,13 @@ use super::answer::clock_time;
 use super::database::Database;
 use super::error::CliError;
 use super::grid::Column;
-use super::sanitise::{VALUE_MAX, sanitise};
 use super::screen::Screen;
 use super::table::{Tone, tone_of};
 use super::{Common, input, settings};
 use crate::clock::{Clock, SystemClock};
 use crate::error::Code;
 use crate::id::Ids;
+use crate::sanitise::{VALUE_MAX, sanitise};
 use crate::store::{Holder, NewToken, Role, Store, StoreError, TokenRow};
 use crate::web::Secret;
 

@@ -76,7 +76,7 @@ impl Drive<'_> {
     /// The next look at what a step of the script contained; `None`: it is under way, or has held.
     fn next(&self, of: &StepLog, now: Timestamp) -> Option<StepLog> {
         let spreads = action::find(&of.name).is_some_and(action::Action::spreads);
-        if !spreads || of.key.looks_again().is_some() || !holds(of) {
+        if !spreads || was_so(of) || of.key.looks_again().is_some() || !holds(of) {
             return None;
         }
         let looks = (1..=AGAIN_MAX).map_while(|nth| self.log.step(&of.key.again(nth)));
@@ -178,6 +178,13 @@ impl Executor<'_> {
 
 fn holds(step: &StepLog) -> bool {
     step.end.as_ref().is_some_and(|end| end.result == StepResult::Ok)
+}
+
+/// Whether it had nothing to change: what it found is not this run's to hold, and nobody may have agreed to
+/// its doing that.
+fn was_so(step: &StepLog) -> bool {
+    let output = step.end.as_ref().and_then(|end| end.output.as_ref());
+    output.is_some_and(|output| output["already"] == true)
 }
 
 fn was_undone(step: &StepLog) -> bool {

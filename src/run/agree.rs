@@ -63,6 +63,7 @@ impl Executor<'_> {
     ) -> Result<Option<StepRun>, StoreError> {
         let mut wanted = step_end::touches(stages);
         wanted.insert(plan::call(step));
+        wanted.extend(plan::target(step, &self.place()));
         let more: Vec<&String> = match &agreed.scope {
             Some(scope) => wanted.difference(scope).collect(),
             None => wanted.iter().collect(),
@@ -79,7 +80,11 @@ impl Executor<'_> {
             false => "Beyond what was approved this step would do",
         };
         let runbook = &self.run.runbook;
-        let text = format!("Go on with runbook {runbook}? {beyond}: {}", cut(&list));
+        let list = cut_at(&list, CALL_MAX);
+        let text = match self.against(&resources).await? {
+            Some(mind) => format!("Go on with runbook {runbook}? {beyond}: {list}. Mind: {mind}."),
+            None => format!("Go on with runbook {runbook}? {beyond}: {list}"),
+        };
         let question = Question {
             step: step.key.as_str(),
             text: &text,
@@ -122,6 +127,16 @@ impl Executor<'_> {
         self.asked(step, &question, resources, because.why()).await
     }
 
+    /// The last of what people said before against changing any of these, in words.
+    async fn against(&self, resources: &BTreeSet<String>) -> Result<Option<String>, StoreError> {
+        let now = self.env.clock.now();
+        let rulings = self.env.store.rulings(resources, &self.run.case, now).await?;
+        let Some((on, because)) = asks_on(&self.run.id, &rulings) else { return Ok(None) };
+        let words = self.mind(because.why(), Some(&because)).await?;
+        let on_target = self.run.target.as_deref() == Some(on);
+        Ok(Some(if on_target { words } else { format!("{on}: {words}") }))
+    }
+
     /// What stands against what is asked: who said it, of what, when and why, so that whoever is asked
     /// need not look for it.
     async fn mind(&self, why: &str, because: Option<&Because>) -> Result<String, StoreError> {
@@ -129,10 +144,11 @@ impl Executor<'_> {
         let Some(said) = self.env.store.said(because).await? else {
             return Ok(format!("{why} ({})", because.run));
         };
-        let Said { case, by, at, reason } = said;
+        let Said { case, by, at, reason, done } = said;
         let did = match because.word {
             Word::No => "said no to",
-            Word::Undo => "took back",
+            Word::Undo if done => "took back",
+            Word::Undo => "asked to take back",
         };
         let run = &because.run;
         let of = if case == self.run.case { "this case".to_owned() } else { case.to_string() };
@@ -200,7 +216,8 @@ impl Drive<'_> {
             }
         }
         while let Some(planned) = self.log.plans.last().cloned() {
-            if planned.is_idle() {
+            // An older version asked about it all the same.
+            if planned.is_idle() && !self.is_asked().await? {
                 return Ok(None);
             }
             match self.ask_for(&planned).await? {
@@ -288,26 +305,24 @@ impl Drive<'_> {
         }
     }
 
-    /// What people said before against what is planned: of the run's target, or of anything that the plan
-    /// would change, the last word. Whoever asked for the run by hand knows it; whoever is asked does not.
+    /// What people said before against what is planned. Whoever asked for the run by hand knows it; whoever
+    /// is asked does not.
     async fn against(&self, planned: &Planned) -> Result<Option<String>, StoreError> {
         let none = Mutex::default();
         let executor = self.executor(&none);
-        let planned = planned.scope.iter().flat_map(|scope| executor.resources(scope));
-        let resources: BTreeSet<String> = planned.chain(self.run.target.clone()).collect();
-        let now = self.env.clock.now();
-        let rulings = self.env.store.rulings(&resources, &self.run.case, now).await?;
-        let last = asks_on(&self.run.id, &rulings);
-        let words = match (&last, &self.log.asks_because) {
-            (Some((on, because)), _) => {
-                let words = executor.mind(because.why(), Some(because)).await?;
-                let on_target = self.run.target.as_deref() == Some(*on);
-                if on_target { words } else { format!("{on}: {words}") }
-            }
-            (None, Some(why)) => executor.mind(why, self.log.asks_after.as_ref()).await?,
-            (None, None) => return Ok(None),
-        };
-        Ok(Some(words))
+        let scope = planned.scope.iter().flat_map(|scope| executor.resources(scope));
+        let resources = scope.chain(self.run.target.clone()).collect();
+        Ok(match (executor.against(&resources).await?, &self.log.asks_because) {
+            (None, Some(why)) => Some(executor.mind(why, self.log.asks_after.as_ref()).await?),
+            (found, _) => found,
+        })
+    }
+
+    /// Whether people are asked about the last plan, or were.
+    async fn is_asked(&self) -> Result<bool, StoreError> {
+        let step = plan_step(self.log.plans.len());
+        let asked = self.env.store.approvals_of(&self.run.id).await?;
+        Ok(asked.iter().any(|row| row.step == step))
     }
 
     async fn ask_for(&self, planned: &Planned) -> Result<Answer, StoreError> {

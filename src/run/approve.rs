@@ -9,10 +9,11 @@ use super::execute::{Executor, StepRun};
 use super::journal::{Ask, PLAN_STEP};
 use super::outcome::StepEnd;
 use super::step::StepLog;
-use super::step_end::{cut_at, failed, succeeded};
+use super::step_end::{MESSAGE_MAX, cut_at, failed, succeeded};
 use super::tell;
 use crate::error::Code;
 use crate::id::Digest;
+use crate::sanitise::sanitise;
 use crate::store::{ApprovalRow, ApprovalState, Effect, StoreError};
 
 /// How long a question stays open where the runbook says nothing: a night and a morning.
@@ -84,10 +85,12 @@ pub async fn ask(executor: &Executor<'_>, question: &Question<'_>) -> Result<Ans
     let asked = executor.env.store.approvals_of(&executor.run.id).await?;
     let Some(row) = asked.into_iter().find(|row| row.step == question.step) else {
         let expires_at = now.checked_add(question.within.min(APPROVAL_WAIT_MAX)).ok();
+        // It may repeat a finding, or what somebody gave as a reason.
+        let text = sanitise(question.text, MESSAGE_MAX);
         let approval = executor.env.ids.approval(executor.env.clock.as_ref());
         let ask = Ask {
             approval: &approval,
-            question: question.text,
+            question: &text,
             hash: &question.hash,
             quorum: question.quorum,
             expires_at,
@@ -98,7 +101,7 @@ pub async fn ask(executor: &Executor<'_>, question: &Question<'_>) -> Result<Ans
             case: executor.run.case.clone(),
             run: executor.run.id.clone(),
             step: question.step.to_owned(),
-            question: question.text.to_owned(),
+            question: text.clone(),
             hash: question.hash.clone(),
             quorum: question.quorum,
             requested_by: executor.run.requested_by.clone(),

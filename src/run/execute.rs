@@ -147,7 +147,7 @@ impl Executor<'_> {
         let known = step.changes.iter().all(|log| log.outcome.is_some());
         let goes_on = step.preserves() || step.origin.is_some();
         if known && !goes_on && self.taken_back != TakenBack::No {
-            let reason = Reason::new(Code::ACTION_REFUSED, "refused", "the run was taken back");
+            let reason = Reason::new(Code::TAKEN_BACK, "refused", "the run was taken back");
             return self.give_up(step, reason, hold.as_ref(), pending).await;
         }
         let (mut rounds, mut in_all) = (0, Duration::ZERO);

@@ -74,6 +74,7 @@ impl Drive<'_> {
                 |error| {
                     let for_a_person = [
                         Code::ACTION_REFUSED,
+                        Code::TAKEN_BACK,
                         Code::APPROVAL_DENIED,
                         Code::UNANSWERED,
                         Code::OUTCOME_UNKNOWN,

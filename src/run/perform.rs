@@ -9,7 +9,7 @@ use super::execute::{Executor, StepRun};
 use super::line::told;
 use super::outcome::{StepEnd, StepResult};
 use super::step::StepLog;
-use super::step_end::{cut, failed, look_failed, plan_of, planned_end, succeeded};
+use super::step_end::{MESSAGE_MAX, failed, look_failed, plan_of, planned_end, succeeded};
 use super::taken_back::TakenBack;
 use super::undo;
 use crate::action::{self, LookError, Params};
@@ -17,6 +17,7 @@ use crate::change::Urgency;
 use crate::error::Code;
 use crate::notify::{Message, NotifyError};
 use crate::routing::Mode;
+use crate::sanitise::sanitise;
 use crate::store::{Effect, NewMessage, StoreError};
 
 /// Performs a step, or goes on with one that was begun.
@@ -159,6 +160,7 @@ async fn notify(executor: &Executor<'_>, step: &StepLog) -> StepRun {
         said =
             format!("(The run was taken back meanwhile, so this may not be so any more.) {said}");
     }
+    let said = sanitise(&said, MESSAGE_MAX);
     let (case, run) = (executor.run.case.clone(), executor.run.id.clone());
     // The step may be performed again after a crash.
     let id = format!("{run}/{}", step.key);
@@ -181,7 +183,7 @@ async fn notify(executor: &Executor<'_>, step: &StepLog) -> StepRun {
         NotifyError::NoChannel { .. } => (error.to_string(), vec![]),
         _ => {
             let Message { id, run, text, .. } = message;
-            let (text, at) = (cut(&text), executor.env.clock.now());
+            let at = executor.env.clock.now();
             let later = Effect::Tell(NewMessage { id, run, channel, text, at });
             (format!("{error}; it is tried again for a day"), vec![later])
         }

@@ -17,7 +17,7 @@ use super::step::StepLog;
 use super::step_end::{Reason, cut, failed};
 use crate::action;
 use crate::change::Urgency;
-use crate::id::Digest;
+use crate::id::{Digest, Place};
 use crate::routing::Mode;
 use crate::runbook::{Advance, ScriptError};
 use crate::store::RunRow;
@@ -51,7 +51,7 @@ pub async fn pass(executor: &Executor<'_>, script: &Script) -> Result<Plan, Unpl
                     let mut step = StepLog::asked(key, name, args, requested);
                     match perform(executor, step.clone(), Mode::Observe).await {
                         Ok(StepRun::Ended { end, .. }) => {
-                            add(&mut plan, &step, &end);
+                            add(&mut plan, &step, &end, &executor.place());
                             // The script goes on as it will: without what it would not get.
                             let refused = refused(&step, &end);
                             if refused.is_some() {
@@ -115,12 +115,13 @@ pub fn observed(mut lines: Vec<Line>) -> Vec<Line> {
 }
 
 /// Adds what one step would do.
-fn add(plan: &mut Plan, step: &StepLog, end: &StepEnd) {
+fn add(plan: &mut Plan, step: &StepLog, end: &StepEnd, at: &Place) {
     let lines = lines(step, end);
     // What has nothing left to do is not done; what fails may do something once it does not.
     let done = lines.iter().any(|line| line.does != Does::Already);
     if action::find(&step.name).is_some() && done {
         plan.scope.insert(call(step));
+        plan.scope.extend(target(step, at));
     }
     plan.lines.extend(lines);
     let touched = end.output.as_ref().and_then(|output| output.get("touches")?.as_array());
@@ -137,6 +138,13 @@ pub fn lines(step: &StepLog, end: &StepEnd) -> Vec<Line> {
         }
         None => Line::all(&end.planned, &end.does),
     }
+}
+
+/// What a containment step is about, as a plan's scope names what is touched. Its first changes may touch
+/// something else only, such as a group that is to be made first.
+pub fn target(step: &StepLog, at: &Place) -> Option<String> {
+    let target = step.contains().then(|| step.target()).flatten()?;
+    Some(format!("{target} in {at}"))
 }
 
 /// A step's call, as a plan's scope names it.

@@ -5,11 +5,12 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::Env;
-use super::step_end::{MESSAGE_MAX, cut, cut_at};
+use super::step_end::{MESSAGE_MAX, cut_at};
 use crate::config::ON_CALL;
 use crate::error::Code;
 use crate::finding::{Finding, Severity};
 use crate::id::{AccountId, ApprovalId, CaseId, Digest, Region};
+use crate::sanitise::sanitise;
 use crate::store::{Effect, MessageRow, NewMessage, RunRow};
 use crate::timeline::{Actor, Draft, Kind};
 
@@ -33,7 +34,7 @@ const REMARK_MAX: usize = MESSAGE_MAX + 500;
 /// Tells the people on call something of a run: what it is about, then the text. `id` is what it is
 /// about among all messages: an approval's id, or the run's own for its end.
 pub(super) async fn of_run(env: &Env, run: &RunRow, id: String, text: &str) -> Effect {
-    let text = cut(&format!("{}: {text}", about(env, run).await));
+    let text = sanitise(&format!("{}: {text}", about(env, run).await), MESSAGE_MAX);
     let (run, channel, at) = (Some(run.id.clone()), ON_CALL.to_owned(), env.clock.now());
     Effect::Tell(NewMessage { id, run, channel, text, at })
 }
@@ -105,10 +106,11 @@ pub fn nothing_acts(finding: &Finding, why: &str) -> String {
     let on = cut_at(&on.unwrap_or_default(), ABOUT_MAX);
     let account = finding.account.as_ref().map_or("an unknown account", AccountId::as_str);
     let region = finding.region.as_ref().map_or("an unknown Region", Region::as_str);
-    cut(&format!(
+    let text = format!(
         "{kind}{on}in {account}, {region}: nothing acts on finding {}: {why}; look at it yourself",
         finding.id
-    ))
+    );
+    sanitise(&text, MESSAGE_MAX)
 }
 
 /// Many messages as one.
@@ -162,9 +164,10 @@ fn show(case: &CaseId) -> String {
 #[must_use]
 pub fn unreadable(raw: &Digest, code: Code, reason: &str, source: &str) -> String {
     let (reason, source) = (cut_at(reason, REASON_MAX), cut_at(source, ABOUT_MAX));
-    format!(
+    let text = format!(
         "an unreadable finding from {source} was kept in quarantine: {}: {reason}; `tourniquet finding \
          quarantined {raw}` shows it",
         code.number
-    )
+    );
+    sanitise(&text, MESSAGE_MAX)
 }

@@ -1,4 +1,5 @@
-//! Runbooks, compiled: from a folder, or the ones that are shipped inside the binary.
+//! Runbooks, compiled: from a folder, or the ones that are shipped inside the binary. A new shipped one is its
+//! file, a line in `SHIPPED`, its cases in `playbooks-tests`, and a row in `tests/shipped.rs`.
 
 use std::fmt;
 use std::path::Path;

@@ -6,7 +6,8 @@ use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
 use crate::case::{RunState, Status};
-use crate::id::{AccountId, CaseId, Digest, Region};
+use crate::id::{AccountId, CaseId, Digest, Region, RunId};
+use crate::routing::Mode;
 use crate::timeline::{Actor, Draft, Kind};
 
 use super::batch::Batch;
@@ -268,6 +269,20 @@ pub(super) async fn reopen(
         .execute(connection)
         .await?;
     Ok(())
+}
+
+/// The same for a run that may act; says whether it was closed.
+pub(super) async fn reopen_for(
+    connection: &mut AnyConnection,
+    case: &CaseId,
+    run: &RunId,
+) -> Result<bool, StoreError> {
+    let reopened = sqlx::query(
+        "UPDATE cases SET closed = 0 WHERE id = $1 AND closed <> 0 \
+         AND EXISTS (SELECT 1 FROM runs WHERE runs.id = $2 AND runs.mode <> $3)",
+    );
+    let reopened = reopened.bind(case.as_str()).bind(run.as_str()).bind(Mode::Observe.label());
+    Ok(reopened.execute(connection).await?.rows_affected() > 0)
 }
 
 /// A case row with its head.

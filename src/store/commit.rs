@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use sqlx::AnyConnection;
 
 use crate::case::RunEvent;
+use crate::error::Code;
 use crate::id::{ApprovalId, CaseId, RunId};
 use crate::routing::Mode;
 use crate::timeline::{Draft, Head, Kind};
@@ -207,13 +208,14 @@ async fn perform(connection: &mut AnyConnection, commit: Commit) -> Result<Writt
     for draft in &entries {
         chain.append(draft)?;
     }
-    let mut taken = BTreeSet::new();
+    let (mut taken, mut reopened) = (BTreeSet::new(), false);
     for effect in effects {
         let (chain, fence) = (&mut chain, fence.as_ref());
-        let mut scene = Scene { chain, fence, entries: &entries, at, taken: &mut taken };
+        let (taken, reopened) = (&mut taken, &mut reopened);
+        let mut scene = Scene { chain, fence, entries: &entries, at, taken, reopened };
         scene.carry_out(connection, effect).await?;
     }
-    if settles {
+    if settles || reopened {
         standing::settle(connection, &mut chain, at).await?;
     }
     Ok(Written { head: chain.save(connection).await?, taken })
@@ -245,6 +247,8 @@ struct Scene<'a> {
     entries: &'a [Draft],
     at: Option<Timestamp>,
     taken: &'a mut BTreeSet<String>,
+    /// Whether a closed case was opened again.
+    reopened: &'a mut bool,
 }
 
 impl Scene<'_> {
@@ -262,6 +266,11 @@ impl Scene<'_> {
                 if self.fence.is_none_or(|fence| fence.run != run) {
                     return Err(StoreError::conflict("only the owner of a run moves it"));
                 }
+                let taken_back = code.as_deref() == Some(Code::TAKEN_BACK.number);
+                let ends_badly = matches!(event, RunEvent::Failed | RunEvent::Halted);
+                if ends_badly && !taken_back {
+                    self.reopen(connection, &run).await?;
+                }
                 let moved = Moved {
                     at: self.at,
                     run: run.clone(),
@@ -277,10 +286,15 @@ impl Scene<'_> {
                 Ok(())
             }
             Effect::Confirm => runs::confirm(connection, &self.owner()?.run).await,
-            Effect::Looked { at } => runs::looked(connection, &self.owner()?.run, at).await,
+            Effect::Looked { at } => {
+                let run = self.owner()?.run.clone();
+                self.reopen(connection, &run).await?;
+                runs::looked(connection, &run, at).await
+            }
             Effect::Lifted { run } => runs::lift(connection, self.chain, &run).await,
             Effect::Released { run } => runs::release(connection, self.chain, &run).await,
             Effect::OpenApproval(row) => {
+                self.reopen(connection, &row.run).await?;
                 approvals::insert(connection, self.chain.case(), row).await
             }
             Effect::Asks { step, resources } => {
@@ -316,6 +330,17 @@ impl Scene<'_> {
                 cases::close(connection, self.chain.case(), closed.then_some(at)).await
             }
         }
+    }
+
+    /// Opens the case again where a person had closed it over a run that had been taken back and went on:
+    /// what that asks, contains anew or fails at would be seen by nobody.
+    async fn reopen(
+        &mut self,
+        connection: &mut AnyConnection,
+        run: &RunId,
+    ) -> Result<(), StoreError> {
+        *self.reopened |= cases::reopen_for(connection, self.chain.case(), run).await?;
+        Ok(())
     }
 
     fn owner(&self) -> Result<&Fence, StoreError> {

@@ -168,8 +168,8 @@ impl Store {
         row.as_ref().map(runs::from_row).transpose()
     }
 
-    /// Whether anything of the run was taken back, or an undo of it is under way: it takes up no containment any
-    /// more.
+    /// Whether anything of the run was taken back, or an undo of it is under way or done, which may have found
+    /// nothing to give back: it takes up no containment any more.
     ///
     /// # Errors
     /// When the database can't be read.
@@ -177,7 +177,7 @@ impl Store {
         let row = sqlx::query(
             "SELECT id FROM runs WHERE id = $1 AND (released <> 0 OR lifted <> 0) \
              UNION ALL SELECT id FROM runs WHERE undoes = $1 \
-             AND state IN ('queued', 'running', 'parked') LIMIT 1",
+             AND state IN ('queued', 'running', 'parked', 'succeeded') LIMIT 1",
         )
         .bind(run.as_str())
         .fetch_optional(self.readers())

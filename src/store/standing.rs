@@ -31,16 +31,20 @@ pub(super) struct Standing {
     pub(super) runs: Vec<Earlier>,
 }
 
-/// Whether a later run of the case did all that a run `r` which ended badly should have done: the same
-/// runbook, with the same parameters, in the same place; or another undo of the same run.
+/// Whether nobody needs to look at a run `r` that ended badly, because a later run of the case did all that
+/// it should have done: the same runbook, with the same parameters, in the same place; or another undo of
+/// the same run. Nor where it ended because somebody took it back (E0516). And whether it ended badly after
+/// it had been taken back: that is news.
 macro_rules! made_good {
     () => {
-        "CASE WHEN r.state IN ('failed', 'halted') THEN (SELECT COUNT(*) FROM runs n \
+        "CASE WHEN r.code = 'E0516' THEN 1 WHEN r.state IN ('failed', 'halted') THEN (SELECT COUNT(*) FROM runs n \
          WHERE n.case_id = r.case_id AND n.id <> r.id AND n.kind = r.kind \
          AND n.state = 'succeeded' AND n.requested_at >= r.requested_at \
          AND (n.undoes = r.undoes OR (n.kind = 'runbook' AND n.runbook = r.runbook \
          AND n.account = r.account AND n.region = r.region AND n.params = r.params \
-         AND (n.contained = 1 OR (n.mode = 'observe' AND r.mode = 'observe'))))) ELSE 0 END AS made_good"
+         AND (n.contained = 1 OR (n.mode = 'observe' AND r.mode = 'observe'))))) ELSE 0 END AS made_good, \
+         CASE WHEN r.state IN ('failed', 'halted') AND r.ended_at > (SELECT MAX(u.ended_at) FROM runs u \
+         WHERE u.undoes = r.id AND u.state = 'succeeded') THEN 1 ELSE 0 END AS failed_since"
     };
 }
 
@@ -229,12 +233,14 @@ pub(super) fn facts(row: &AnyRow) -> Result<Option<RunFacts>, StoreError> {
     if row.text_or_none("state")?.is_none() {
         return Ok(None);
     }
+    let made_good = row.number::<u64>("made_good")? > 0;
+    let news = row.flag("failed_since")? && !made_good;
     Ok(Some(RunFacts {
         state: row.label("state", RunState::from_label)?,
         acts: row.label("mode", Mode::from_label)? != Mode::Observe,
         contained: row.flag("contained")?,
         asks: row.flag("asks")?,
-        released: row.flag("released")?,
-        made_good: row.number::<u64>("made_good")? > 0,
+        released: row.flag("released")? && !news,
+        made_good,
     }))
 }

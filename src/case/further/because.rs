@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Earlier;
+use super::{Earlier, Place};
 use crate::id::RunId;
 
 /// What a person said to a run that keeps others from acting without a question.
@@ -23,18 +23,21 @@ pub struct Because {
     pub word: Word,
     /// To which run, of whichever case.
     pub run: RunId,
+    /// Its place among all that people ever said; `None`: an older version did not write it down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
 }
 
 impl Because {
-    /// The last of what was said: an undo of `lifted`, or a no to `denied`.
+    /// The last of what was said: an undo of `lifted`, or a no in its place to `denied`.
     pub(super) fn last<'a>(
         lifted: impl Iterator<Item = &'a Earlier>,
-        denied: impl Iterator<Item = &'a Earlier>,
+        denied: impl Iterator<Item = (Option<Place>, &'a Earlier)>,
     ) -> Option<Self> {
         let lifted = lifted.map(|run| (run.undo, Word::Undo, run));
-        let said = lifted.chain(denied.map(|run| (run.no, Word::No, run)));
-        let (_, word, run) = said.max_by_key(|(place, ..)| *place)?;
-        Some(Self { word, run: run.id.clone() })
+        let said = lifted.chain(denied.map(|(no, run)| (no, Word::No, run)));
+        let (place, word, run) = said.max_by_key(|(place, ..)| *place)?;
+        Some(Self { word, run: run.id.clone(), place })
     }
 
     /// In words, as far as it is known without the store.

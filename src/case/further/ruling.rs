@@ -38,6 +38,14 @@ impl Ruling {
         }
     }
 
+    /// The place of the no to what it bears on.
+    pub(super) fn no(&self) -> Option<Place> {
+        match self.bears {
+            Bears::Refused(no) => no,
+            Bears::Target | Bears::Held | Bears::Agreed(_) => self.run.no,
+        }
+    }
+
     /// Whether what it bears on was given back, and nobody said yes there since: its target, and all that
     /// it held.
     pub(super) fn lifts(&self, yes: Option<Place>) -> bool {

@@ -11,10 +11,10 @@ use crate::cli::client::Client;
 use crate::cli::draw::{self, Undone};
 use crate::cli::error::CliError;
 use crate::cli::grid::Column;
-use crate::cli::sanitise::{VALUE_MAX, sanitise};
 use crate::cli::screen::Screen;
 use crate::cli::table::{Tone, tone_of};
 use crate::id::CaseId;
+use crate::sanitise::{VALUE_MAX, sanitise};
 use crate::timeline::{Entry, Kind};
 
 pub(super) async fn show(

@@ -11,12 +11,12 @@ use super::summary::{Differs, NOT_COVERED};
 use crate::cli::client::Client;
 use crate::cli::error::{CliError, NO};
 use crate::cli::input;
-use crate::cli::sanitise::{VALUE_MAX, sanitise};
 use crate::cli::screen::Screen;
 use crate::cli::table::Tone;
 use crate::cli::wrap::wrap;
 use crate::error::Code;
 use crate::id::{CaseId, Digest};
+use crate::sanitise::{VALUE_MAX, sanitise};
 use crate::timeline::Report;
 
 mod all;

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use super::since;
-use crate::cli::sanitise::{VALUE_MAX, sanitise};
 use crate::cli::table::{Style, Tone};
+use crate::sanitise::{VALUE_MAX, sanitise};
 
 /// Columns of the time: `+59m59s` and a space.
 const TIME_WIDTH: usize = 8;

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use crate::cli::error::CliError;
-use crate::cli::sanitise::{VALUE_MAX, sanitise};
 use crate::cli::screen::Screen;
 use crate::cli::table::Tone;
 use crate::cli::{Common, input, settings};
@@ -16,6 +15,7 @@ use crate::runbook::{
     Channel, CheckedFile, Diagnostic, DiagnosticLevel, Library, Runbook, build_engine, channels,
     check_file, lint,
 };
+use crate::sanitise::{VALUE_MAX, sanitise};
 
 /// Characters of one line: a long path, a sentence, and all the words that are known.
 const LINE_MAX: usize = 2_000;

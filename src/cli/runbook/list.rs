@@ -7,11 +7,11 @@ use crate::cli::answer::{items, shown, text};
 use crate::cli::client::Client;
 use crate::cli::error::CliError;
 use crate::cli::grid::Column;
-use crate::cli::sanitise::{VALUE_MAX, sanitise};
 use crate::cli::screen::Screen;
 use crate::cli::table::Tone;
 use crate::cli::{Common, settings};
 use crate::error::Code;
+use crate::sanitise::{VALUE_MAX, sanitise};
 use crate::web;
 
 /// What to do where the service is not there: the other list may be what is wanted.

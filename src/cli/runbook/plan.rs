@@ -9,11 +9,11 @@ use crate::cli::client::Client;
 use crate::cli::error::CliError;
 use crate::cli::input::Params;
 use crate::cli::plan::{Plan, mark};
-use crate::cli::sanitise::{VALUE_MAX, sanitise};
 use crate::cli::screen::Screen;
 use crate::cli::table::Tone;
 use crate::cli::wrap::wrap;
 use crate::id::{AccountId, CaseId, Region, RunbookName};
+use crate::sanitise::{VALUE_MAX, sanitise};
 
 /// Columns before the words of a line.
 const MARGIN: usize = 4;

@@ -7,12 +7,12 @@ use serde_json::{Map, Value, json};
 use crate::action::{Need, Settings};
 use crate::change::{Document, document};
 use crate::cli::error::CliError;
-use crate::cli::sanitise::inert_json;
 use crate::cli::screen::Screen;
 use crate::cli::{Common, deploy, settings};
 use crate::error::Code;
 use crate::id::{AccountId, Region, RunbookName};
 use crate::runbook::{ANY_ACCOUNT, Policies, Terms, policies};
+use crate::sanitise::inert_json;
 use crate::web;
 
 /// Arguments of `runbook policy`.

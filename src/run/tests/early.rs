@@ -53,7 +53,7 @@ async fn a_run_that_was_taken_back_keeps_its_evidence_and_contains_nothing_more(
     lab.settle().await;
     let done = run(&lab, &waits.id).await;
     assert_eq!((done.state, done.contained, done.released), (RunState::Halted, false, true));
-    assert_eq!(done.code.as_deref(), Some(Code::ACTION_REFUSED.number), "{:?}", done.summary);
+    assert_eq!(done.code.as_deref(), Some(Code::TAKEN_BACK.number), "{:?}", done.summary);
     assert!(free(&sandbox));
     let denied = "ASIAZ7Q2EXAMPLE00001".parse().unwrap();
     assert!(sandbox.attacker().can_call(&ours(), &denied).allowed, "nothing more is contained");

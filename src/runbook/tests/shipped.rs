@@ -43,7 +43,7 @@ fn instance_finding() -> Value {
 #[test]
 fn all_compile_without_a_warning() {
     let library = library();
-    assert_eq!(library.iter().count(), 6);
+    assert_eq!(library.iter().count(), 7);
     for runbook in library.iter() {
         assert!(runbook.warnings.is_empty(), "{}: {:?}", runbook.name, runbook.warnings);
         assert!(!runbook.header.summary.is_empty());
@@ -51,7 +51,7 @@ fn all_compile_without_a_warning() {
     let fallbacks = library.iter().filter(|runbook| runbook.header.fallback);
     let names: Vec<_> = fallbacks.map(|runbook| runbook.name.as_str()).collect();
     assert_eq!(names, ["observe"]);
-    assert_eq!(library.rules().len(), 5);
+    assert_eq!(library.rules().len(), 6);
 }
 
 #[test]
@@ -79,6 +79,7 @@ fn they_answer_the_findings_they_are_for() {
             &["leaked-access-key", "stolen-role-credentials"],
         ),
         ("Policy:IAMUser/RootCredentialUsage", &[]),
+        ("Policy:S3/BucketAnonymousAccessGranted", &["public-bucket"]),
         ("AttackSequence:EC2/CompromisedInstanceGroup", &["attack-sequence"]),
         ("AttackSequence:S3/CompromisedData", &[]),
     ] {
@@ -267,6 +268,18 @@ fn principals_are_contained() {
         finding("bob", "AKIAIOSFODNN7EXAMPLE"),
         json!({}),
         &["1 contain::disable_access_keys", "2 notify"],
+    );
+    check(
+        "public-bucket",
+        json!({"resource": {"s3BucketDetails": [{"name": "one-bucket"}, {"name": "two-bucket"}]}}),
+        json!({}),
+        &[
+            "1[0]/1 contain::block_public_bucket",
+            "1[1]/1 contain::block_public_bucket",
+            "2 act::tag_resource",
+            "3 act::tag_resource",
+            "4 notify",
+        ],
     );
     check(
         "stolen-role-credentials",

@@ -121,7 +121,7 @@ fn the_last_word_is_the_one_that_is_told() {
     for (runs, word, run) in
         [([undone(5), no(6)], Word::No, "run-bbbb"), ([no(5), undone(6)], Word::Undo, "run-aaaa")]
     {
-        let expected = Because { word, run: run.parse().unwrap() };
+        let expected = Because { word, run: run.parse().unwrap(), place: Some(6) };
         let elsewhere = runs.clone().map(|run| on_target(run, Bears::Target));
         let asked = asks_on(&"run-cccc".parse().unwrap(), &elsewhere);
         assert_eq!(asked, Some(("instance/a", expected.clone())));
@@ -160,7 +160,7 @@ fn the_last_word_counts_on_what_a_question_named_too() {
         assert_eq!(words(next), expected, "{what}");
     }
     // Who asks anyway says why it is asked about; who only looks is told nothing.
-    let because = Because { word: Word::No, run: no.run.id.clone() };
+    let because = Because { word: Word::No, run: no.run.id.clone(), place: Some(5) };
     for (mode, expected) in [(Mode::Approve, Some(because)), (Mode::Observe, None)] {
         let said = std::slice::from_ref(&no);
         let next = further(&Disposition::New, &wanted(&like, mode, 9), &[], said);

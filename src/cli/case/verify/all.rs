@@ -7,11 +7,11 @@ use crate::cli::answer::id;
 use crate::cli::case::list::every;
 use crate::cli::client::Client;
 use crate::cli::error::{CliError, NO};
-use crate::cli::sanitise::{VALUE_MAX, sanitise};
 use crate::cli::screen::Screen;
 use crate::cli::table::Tone;
 use crate::error::Code;
 use crate::id::CaseId;
+use crate::sanitise::{VALUE_MAX, sanitise};
 
 /// Verifies each case as `case verify CASE` does. A line for each that is not valid, and a summary.
 pub(in crate::cli::case) async fn all(

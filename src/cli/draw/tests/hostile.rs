@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{UNICODE, entry};
 use crate::cli::draw::{Style, timeline};
-use crate::cli::sanitise::is_harmful;
+use crate::sanitise::is_harmful;
 use crate::timeline::{Entry, Kind};
 
 #[test]

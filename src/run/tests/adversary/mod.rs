@@ -12,6 +12,7 @@ mod kills;
 mod lifted;
 mod mends;
 mod refused;
+mod said;
 mod superseded;
 mod third;
 mod untrue;

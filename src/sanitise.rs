@@ -1,4 +1,4 @@
-//! The one place where hostile text loses its teeth before it reaches a terminal.
+//! The one place where hostile text loses its teeth before it reaches a terminal, or people in a message.
 //!
 //! Titles, tags, AWS's messages and names of runbooks can all be written by an attacker. A terminal
 //! obeys escape sequences in them, and marks that turn the direction of writing make one command
