@@ -227,6 +227,7 @@ pub(super) async fn apply(client: &Client, change: &Change) -> Result<Receipt> {
         | Kind::CreateSnapshots { .. }
         | Kind::CopySnapshot { .. }
         | Kind::SnapshotSharing { .. }
+        | Kind::PublicAccess { .. }
         | Kind::Tags { .. } => Err(refused(operation, "this change is made elsewhere")),
     }
 }
