@@ -243,8 +243,12 @@ pub fn asks_on<'a>(run: &RunId, decided: &'a [Ruling]) -> Option<(&'a str, Becau
         lifted.clone().map(|ruling| &ruling.run),
         denied.clone().map(|ruling| (ruling.no(), &ruling.run)),
     )?;
-    let on = lifted.chain(denied).find(|ruling| ruling.run.id == because.run)?;
-    Some((&on.on, because))
+    let is_it = |ruling: &&Ruling| ruling.run.id == because.run;
+    let on = match because.word {
+        Word::Undo => lifted.clone().find(is_it),
+        Word::No => denied.clone().find(|ruling| is_it(ruling) && ruling.no() == because.place),
+    };
+    on.map(|ruling| (ruling.on.as_str(), because.clone()))
 }
 
 /// The last yes to what is wanted. One beside a no to the same run is none.

@@ -55,8 +55,9 @@ impl Status {
     ];
 
     /// The status of a case with these runs. The worst news wins: a run that contained never hides
-    /// one that failed, unless it did all that the other one should have. One that only observes counts, too: what nobody could look at, in an account
-    /// that gives no role perhaps, must not pass for a case in which nothing was to be done.
+    /// one that failed, unless it did all that the other one should have. One that only observes counts,
+    /// too: what nobody could look at, in an account that gives no role perhaps, must not pass for a case
+    /// in which nothing was to be done.
     #[must_use]
     pub fn of(closed: bool, runs: &[RunFacts]) -> Self {
         let any = |test: fn(&RunFacts) -> bool| runs.iter().any(test);
