@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::Env;
 use super::refused::DeskError;
-use crate::config::unknown_region;
+use crate::config::{nearest, unknown_region};
 use crate::error::Code;
 use crate::id::{AccountId, CaseId, Digest, Region, RunId, RunbookName};
 use crate::routing::Mode;
@@ -71,7 +71,11 @@ pub async fn check(env: &Env, request: StartRun) -> Result<Checked, DeskError> {
         None => None,
     };
     let runbook = env.library.get(&request.runbook).ok_or_else(|| {
-        DeskError::new(Code::RUNBOOK_UNKNOWN, format!("no runbook is called {}", request.runbook))
+        let known = env.library.iter().map(|runbook| runbook.name.as_str());
+        let near = nearest(request.runbook.as_str(), known);
+        let near = near.map(|name| format!(" (did you mean {name}?)")).unwrap_or_default();
+        let detail = format!("no runbook is called {}{near}", request.runbook);
+        DeskError::new(Code::RUNBOOK_UNKNOWN, detail)
     })?;
     let mut given = request.params;
     // What the finding says fills in what was not given.

@@ -148,3 +148,12 @@ async fn by_hand_no_run_is_freer_than_its_runbook() {
     }
     lab.finish().await;
 }
+
+#[tokio::test]
+async fn a_runbook_with_a_slip_in_its_name_is_told_the_one_that_was_meant() {
+    let (lab, _) = lab().await;
+    let request = by_hand("leaked-acces-key", json!({}), Mode::Observe);
+    let detail = lab.desk.start(request).await.unwrap_err().detail;
+    assert_eq!(detail, "no runbook is called leaked-acces-key (did you mean leaked-access-key?)");
+    lab.finish().await;
+}
