@@ -150,6 +150,13 @@ ids! {
     CredentialId, "a", "credential id", "16-128 letters, digits and _", |t| {
         all(t, 16..=128, |b| b.is_ascii_alphanumeric() || b == b'_')
     };
+    /// An Auto Scaling group. A policy names it, so that characters which mean more there are none of it
+    /// (Auto Scaling API, `AutoScalingGroupName`: 1-255).
+    ScalingGroupName, "an", "Auto Scaling group name", "1-255 printable ASCII characters other than * ? $ \" \\", |t| {
+        all(t, 1..=255, |b| {
+            (b.is_ascii_graphic() || b == b' ') && !matches!(b, b'*' | b'?' | b'$' | b'"' | b'\\')
+        })
+    };
     /// An S3 bucket (S3 User Guide, "General purpose bucket naming rules").
     BucketName, "an", "S3 bucket name", "3-63 lower-case letters, digits, dots or dashes", |t| {
         let outer = |b: Option<&u8>| b.is_some_and(u8::is_ascii_alphanumeric);

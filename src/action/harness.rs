@@ -15,6 +15,7 @@ mod edge_guard;
 mod edge_origin;
 mod edge_output;
 mod edge_query;
+mod edge_standby;
 mod picture;
 mod storm;
 mod undo;

@@ -7,6 +7,7 @@
 mod block_public_bucket;
 mod creation;
 mod disable_access_keys;
+mod enter_standby;
 mod evidence_trail;
 mod guard_instance;
 #[cfg(test)]

@@ -87,6 +87,8 @@ fn guard_reads(own: &BTreeSet<Permission>, at: &Place) -> BTreeSet<Permission> {
     let touched = |kind: &&str| {
         let start = format!("{kind}/");
         let is_one = |one: &Permission| match *kind {
+            // What an Auto Scaling group makes of an instance is about that.
+            "instance" if one.part(2) == Some("autoscaling") => true,
             // A bucket's ARN is its name.
             "bucket" => one.part(2) == Some("s3"),
             _ => one.part(5).is_some_and(|id| id.starts_with(&start)),
@@ -115,6 +117,7 @@ fn taking_back(one: &Permission, run: &BTreeSet<Permission>) -> Option<Permissio
             "ec2:DeleteTags"
         }
         "ec2:DisassociateAddress" => "ec2:AssociateAddress",
+        "autoscaling:EnterStandby" => "autoscaling:ExitStandby",
         "iam:PutRolePolicy" => "iam:DeleteRolePolicy",
         "iam:PutUserPolicy" => "iam:DeleteUserPolicy",
         "iam:TagRole" => "iam:UntagRole",

@@ -15,6 +15,8 @@ pub enum Read {
     Instance,
     /// `safeguards`.
     Safeguards,
+    /// `membership`.
+    Membership,
     /// `groups_for` and `groups`.
     Groups,
     /// `snapshots_tagged` and `snapshot`.
@@ -55,6 +57,10 @@ impl Read {
             Self::Safeguards => {
                 &[("ec2:DescribeInstances", Any), ("ec2:DescribeInstanceAttribute", Instance)]
             }
+            Self::Membership => &[
+                ("autoscaling:DescribeAutoScalingInstances", Any),
+                ("autoscaling:DescribeAutoScalingGroups", Any),
+            ],
             Self::Groups => &[("ec2:DescribeSecurityGroups", Any)],
             Self::Snapshots => &[("ec2:DescribeSnapshots", Any)],
             Self::SnapshotSharing => &[("ec2:DescribeSnapshotAttribute", Snapshot)],

@@ -6,6 +6,7 @@
 use super::Action;
 use super::block_public_bucket::BlockPublicBucket;
 use super::disable_access_keys::DisableAccessKeys;
+use super::enter_standby::EnterStandby;
 use super::guard_instance::GuardInstance;
 use super::isolate_instance::IsolateInstance;
 use super::revoke_role_sessions::RevokeRoleSessions;
@@ -23,6 +24,7 @@ pub fn registry() -> &'static [&'static dyn Action] {
         &BlockPublicBucket,
         &TagResource,
         &GuardInstance,
+        &EnterStandby,
     ]
 }
 

@@ -58,6 +58,8 @@ impl Change {
             | Kind::TerminationProtection { .. }
             | Kind::ShutdownBehavior { .. }
             | Kind::DeleteOnTermination { .. }
+            | Kind::GroupMinimum { .. }
+            | Kind::Standby { .. }
             | Kind::SnapshotSharing { .. }
             | Kind::AccessKey { .. }
             | Kind::Credential { .. }
@@ -78,6 +80,8 @@ impl Change {
             Kind::TerminationProtection { before, after, .. }
             | Kind::DeleteOnTermination { before, after, .. } => swap(before, after),
             Kind::ShutdownBehavior { before, after, .. } => swap(before, after),
+            Kind::GroupMinimum { before, after, .. } => swap(before, after),
+            Kind::Standby { before, after, .. } => swap(before, after),
             Kind::SnapshotSharing { before, after, .. } => swap(before, after),
             Kind::RolePolicy { before, after, .. } | Kind::UserPolicy { before, after, .. } => {
                 swap(before, after);

@@ -6,12 +6,13 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AddressUse, CredentialKind, Direction, Document, KeyStatus, LoginProfile, OnShutdown,
+    AddressUse, CredentialKind, Direction, Document, Duty, KeyStatus, LoginProfile, OnShutdown,
     PublicAccessBlock, Rule, RuleEffect, Taggable, Tags,
 };
 use crate::id::{
     AccessKeyId, AccountId, AllocationId, AssociationId, BucketName, CredentialId, GroupId,
-    InstanceId, InterfaceId, Place, RoleName, SnapshotId, UserName, VolumeId, VpcId,
+    InstanceId, InterfaceId, Place, RoleName, ScalingGroupName, SnapshotId, UserName, VolumeId,
+    VpcId,
 };
 
 /// What a change changes. Every variant is exactly one API call.
@@ -86,6 +87,29 @@ pub enum Kind {
         before: bool,
         /// Afterwards.
         after: bool,
+    },
+    /// The least size of an instance's Auto Scaling group (`autoscaling:UpdateAutoScalingGroup`).
+    GroupMinimum {
+        /// The group.
+        group: ScalingGroupName,
+        /// The instance that is to leave service: what a person knows it by.
+        instance: InstanceId,
+        /// As it was looked up.
+        before: u32,
+        /// Afterwards.
+        after: u32,
+    },
+    /// Whether an Auto Scaling group counts on one of its instances (`autoscaling:EnterStandby` with less
+    /// desired capacity by one, `autoscaling:ExitStandby` with more by one).
+    Standby {
+        /// The group.
+        group: ScalingGroupName,
+        /// The instance.
+        instance: InstanceId,
+        /// As it was looked up.
+        before: Duty,
+        /// Afterwards.
+        after: Duty,
     },
     /// A new security group (`ec2:CreateSecurityGroup`), tagged at creation. The world after it
     /// holds one more group with these tags; there is no `before`.

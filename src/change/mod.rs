@@ -27,7 +27,7 @@ pub use permission::{Permission, Statement, document, statements};
 pub use rule::{Direction, Peer, Rule, RuleEffect};
 pub use taggable::Taggable;
 pub use value::{
-    AddressUse, CredentialKind, KeyStatus, LoginProfile, OnShutdown, PublicAccessBlock,
+    AddressUse, CredentialKind, Duty, KeyStatus, LoginProfile, OnShutdown, PublicAccessBlock,
 };
 
 use crate::id::Place;
@@ -90,6 +90,9 @@ impl Change {
             Kind::TerminationProtection { .. }
             | Kind::ShutdownBehavior { .. }
             | Kind::DeleteOnTermination { .. } => "ec2:ModifyInstanceAttribute",
+            Kind::GroupMinimum { .. } => "autoscaling:UpdateAutoScalingGroup",
+            Kind::Standby { after: Duty::Standby, .. } => "autoscaling:EnterStandby",
+            Kind::Standby { after: Duty::InService, .. } => "autoscaling:ExitStandby",
             Kind::CreateGroup { .. } => "ec2:CreateSecurityGroup",
             Kind::GroupRules { direction, effect, .. } => match (direction, effect) {
                 (Direction::Ingress, RuleEffect::Authorize) => "ec2:AuthorizeSecurityGroupIngress",
@@ -146,6 +149,8 @@ impl Change {
             Kind::DeleteOnTermination { instance, volume, .. } => {
                 format!("instance/{instance}/delete-on-termination/{volume}")
             }
+            Kind::GroupMinimum { group, .. } => format!("auto-scaling-group/{group}/minimum"),
+            Kind::Standby { instance, .. } => format!("instance/{instance}/standby"),
             Kind::CreateGroup { vpc, name, .. } => format!("security-group/{vpc}/{name}"),
             Kind::GroupRules { group, .. } => format!("security-group/{group}"),
             Kind::CreateSnapshots { instance, .. } => format!("instance/{instance}/snapshots"),
@@ -172,6 +177,8 @@ impl Change {
             | Kind::TerminationProtection { instance, .. }
             | Kind::ShutdownBehavior { instance, .. }
             | Kind::DeleteOnTermination { instance, .. }
+            | Kind::GroupMinimum { instance, .. }
+            | Kind::Standby { instance, .. }
             | Kind::CreateSnapshots { instance, .. } => Some(Taggable::Instance(instance.clone())),
             Kind::RolePolicy { role, .. } => Some(Taggable::Role(role.clone())),
             Kind::UserPolicy { user, .. }

@@ -90,6 +90,13 @@ impl Change {
                 need(operation, ec2("instance", instance.as_str()));
                 need(operation, ec2("volume", volume.as_str()));
             }
+            // Its ARN has an id that nobody knows, before the name (IAM service authorization reference).
+            Kind::GroupMinimum { group, .. } | Kind::Standby { group, .. } => need(
+                operation,
+                format!(
+                    "arn:aws:autoscaling:{region}:{account}:autoScalingGroup:*:autoScalingGroupName/{group}"
+                ),
+            ),
             Kind::CreateGroup { vpc, .. } => {
                 need(operation, ec2("security-group", "*"));
                 need(operation, ec2("vpc", vpc.as_str()));

@@ -133,3 +133,24 @@ impl PublicAccessBlock {
         if on.is_empty() { "none".to_owned() } else { on.join(", ") }
     }
 }
+
+/// Whether an Auto Scaling group counts on one of its instances.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Duty {
+    /// It does: it checks the instance's health, and replaces it when that fails.
+    InService,
+    /// It does not, and leaves it alone.
+    Standby,
+}
+
+impl Duty {
+    /// As Auto Scaling writes it (`LifecycleState`).
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::InService => "InService",
+            Self::Standby => "Standby",
+        }
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use super::{AddressUse, Change, Direction, Kind, Peer, PublicAccessBlock, Rule, RuleEffect};
+use super::{AddressUse, Change, Direction, Duty, Kind, Peer, PublicAccessBlock, Rule, RuleEffect};
 
 fn list<T: Display>(items: impl IntoIterator<Item = T>) -> String {
     let words: Vec<String> = items.into_iter().map(|item| item.to_string()).collect();
@@ -53,6 +53,20 @@ impl Change {
                 let becomes = if *after { "is deleted" } else { "stays" };
                 format!("{instance}: {volume} {becomes} when the instance is terminated")
             }
+            Kind::GroupMinimum { group, instance, before, after } => {
+                let why = if after < before { ", so that it can stand by" } else { "" };
+                format!(
+                    "{instance}: the least size of its Auto Scaling group {group} becomes {after} instead of {before}{why}"
+                )
+            }
+            Kind::Standby { group, instance, after, .. } => match after {
+                Duty::Standby => format!(
+                    "{instance}: it leaves the service of its Auto Scaling group {group} and stands by"
+                ),
+                Duty::InService => {
+                    format!("{instance}: it is in service of its Auto Scaling group {group}")
+                }
+            },
             Kind::CreateGroup { vpc, name, .. } => format!("new security group {name} in {vpc}"),
             Kind::GroupRules { group, direction, effect, rules } => format!(
                 "{group}: {} {} rules: {}",

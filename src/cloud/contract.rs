@@ -17,6 +17,7 @@ mod guard;
 mod identity;
 mod lab;
 mod network;
+mod scaling;
 mod tagging;
 
 use std::collections::BTreeSet;
@@ -73,6 +74,8 @@ const CHECKS: &[Check] = checks! {
     guard::turns_a_shutdown_into_a_stop_and_back;
     guard::keeps_one_volume_and_lets_it_go_again;
     guard::finds_no_safeguards_of_the_unknown;
+    scaling::takes_an_instance_out_of_service_and_back;
+    scaling::finds_no_group_of_an_instance_that_is_in_none;
     address::takes_an_elastic_ip_off_and_gives_it_back;
     address::leaves_an_address_that_is_in_use_where_it_is;
     address::refuses_an_address_of_nobody;

@@ -28,8 +28,8 @@ use async_trait::async_trait;
 
 pub use error::{CloudError, ErrorClass};
 pub use model::{
-    Address, Created, Exposure, Instance, Interface, Receipt, Role, Safeguards, SecurityGroup,
-    Snapshot, SnapshotState, User, UserCredential, UserKey, copy_description,
+    Address, Created, Exposure, Instance, Interface, Membership, Receipt, Role, Safeguards,
+    SecurityGroup, Snapshot, SnapshotState, User, UserCredential, UserKey, copy_description,
 };
 pub use origin::unlike;
 pub use standing::{Standing, standing};
@@ -93,6 +93,9 @@ pub trait Session: Send + Sync {
     /// What keeps an instance and its disks from being destroyed (`ec2:DescribeInstances`,
     /// `ec2:DescribeInstanceAttribute`).
     async fn safeguards(&self, at: &Place, id: &InstanceId) -> Result<Option<Safeguards>>;
+    /// The Auto Scaling group of an instance, and what that makes of it; `None`: it is in none
+    /// (`autoscaling:DescribeAutoScalingInstances`, `autoscaling:DescribeAutoScalingGroups`).
+    async fn membership(&self, at: &Place, id: &InstanceId) -> Result<Option<Membership>>;
     /// The groups of a VPC that carry the tag [`crate::change::TAG_PURPOSE`] = `purpose`, or the name
     /// that ours have, which nobody can take off them (`ec2:DescribeSecurityGroups`).
     async fn groups_for(

@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::change::{
-    AddressUse, CredentialKind, KeyStatus, Kind, LoginProfile, OnShutdown, PublicAccessBlock, Rule,
-    Tags,
+    AddressUse, CredentialKind, Duty, KeyStatus, Kind, LoginProfile, OnShutdown, PublicAccessBlock,
+    Rule, Tags,
 };
 use crate::id::{
     AccessKeyId, AccountId, AllocationId, AssociationId, CredentialId, GroupId, InstanceId,
-    InterfaceId, RoleName, SnapshotId, UserName, VolumeId, VpcId,
+    InterfaceId, RoleName, ScalingGroupName, SnapshotId, UserName, VolumeId, VpcId,
 };
 
 /// An EC2 instance.
@@ -248,4 +248,33 @@ pub struct Exposure {
     /// Whether its policy grants something to everybody, as S3 judges it. What the block above does
     /// against that is not taken into account.
     pub public_policy: bool,
+}
+
+/// An instance in its Auto Scaling group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Membership {
+    /// The group.
+    pub group: ScalingGroupName,
+    /// What the group makes of the instance (Auto Scaling API, `LifecycleState`).
+    pub lifecycle: String,
+    /// The least size of the group.
+    pub minimum: u32,
+    /// The size that it is to have; instances that stand by don't count.
+    pub desired: u32,
+    /// The greatest.
+    pub maximum: u32,
+}
+
+impl Membership {
+    /// Whether the group counts on the instance, as far as it is one of the two: what enters or leaves
+    /// standby is there already.
+    #[must_use]
+    pub fn duty(&self) -> Option<Duty> {
+        match self.lifecycle.as_str() {
+            "Standby" | "EnteringStandby" => Some(Duty::Standby),
+            // What leaves standby is pending until it is in service.
+            "InService" | "Pending" | "Pending:Wait" | "Pending:Proceed" => Some(Duty::InService),
+            _ => None,
+        }
+    }
 }

@@ -62,6 +62,21 @@ pub async fn standing(session: &dyn Session, change: &Change) -> Result<Standing
                 _ => Standing::Gone,
             }
         }
+        Kind::GroupMinimum { group, instance, before, after } => {
+            match session.membership(at, instance).await? {
+                Some(now) if now.group == *group => compare(&now.minimum, before, after),
+                _ => Standing::Gone,
+            }
+        }
+        Kind::Standby { group, instance, before, after } => {
+            match session.membership(at, instance).await? {
+                Some(now) if now.group == *group => match now.duty() {
+                    Some(duty) => compare(&duty, before, after),
+                    None => Standing::Other(now.lifecycle),
+                },
+                _ => Standing::Gone,
+            }
+        }
         Kind::CreateGroup { vpc, name, tags, .. } => {
             let purpose = tags.get(crate::change::TAG_PURPOSE).map_or("", String::as_str);
             // Anybody may put the tag on a group of theirs; nobody can give it our name.

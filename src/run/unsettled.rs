@@ -101,6 +101,7 @@ pub fn settle_permissions(at: &Place) -> BTreeSet<Permission> {
     let reads = [
         Read::Instance,
         Read::Safeguards,
+        Read::Membership,
         Read::Groups,
         Read::Snapshots,
         Read::SnapshotSharing,

@@ -40,6 +40,7 @@ const REVOKE: &str = "contain::revoke_role_sessions";
 const DISABLE: &str = "contain::disable_access_keys";
 const TAG: &str = "act::tag_resource";
 const BLOCK: &str = "contain::block_public_bucket";
+const STANDBY: &str = "act::enter_standby";
 const GUARD: &str = "act::guard_instance";
 
 macro_rules! case {
@@ -60,6 +61,9 @@ pub const CASES: &[Case] = &[
     case!("three interfaces in two VPCs", ISOLATE, {"instance": "i-000000000000000a2"}, false, Again::Nothing, isolated),
     case!("stopped", ISOLATE, {"instance": "i-000000000000000a3"}, false, Again::Nothing, isolated),
     case!("on a quarantine group that was tampered with", ISOLATE, {"instance": "i-000000000000000a5"}, false, Again::Nothing, isolated),
+    case!("in a group at its least size", STANDBY, {"instance": "i-000000000000000a2"}, false, Again::Nothing, stands_by),
+    case!("in a group with room", STANDBY, {"instance": "i-000000000000000a3"}, false, Again::Nothing, stands_by),
+    case!("in no group", STANDBY, {"instance": "i-000000000000000a1"}, false, Again::Nothing, stands_by),
     case!("three disks, stops when it shuts down", GUARD, {"instance": "i-000000000000000a2"}, false, Again::Nothing, guarded),
     case!("terminates itself, half guarded", GUARD, {"instance": "i-000000000000000a3"}, false, Again::Nothing, guarded),
     case!("a Spot Instance", GUARD, {"instance": "i-000000000000000a5"}, false, Again::Nothing, guarded),
@@ -131,6 +135,27 @@ fn guarded(bench: &Bench, _: &World, output: &Value) {
     let notes = output["notes"].to_string();
     assert_eq!(notes.contains("Spot Instance"), machine.ending.spot, "{notes}");
     assert_eq!(notes.contains("instance store"), volumes.is_empty(), "{notes}");
+}
+
+fn stands_by(bench: &Bench, before: &World, output: &Value) {
+    let id: InstanceId = output["instance"].as_str().unwrap().parse().unwrap();
+    let region =
+        |world: &World| world.accounts[&bench.at.account].regions[&bench.at.region].clone();
+    let (was, now) = (region(before), region(&bench.sandbox.snapshot_world()));
+    let Some(name) = output["group"].as_str() else {
+        assert_eq!(was.scaling_groups, now.scaling_groups);
+        assert!(was.scaling_groups.values().all(|group| !group.members.contains_key(&id)));
+        return;
+    };
+    let name = name.parse().unwrap();
+    let (was, now) = (&was.scaling_groups[&name], &now.scaling_groups[&name]);
+    assert_eq!(now.members[&id], "Standby");
+    // Nothing is launched in its place, and no other leaves.
+    assert_eq!(now.desired + 1, was.desired);
+    assert_eq!(now.minimum, was.minimum.min(now.desired));
+    for (other, lifecycle) in was.members.iter().filter(|(other, _)| **other != id) {
+        assert_eq!(&now.members[other], lifecycle);
+    }
 }
 
 fn preserved(bench: &Bench, before: &World, output: &Value) {

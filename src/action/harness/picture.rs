@@ -10,6 +10,7 @@ pub fn picture(world: &World) -> Value {
     let (mut groups, mut policies, mut keys, mut tags) =
         (json!({}), json!({}), json!({}), json!({}));
     let (mut addresses, mut endings, mut blocks) = (json!({}), json!({}), json!({}));
+    let mut scaling = json!({});
     for (id, account) in &world.accounts {
         for region in account.regions.values() {
             for (instance, machine) in &region.instances {
@@ -23,6 +24,9 @@ pub fn picture(world: &World) -> Value {
                     all.sort_by_key(Value::to_string);
                     addresses[interface.id.as_str()] = json!(all);
                 }
+            }
+            for (name, group) in &region.scaling_groups {
+                scaling[name.as_str()] = json!(group);
             }
             for (volume, found) in &region.volumes {
                 tags[format!("volume/{volume}")] = json!(found.tags);
@@ -55,5 +59,5 @@ pub fn picture(world: &World) -> Value {
             blocks[bucket.as_str()] = json!(found.block);
         }
     }
-    json!({"groups": groups, "addresses": addresses, "endings": endings, "policies": policies, "keys": keys, "tags": tags, "blocks": blocks})
+    json!({"groups": groups, "addresses": addresses, "endings": endings, "policies": policies, "keys": keys, "tags": tags, "blocks": blocks, "scaling": scaling})
 }

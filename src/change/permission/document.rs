@@ -56,7 +56,7 @@ fn name(resource: &str) -> String {
     let [_, _, service, _, _, rest] = parts.as_slice() else {
         return "AnyResource".to_owned();
     };
-    let kind = match rest.split_once('/') {
+    let kind = match rest.split_once(['/', ':']) {
         Some((kind, _)) => kind,
         None if *service == "s3" => "bucket",
         None => "resource",

@@ -72,6 +72,12 @@ pub(super) fn given_back(change: &Change) -> String {
             let becomes = if *before { "is deleted" } else { "stays" };
             format!("{instance}: {volume} {becomes} again when the instance is terminated")
         }
+        Kind::GroupMinimum { group, before, .. } => {
+            format!("the least size of Auto Scaling group {group} is {before} again")
+        }
+        Kind::Standby { group, instance, before, .. } => {
+            format!("{instance} is {} in its Auto Scaling group {group} again", before.label())
+        }
         Kind::RolePolicy { role, policy, before, .. } => {
             format!("role {role}: inline policy {policy} is {}", document(before.is_some()))
         }

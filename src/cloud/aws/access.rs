@@ -35,6 +35,7 @@ impl Access {
 /// One client for each service, built when it is first asked for.
 pub(super) struct Clients {
     config: SdkConfig,
+    autoscaling: OnceLock<aws_sdk_autoscaling::Client>,
     ec2: OnceLock<aws_sdk_ec2::Client>,
     guardduty: OnceLock<aws_sdk_guardduty::Client>,
     iam: OnceLock<aws_sdk_iam::Client>,
@@ -45,6 +46,7 @@ impl Clients {
     fn new(config: SdkConfig) -> Self {
         Self {
             config,
+            autoscaling: OnceLock::new(),
             ec2: OnceLock::new(),
             guardduty: OnceLock::new(),
             iam: OnceLock::new(),
@@ -55,6 +57,10 @@ impl Clients {
     /// What the clients are made of, for what is signed by hand.
     pub(super) fn config(&self) -> &SdkConfig {
         &self.config
+    }
+
+    pub(super) fn autoscaling(&self) -> &aws_sdk_autoscaling::Client {
+        self.autoscaling.get_or_init(|| aws_sdk_autoscaling::Client::new(&self.config))
     }
 
     pub(super) fn ec2(&self) -> &aws_sdk_ec2::Client {

@@ -92,6 +92,8 @@ pub(super) async fn apply(client: &Client, change: &Change) -> Result<Receipt> {
         | Kind::AccessKey { .. }
         | Kind::Credential { .. }
         | Kind::DeleteLoginProfile { .. }
+        | Kind::GroupMinimum { .. }
+        | Kind::Standby { .. }
         | Kind::PublicAccess { .. }
         | Kind::Tags { .. } => Err(refused(operation, "this change is made elsewhere")),
     }

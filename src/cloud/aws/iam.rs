@@ -227,6 +227,8 @@ pub(super) async fn apply(client: &Client, change: &Change) -> Result<Receipt> {
         | Kind::CreateSnapshots { .. }
         | Kind::CopySnapshot { .. }
         | Kind::SnapshotSharing { .. }
+        | Kind::GroupMinimum { .. }
+        | Kind::Standby { .. }
         | Kind::PublicAccess { .. }
         | Kind::Tags { .. } => Err(refused(operation, "this change is made elsewhere")),
     }

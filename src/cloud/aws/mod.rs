@@ -25,6 +25,7 @@ mod iam;
 mod iam_credential;
 mod presign;
 mod s3;
+mod scaling;
 mod session;
 #[cfg(test)]
 mod tests;

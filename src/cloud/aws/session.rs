@@ -7,11 +7,11 @@ use async_trait::async_trait;
 
 use super::access::Clients;
 use super::assume::Assumer;
-use super::{ec2_apply, ec2_guard, ec2_read, guardduty, iam, iam_credential, s3};
+use super::{ec2_apply, ec2_guard, ec2_read, guardduty, iam, iam_credential, s3, scaling};
 use crate::change::{Change, Document, Kind, Taggable, Tags};
 use crate::cloud::{
-    Exposure, Instance, Receipt, Result, Role, Safeguards, Scope, SecurityGroup, Session, Snapshot,
-    User, UserCredential,
+    Exposure, Instance, Membership, Receipt, Result, Role, Safeguards, Scope, SecurityGroup,
+    Session, Snapshot, User, UserCredential,
 };
 use crate::id::{
     AccessKeyId, AccountId, BucketName, FindingId, GroupId, InstanceId, Place, RoleName,
@@ -43,6 +43,10 @@ impl Session for AwsSession {
 
     async fn safeguards(&self, at: &Place, id: &InstanceId) -> Result<Option<Safeguards>> {
         ec2_guard::safeguards(self.clients(at).await?.ec2(), id).await
+    }
+
+    async fn membership(&self, at: &Place, id: &InstanceId) -> Result<Option<Membership>> {
+        scaling::membership(self.clients(at).await?.autoscaling(), id).await
     }
 
     async fn groups_for(
@@ -154,6 +158,9 @@ impl Session for AwsSession {
             | Kind::ShutdownBehavior { .. }
             | Kind::DeleteOnTermination { .. } => {
                 ec2_guard::apply(self.clients(at).await?.ec2(), change).await
+            }
+            Kind::GroupMinimum { .. } | Kind::Standby { .. } => {
+                scaling::apply(self.clients(at).await?.autoscaling(), change).await
             }
             Kind::InterfaceGroups { .. }
             | Kind::ElasticAddress { .. }

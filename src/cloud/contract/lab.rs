@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use crate::change::{CredentialKind, Tags};
 use crate::id::{
     AccountId, BucketName, CredentialId, GroupId, InstanceId, InterfaceId, Place, RoleName,
-    UserName, VpcId,
+    ScalingGroupName, UserName, VpcId,
 };
 
 /// What a check or a fixture says when it goes wrong.
@@ -61,6 +61,8 @@ pub trait Fixture: Send + Sync {
     async fn instance(&self, at: &Place, wish: &InstanceWish) -> Outcome<InstanceId>;
     /// A new Elastic IP address that leads to the primary private address of `interface`.
     async fn elastic_ip(&self, at: &Place, interface: &InterfaceId) -> Outcome;
+    /// A new Auto Scaling group with that instance in service: its least size is 1, its greatest 3.
+    async fn scaling_group(&self, at: &Place, instance: &InstanceId) -> Outcome<ScalingGroupName>;
     /// Terminates it, and waits until it is.
     async fn terminate(&self, at: &Place, id: &InstanceId) -> Outcome;
     /// A new role under `path`.

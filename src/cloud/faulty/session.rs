@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use super::{Calls, Fault, Road, error};
 use crate::change::{Change, Document, Taggable, Tags};
 use crate::cloud::{
-    Admitted, Exposure, Instance, Receipt, Result, Role, Safeguards, Scope, SecurityGroup, Session,
-    Snapshot, User, UserCredential,
+    Admitted, Exposure, Instance, Membership, Receipt, Result, Role, Safeguards, Scope,
+    SecurityGroup, Session, Snapshot, User, UserCredential,
 };
 use crate::id::{
     AccessKeyId, AccountId, BucketName, FindingId, GroupId, InstanceId, Place, RoleName,
@@ -43,6 +43,13 @@ impl Session for FaultySession {
             "ec2:DescribeInstanceAttribute",
             "ec2:DescribeInstanceAttribute",
         ];
+        self.road.read((&self.scope, at), &operations, || Ok(None), call).await
+    }
+
+    async fn membership(&self, at: &Place, id: &InstanceId) -> Result<Option<Membership>> {
+        let operations =
+            ["autoscaling:DescribeAutoScalingInstances", "autoscaling:DescribeAutoScalingGroups"];
+        let call = self.inner.membership(at, id);
         self.road.read((&self.scope, at), &operations, || Ok(None), call).await
     }
 

@@ -10,8 +10,8 @@ use super::pacer::Pacer;
 use super::question::{Asking, Questions};
 use crate::change::{Change, Document, Permission, Taggable, Tags};
 use crate::cloud::{
-    Admitted, CloudError, ErrorClass, Exposure, Instance, Receipt, Result, Role, Safeguards, Scope,
-    SecurityGroup, Session, Snapshot, User, UserCredential,
+    Admitted, CloudError, ErrorClass, Exposure, Instance, Membership, Receipt, Result, Role,
+    Safeguards, Scope, SecurityGroup, Session, Snapshot, User, UserCredential,
 };
 use crate::id::{
     AccessKeyId, AccountId, BucketName, FindingId, GroupId, InstanceId, Place, RoleName,
@@ -109,6 +109,12 @@ impl Session for PacedSession {
             "ec2:DescribeInstanceAttribute",
         ];
         self.paced(at, &operations, self.inner.safeguards(at, id)).await
+    }
+
+    async fn membership(&self, at: &Place, id: &InstanceId) -> Result<Option<Membership>> {
+        let operations =
+            ["autoscaling:DescribeAutoScalingInstances", "autoscaling:DescribeAutoScalingGroups"];
+        self.paced(at, &operations, self.inner.membership(at, id)).await
     }
 
     async fn groups_for(

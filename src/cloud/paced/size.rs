@@ -63,6 +63,12 @@ const IAM_CHANGE: Size = Size::new(10, 5);
 /// each, and a confirmation must not wait long.
 const GUARDDUTY: Size = Size::new(20, 10);
 
+/// Auto Scaling publishes none. Ours: as for IAM, with two reads for each instance.
+const AUTO_SCALING_READ: Size = Size::new(20, 10);
+
+/// Auto Scaling, as above.
+const AUTO_SCALING_CHANGE: Size = Size::new(10, 5);
+
 /// Everything else. Ours, as small as EC2's smallest refill.
 const UNKNOWN: Size = Size::new(10, 5);
 
@@ -89,6 +95,8 @@ pub fn size(operation: &str) -> Size {
         ("sts", _) => STS,
         ("iam", _) if reads => IAM_READ,
         ("iam", _) => IAM_CHANGE,
+        ("autoscaling", _) if reads => AUTO_SCALING_READ,
+        ("autoscaling", _) => AUTO_SCALING_CHANGE,
         ("guardduty", _) => GUARDDUTY,
         _ => UNKNOWN,
     }

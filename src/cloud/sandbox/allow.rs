@@ -114,6 +114,15 @@ pub fn needs(change: &Change, arn: impl Fn(&str, &str) -> String) -> Vec<Need> {
             (change.operation(), ec2(at, "instance", instance.as_str())),
             (change.operation(), ec2(at, "volume", volume.as_str())),
         ],
+        Kind::GroupMinimum { group, .. } | Kind::Standby { group, .. } => {
+            let Place { account, region } = at;
+            vec![(
+                change.operation(),
+                format!(
+                    "arn:aws:autoscaling:{region}:{account}:autoScalingGroup:*:autoScalingGroupName/{group}"
+                ),
+            )]
+        }
         Kind::CreateGroup { vpc, tags, .. } => {
             let group = ec2(at, "security-group", "*");
             let mut needs = vec![

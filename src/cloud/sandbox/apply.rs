@@ -8,7 +8,7 @@ use super::disk::{self, Caller, LeaveOut};
 use super::identity::{self, Inline};
 use super::refusal::Refused;
 use super::world::{Mutation, World};
-use super::{address, bucket, guard, network, tag};
+use super::{address, bucket, guard, network, scaling, tag};
 use crate::change::{AddressUse, Change, Kind};
 use crate::cloud::{Created, Receipt, Scope};
 use crate::id::AccountId;
@@ -74,6 +74,10 @@ fn make(
         }
         Kind::DeleteOnTermination { instance, device, after, .. } => {
             guard::delete_on_termination(world, at, instance, device, *after)?;
+        }
+        Kind::GroupMinimum { group, after, .. } => scaling::minimum(world, at, group, *after)?,
+        Kind::Standby { group, instance, after, .. } => {
+            scaling::stand_by(world, at, group, instance, *after)?;
         }
         Kind::CreateGroup { vpc, name, description, tags } => {
             return network::create_group(world, at, vpc, name, description, tags)

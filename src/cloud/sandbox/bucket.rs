@@ -1,10 +1,26 @@
 //! What S3 lets everybody do with a bucket, and what keeps it from that.
 
+use serde::{Deserialize, Serialize};
+
 use super::refusal::Refused;
-use super::world::{BucketState, World};
-use crate::change::PublicAccessBlock;
+use super::world::World;
+use crate::change::{PublicAccessBlock, Tags};
 use crate::cloud::Exposure;
 use crate::id::{BucketName, Place};
+
+/// A bucket.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct BucketState {
+    /// Its tags.
+    pub tags: Tags,
+    /// What its public grants may not do, where that is configured.
+    pub block: Option<PublicAccessBlock>,
+    /// Whether its policy grants reading to everybody.
+    pub public_policy: bool,
+    /// Whether its ACL does.
+    pub public_acl: bool,
+}
 
 /// A bucket of the account.
 pub fn bucket_mut<'a>(

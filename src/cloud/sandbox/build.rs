@@ -13,9 +13,10 @@ use jiff::Timestamp;
 use super::naming::derived;
 use super::network::default_egress;
 use super::scenario::{AccountSpec, FindingSpec, KeySpec, Scenario};
-use super::world::{Account, BucketState, Key, RegionState, Vpc, World};
+use super::world::{Account, BucketState, Key, RegionState, ScalingGroup, Vpc, World};
+use crate::change::Duty;
 use crate::cloud::SecurityGroup;
-use crate::id::{AccountId, FindingId, IdError, Region};
+use crate::id::{AccountId, FindingId, IdError, InstanceId, Region};
 use machines::{add_instance, default_vpc, https};
 pub use principals::SESSION_LIFE;
 use principals::{add_roles, add_users};
@@ -96,6 +97,21 @@ fn build_account(
             .map_err(|why| format!("instance {}: {why}", instance.id))?;
         state(&mut account, region).instances.insert(instance.id.clone(), built);
     }
+    for group in &spec.scaling_group {
+        let region = state(&mut account, group.region.as_ref().unwrap_or(&spec.region));
+        if let Some(id) = group.instances.iter().find(|id| !region.instances.contains_key(*id)) {
+            return Err(format!("Auto Scaling group {}: there is no instance {id}", group.name));
+        }
+        let desired = u32::try_from(group.instances.len()).unwrap_or(u32::MAX);
+        let in_service = |id: &InstanceId| (id.clone(), Duty::InService.label().to_owned());
+        let built = ScalingGroup {
+            minimum: group.minimum,
+            desired,
+            maximum: group.maximum.unwrap_or(desired),
+            members: group.instances.iter().map(in_service).collect(),
+        };
+        region.scaling_groups.insert(group.name.clone(), built);
+    }
     add_roles(&mut account, spec, now)?;
     add_users(&mut account, spec, now)?;
     for bucket in &spec.bucket {
@@ -117,7 +133,8 @@ fn regions(spec: &AccountSpec) -> BTreeSet<Region> {
     let named = spec.vpc.iter().map(|s| &s.region);
     let named = named
         .chain(spec.group.iter().map(|s| &s.region))
-        .chain(spec.instance.iter().map(|s| &s.region));
+        .chain(spec.instance.iter().map(|s| &s.region))
+        .chain(spec.scaling_group.iter().map(|s| &s.region));
     let named = named
         .chain(spec.key.iter().map(|s| &s.region))
         .chain(spec.finding.iter().map(|s| &s.region));

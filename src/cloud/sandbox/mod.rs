@@ -30,6 +30,7 @@ mod naming;
 mod network;
 mod policy;
 mod refusal;
+mod scaling;
 mod scenario;
 mod session;
 mod settle;

@@ -31,7 +31,7 @@ use super::world::Pace;
 use crate::change::{PublicAccessBlock, Rule, Tags};
 use crate::id::{
     AccessKeyId, AccountId, BucketName, CredentialId, GroupId, InstanceId, InterfaceId, Region,
-    RoleName, UserName, VolumeId, VpcId,
+    RoleName, ScalingGroupName, UserName, VolumeId, VpcId,
 };
 
 /// A world in a few lines.
@@ -82,6 +82,9 @@ pub struct AccountSpec {
     /// Buckets.
     #[serde(default)]
     pub bucket: Vec<BucketSpec>,
+    /// Auto Scaling groups.
+    #[serde(default)]
+    pub scaling_group: Vec<ScalingGroupSpec>,
     /// GuardDuty findings.
     #[serde(default)]
     pub finding: Vec<FindingSpec>,
@@ -280,6 +283,22 @@ pub struct BucketSpec {
     /// Whether its ACL does.
     #[serde(default)]
     pub public_acl: bool,
+}
+
+/// An Auto Scaling group, all of whose instances are in service.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScalingGroupSpec {
+    /// Its name.
+    pub name: ScalingGroupName,
+    /// Its Region.
+    pub region: Option<Region>,
+    /// The least size.
+    pub minimum: u32,
+    /// The greatest; as many as there are instances when left out.
+    pub maximum: Option<u32>,
+    /// Its instances: the size that it is to have is as many.
+    pub instances: Vec<InstanceId>,
 }
 
 /// A GuardDuty finding.

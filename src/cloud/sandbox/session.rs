@@ -8,11 +8,11 @@ use super::allow::{self, Need};
 use super::apply::{apply, iam_arn, request_id};
 use super::refusal::Refused;
 use super::world::{RegionState, World};
-use super::{EBS_DEFAULT_ALIAS, Sandbox, bucket, credential, guard, view};
+use super::{EBS_DEFAULT_ALIAS, Sandbox, bucket, credential, guard, scaling, view};
 use crate::change::{Change, Document, TAG_PURPOSE, Taggable, Tags, carried, group_name_prefix};
 use crate::cloud::{
-    Exposure, Instance, Receipt, Result, Role, Safeguards, Scope, SecurityGroup, Session, Snapshot,
-    User, UserCredential,
+    Exposure, Instance, Membership, Receipt, Result, Role, Safeguards, Scope, SecurityGroup,
+    Session, Snapshot, User, UserCredential,
 };
 use crate::id::{
     AccessKeyId, AccountId, BucketName, FindingId, GroupId, InstanceId, Place, RoleName,
@@ -79,6 +79,14 @@ impl Session for SandboxSession {
             ("ec2:DescribeInstanceAttribute", allow::ec2(at, "instance", id.as_str())),
         ];
         self.look(at, needs, |region| region.instances.get(id).map(guard::shown))
+    }
+
+    async fn membership(&self, at: &Place, id: &InstanceId) -> Result<Option<Membership>> {
+        let needs = view::any(&[
+            "autoscaling:DescribeAutoScalingInstances",
+            "autoscaling:DescribeAutoScalingGroups",
+        ]);
+        self.look(at, needs, |region| scaling::membership(region, id))
     }
 
     async fn groups_for(

@@ -10,14 +10,17 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use super::bucket::BucketState;
 pub use super::machine::Machine;
 use super::refusal::Refused;
+pub use super::scaling::ScalingGroup;
 use super::settle::Settling;
-use crate::change::{CredentialKind, Document, KeyStatus, LoginProfile, PublicAccessBlock, Tags};
+use crate::change::{CredentialKind, Document, KeyStatus, LoginProfile, Tags};
 use crate::cloud::{SecurityGroup, Snapshot};
 use crate::id::{
     AccessKeyId, AccountId, AllocationId, BucketName, CaseId, CredentialId, FindingId, GroupId,
-    InstanceId, InterfaceId, Place, Region, RoleName, RunId, SnapshotId, UserName, VolumeId, VpcId,
+    InstanceId, InterfaceId, Place, Region, RoleName, RunId, ScalingGroupName, SnapshotId,
+    UserName, VolumeId, VpcId,
 };
 
 /// Everything there is.
@@ -118,20 +121,6 @@ pub struct Account {
     pub buckets: BTreeMap<BucketName, BucketState>,
 }
 
-/// A bucket.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct BucketState {
-    /// Its tags.
-    pub tags: Tags,
-    /// What its public grants may not do, where that is configured.
-    pub block: Option<PublicAccessBlock>,
-    /// Whether its policy grants reading to everybody.
-    pub public_policy: bool,
-    /// Whether its ACL does.
-    pub public_acl: bool,
-}
-
 /// What is in one Region of one account.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -142,6 +131,8 @@ pub struct RegionState {
     pub groups: BTreeMap<GroupId, SecurityGroup>,
     /// Instances with their interfaces.
     pub instances: BTreeMap<InstanceId, Machine>,
+    /// Auto Scaling groups.
+    pub scaling_groups: BTreeMap<ScalingGroupName, ScalingGroup>,
     /// Elastic IP addresses of the account, associated or not.
     pub addresses: BTreeMap<AllocationId, String>,
     /// EBS volumes.

@@ -86,7 +86,8 @@ fn a_role_s_sessions_need_the_role_its_tags_guardduty_and_an_undo() {
 fn an_instance_needs_two_documents_where_there_is_a_forensics_account() {
     let Policies { responder, forensics } = shipped("compromised-instance", &terms(true));
     insta::assert_snapshot!(lines(&responder), @r"
-    AnyResource: ec2:DescribeInstances ec2:DescribeNetworkInterfaces ec2:DescribeSecurityGroups ec2:DescribeSnapshots ec2:DescribeTags ec2:GetEbsDefaultKmsKeyId guardduty:ListDetectors on *
+    AnyResource: autoscaling:DescribeAutoScalingGroups autoscaling:DescribeAutoScalingInstances ec2:DescribeInstances ec2:DescribeNetworkInterfaces ec2:DescribeSecurityGroups ec2:DescribeSnapshots ec2:DescribeTags ec2:GetEbsDefaultKmsKeyId guardduty:ListDetectors on *
+    AutoscalingAutoScalingGroup: autoscaling:EnterStandby autoscaling:UpdateAutoScalingGroup on arn:aws:autoscaling:eu-west-1:111122223333:autoScalingGroup:*:autoScalingGroupName/*
     Ec2ElasticIp: ec2:DisassociateAddress on arn:aws:ec2:eu-west-1:111122223333:elastic-ip/*
     Ec2Instance: ec2:CreateSnapshots ec2:CreateTags ec2:DescribeInstanceAttribute ec2:DisassociateAddress ec2:ModifyInstanceAttribute ec2:ModifyNetworkInterfaceAttribute on arn:aws:ec2:eu-west-1:111122223333:instance/*
     Ec2NetworkInterface: ec2:DisassociateAddress ec2:ModifyNetworkInterfaceAttribute on arn:aws:ec2:eu-west-1:111122223333:network-interface/*
@@ -98,6 +99,7 @@ fn an_instance_needs_two_documents_where_there_is_a_forensics_account() {
     IamInstanceProfile: iam:GetInstanceProfile on arn:aws:iam::111122223333:instance-profile/*
     IamRole: iam:GetRole iam:GetRolePolicy iam:ListInstanceProfilesForRole iam:ListRoleTags iam:PutRolePolicy on arn:aws:iam::111122223333:role/*
     KmsKey: kms:CreateGrant kms:Decrypt kms:DescribeKey kms:GenerateDataKeyWithoutPlaintext kms:ReEncryptFrom kms:ReEncryptTo on arn:aws:kms:eu-west-1:111122223333:key/*
+    UndoAutoscalingAutoScalingGroup: autoscaling:ExitStandby on arn:aws:autoscaling:eu-west-1:111122223333:autoScalingGroup:*:autoScalingGroupName/*
     UndoEc2ElasticIp: ec2:AssociateAddress on arn:aws:ec2:eu-west-1:111122223333:elastic-ip/*
     UndoEc2Instance: ec2:AssociateAddress ec2:DeleteTags on arn:aws:ec2:eu-west-1:111122223333:instance/*
     UndoEc2NetworkInterface: ec2:AssociateAddress on arn:aws:ec2:eu-west-1:111122223333:network-interface/*
@@ -176,6 +178,8 @@ fn only_actions_that_know_no_resource_are_allowed_on_everything() {
         }
     }
     let expected = [
+        "autoscaling:DescribeAutoScalingGroups",
+        "autoscaling:DescribeAutoScalingInstances",
         "ec2:DescribeInstances",
         "ec2:DescribeNetworkInterfaces",
         "ec2:DescribeSecurityGroups",

@@ -103,7 +103,8 @@ fn a_compromised_instance_is_isolated_before_anyone_is_told() {
             "2[0]/1 contain::isolate_instance",
             "2[1]/1 evidence::snapshot_volumes",
             "2[2]/1 contain::revoke_role_sessions",
-            "2[3]/1 act::guard_instance",
+            "2[3]/1 act::enter_standby",
+            "2[4]/1 act::guard_instance",
             "2[0]/2 notify",
             "3 act::tag_resource",
             "4 notify",
@@ -118,7 +119,8 @@ fn a_compromised_instance_is_isolated_before_anyone_is_told() {
             "1 look::instance",
             "2[0]/1 contain::isolate_instance",
             "2[1]/1 evidence::snapshot_volumes",
-            "2[2]/1 act::guard_instance",
+            "2[2]/1 act::enter_standby",
+            "2[3]/1 act::guard_instance",
             "2[0]/2 notify",
             "3 act::tag_resource",
             "4 notify",
@@ -318,13 +320,13 @@ fn an_attack_sequence_fans_out_once_for_each_target() {
             "1[3]/1 contain::revoke_role_sessions {\"role\":\"ci-admin\"}".to_owned(),
             format!("1[0]/2[0]/1 contain::isolate_instance {{\"instance\":\"{I1}\"}}"),
             format!("1[0]/2[1]/1 evidence::snapshot_volumes {{\"instance\":\"{I1}\"}}"),
-            format!("1[0]/2[2]/1 act::guard_instance {{\"instance\":\"{I1}\"}}"),
+            format!("1[0]/2[2]/1 act::enter_standby {{\"instance\":\"{I1}\"}}"),
             format!("1[1]/2[0]/1 contain::isolate_instance {{\"instance\":\"{I2}\"}}"),
             format!("1[1]/2[1]/1 evidence::snapshot_volumes {{\"instance\":\"{I2}\"}}"),
-            format!("1[1]/2[2]/1 act::guard_instance {{\"instance\":\"{I2}\"}}"),
+            format!("1[1]/2[2]/1 act::enter_standby {{\"instance\":\"{I2}\"}}"),
         ]
     );
-    assert_eq!(asked.len(), 11);
+    assert_eq!(asked.len(), 13);
 
     for empty in [
         json!({}),

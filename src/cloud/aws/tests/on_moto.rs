@@ -18,7 +18,7 @@ use crate::cloud::contract::{
 };
 use crate::id::{
     AccountId, BucketName, CredentialId, GroupId, InstanceId, InterfaceId, Place, RoleName,
-    UserName, VpcId,
+    ScalingGroupName, UserName, VpcId,
 };
 use crate::tests::moto::Moto;
 
@@ -162,6 +162,19 @@ impl Fixture for OnMoto {
             .set_allocation_id(made.allocation_id().map(str::to_owned))
             .network_interface_id(interface.as_str());
         call.send().await.map(drop).map_err(text)
+    }
+
+    async fn scaling_group(&self, at: &Place, instance: &InstanceId) -> Outcome<ScalingGroupName> {
+        let name = format!("group-{}", self.n());
+        let client = aws_sdk_autoscaling::Client::new(&self.inside[&at.account]);
+        let call = client.create_auto_scaling_group().auto_scaling_group_name(&name);
+        let call = call.instance_id(instance.as_str()).min_size(0).max_size(3).desired_capacity(0);
+        call.availability_zones(format!("{REGION}a")).send().await.map_err(text)?;
+        let call = client.attach_instances().auto_scaling_group_name(&name);
+        call.instance_ids(instance.as_str()).send().await.map_err(text)?;
+        let call = client.update_auto_scaling_group().auto_scaling_group_name(&name);
+        call.min_size(1).send().await.map_err(text)?;
+        name.parse().map_err(text)
     }
 
     async fn terminate(&self, at: &Place, id: &InstanceId) -> Outcome {

@@ -13,7 +13,7 @@ use crate::cloud::contract::{
     Ability, Console, Disk, Fixture, InstanceWish, Ip, Lab, Outcome, names, report, suite,
 };
 use crate::cloud::faulty::{Fault, Faulty, Plan};
-use crate::cloud::sandbox::world::BucketState;
+use crate::cloud::sandbox::world::{BucketState, ScalingGroup};
 use crate::cloud::sandbox::{
     CredentialState, EBS_DEFAULT_ALIAS, Key, Machine, RoleState, Sandbox, Scenario, Settling,
     UserState, Volume, Vpc, World,
@@ -21,7 +21,7 @@ use crate::cloud::sandbox::{
 use crate::cloud::{Address, Instance, Interface, SecurityGroup};
 use crate::id::{
     AccountId, AllocationId, BucketName, CredentialId, GroupId, InstanceId, InterfaceId, Place,
-    RoleName, UserName, VolumeId, VpcId,
+    RoleName, ScalingGroupName, UserName, VolumeId, VpcId,
 };
 
 struct OnSandbox {
@@ -142,6 +142,16 @@ impl Fixture for OnSandbox {
             all.filter(|found| found.id == *interface)
                 .for_each(|found| found.addresses.push(address.clone()));
         })
+    }
+
+    async fn scaling_group(&self, at: &Place, instance: &InstanceId) -> Outcome<ScalingGroupName> {
+        let name: ScalingGroupName = format!("group-{}", self.n()).parse().unwrap();
+        let members = BTreeMap::from([(instance.clone(), "InService".to_owned())]);
+        let group = ScalingGroup { minimum: 1, desired: 1, maximum: 3, members };
+        self.edit(|world| {
+            world.region_mut(at).unwrap().scaling_groups.insert(name.clone(), group);
+        })?;
+        Ok(name)
     }
 
     async fn terminate(&self, at: &Place, id: &InstanceId) -> Outcome {
@@ -275,7 +285,7 @@ async fn the_sandbox_keeps_the_contract() {
 }
 
 /// Checks that only look for what is not there: a cloud that never finds anything passes them.
-const OF_THE_UNKNOWN: [&str; 14] = [
+const OF_THE_UNKNOWN: [&str; 15] = [
     "bucket::finds_no_exposure_of_the_unknown",
     "credential::refuses_credentials_that_are_not_there",
     "disk::knows_unknown_snapshots",
@@ -287,6 +297,7 @@ const OF_THE_UNKNOWN: [&str; 14] = [
     "identity::refuses_keys_that_are_not_there",
     "identity::refuses_policies_of_an_unknown_role",
     "network::refuses_an_unknown_interface",
+    "scaling::finds_no_group_of_an_instance_that_is_in_none",
     "tagging::finds_no_tags_of_the_unknown",
     "tagging::refuses_to_tag_the_unknown_in_ec2",
     "tagging::refuses_to_tag_unknown_roles_and_users",
