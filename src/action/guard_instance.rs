@@ -37,7 +37,7 @@ const ON_SHUTDOWN: &[&str] = &["stop", "terminate"];
 
 /// What termination protection does not stop (EC2 User Guide, "Termination protection").
 const NOT_STOPPED: &str = "Termination protection does not stop an Auto Scaling group that scales in \
-    or replaces an unhealthy instance: take the instance out of its group.";
+    or replaces an unhealthy instance: `act::enter_standby` takes it out of service there.";
 
 /// Why a Spot Instance is not protected (EC2 User Guide, "Termination protection").
 const SPOT: &str = "A Spot Instance takes no termination protection, and AWS may interrupt it at any \
