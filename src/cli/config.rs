@@ -12,7 +12,7 @@ use super::table::Tone;
 use super::{Common, cloud, settings};
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::Config;
-use crate::runbook::{Library, channels};
+use crate::runbook::{Library, Runbook, channels};
 use crate::sanitise::{VALUE_MAX, sanitise};
 use crate::store::Store;
 use crate::web;
@@ -48,6 +48,7 @@ pub fn config(
     screen.line(&valid)?;
     let mut warnings = config.warnings();
     warnings.extend(unheard(&config, &library));
+    warnings.extend(library.iter().flat_map(|runbook| of_runbook(runbook)));
     for warning in &warnings {
         screen.warn(&format!("WARNING: {warning}"));
     }
@@ -64,6 +65,12 @@ pub fn config(
         "config": config,
     }))?;
     Ok(0)
+}
+
+/// What lint says of a runbook, in its place: `runbook check` says the same.
+fn of_runbook(runbook: &Runbook) -> impl Iterator<Item = String> {
+    let file = format!("{}.rhai", runbook.name);
+    runbook.warnings.iter().map(move |warning| warning.in_file(&file))
 }
 
 /// A sentence for each channel that runbooks tell and the configuration, which has others, does not have;

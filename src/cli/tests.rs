@@ -240,6 +240,16 @@ async fn what_a_service_could_not_use_is_told_when_the_configuration_is_checked(
     let words =
         "notify has no channel oncall, which is told by attack-sequence, compromised-instance,";
     assert_eq!(err.matches(words).count(), 1, "{err}");
+    // What `runbook check` warns of stands here, too.
+    let books = folder.path().join("books");
+    std::fs::create_dir(&books).unwrap();
+    let script = "//! Looks.\nconst RUNBOOK = #{ on: [\"Backdor:EC2/*\"], mode: \"observe\" };\n\
+        fn run(case, p) { log(case.id); }\n";
+    std::fs::write(books.join("looks.rhai"), script).unwrap();
+    let (ended, _, err) =
+        check(&format!("{good}fallback = \"looks\"\nrunbooks = \"{}\"\n", books.display())).await;
+    assert_eq!(ended, Ok(0));
+    assert!(err.contains("WARNING: looks.rhai:2:"), "{err}");
 }
 
 #[tokio::test]

@@ -112,7 +112,7 @@ impl Desk {
         let new = checked.new;
         let case = match &checked.case {
             Some(case) => case.id.clone(),
-            None => self.env.ids.case(self.env.clock.as_ref()),
+            None => unopened(),
         };
         let run = row(&new, case, self.env.clock.now());
         let facts = match &checked.case {
@@ -365,6 +365,11 @@ fn undoes(other: &RunRow, of: &RunRow) -> bool {
 
 fn note(at: jiff::Timestamp, by: &str, text: &str) -> Draft {
     Draft::new(at, Actor::Person(by.to_owned()), Kind::NoteAdded, json!({"text": text, "by": by}))
+}
+
+/// The case of a plan that belongs to none: none will ever have this id.
+fn unopened() -> CaseId {
+    "case-not-opened-yet".parse().expect("it has the form of a case id")
 }
 
 /// A reason that may be left out; one without a word is none.

@@ -190,3 +190,15 @@ async fn what_is_to_be_changed_in_spite_of_an_idle_plan_is_asked_about() {
     assert_eq!(run(&lab, &waits.id).await.state, RunState::Succeeded);
     lab.finish().await;
 }
+
+/// A plan without a case names none that never comes to be.
+#[tokio::test]
+async fn a_plan_without_a_case_says_so_where_it_would_name_it() {
+    let source = "//! Names.\nconst RUNBOOK = #{ on: [\"Never:X/*\"], mode: \"contain\" };\n\
+        fn run(case, p) { notify(\"oncall\", `Case ${case.id}.`); }";
+    let (lab, _) =
+        lab_with(LabSettings { library: library_with("speaks", source), ..settings() }).await;
+    let (_, lines) = planned(&lab).await;
+    assert_eq!(lines[0].1, "would say to oncall: Case case-not-opened-yet.");
+    lab.finish().await;
+}
