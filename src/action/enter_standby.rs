@@ -13,21 +13,15 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
+use super::params::INSTANCE;
 use super::reads::{Read, any, permissions_for, permissions_to};
-use super::{Action, Context, LookError, ParamKind, ParamSpec, Params, Settings, Shape, Verdict};
+use super::{Action, Context, LookError, ParamSpec, Params, Settings, Shape, Verdict};
 use crate::change::{Change, Duty, Kind, Permission, Urgency};
 use crate::cloud::Membership;
 use crate::id::{InstanceId, Place};
 
 /// Takes an instance out of the service of its Auto Scaling group. Never stops containment.
 pub struct EnterStandby;
-
-const PARAMS: &[ParamSpec] = &[ParamSpec {
-    name: "instance",
-    kind: ParamKind::InstanceId,
-    required: true,
-    doc: "The instance.",
-}];
 
 /// The wait while the group makes up its mind about an instance that it has just started.
 const SETTLES: Duration = Duration::from_secs(5);
@@ -51,7 +45,7 @@ impl Action for EnterStandby {
     }
 
     fn params(&self) -> &'static [ParamSpec] {
-        PARAMS
+        INSTANCE
     }
 
     fn output(&self) -> Shape {

@@ -14,23 +14,15 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
+use super::params::INSTANCE;
 use super::reads::{Read, any, permissions_for, permissions_to};
-use super::{
-    Action, Context, LookError, ParamKind, ParamSpec, Params, Settings, Shape, Verdict, gone,
-};
+use super::{Action, Context, LookError, ParamSpec, Params, Settings, Shape, Verdict, gone};
 use crate::change::{Change, Kind, OnShutdown, Permission, Urgency};
 use crate::cloud::Safeguards;
 use crate::id::{InstanceId, Place};
 
 /// Guards an instance and its disks against being destroyed. Never stops containment.
 pub struct GuardInstance;
-
-const PARAMS: &[ParamSpec] = &[ParamSpec {
-    name: "instance",
-    kind: ParamKind::InstanceId,
-    required: true,
-    doc: "The instance.",
-}];
 
 /// `InstanceInitiatedShutdownBehavior` (EC2 API Reference): the labels of [`OnShutdown`].
 const ON_SHUTDOWN: &[&str] = &["stop", "terminate"];
@@ -58,7 +50,7 @@ impl Action for GuardInstance {
     }
 
     fn params(&self) -> &'static [ParamSpec] {
-        PARAMS
+        INSTANCE
     }
 
     fn output(&self) -> Shape {

@@ -17,11 +17,10 @@ use async_trait::async_trait;
 
 use super::isolation_report::{contained, stays_open};
 use super::look::INSTANCE_STATES;
+use super::params::INSTANCE;
 use super::quarantine_group::{Found, Purpose, Wall, find};
 use super::reads::{Read, any, permissions_for, permissions_to};
-use super::{
-    Action, Context, LookError, ParamKind, ParamSpec, Params, Settings, Shape, Verdict, gone,
-};
+use super::{Action, Context, LookError, ParamSpec, Params, Settings, Shape, Verdict, gone};
 use crate::change::{
     AddressUse, Change, Direction, Inverse, Kind, Permission, Rule, RuleEffect, Tags, Urgency,
 };
@@ -30,13 +29,6 @@ use crate::id::{GroupId, InstanceId, Place, VpcId};
 
 /// Cuts an instance off: every interface behind a verified, empty quarantine group.
 pub struct IsolateInstance;
-
-const PARAMS: &[ParamSpec] = &[ParamSpec {
-    name: "instance",
-    kind: ParamKind::InstanceId,
-    required: true,
-    doc: "The instance.",
-}];
 
 #[async_trait]
 impl Action for IsolateInstance {
@@ -49,7 +41,7 @@ impl Action for IsolateInstance {
     }
 
     fn params(&self) -> &'static [ParamSpec] {
-        PARAMS
+        INSTANCE
     }
 
     fn output(&self) -> Shape {

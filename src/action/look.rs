@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
+use super::params::INSTANCE;
 use super::reads::{Read, permissions_for};
 use super::{LookError, ParamKind, ParamSpec, Params, Shape};
 use crate::change::Permission;
@@ -86,12 +87,7 @@ impl Query for LookInstance {
     }
 
     fn params(&self) -> &'static [ParamSpec] {
-        &[ParamSpec {
-            name: "instance",
-            kind: ParamKind::InstanceId,
-            required: true,
-            doc: "The instance.",
-        }]
+        INSTANCE
     }
 
     fn output(&self) -> Shape {

@@ -50,6 +50,14 @@ pub struct ParamSpec {
     pub doc: &'static str,
 }
 
+/// What verbs about one instance take.
+pub const INSTANCE: &[ParamSpec] = &[ParamSpec {
+    name: "instance",
+    kind: ParamKind::InstanceId,
+    required: true,
+    doc: "The instance.",
+}];
+
 impl ParamKind {
     /// Every kind.
     pub const ALL: [Self; 11] = [

@@ -12,23 +12,15 @@ use serde_json::{Value, json};
 use super::creation::{Unseen, created, late, sent, unseen};
 use super::evidence_trail::{Next, Stage, Trail, forensics_place};
 use super::made::{Doubt, made};
+use super::params::INSTANCE;
 use super::reads::{Read, any, permissions_for, permissions_to};
-use super::{
-    Action, Context, LookError, ParamKind, ParamSpec, Params, Settings, Shape, Verdict, gone,
-};
+use super::{Action, Context, LookError, ParamSpec, Params, Settings, Shape, Verdict, gone};
 use crate::change::{Change, Kind, Permission, TAG_STEP, Tags, Urgency};
 use crate::cloud::{Created, Instance, Snapshot};
 use crate::id::{AccountId, InstanceId, Place, SnapshotId, VolumeId};
 
 /// Preserves an instance's volumes as snapshots, copied to the forensics account where there is one.
 pub struct SnapshotVolumes;
-
-const PARAMS: &[ParamSpec] = &[ParamSpec {
-    name: "instance",
-    kind: ParamKind::InstanceId,
-    required: true,
-    doc: "The instance.",
-}];
 
 #[async_trait]
 impl Action for SnapshotVolumes {
@@ -53,7 +45,7 @@ impl Action for SnapshotVolumes {
     }
 
     fn params(&self) -> &'static [ParamSpec] {
-        PARAMS
+        INSTANCE
     }
 
     fn output(&self) -> Shape {

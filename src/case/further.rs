@@ -33,7 +33,7 @@ use super::{Disposition, Mode, RunState};
 use crate::error::Code;
 use crate::id::{AccountId, Region, RunId, RunbookName};
 
-pub use because::{Because, Word};
+pub use because::{Against, Because};
 pub use ruling::{Bears, Ruling};
 
 /// Why a run is started beside one that has done the same.
@@ -245,8 +245,8 @@ pub fn asks_on<'a>(run: &RunId, decided: &'a [Ruling]) -> Option<(&'a str, Becau
     )?;
     let is_it = |ruling: &&Ruling| ruling.run.id == because.run;
     let on = match because.word {
-        Word::Undo => lifted.clone().find(is_it),
-        Word::No => denied.clone().find(|ruling| is_it(ruling) && ruling.no() == because.place),
+        Against::Undo => lifted.clone().find(is_it),
+        Against::No => denied.clone().find(|ruling| is_it(ruling) && ruling.no() == because.place),
     };
     on.map(|ruling| (ruling.on.as_str(), because.clone()))
 }

@@ -10,7 +10,7 @@ mod run_state;
 mod status;
 
 pub use further::{
-    Bears, Because, Earlier, Further, Ruling, Wanted, Word, answered_meanwhile, asks_on, further,
+    Against, Bears, Because, Earlier, Further, Ruling, Wanted, answered_meanwhile, asks_on, further,
 };
 pub use join::{Closed, Disposition, Known, OpenCase, Version, dispose, still_binds};
 pub use mode::Mode;

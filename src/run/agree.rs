@@ -16,7 +16,7 @@ use super::script::Script;
 use super::step::StepLog;
 use super::step_end::{self, cut, cut_at, failed};
 use super::tell;
-use crate::case::{Because, RunEvent, Word, asks_on};
+use crate::case::{Against, Because, RunEvent, asks_on};
 use crate::change::Change;
 use crate::error::Code;
 use crate::id::Digest;
@@ -82,7 +82,9 @@ impl Executor<'_> {
         let runbook = &self.run.runbook;
         let list = cut_at(&list, CALL_MAX);
         let text = match self.against(&resources).await? {
-            Some(mind) => format!("Go on with runbook {runbook}? {beyond}: {list}. Mind: {mind}."),
+            Some((_, mind)) => {
+                format!("Go on with runbook {runbook}? {beyond}: {list}. Mind: {mind}.")
+            }
             None => format!("Go on with runbook {runbook}? {beyond}: {list}"),
         };
         let question = Question {
@@ -109,13 +111,9 @@ impl Executor<'_> {
         }
         let mut resources = self.resources(&step_end::touches(stages));
         resources.insert(self.run.resource(target));
-        let now = self.env.clock.now();
-        let rulings = self.env.store.rulings(&resources, &self.run.case, now).await?;
-        let Some((on, because)) = asks_on(&self.run.id, &rulings) else { return Ok(None) };
+        let Some((because, mind)) = self.against(&resources).await? else { return Ok(None) };
         let (runbook, call) = (&self.run.runbook, cut_at(&plan::call(step), CALL_MAX));
-        let mind = self.mind(because.why(), Some(&because)).await?;
-        let text =
-            format!("Go on with runbook {runbook}? It would do: {call}. Mind: {on}: {mind}.");
+        let text = format!("Go on with runbook {runbook}? It would do: {call}. Mind: {mind}.");
         let bound = json!({"run": self.run.id, "step": step.key, "ruled": resources});
         let question = Question {
             step: step.key.as_str(),
@@ -128,13 +126,16 @@ impl Executor<'_> {
     }
 
     /// The last of what people said before against changing any of these, in words.
-    async fn against(&self, resources: &BTreeSet<String>) -> Result<Option<String>, StoreError> {
+    async fn against(
+        &self,
+        resources: &BTreeSet<String>,
+    ) -> Result<Option<(Because, String)>, StoreError> {
         let now = self.env.clock.now();
         let rulings = self.env.store.rulings(resources, &self.run.case, now).await?;
         let Some((on, because)) = asks_on(&self.run.id, &rulings) else { return Ok(None) };
         let words = self.mind(because.why(), Some(&because)).await?;
         let on_target = self.run.target.as_deref() == Some(on);
-        Ok(Some(if on_target { words } else { format!("{on}: {words}") }))
+        Ok(Some((because, if on_target { words } else { format!("{on}: {words}") })))
     }
 
     /// What stands against what is asked: who said it, of what, when and why, so that whoever is asked
@@ -146,9 +147,9 @@ impl Executor<'_> {
         };
         let Said { case, by, at, reason, done } = said;
         let did = match because.word {
-            Word::No => "said no to",
-            Word::Undo if done => "took back",
-            Word::Undo => "asked to take back",
+            Against::No => "said no to",
+            Against::Undo if done => "took back",
+            Against::Undo => "asked to take back",
         };
         let run = &because.run;
         let of = if case == self.run.case { "this case".to_owned() } else { case.to_string() };
@@ -314,7 +315,7 @@ impl Drive<'_> {
         let resources = scope.chain(self.run.target.clone()).collect();
         Ok(match (executor.against(&resources).await?, &self.log.asks_because) {
             (None, Some(why)) => Some(executor.mind(why, self.log.asks_after.as_ref()).await?),
-            (found, _) => found,
+            (found, _) => found.map(|(_, words)| words),
         })
     }
 

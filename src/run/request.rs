@@ -71,7 +71,8 @@ pub async fn check(env: &Env, request: StartRun) -> Result<Checked, DeskError> {
         None => None,
     };
     let runbook = env.library.get(&request.runbook).ok_or_else(|| {
-        let known = env.library.iter().map(|runbook| runbook.name.as_str());
+        let Env { library, .. } = env;
+        let known = library.iter().map(|runbook| runbook.name.as_str());
         let near = nearest(request.runbook.as_str(), known);
         let near = near.map(|name| format!(" (did you mean {name}?)")).unwrap_or_default();
         let detail = format!("no runbook is called {}{near}", request.runbook);

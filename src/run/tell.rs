@@ -70,11 +70,7 @@ pub(super) fn remark(at: Timestamp, text: &str) -> Draft {
 async fn about(env: &Env, run: &RunRow) -> String {
     let case = env.store.case(&run.case).await.ok().flatten();
     // A case of several findings has the words of the first: the run may answer another one.
-    let answered = match &run.document {
-        Some(digest) => env.store.blob(digest).await.ok().flatten(),
-        None => None,
-    };
-    let answered = answered.and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
+    let answered = env.store.answered(run).await.ok().flatten();
     let answered = answered.as_ref().and_then(|finding| {
         let severity = finding.get("severity").and_then(Value::as_f64).and_then(Severity::of);
         Some(kind(finding.get("type")?.as_str()?, severity))

@@ -258,21 +258,9 @@ async fn in_the_way(
         .then(|| format!("a run of this case is not over yet: {}{more}", told.join("; "))))
 }
 
-/// Opens the case again if a person had closed it: nothing acts in a closed case, where nobody would
-/// see it. The change of status that follows is the entry.
+/// Opens the case again if a person had closed it and the run may act: nothing acts in a closed case, where
+/// nobody would see it. Says whether it was closed; the change of status that follows is the entry.
 pub(super) async fn reopen(
-    connection: &mut AnyConnection,
-    case: &CaseId,
-) -> Result<(), StoreError> {
-    sqlx::query("UPDATE cases SET closed = 0 WHERE id = $1 AND closed <> 0")
-        .bind(case.as_str())
-        .execute(connection)
-        .await?;
-    Ok(())
-}
-
-/// The same for a run that may act; says whether it was closed.
-pub(super) async fn reopen_for(
     connection: &mut AnyConnection,
     case: &CaseId,
     run: &RunId,

@@ -11,7 +11,6 @@ use sqlx::AnyConnection;
 use crate::case::RunEvent;
 use crate::error::Code;
 use crate::id::{ApprovalId, CaseId, RunId};
-use crate::routing::Mode;
 use crate::timeline::{Draft, Head, Kind};
 
 use super::approvals::{self, ApprovalRow, Decide};
@@ -332,14 +331,14 @@ impl Scene<'_> {
         }
     }
 
-    /// Opens the case again where a person had closed it over a run that had been taken back and went on:
-    /// what that asks, contains anew or fails at would be seen by nobody.
+    /// Opens the case again where a person had closed it and a run acts: a new one, or one that had been taken
+    /// back and went on. What that asks, contains anew or fails at would be seen by nobody.
     async fn reopen(
         &mut self,
         connection: &mut AnyConnection,
         run: &RunId,
     ) -> Result<(), StoreError> {
-        *self.reopened |= cases::reopen_for(connection, self.chain.case(), run).await?;
+        *self.reopened |= cases::reopen(connection, self.chain.case(), run).await?;
         Ok(())
     }
 
@@ -360,9 +359,8 @@ impl Scene<'_> {
         if !brought {
             self.chain.append(&run.requested(at))?;
         }
-        if run.mode != Mode::Observe {
-            cases::reopen(connection, self.chain.case()).await?;
-        }
-        runs::create(connection, self.chain, run, at).await
+        let id = run.id.clone();
+        runs::create(connection, self.chain, run, at).await?;
+        self.reopen(connection, &id).await
     }
 }

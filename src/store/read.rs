@@ -225,6 +225,16 @@ impl Store {
         rows.iter().map(runs::from_row).collect()
     }
 
+    /// The normalised document of the finding that a run answers; `None` for one that a person asked for.
+    ///
+    /// # Errors
+    /// When the database can't be read.
+    pub async fn answered(&self, run: &RunRow) -> Result<Option<Value>, StoreError> {
+        let Some(digest) = &run.document else { return Ok(None) };
+        let bytes = self.blob(digest).await?;
+        Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+    }
+
     /// The normalised document of the newest version of the case's first finding; `None` for a case
     /// that was opened by hand.
     ///

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::row::Cells;
 use super::{ApprovalState, Store, StoreError, runs};
-use crate::case::{Because, RunState, Word};
+use crate::case::{Against, Because, RunState};
 use crate::id::{CaseId, RunId};
 use crate::timeline::{Entry, Kind};
 
@@ -32,8 +32,8 @@ impl Store {
     /// When the database can't be read.
     pub async fn said(&self, because: &Because) -> Result<Option<Said>, StoreError> {
         match because.word {
-            Word::No => self.said_no(because).await,
-            Word::Undo => self.said_undo(&because.run).await,
+            Against::No => self.said_no(because).await,
+            Against::Undo => self.said_undo(&because.run).await,
         }
     }
 

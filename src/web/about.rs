@@ -40,14 +40,9 @@ async fn about(app: &App, run: &RunRow, case: &CaseRow) -> Result<Value, StoreEr
     let reason = entry
         .and_then(|stored| Entry::parse(&stored.bytes).ok())
         .and_then(|entry| entry.body.get("reason").cloned());
-    // A case of several findings has the words of the first: the run may answer another one. That the
-    // document is not to be had keeps nobody from deciding.
-    let bytes = match &run.document {
-        Some(digest) => app.store.blob(digest).await.ok().flatten(),
-        None => None,
-    };
-    let finding: Value =
-        bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+    // A case of several findings has the words of the first: the run may answer another one.
+    // That its document is not to be had keeps nobody from deciding.
+    let finding = app.store.answered(run).await.ok().flatten().unwrap_or_default();
     let of_case = json!({
         "type": case.finding_type,
         "severity": view::severity(case),

@@ -9,7 +9,7 @@ use crate::id::RunId;
 /// What a person said to a run that keeps others from acting without a question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Word {
+pub enum Against {
     /// No, to a question of it.
     No,
     /// That it is to be taken back.
@@ -20,7 +20,7 @@ pub enum Word {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Because {
     /// What was said.
-    pub word: Word,
+    pub word: Against,
     /// To which run, of whichever case.
     pub run: RunId,
     /// Its place among all that people ever said; `None`: an older version did not write it down.
@@ -34,8 +34,8 @@ impl Because {
         lifted: impl Iterator<Item = &'a Earlier>,
         denied: impl Iterator<Item = (Option<Place>, &'a Earlier)>,
     ) -> Option<Self> {
-        let lifted = lifted.map(|run| (run.undo, Word::Undo, run));
-        let said = lifted.chain(denied.map(|(no, run)| (no, Word::No, run)));
+        let lifted = lifted.map(|run| (run.undo, Against::Undo, run));
+        let said = lifted.chain(denied.map(|(no, run)| (no, Against::No, run)));
         let (place, word, run) = said.max_by_key(|(place, ..)| *place)?;
         Some(Self { word, run: run.id.clone(), place })
     }
@@ -44,8 +44,8 @@ impl Because {
     #[must_use]
     pub fn why(&self) -> &'static str {
         match self.word {
-            Word::Undo => "a run on this target was taken back",
-            Word::No => "a person said no to a run on this target",
+            Against::Undo => "a run on this target was taken back",
+            Against::No => "a person said no to a run on this target",
         }
     }
 }

@@ -5,8 +5,7 @@ use crate::change::{Kind, PublicAccessBlock};
 use crate::cloud::{ErrorClass, Exposure, Standing};
 use crate::id::BucketName;
 
-/// As S3 configures new buckets since April 2023 it is all on; emulators begin with nothing, so that checks
-/// begin with what they set.
+/// New buckets of S3 have it all on since April 2023, those of the emulators have none configured.
 pub async fn blocks_public_access_and_gives_it_back(bench: &Bench<'_>) -> Outcome {
     let bucket = bench.fixture().bucket(bench.here()).await?;
     let part = PublicAccessBlock { block_policy: false, restrict: false, ..PublicAccessBlock::ALL };

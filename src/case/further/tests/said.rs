@@ -118,9 +118,10 @@ fn the_last_word_is_the_one_that_is_told() {
     let denied = ended(RunState::Halted, Some(Code::APPROVAL_DENIED));
     let no = |place| Earlier { no: Some(place), ..other(denied.clone()) };
     let undone = |place| Earlier { taken_back: true, undo: Some(place), ..done() };
-    for (runs, word, run) in
-        [([undone(5), no(6)], Word::No, "run-bbbb"), ([no(5), undone(6)], Word::Undo, "run-aaaa")]
-    {
+    for (runs, word, run) in [
+        ([undone(5), no(6)], Against::No, "run-bbbb"),
+        ([no(5), undone(6)], Against::Undo, "run-aaaa"),
+    ] {
         let expected = Because { word, run: run.parse().unwrap(), place: Some(6) };
         let elsewhere = runs.clone().map(|run| on_target(run, Bears::Target));
         let asked = asks_on(&"run-cccc".parse().unwrap(), &elsewhere);
@@ -160,7 +161,7 @@ fn the_last_word_counts_on_what_a_question_named_too() {
         assert_eq!(words(next), expected, "{what}");
     }
     // Who asks anyway says why it is asked about; who only looks is told nothing.
-    let because = Because { word: Word::No, run: no.run.id.clone(), place: Some(5) };
+    let because = Because { word: Against::No, run: no.run.id.clone(), place: Some(5) };
     for (mode, expected) in [(Mode::Approve, Some(because)), (Mode::Observe, None)] {
         let said = std::slice::from_ref(&no);
         let next = further(&Disposition::New, &wanted(&like, mode, 9), &[], said);

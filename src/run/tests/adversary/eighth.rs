@@ -11,6 +11,31 @@ use crate::id::AccessKeyId;
 const DISABLES: &str = "//! Disables.\nconst RUNBOOK = #{ on: [\"Never:X/*\"], mode: \"contain\" };\n\
     fn run(case, p) { contain::disable_access_keys(\"deploy-bot\"); }";
 
+/// Somebody makes a key for the user.
+fn make_a_key(sandbox: &Sandbox) {
+    let key: AccessKeyId = "AKIAZ7Q2EXAMPLE00099".parse().unwrap();
+    sandbox
+        .edit(|world| {
+            let user = world.account_mut(&ours()).unwrap().users.values_mut().next().unwrap();
+            user.keys.insert(key, crate::cloud::sandbox::Settling::settled(KeyStatus::Active));
+        })
+        .unwrap();
+}
+
+/// A run of this script that was taken back while it waits, and its case closed.
+async fn taken_back_and_closed(source: &str) -> (Lab, Sandbox, RunRow) {
+    let (lab, sandbox, row) = begun(source).await;
+    assert_eq!((row.state, row.preserves), (RunState::Parked, true), "{row:?}");
+    lab.desk.undo(&row.id, "ada".to_owned(), false).await.unwrap();
+    // The undo alone: what the run waits for is not due yet.
+    drive_once(&lab, &CancellationToken::new()).await.unwrap().unwrap();
+    let released = run(&lab, &row.id).await;
+    assert!(released.released && !released.state.is_over(), "{released:?}");
+    lab.desk.close_case(&row.case, "ada".to_owned(), "a test of ours").await.unwrap();
+    assert_eq!(status(&lab, &row.case).await, Status::Closed);
+    (lab, sandbox, row)
+}
+
 /// Every yes that anybody ever gave.
 async fn yeses(lab: &Lab) -> usize {
     let mut yes = 0;
@@ -34,13 +59,7 @@ async fn what_an_idle_plan_looks_at_again_is_not_changed_without_a_yes() {
     assert_eq!(pending(&lab).await, 0, "the plan is idle");
     let before = sandbox.snapshot_world().mutations.len();
     // The owner of the user makes a key, seconds later.
-    let key: AccessKeyId = "AKIAZ7Q2EXAMPLE00099".parse().unwrap();
-    sandbox
-        .edit(|world| {
-            let user = world.account_mut(&ours()).unwrap().users.values_mut().next().unwrap();
-            user.keys.insert(key, crate::cloud::sandbox::Settling::settled(KeyStatus::Active));
-        })
-        .unwrap();
+    make_a_key(&sandbox);
     lab.settle().await;
     let changed: Vec<String> = sandbox.snapshot_world().mutations[before..]
         .iter()
@@ -62,15 +81,7 @@ const REVOKES_ROLE_AND_ISOLATES: &str = "//! Both.\nconst RUNBOOK = #{ on: [\"Ne
 /// A run that looks at what holds is taken back; its case is closed at once; the look contains anew.
 #[tokio::test]
 async fn nothing_is_contained_anew_in_a_closed_case() {
-    let (lab, sandbox, row) = begun(REVOKES_ROLE_AND_ISOLATES).await;
-    assert_eq!((row.state, row.preserves), (RunState::Parked, true), "{row:?}");
-    lab.desk.undo(&row.id, "ada".to_owned(), false).await.unwrap();
-    // The undo alone: the looks are not due yet.
-    drive_once(&lab, &CancellationToken::new()).await.unwrap().unwrap();
-    let released = run(&lab, &row.id).await;
-    assert!(released.released && !released.state.is_over(), "{released:?}");
-    lab.desk.close_case(&row.case, "ada".to_owned(), "a test of ours").await.unwrap();
-    assert_eq!(status(&lab, &row.case).await, Status::Closed);
+    let (lab, sandbox, row) = taken_back_and_closed(REVOKES_ROLE_AND_ISOLATES).await;
     let before = sandbox.snapshot_world().mutations.len();
     undo_the_deny(&sandbox);
     lab.settle().await;
@@ -90,10 +101,7 @@ async fn nothing_is_contained_anew_in_a_closed_case() {
 /// The same, and it never holds: the run fails, and the case says closed.
 #[tokio::test]
 async fn a_containment_that_never_holds_is_not_hidden_in_a_closed_case() {
-    let (lab, sandbox, row) = begun(REVOKES_ROLE_AND_ISOLATES).await;
-    lab.desk.undo(&row.id, "ada".to_owned(), false).await.unwrap();
-    drive_once(&lab, &CancellationToken::new()).await.unwrap().unwrap();
-    lab.desk.close_case(&row.case, "ada".to_owned(), "a test of ours").await.unwrap();
+    let (lab, sandbox, row) = taken_back_and_closed(REVOKES_ROLE_AND_ISOLATES).await;
     for _ in 0..20 {
         undo_the_deny(&sandbox);
         lab.clock.advance(Duration::from_secs(60));
@@ -125,13 +133,7 @@ async fn what_an_approved_plan_does_not_name_is_not_changed_when_it_is_looked_at
     assert!(!plan.body["scope"].to_string().contains("deploy-bot"), "{:?}", plan.body);
     decide(&lab, "grace", true).await.unwrap();
     drive_once(&lab, &CancellationToken::new()).await.unwrap().unwrap();
-    let key: AccessKeyId = "AKIAZ7Q2EXAMPLE00099".parse().unwrap();
-    sandbox
-        .edit(|world| {
-            let user = world.account_mut(&ours()).unwrap().users.values_mut().next().unwrap();
-            user.keys.insert(key, crate::cloud::sandbox::Settling::settled(KeyStatus::Active));
-        })
-        .unwrap();
+    make_a_key(&sandbox);
     lab.settle().await;
     assert!(
         changes_of(&sandbox, "AKIAZ7Q2EXAMPLE00099").is_empty() || pending(&lab).await > 0,
@@ -149,12 +151,7 @@ async fn a_question_in_a_case_that_was_closed_over_a_run_taken_back_is_seen() {
         evidence::snapshot_volumes(\"i-0a1b2c3d4e5f60718\");\n\
         approve(\"Go on?\");\n\
         contain::revoke_role_sessions(\"web-server\"); }";
-    let (lab, _, row) = begun(source).await;
-    assert_eq!((row.state, row.preserves), (RunState::Parked, true), "{row:?}");
-    lab.desk.undo(&row.id, "ada".to_owned(), false).await.unwrap();
-    drive_once(&lab, &CancellationToken::new()).await.unwrap().unwrap();
-    assert!(run(&lab, &row.id).await.released);
-    lab.desk.close_case(&row.case, "ada".to_owned(), "a test of ours").await.unwrap();
+    let (lab, _, row) = taken_back_and_closed(source).await;
     lab.settle().await;
     let (asks, now) = (pending(&lab).await, status(&lab, &row.case).await);
     assert!(asks == 0 || now == Status::Waiting, "{asks} questions in a case that is {now:?}");
@@ -167,12 +164,7 @@ async fn evidence_that_fails_is_not_hidden_in_a_closed_case() {
     let source = "//! Keeps.\nconst RUNBOOK = #{ on: [\"Never:X/*\"], mode: \"contain\" };\n\
         fn run(case, p) { contain::isolate_instance(\"i-0a1b2c3d4e5f60718\");\n\
         evidence::snapshot_volumes(\"i-0a1b2c3d4e5f60718\"); }";
-    let (lab, sandbox, row) = begun(source).await;
-    assert_eq!((row.state, row.preserves), (RunState::Parked, true), "{row:?}");
-    lab.desk.undo(&row.id, "ada".to_owned(), false).await.unwrap();
-    drive_once(&lab, &CancellationToken::new()).await.unwrap().unwrap();
-    assert!(run(&lab, &row.id).await.released);
-    lab.desk.close_case(&row.case, "ada".to_owned(), "a test of ours").await.unwrap();
+    let (lab, sandbox, row) = taken_back_and_closed(source).await;
     // The snapshots go on for more than the longest wait.
     meddle(&sandbox, |region| region.snapshots.clear());
     meddle(&sandbox, |region| region.instances.clear());

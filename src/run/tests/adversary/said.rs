@@ -133,8 +133,11 @@ async fn the_last_undo_is_the_one_that_was_said_last() {
     lab.clock.put_back(Duration::from_secs(3600));
     lab.desk.take_back(back("zoe", "really over")).await.unwrap();
     lab.settle().await;
-    let because =
-        crate::case::Because { word: crate::case::Word::Undo, run: first.id.clone(), place: None };
+    let because = crate::case::Because {
+        word: crate::case::Against::Undo,
+        run: first.id.clone(),
+        place: None,
+    };
     let said = lab.env.store.said(&because).await.unwrap().unwrap();
     assert_eq!(said.by, "zoe", "{said:?}");
     lab.finish().await;
