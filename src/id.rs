@@ -157,6 +157,18 @@ ids! {
             (b.is_ascii_graphic() || b == b' ') && !matches!(b, b'*' | b'?' | b'$' | b'"' | b'\\')
         })
     };
+    /// A target group of a load balancer. A policy names it, so that no character in it means more there
+    /// (Elastic Load Balancing API, `TargetGroupArn`).
+    TargetGroupArn, "a", "target group ARN", "arn:aws:elasticloadbalancing:region:account:targetgroup/name/id", |t| {
+        let resource = t.splitn(6, ':').nth(5).and_then(|last| last.strip_prefix("targetgroup/"));
+        t.starts_with("arn:") && resource.is_some_and(|rest| {
+            all(rest, 1..=128, |b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'/'))
+        })
+    };
+    /// A Classic Load Balancer (Elastic Load Balancing API, `LoadBalancerName`).
+    BalancerName, "a", "load balancer name", "1-32 letters, digits or dashes", |t| {
+        all(t, 1..=32, |b| b.is_ascii_alphanumeric() || b == b'-')
+    };
     /// An S3 bucket (S3 User Guide, "General purpose bucket naming rules").
     BucketName, "an", "S3 bucket name", "3-63 lower-case letters, digits, dots or dashes", |t| {
         let outer = |b: Option<&u8>| b.is_some_and(u8::is_ascii_alphanumeric);
@@ -194,6 +206,15 @@ fn own(text: &str, prefix: &str) -> bool {
     text.strip_prefix(prefix).is_some_and(|rest| {
         all(rest, 4..=48, |b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
     })
+}
+
+impl TargetGroupArn {
+    /// The group's name, by which people know it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        let resource = self.0.rsplit(':').next().unwrap_or_default();
+        resource.split('/').nth(1).unwrap_or(resource)
+    }
 }
 
 impl AccessKeyId {

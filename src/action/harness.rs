@@ -9,6 +9,7 @@ mod denied;
 mod drive;
 mod edge;
 mod edge_address;
+mod edge_balancer;
 mod edge_evidence;
 mod edge_group;
 mod edge_guard;

@@ -65,6 +65,7 @@ const INTERFACE: Shape = Shape::Fields(&[
     ("vpc", Shape::Text),
     ("groups", Shape::List(&Shape::Text)),
     ("requester_managed", Shape::Any),
+    ("ips", Shape::List(&Shape::Text)),
     ("addresses", Shape::List(&ADDRESS)),
 ]);
 

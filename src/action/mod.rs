@@ -14,6 +14,7 @@ mod guard_instance;
 mod harness;
 mod isolate_instance;
 mod isolation_report;
+mod leave_load_balancers;
 mod look;
 mod made;
 mod need;

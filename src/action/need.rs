@@ -87,8 +87,10 @@ fn guard_reads(own: &BTreeSet<Permission>, at: &Place) -> BTreeSet<Permission> {
     let touched = |kind: &&str| {
         let start = format!("{kind}/");
         let is_one = |one: &Permission| match *kind {
-            // What an Auto Scaling group makes of an instance is about that.
-            "instance" if one.part(2) == Some("autoscaling") => true,
+            // What Auto Scaling groups and load balancers make of an instance is about that.
+            "instance" if matches!(one.part(2), Some("autoscaling" | "elasticloadbalancing")) => {
+                true
+            }
             // A bucket's ARN is its name.
             "bucket" => one.part(2) == Some("s3"),
             _ => one.part(5).is_some_and(|id| id.starts_with(&start)),
@@ -118,6 +120,10 @@ fn taking_back(one: &Permission, run: &BTreeSet<Permission>) -> Option<Permissio
         }
         "ec2:DisassociateAddress" => "ec2:AssociateAddress",
         "autoscaling:EnterStandby" => "autoscaling:ExitStandby",
+        "elasticloadbalancing:DeregisterTargets" => "elasticloadbalancing:RegisterTargets",
+        "elasticloadbalancing:DeregisterInstancesFromLoadBalancer" => {
+            "elasticloadbalancing:RegisterInstancesWithLoadBalancer"
+        }
         "iam:PutRolePolicy" => "iam:DeleteRolePolicy",
         "iam:PutUserPolicy" => "iam:DeleteUserPolicy",
         "iam:TagRole" => "iam:UntagRole",

@@ -17,6 +17,8 @@ pub enum Read {
     Safeguards,
     /// `membership`.
     Membership,
+    /// `target_groups`, `targets` and `classic_balancers`.
+    Balancers,
     /// `groups_for` and `groups`.
     Groups,
     /// `snapshots_tagged` and `snapshot`.
@@ -60,6 +62,11 @@ impl Read {
             Self::Membership => &[
                 ("autoscaling:DescribeAutoScalingInstances", Any),
                 ("autoscaling:DescribeAutoScalingGroups", Any),
+            ],
+            Self::Balancers => &[
+                ("elasticloadbalancing:DescribeTargetGroups", Any),
+                ("elasticloadbalancing:DescribeTargetHealth", Any),
+                ("elasticloadbalancing:DescribeLoadBalancers", Any),
             ],
             Self::Groups => &[("ec2:DescribeSecurityGroups", Any)],
             Self::Snapshots => &[("ec2:DescribeSnapshots", Any)],

@@ -9,6 +9,7 @@ use super::disable_access_keys::DisableAccessKeys;
 use super::enter_standby::EnterStandby;
 use super::guard_instance::GuardInstance;
 use super::isolate_instance::IsolateInstance;
+use super::leave_load_balancers::LeaveLoadBalancers;
 use super::revoke_role_sessions::RevokeRoleSessions;
 use super::snapshot_volumes::SnapshotVolumes;
 use super::tag_resource::TagResource;
@@ -25,6 +26,7 @@ pub fn registry() -> &'static [&'static dyn Action] {
         &TagResource,
         &GuardInstance,
         &EnterStandby,
+        &LeaveLoadBalancers,
     ]
 }
 

@@ -60,6 +60,7 @@ impl Change {
             | Kind::DeleteOnTermination { .. }
             | Kind::GroupMinimum { .. }
             | Kind::Standby { .. }
+            | Kind::Balancer(_)
             | Kind::SnapshotSharing { .. }
             | Kind::AccessKey { .. }
             | Kind::Credential { .. }
@@ -82,6 +83,7 @@ impl Change {
             Kind::ShutdownBehavior { before, after, .. } => swap(before, after),
             Kind::GroupMinimum { before, after, .. } => swap(before, after),
             Kind::Standby { before, after, .. } => swap(before, after),
+            Kind::Balancer(change) => change.swap(),
             Kind::SnapshotSharing { before, after, .. } => swap(before, after),
             Kind::RolePolicy { before, after, .. } | Kind::UserPolicy { before, after, .. } => {
                 swap(before, after);

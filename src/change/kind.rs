@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AddressUse, CredentialKind, Direction, Document, Duty, KeyStatus, LoginProfile, OnShutdown,
-    PublicAccessBlock, Rule, RuleEffect, Taggable, Tags,
+    AddressUse, BalancerChange, CredentialKind, Direction, Document, Duty, KeyStatus, LoginProfile,
+    OnShutdown, PublicAccessBlock, Rule, RuleEffect, Taggable, Tags,
 };
 use crate::id::{
     AccessKeyId, AccountId, AllocationId, AssociationId, BucketName, CredentialId, GroupId,
@@ -111,6 +111,8 @@ pub enum Kind {
         /// Afterwards.
         after: Duty,
     },
+    /// What a load balancer sends requests to.
+    Balancer(BalancerChange),
     /// A new security group (`ec2:CreateSecurityGroup`), tagged at creation. The world after it
     /// holds one more group with these tags; there is no `before`.
     CreateGroup {

@@ -4,6 +4,7 @@
 //! permissions of a step. Nothing here talks to AWS, and nothing here is async: the `cloud` module
 //! applies changes, and the executor in `run` decides when.
 
+mod balancer;
 mod document;
 mod inverse;
 mod kind;
@@ -18,6 +19,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use balancer::{BalancerChange, Registration, Target};
 pub use document::{carried, policy_text};
 pub use inverse::Inverse;
 pub use kind::Kind;
@@ -93,6 +95,7 @@ impl Change {
             Kind::GroupMinimum { .. } => "autoscaling:UpdateAutoScalingGroup",
             Kind::Standby { after: Duty::Standby, .. } => "autoscaling:EnterStandby",
             Kind::Standby { after: Duty::InService, .. } => "autoscaling:ExitStandby",
+            Kind::Balancer(change) => change.operation(),
             Kind::CreateGroup { .. } => "ec2:CreateSecurityGroup",
             Kind::GroupRules { direction, effect, .. } => match (direction, effect) {
                 (Direction::Ingress, RuleEffect::Authorize) => "ec2:AuthorizeSecurityGroupIngress",
@@ -151,6 +154,7 @@ impl Change {
             }
             Kind::GroupMinimum { group, .. } => format!("auto-scaling-group/{group}/minimum"),
             Kind::Standby { instance, .. } => format!("instance/{instance}/standby"),
+            Kind::Balancer(change) => change.resource(),
             Kind::CreateGroup { vpc, name, .. } => format!("security-group/{vpc}/{name}"),
             Kind::GroupRules { group, .. } => format!("security-group/{group}"),
             Kind::CreateSnapshots { instance, .. } => format!("instance/{instance}/snapshots"),
@@ -180,6 +184,7 @@ impl Change {
             | Kind::GroupMinimum { instance, .. }
             | Kind::Standby { instance, .. }
             | Kind::CreateSnapshots { instance, .. } => Some(Taggable::Instance(instance.clone())),
+            Kind::Balancer(change) => Some(change.subject()),
             Kind::RolePolicy { role, .. } => Some(Taggable::Role(role.clone())),
             Kind::UserPolicy { user, .. }
             | Kind::AccessKey { user, .. }

@@ -97,6 +97,7 @@ impl Change {
                     "arn:aws:autoscaling:{region}:{account}:autoScalingGroup:*:autoScalingGroupName/{group}"
                 ),
             ),
+            Kind::Balancer(change) => return change.permissions(&self.at),
             Kind::CreateGroup { vpc, .. } => {
                 need(operation, ec2("security-group", "*"));
                 need(operation, ec2("vpc", vpc.as_str()));

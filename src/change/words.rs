@@ -67,6 +67,7 @@ impl Change {
                     format!("{instance}: it is in service of its Auto Scaling group {group}")
                 }
             },
+            Kind::Balancer(change) => change.words(),
             Kind::CreateGroup { vpc, name, .. } => format!("new security group {name} in {vpc}"),
             Kind::GroupRules { group, direction, effect, rules } => format!(
                 "{group}: {} {} rules: {}",

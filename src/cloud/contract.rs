@@ -7,6 +7,7 @@
 //! outlives its cause. Nothing here knows an implementation: each calls [`suite`] with its fixture.
 
 mod address;
+mod balancing;
 mod bucket;
 mod copying;
 mod credential;
@@ -76,6 +77,9 @@ const CHECKS: &[Check] = checks! {
     guard::finds_no_safeguards_of_the_unknown;
     scaling::takes_an_instance_out_of_service_and_back;
     scaling::finds_no_group_of_an_instance_that_is_in_none;
+    balancing::takes_a_target_out_of_its_group_and_back;
+    balancing::takes_an_instance_out_of_a_classic_load_balancer_and_back;
+    balancing::finds_nothing_registered_with_the_unknown;
     address::takes_an_elastic_ip_off_and_gives_it_back;
     address::leaves_an_address_that_is_in_use_where_it_is;
     address::refuses_an_address_of_nobody;

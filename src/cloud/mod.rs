@@ -28,16 +28,17 @@ use async_trait::async_trait;
 
 pub use error::{CloudError, ErrorClass};
 pub use model::{
-    Address, Created, Exposure, Instance, Interface, Membership, Receipt, Role, Safeguards,
-    SecurityGroup, Snapshot, SnapshotState, User, UserCredential, UserKey, copy_description,
+    Address, ClassicBalancer, Created, Exposure, Instance, Interface, Membership, Receipt, Role,
+    Safeguards, SecurityGroup, Snapshot, SnapshotState, TargetGroup, User, UserCredential, UserKey,
+    copy_description,
 };
 pub use origin::unlike;
 pub use standing::{Standing, standing};
 
-use crate::change::{Change, Document, Permission, Taggable, Tags, Urgency};
+use crate::change::{Change, Document, Permission, Taggable, Tags, Target, Urgency};
 use crate::id::{
     AccessKeyId, AccountId, BucketName, CaseId, FindingId, GroupId, InstanceId, Place, RoleName,
-    RunId, SnapshotId, UserName, VpcId,
+    RunId, SnapshotId, TargetGroupArn, UserName, VpcId,
 };
 
 /// The result of a call.
@@ -96,6 +97,14 @@ pub trait Session: Send + Sync {
     /// The Auto Scaling group of an instance, and what that makes of it; `None`: it is in none
     /// (`autoscaling:DescribeAutoScalingInstances`, `autoscaling:DescribeAutoScalingGroups`).
     async fn membership(&self, at: &Place, id: &InstanceId) -> Result<Option<Membership>>;
+    /// The target groups in `at` whose targets are instances or addresses, in order
+    /// (`elasticloadbalancing:DescribeTargetGroups`).
+    async fn target_groups(&self, at: &Place) -> Result<Vec<TargetGroup>>;
+    /// What is registered with a target group; what is draining is not any more. `None`: there is no such
+    /// group (`elasticloadbalancing:DescribeTargetHealth`).
+    async fn targets(&self, at: &Place, group: &TargetGroupArn) -> Result<Option<Vec<Target>>>;
+    /// The Classic Load Balancers in `at` (`elasticloadbalancing:DescribeLoadBalancers`).
+    async fn classic_balancers(&self, at: &Place) -> Result<Vec<ClassicBalancer>>;
     /// The groups of a VPC that carry the tag [`crate::change::TAG_PURPOSE`] = `purpose`, or the name
     /// that ours have, which nobody can take off them (`ec2:DescribeSecurityGroups`).
     async fn groups_for(

@@ -9,8 +9,9 @@ use crate::change::{
     Rule, Tags,
 };
 use crate::id::{
-    AccessKeyId, AccountId, AllocationId, AssociationId, CredentialId, GroupId, InstanceId,
-    InterfaceId, RoleName, ScalingGroupName, SnapshotId, UserName, VolumeId, VpcId,
+    AccessKeyId, AccountId, AllocationId, AssociationId, BalancerName, CredentialId, GroupId,
+    InstanceId, InterfaceId, RoleName, ScalingGroupName, SnapshotId, TargetGroupArn, UserName,
+    VolumeId, VpcId,
 };
 
 /// An EC2 instance.
@@ -62,6 +63,9 @@ pub struct Interface {
     pub groups: Vec<GroupId>,
     /// Whether an AWS service owns it, so that its attributes can't be changed by us.
     pub requester_managed: bool,
+    /// Its private addresses, the primary one first, then those of IPv6.
+    #[serde(default)]
+    pub ips: Vec<String>,
     /// The Elastic IP addresses that lead to it. A public address that AWS only lends is none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub addresses: Vec<Address>,
@@ -248,6 +252,24 @@ pub struct Exposure {
     /// Whether its policy grants something to everybody, as S3 judges it. What the block above does
     /// against that is not taken into account.
     pub public_policy: bool,
+}
+
+/// A target group of a load balancer, whose targets are instances or addresses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TargetGroup {
+    /// Its ARN.
+    pub arn: TargetGroupArn,
+    /// The VPC of its targets.
+    pub vpc: Option<VpcId>,
+}
+
+/// A Classic Load Balancer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClassicBalancer {
+    /// Its name.
+    pub name: BalancerName,
+    /// The instances that it sends requests to.
+    pub instances: BTreeSet<InstanceId>,
 }
 
 /// An instance in its Auto Scaling group.

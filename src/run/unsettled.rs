@@ -102,6 +102,7 @@ pub fn settle_permissions(at: &Place) -> BTreeSet<Permission> {
         Read::Instance,
         Read::Safeguards,
         Read::Membership,
+        Read::Balancers,
         Read::Groups,
         Read::Snapshots,
         Read::SnapshotSharing,

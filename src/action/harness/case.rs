@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::Bench;
-use crate::change::TAG_PURPOSE;
+use crate::change::{Registration, TAG_PURPOSE};
 use crate::cloud::sandbox::World;
 use crate::id::{AccessKeyId, InstanceId};
 
@@ -41,6 +41,7 @@ const DISABLE: &str = "contain::disable_access_keys";
 const TAG: &str = "act::tag_resource";
 const BLOCK: &str = "contain::block_public_bucket";
 const STANDBY: &str = "act::enter_standby";
+const LEAVE: &str = "act::leave_load_balancers";
 const GUARD: &str = "act::guard_instance";
 
 macro_rules! case {
@@ -64,6 +65,9 @@ pub const CASES: &[Case] = &[
     case!("in a group at its least size", STANDBY, {"instance": "i-000000000000000a2"}, false, Again::Nothing, stands_by),
     case!("in a group with room", STANDBY, {"instance": "i-000000000000000a3"}, false, Again::Nothing, stands_by),
     case!("in no group", STANDBY, {"instance": "i-000000000000000a1"}, false, Again::Nothing, stands_by),
+    case!("a target by its id and by two addresses, and classic", LEAVE, {"instance": "i-000000000000000a2"}, false, Again::Nothing, left),
+    case!("a target on two ports", LEAVE, {"instance": "i-000000000000000a1"}, false, Again::Nothing, left),
+    case!("behind no load balancer", LEAVE, {"instance": "i-000000000000000a5"}, false, Again::Nothing, left),
     case!("three disks, stops when it shuts down", GUARD, {"instance": "i-000000000000000a2"}, false, Again::Nothing, guarded),
     case!("terminates itself, half guarded", GUARD, {"instance": "i-000000000000000a3"}, false, Again::Nothing, guarded),
     case!("a Spot Instance", GUARD, {"instance": "i-000000000000000a5"}, false, Again::Nothing, guarded),
@@ -155,6 +159,33 @@ fn stands_by(bench: &Bench, before: &World, output: &Value) {
     assert_eq!(now.minimum, was.minimum.min(now.desired));
     for (other, lifecycle) in was.members.iter().filter(|(other, _)| **other != id) {
         assert_eq!(&now.members[other], lifecycle);
+    }
+}
+
+fn left(bench: &Bench, before: &World, output: &Value) {
+    let id: InstanceId = output["instance"].as_str().unwrap().parse().unwrap();
+    let region =
+        |world: &World| world.accounts[&bench.at.account].regions[&bench.at.region].clone();
+    let (was, now) = (region(before), region(&bench.sandbox.snapshot_world()));
+    let ips: Vec<&String> =
+        was.instances[&id].instance.interfaces.iter().flat_map(|i| &i.ips).collect();
+    let mut gone = 0;
+    for (arn, group) in &was.target_groups {
+        for (key, (target, registration)) in &group.targets {
+            let ours = target.id == id.as_str() || ips.contains(&&target.id);
+            gone += usize::from(ours);
+            let expected = if ours { Registration::Deregistered } else { *registration };
+            // Whoever else is served goes on being served.
+            assert_eq!(now.target_groups[arn].targets[key].1, expected, "{target}");
+        }
+    }
+    for (name, behind) in &was.classic_balancers {
+        let others: BTreeSet<_> = behind.iter().filter(|one| **one != id).cloned().collect();
+        gone += behind.len() - others.len();
+        assert_eq!(now.classic_balancers[name], others);
+    }
+    if output["already"] == json!(false) {
+        assert_eq!(output["left"].as_array().unwrap().len(), gone, "{output}");
     }
 }
 

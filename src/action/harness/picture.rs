@@ -10,7 +10,7 @@ pub fn picture(world: &World) -> Value {
     let (mut groups, mut policies, mut keys, mut tags) =
         (json!({}), json!({}), json!({}), json!({}));
     let (mut addresses, mut endings, mut blocks) = (json!({}), json!({}), json!({}));
-    let mut scaling = json!({});
+    let (mut scaling, mut balancing) = (json!({}), json!({}));
     for (id, account) in &world.accounts {
         for region in account.regions.values() {
             for (instance, machine) in &region.instances {
@@ -24,6 +24,12 @@ pub fn picture(world: &World) -> Value {
                     all.sort_by_key(Value::to_string);
                     addresses[interface.id.as_str()] = json!(all);
                 }
+            }
+            for (arn, group) in &region.target_groups {
+                balancing[arn.as_str()] = json!(group.targets);
+            }
+            for (name, instances) in &region.classic_balancers {
+                balancing[name.as_str()] = json!(instances);
             }
             for (name, group) in &region.scaling_groups {
                 scaling[name.as_str()] = json!(group);
@@ -59,5 +65,5 @@ pub fn picture(world: &World) -> Value {
             blocks[bucket.as_str()] = json!(found.block);
         }
     }
-    json!({"groups": groups, "addresses": addresses, "endings": endings, "policies": policies, "keys": keys, "tags": tags, "blocks": blocks, "scaling": scaling})
+    json!({"groups": groups, "addresses": addresses, "endings": endings, "policies": policies, "keys": keys, "tags": tags, "blocks": blocks, "scaling": scaling, "balancing": balancing})
 }

@@ -36,6 +36,8 @@ impl Access {
 pub(super) struct Clients {
     config: SdkConfig,
     autoscaling: OnceLock<aws_sdk_autoscaling::Client>,
+    balancing: OnceLock<aws_sdk_elasticloadbalancingv2::Client>,
+    classic_balancing: OnceLock<aws_sdk_elasticloadbalancing::Client>,
     ec2: OnceLock<aws_sdk_ec2::Client>,
     guardduty: OnceLock<aws_sdk_guardduty::Client>,
     iam: OnceLock<aws_sdk_iam::Client>,
@@ -47,6 +49,8 @@ impl Clients {
         Self {
             config,
             autoscaling: OnceLock::new(),
+            balancing: OnceLock::new(),
+            classic_balancing: OnceLock::new(),
             ec2: OnceLock::new(),
             guardduty: OnceLock::new(),
             iam: OnceLock::new(),
@@ -61,6 +65,15 @@ impl Clients {
 
     pub(super) fn autoscaling(&self) -> &aws_sdk_autoscaling::Client {
         self.autoscaling.get_or_init(|| aws_sdk_autoscaling::Client::new(&self.config))
+    }
+
+    pub(super) fn balancing(&self) -> &aws_sdk_elasticloadbalancingv2::Client {
+        self.balancing.get_or_init(|| aws_sdk_elasticloadbalancingv2::Client::new(&self.config))
+    }
+
+    pub(super) fn classic_balancing(&self) -> &aws_sdk_elasticloadbalancing::Client {
+        let made = || aws_sdk_elasticloadbalancing::Client::new(&self.config);
+        self.classic_balancing.get_or_init(made)
     }
 
     pub(super) fn ec2(&self) -> &aws_sdk_ec2::Client {

@@ -60,8 +60,16 @@ pub(super) fn interface(operation: &str, found: &ec2::NetworkInterface) -> Resul
         vpc: parsed(operation, found.vpc_id())?,
         groups: groups?,
         requester_managed: found.requester_managed().unwrap_or(false),
+        ips: ips(found),
         addresses: addresses(operation, found)?,
     })
+}
+
+/// All its own addresses: EC2 lists the primary one first.
+fn ips(found: &ec2::NetworkInterface) -> Vec<String> {
+    let v4 = found.private_ip_addresses().iter().filter_map(|ip| ip.private_ip_address());
+    let v6 = found.ipv6_addresses().iter().filter_map(|ip| ip.ipv6_address());
+    v4.chain(v6).map(str::to_owned).collect()
 }
 
 /// The Elastic IP addresses of an interface, each on its private address. What has no allocation is

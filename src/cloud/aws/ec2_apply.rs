@@ -94,6 +94,7 @@ pub(super) async fn apply(client: &Client, change: &Change) -> Result<Receipt> {
         | Kind::DeleteLoginProfile { .. }
         | Kind::GroupMinimum { .. }
         | Kind::Standby { .. }
+        | Kind::Balancer(_)
         | Kind::PublicAccess { .. }
         | Kind::Tags { .. } => Err(refused(operation, "this change is made elsewhere")),
     }

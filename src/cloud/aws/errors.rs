@@ -180,10 +180,18 @@ const CONFLICT: &[&str] = &[
     "PreconditionFailed",
     "InvalidState",
     "Resource.AlreadyAssociated",
+    "InvalidTarget",
+    "InvalidInstance",
 ];
 
-const GONE: &[&str] =
-    &["NoSuchEntity", "NoSuchEntityException", "NoSuchBucket", "ResourceNotFoundException"];
+const GONE: &[&str] = &[
+    "NoSuchEntity",
+    "NoSuchEntityException",
+    "NoSuchBucket",
+    "ResourceNotFoundException",
+    "TargetGroupNotFound",
+    "LoadBalancerNotFound",
+];
 
 /// The class of an answered failure.
 pub(super) fn classify(service: &str, code: &str, status: u16, effect: Effect) -> ErrorClass {

@@ -15,6 +15,7 @@
 
 mod access;
 mod assume;
+mod balancer;
 mod convert;
 mod ec2_apply;
 mod ec2_guard;

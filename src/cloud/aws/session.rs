@@ -7,15 +7,17 @@ use async_trait::async_trait;
 
 use super::access::Clients;
 use super::assume::Assumer;
-use super::{ec2_apply, ec2_guard, ec2_read, guardduty, iam, iam_credential, s3, scaling};
-use crate::change::{Change, Document, Kind, Taggable, Tags};
+use super::{
+    balancer, ec2_apply, ec2_guard, ec2_read, guardduty, iam, iam_credential, s3, scaling,
+};
+use crate::change::{Change, Document, Kind, Taggable, Tags, Target};
 use crate::cloud::{
-    Exposure, Instance, Membership, Receipt, Result, Role, Safeguards, Scope, SecurityGroup,
-    Session, Snapshot, User, UserCredential,
+    ClassicBalancer, Exposure, Instance, Membership, Receipt, Result, Role, Safeguards, Scope,
+    SecurityGroup, Session, Snapshot, TargetGroup, User, UserCredential,
 };
 use crate::id::{
     AccessKeyId, AccountId, BucketName, FindingId, GroupId, InstanceId, Place, RoleName,
-    SnapshotId, UserName, VpcId,
+    SnapshotId, TargetGroupArn, UserName, VpcId,
 };
 
 /// Calls on behalf of one step.
@@ -47,6 +49,18 @@ impl Session for AwsSession {
 
     async fn membership(&self, at: &Place, id: &InstanceId) -> Result<Option<Membership>> {
         scaling::membership(self.clients(at).await?.autoscaling(), id).await
+    }
+
+    async fn target_groups(&self, at: &Place) -> Result<Vec<TargetGroup>> {
+        balancer::target_groups(self.clients(at).await?.balancing()).await
+    }
+
+    async fn targets(&self, at: &Place, group: &TargetGroupArn) -> Result<Option<Vec<Target>>> {
+        balancer::targets(self.clients(at).await?.balancing(), group).await
+    }
+
+    async fn classic_balancers(&self, at: &Place) -> Result<Vec<ClassicBalancer>> {
+        balancer::classic_balancers(self.clients(at).await?.classic_balancing()).await
     }
 
     async fn groups_for(
@@ -161,6 +175,9 @@ impl Session for AwsSession {
             }
             Kind::GroupMinimum { .. } | Kind::Standby { .. } => {
                 scaling::apply(self.clients(at).await?.autoscaling(), change).await
+            }
+            Kind::Balancer(what) => {
+                balancer::apply(self.clients(at).await?.as_ref(), change, what).await
             }
             Kind::InterfaceGroups { .. }
             | Kind::ElasticAddress { .. }

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 
 use crate::change::{CredentialKind, Tags};
 use crate::id::{
-    AccountId, BucketName, CredentialId, GroupId, InstanceId, InterfaceId, Place, RoleName,
-    ScalingGroupName, UserName, VpcId,
+    AccountId, BalancerName, BucketName, CredentialId, GroupId, InstanceId, InterfaceId, Place,
+    RoleName, ScalingGroupName, TargetGroupArn, UserName, VpcId,
 };
 
 /// What a check or a fixture says when it goes wrong.
@@ -63,6 +63,10 @@ pub trait Fixture: Send + Sync {
     async fn elastic_ip(&self, at: &Place, interface: &InterfaceId) -> Outcome;
     /// A new Auto Scaling group with that instance in service: its least size is 1, its greatest 3.
     async fn scaling_group(&self, at: &Place, instance: &InstanceId) -> Outcome<ScalingGroupName>;
+    /// A new target group, with that instance registered on port 80.
+    async fn target_group(&self, at: &Place, instance: &InstanceId) -> Outcome<TargetGroupArn>;
+    /// A new Classic Load Balancer, with that instance behind it.
+    async fn classic_balancer(&self, at: &Place, instance: &InstanceId) -> Outcome<BalancerName>;
     /// Terminates it, and waits until it is.
     async fn terminate(&self, at: &Place, id: &InstanceId) -> Outcome;
     /// A new role under `path`.

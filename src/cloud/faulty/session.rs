@@ -6,14 +6,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::{Calls, Fault, Road, error};
-use crate::change::{Change, Document, Taggable, Tags};
+use crate::change::{Change, Document, Taggable, Tags, Target};
 use crate::cloud::{
-    Admitted, Exposure, Instance, Membership, Receipt, Result, Role, Safeguards, Scope,
-    SecurityGroup, Session, Snapshot, User, UserCredential,
+    Admitted, ClassicBalancer, Exposure, Instance, Membership, Receipt, Result, Role, Safeguards,
+    Scope, SecurityGroup, Session, Snapshot, TargetGroup, User, UserCredential,
 };
 use crate::id::{
     AccessKeyId, AccountId, BucketName, FindingId, GroupId, InstanceId, Place, RoleName,
-    SnapshotId, UserName, VpcId,
+    SnapshotId, TargetGroupArn, UserName, VpcId,
 };
 
 /// A session behind a bad connection.
@@ -51,6 +51,24 @@ impl Session for FaultySession {
             ["autoscaling:DescribeAutoScalingInstances", "autoscaling:DescribeAutoScalingGroups"];
         let call = self.inner.membership(at, id);
         self.road.read((&self.scope, at), &operations, || Ok(None), call).await
+    }
+
+    async fn target_groups(&self, at: &Place) -> Result<Vec<TargetGroup>> {
+        let operations = ["elasticloadbalancing:DescribeTargetGroups"];
+        let call = self.inner.target_groups(at);
+        self.road.read((&self.scope, at), &operations, || Ok(Vec::new()), call).await
+    }
+
+    async fn targets(&self, at: &Place, group: &TargetGroupArn) -> Result<Option<Vec<Target>>> {
+        let operations = ["elasticloadbalancing:DescribeTargetHealth"];
+        let call = self.inner.targets(at, group);
+        self.road.read((&self.scope, at), &operations, || Ok(None), call).await
+    }
+
+    async fn classic_balancers(&self, at: &Place) -> Result<Vec<ClassicBalancer>> {
+        let operations = ["elasticloadbalancing:DescribeLoadBalancers"];
+        let call = self.inner.classic_balancers(at);
+        self.road.read((&self.scope, at), &operations, || Ok(Vec::new()), call).await
     }
 
     async fn groups_for(

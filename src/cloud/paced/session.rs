@@ -8,14 +8,15 @@ use async_trait::async_trait;
 
 use super::pacer::Pacer;
 use super::question::{Asking, Questions};
-use crate::change::{Change, Document, Permission, Taggable, Tags};
+use crate::change::{Change, Document, Permission, Taggable, Tags, Target};
 use crate::cloud::{
-    Admitted, CloudError, ErrorClass, Exposure, Instance, Membership, Receipt, Result, Role,
-    Safeguards, Scope, SecurityGroup, Session, Snapshot, User, UserCredential,
+    Admitted, ClassicBalancer, CloudError, ErrorClass, Exposure, Instance, Membership, Receipt,
+    Result, Role, Safeguards, Scope, SecurityGroup, Session, Snapshot, TargetGroup, User,
+    UserCredential,
 };
 use crate::id::{
     AccessKeyId, AccountId, BucketName, FindingId, GroupId, InstanceId, Place, RoleName,
-    SnapshotId, UserName, VpcId,
+    SnapshotId, TargetGroupArn, UserName, VpcId,
 };
 
 /// The code of a change that was not sent, because its bucket is empty.
@@ -115,6 +116,21 @@ impl Session for PacedSession {
         let operations =
             ["autoscaling:DescribeAutoScalingInstances", "autoscaling:DescribeAutoScalingGroups"];
         self.paced(at, &operations, self.inner.membership(at, id)).await
+    }
+
+    async fn target_groups(&self, at: &Place) -> Result<Vec<TargetGroup>> {
+        let operations = ["elasticloadbalancing:DescribeTargetGroups"];
+        self.paced(at, &operations, self.inner.target_groups(at)).await
+    }
+
+    async fn targets(&self, at: &Place, group: &TargetGroupArn) -> Result<Option<Vec<Target>>> {
+        let operations = ["elasticloadbalancing:DescribeTargetHealth"];
+        self.paced(at, &operations, self.inner.targets(at, group)).await
+    }
+
+    async fn classic_balancers(&self, at: &Place) -> Result<Vec<ClassicBalancer>> {
+        let operations = ["elasticloadbalancing:DescribeLoadBalancers"];
+        self.paced(at, &operations, self.inner.classic_balancers(at)).await
     }
 
     async fn groups_for(

@@ -69,6 +69,9 @@ const AUTO_SCALING_READ: Size = Size::new(20, 10);
 /// Auto Scaling, as above.
 const AUTO_SCALING_CHANGE: Size = Size::new(10, 5);
 
+/// Elastic Load Balancing publishes none. Ours: as for Auto Scaling, with a read for each target group.
+const LOAD_BALANCING_READ: Size = Size::new(20, 10);
+
 /// Everything else. Ours, as small as EC2's smallest refill.
 const UNKNOWN: Size = Size::new(10, 5);
 
@@ -97,6 +100,7 @@ pub fn size(operation: &str) -> Size {
         ("iam", _) => IAM_CHANGE,
         ("autoscaling", _) if reads => AUTO_SCALING_READ,
         ("autoscaling", _) => AUTO_SCALING_CHANGE,
+        ("elasticloadbalancing", _) if reads => LOAD_BALANCING_READ,
         ("guardduty", _) => GUARDDUTY,
         _ => UNKNOWN,
     }

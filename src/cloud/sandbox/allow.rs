@@ -7,7 +7,9 @@
 use std::collections::BTreeSet;
 
 use super::refusal::Refused;
-use crate::change::{Change, CredentialKind, Direction, Kind, Permission, RuleEffect, Taggable};
+use crate::change::{
+    BalancerChange, Change, CredentialKind, Direction, Kind, Permission, RuleEffect, Taggable,
+};
 use crate::id::Place;
 
 /// One action on one resource that a call needs.
@@ -122,6 +124,16 @@ pub fn needs(change: &Change, arn: impl Fn(&str, &str) -> String) -> Vec<Need> {
                     "arn:aws:autoscaling:{region}:{account}:autoScalingGroup:*:autoScalingGroupName/{group}"
                 ),
             )]
+        }
+        Kind::Balancer(what) => {
+            let Place { account, region } = at;
+            let resource = match what {
+                BalancerChange::Target { group, .. } => group.to_string(),
+                BalancerChange::Classic { balancer, .. } => format!(
+                    "arn:aws:elasticloadbalancing:{region}:{account}:loadbalancer/{balancer}"
+                ),
+            };
+            vec![(change.operation(), resource)]
         }
         Kind::CreateGroup { vpc, tags, .. } => {
             let group = ec2(at, "security-group", "*");

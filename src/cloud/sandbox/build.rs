@@ -3,6 +3,7 @@
 //! Derived ids depend on the account and on what the thing belongs to, never on chance, so that a
 //! scenario gives the same world every time. References that lead nowhere are refused.
 
+mod balancers;
 mod machines;
 mod principals;
 
@@ -109,9 +110,11 @@ fn build_account(
             desired,
             maximum: group.maximum.unwrap_or(desired),
             members: group.instances.iter().map(in_service).collect(),
+            target_groups: Vec::new(),
         };
         region.scaling_groups.insert(group.name.clone(), built);
     }
+    balancers::add_balancers(&mut account, spec)?;
     add_roles(&mut account, spec, now)?;
     add_users(&mut account, spec, now)?;
     for bucket in &spec.bucket {
@@ -134,7 +137,9 @@ fn regions(spec: &AccountSpec) -> BTreeSet<Region> {
     let named = named
         .chain(spec.group.iter().map(|s| &s.region))
         .chain(spec.instance.iter().map(|s| &s.region))
-        .chain(spec.scaling_group.iter().map(|s| &s.region));
+        .chain(spec.scaling_group.iter().map(|s| &s.region))
+        .chain(spec.target_group.iter().map(|s| &s.region))
+        .chain(spec.classic_balancer.iter().map(|s| &s.region));
     let named = named
         .chain(spec.key.iter().map(|s| &s.region))
         .chain(spec.finding.iter().map(|s| &s.region));

@@ -10,7 +10,7 @@
 //! | `world` | the state, plain data |
 //! | `scenario`, `build` | the readable form of a state, and the way to it |
 //! | `session`, `view`, `apply` | the calls: asked, answered, made |
-//! | `network`, `address`, `guard`, `disk`, `identity`, `tag` | the rules of EC2, EBS, IAM and tagging |
+//! | `network`, `address`, `guard`, `disk`, `identity`, `tag`, … | the rules of EC2, EBS, IAM and tagging |
 //! | `allow`, `policy`, `settle` | permissions of the caller, denies of the attacker, IAM's delay |
 //! | `attacker` | whether containment holds, seen from the other side |
 //! | `refusal` | AWS's codes and what they mean |
@@ -19,6 +19,7 @@ mod address;
 mod allow;
 mod apply;
 mod attacker;
+mod balancer;
 mod bucket;
 mod build;
 mod credential;

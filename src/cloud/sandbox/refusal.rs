@@ -53,10 +53,14 @@ pub fn class(code: &str) -> ErrorClass {
         | "IncorrectState"
         | "InvalidGroup.Duplicate"
         | "InvalidPermission.Duplicate"
+        | "InvalidInstance"
         | "InvalidPermission.NotFound"
+        | "InvalidTarget"
         | "Resource.AlreadyAssociated"
         | "SnapshotIsPublic" => ErrorClass::Conflict,
-        "NoSuchBucket" | "NoSuchEntity" => ErrorClass::Gone,
+        "LoadBalancerNotFound" | "NoSuchBucket" | "NoSuchEntity" | "TargetGroupNotFound" => {
+            ErrorClass::Gone
+        }
         code if code.ends_with(".NotFound") => ErrorClass::Gone,
         _ => ErrorClass::Invalid,
     }

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::balancer;
 use super::refusal::Refused;
 use super::world::{RegionState, World};
-use crate::change::Duty;
+use crate::change::{Duty, Registration};
 use crate::cloud::Membership;
-use crate::id::{InstanceId, Place, ScalingGroupName};
+use crate::id::{InstanceId, Place, ScalingGroupName, TargetGroupArn};
 
 /// An Auto Scaling group. It starts and ends no instances.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -19,6 +20,9 @@ pub struct ScalingGroup {
     pub desired: u32,
     /// The greatest.
     pub maximum: u32,
+    /// The target groups with which it registers its instances.
+    #[serde(default)]
+    pub target_groups: Vec<TargetGroupArn>,
     /// Its instances, and what it makes of each: `InService`, `Standby` and so on.
     pub members: BTreeMap<InstanceId, String>,
 }
@@ -83,6 +87,12 @@ pub fn stand_by(
     };
     after.label().clone_into(now);
     group.desired = desired;
+    let attached = group.target_groups.clone();
+    let registration = match after {
+        Duty::Standby => Registration::Deregistered,
+        Duty::InService => Registration::Registered,
+    };
+    balancer::follow(world.region_mut(at)?, &attached, id, registration);
     Ok(())
 }
 

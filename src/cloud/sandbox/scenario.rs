@@ -23,15 +23,15 @@
 //! console = true
 //! ```
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
 use super::world::Pace;
 use crate::change::{PublicAccessBlock, Rule, Tags};
 use crate::id::{
-    AccessKeyId, AccountId, BucketName, CredentialId, GroupId, InstanceId, InterfaceId, Region,
-    RoleName, ScalingGroupName, UserName, VolumeId, VpcId,
+    AccessKeyId, AccountId, BalancerName, BucketName, CredentialId, GroupId, InstanceId,
+    InterfaceId, Region, RoleName, ScalingGroupName, UserName, VolumeId, VpcId,
 };
 
 /// A world in a few lines.
@@ -85,6 +85,12 @@ pub struct AccountSpec {
     /// Auto Scaling groups.
     #[serde(default)]
     pub scaling_group: Vec<ScalingGroupSpec>,
+    /// Target groups of load balancers.
+    #[serde(default)]
+    pub target_group: Vec<TargetGroupSpec>,
+    /// Classic Load Balancers.
+    #[serde(default)]
+    pub classic_balancer: Vec<ClassicBalancerSpec>,
     /// GuardDuty findings.
     #[serde(default)]
     pub finding: Vec<FindingSpec>,
@@ -299,6 +305,39 @@ pub struct ScalingGroupSpec {
     pub maximum: Option<u32>,
     /// Its instances: the size that it is to have is as many.
     pub instances: Vec<InstanceId>,
+    /// The target groups with which it registers them.
+    #[serde(default)]
+    pub target_groups: Vec<String>,
+}
+
+/// A target group of a load balancer.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TargetGroupSpec {
+    /// Its name.
+    pub name: String,
+    /// Its Region.
+    pub region: Option<Region>,
+    /// Its port.
+    pub port: u16,
+    /// The instances that are registered with it.
+    #[serde(default)]
+    pub instances: Vec<InstanceId>,
+    /// The instances whose first address is registered with it.
+    #[serde(default)]
+    pub addresses_of: Vec<InstanceId>,
+}
+
+/// A Classic Load Balancer.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClassicBalancerSpec {
+    /// Its name.
+    pub name: BalancerName,
+    /// Its Region.
+    pub region: Option<Region>,
+    /// The instances behind it.
+    pub instances: BTreeSet<InstanceId>,
 }
 
 /// A GuardDuty finding.

@@ -8,15 +8,17 @@ use super::allow::{self, Need};
 use super::apply::{apply, iam_arn, request_id};
 use super::refusal::Refused;
 use super::world::{RegionState, World};
-use super::{EBS_DEFAULT_ALIAS, Sandbox, bucket, credential, guard, scaling, view};
-use crate::change::{Change, Document, TAG_PURPOSE, Taggable, Tags, carried, group_name_prefix};
+use super::{EBS_DEFAULT_ALIAS, Sandbox, balancer, bucket, credential, guard, scaling, view};
+use crate::change::{
+    Change, Document, TAG_PURPOSE, Taggable, Tags, Target, carried, group_name_prefix,
+};
 use crate::cloud::{
-    Exposure, Instance, Membership, Receipt, Result, Role, Safeguards, Scope, SecurityGroup,
-    Session, Snapshot, User, UserCredential,
+    ClassicBalancer, Exposure, Instance, Membership, Receipt, Result, Role, Safeguards, Scope,
+    SecurityGroup, Session, Snapshot, TargetGroup, User, UserCredential,
 };
 use crate::id::{
     AccessKeyId, AccountId, BucketName, FindingId, GroupId, InstanceId, Place, RoleName,
-    SnapshotId, UserName, VpcId,
+    SnapshotId, TargetGroupArn, UserName, VpcId,
 };
 
 /// A session on the twin.
@@ -87,6 +89,21 @@ impl Session for SandboxSession {
             "autoscaling:DescribeAutoScalingGroups",
         ]);
         self.look(at, needs, |region| scaling::membership(region, id))
+    }
+
+    async fn target_groups(&self, at: &Place) -> Result<Vec<TargetGroup>> {
+        let needs = view::any(&["elasticloadbalancing:DescribeTargetGroups"]);
+        self.look(at, needs, balancer::target_groups)
+    }
+
+    async fn targets(&self, at: &Place, group: &TargetGroupArn) -> Result<Option<Vec<Target>>> {
+        let needs = view::any(&["elasticloadbalancing:DescribeTargetHealth"]);
+        self.look(at, needs, |region| balancer::targets(region, group))
+    }
+
+    async fn classic_balancers(&self, at: &Place) -> Result<Vec<ClassicBalancer>> {
+        let needs = view::any(&["elasticloadbalancing:DescribeLoadBalancers"]);
+        self.look(at, needs, balancer::classic_balancers)
     }
 
     async fn groups_for(

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use super::balancer::TargetGroupState;
 pub use super::bucket::BucketState;
 pub use super::machine::Machine;
 use super::refusal::Refused;
@@ -18,9 +19,9 @@ use super::settle::Settling;
 use crate::change::{CredentialKind, Document, KeyStatus, LoginProfile, Tags};
 use crate::cloud::{SecurityGroup, Snapshot};
 use crate::id::{
-    AccessKeyId, AccountId, AllocationId, BucketName, CaseId, CredentialId, FindingId, GroupId,
-    InstanceId, InterfaceId, Place, Region, RoleName, RunId, ScalingGroupName, SnapshotId,
-    UserName, VolumeId, VpcId,
+    AccessKeyId, AccountId, AllocationId, BalancerName, BucketName, CaseId, CredentialId,
+    FindingId, GroupId, InstanceId, InterfaceId, Place, Region, RoleName, RunId, ScalingGroupName,
+    SnapshotId, TargetGroupArn, UserName, VolumeId, VpcId,
 };
 
 /// Everything there is.
@@ -133,6 +134,10 @@ pub struct RegionState {
     pub instances: BTreeMap<InstanceId, Machine>,
     /// Auto Scaling groups.
     pub scaling_groups: BTreeMap<ScalingGroupName, ScalingGroup>,
+    /// Target groups of load balancers.
+    pub target_groups: BTreeMap<TargetGroupArn, TargetGroupState>,
+    /// Classic Load Balancers, each with the instances behind it.
+    pub classic_balancers: BTreeMap<BalancerName, BTreeSet<InstanceId>>,
     /// Elastic IP addresses of the account, associated or not.
     pub addresses: BTreeMap<AllocationId, String>,
     /// EBS volumes.

@@ -86,7 +86,7 @@ fn a_role_s_sessions_need_the_role_its_tags_guardduty_and_an_undo() {
 fn an_instance_needs_two_documents_where_there_is_a_forensics_account() {
     let Policies { responder, forensics } = shipped("compromised-instance", &terms(true));
     insta::assert_snapshot!(lines(&responder), @r"
-    AnyResource: autoscaling:DescribeAutoScalingGroups autoscaling:DescribeAutoScalingInstances ec2:DescribeInstances ec2:DescribeNetworkInterfaces ec2:DescribeSecurityGroups ec2:DescribeSnapshots ec2:DescribeTags ec2:GetEbsDefaultKmsKeyId guardduty:ListDetectors on *
+    AnyResource: autoscaling:DescribeAutoScalingGroups autoscaling:DescribeAutoScalingInstances ec2:DescribeInstances ec2:DescribeNetworkInterfaces ec2:DescribeSecurityGroups ec2:DescribeSnapshots ec2:DescribeTags ec2:GetEbsDefaultKmsKeyId elasticloadbalancing:DescribeLoadBalancers elasticloadbalancing:DescribeTargetGroups elasticloadbalancing:DescribeTargetHealth guardduty:ListDetectors on *
     AutoscalingAutoScalingGroup: autoscaling:EnterStandby autoscaling:UpdateAutoScalingGroup on arn:aws:autoscaling:eu-west-1:111122223333:autoScalingGroup:*:autoScalingGroupName/*
     Ec2ElasticIp: ec2:DisassociateAddress on arn:aws:ec2:eu-west-1:111122223333:elastic-ip/*
     Ec2Instance: ec2:CreateSnapshots ec2:CreateTags ec2:DescribeInstanceAttribute ec2:DisassociateAddress ec2:ModifyInstanceAttribute ec2:ModifyNetworkInterfaceAttribute on arn:aws:ec2:eu-west-1:111122223333:instance/*
@@ -95,6 +95,8 @@ fn an_instance_needs_two_documents_where_there_is_a_forensics_account() {
     Ec2Volume: ec2:CreateSnapshots ec2:ModifyInstanceAttribute on arn:aws:ec2:eu-west-1:111122223333:volume/*
     Ec2Vpc: ec2:CreateSecurityGroup on arn:aws:ec2:eu-west-1:111122223333:vpc/*
     Ec2Snapshot: ec2:CopySnapshot ec2:CreateSnapshots ec2:CreateTags ec2:DescribeSnapshotAttribute ec2:ModifySnapshotAttribute on arn:aws:ec2:eu-west-1::snapshot/*
+    ElasticloadbalancingLoadbalancer: elasticloadbalancing:DeregisterInstancesFromLoadBalancer on arn:aws:elasticloadbalancing:eu-west-1:111122223333:loadbalancer/*
+    ElasticloadbalancingTargetgroup: elasticloadbalancing:DeregisterTargets on arn:aws:elasticloadbalancing:eu-west-1:111122223333:targetgroup/*
     GuarddutyDetector: guardduty:GetFindings on arn:aws:guardduty:eu-west-1:111122223333:detector/*
     IamInstanceProfile: iam:GetInstanceProfile on arn:aws:iam::111122223333:instance-profile/*
     IamRole: iam:GetRole iam:GetRolePolicy iam:ListInstanceProfilesForRole iam:ListRoleTags iam:PutRolePolicy on arn:aws:iam::111122223333:role/*
@@ -103,6 +105,8 @@ fn an_instance_needs_two_documents_where_there_is_a_forensics_account() {
     UndoEc2ElasticIp: ec2:AssociateAddress on arn:aws:ec2:eu-west-1:111122223333:elastic-ip/*
     UndoEc2Instance: ec2:AssociateAddress ec2:DeleteTags on arn:aws:ec2:eu-west-1:111122223333:instance/*
     UndoEc2NetworkInterface: ec2:AssociateAddress on arn:aws:ec2:eu-west-1:111122223333:network-interface/*
+    UndoElasticloadbalancingLoadbalancer: elasticloadbalancing:RegisterInstancesWithLoadBalancer on arn:aws:elasticloadbalancing:eu-west-1:111122223333:loadbalancer/*
+    UndoElasticloadbalancingTargetgroup: elasticloadbalancing:RegisterTargets on arn:aws:elasticloadbalancing:eu-west-1:111122223333:targetgroup/*
     UndoIamRole: iam:DeleteRolePolicy on arn:aws:iam::111122223333:role/*
     ");
     insta::assert_snapshot!(lines(&forensics.unwrap()), @r"
@@ -187,6 +191,9 @@ fn only_actions_that_know_no_resource_are_allowed_on_everything() {
         "ec2:DescribeTags",
         "ec2:DescribeVolumes",
         "ec2:GetEbsDefaultKmsKeyId",
+        "elasticloadbalancing:DescribeLoadBalancers",
+        "elasticloadbalancing:DescribeTargetGroups",
+        "elasticloadbalancing:DescribeTargetHealth",
         "guardduty:ListDetectors",
     ];
     assert_eq!(everything, expected.map(str::to_owned).into());

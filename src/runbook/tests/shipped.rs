@@ -106,6 +106,7 @@ fn a_compromised_instance_is_isolated_before_anyone_is_told() {
             "2[3]/1 act::enter_standby",
             "2[4]/1 act::guard_instance",
             "2[0]/2 notify",
+            "2[3]/2 act::leave_load_balancers",
             "3 act::tag_resource",
             "4 notify",
         ],
@@ -122,6 +123,7 @@ fn a_compromised_instance_is_isolated_before_anyone_is_told() {
             "2[2]/1 act::enter_standby",
             "2[3]/1 act::guard_instance",
             "2[0]/2 notify",
+            "2[2]/2 act::leave_load_balancers",
             "3 act::tag_resource",
             "4 notify",
         ],
@@ -326,7 +328,7 @@ fn an_attack_sequence_fans_out_once_for_each_target() {
             format!("1[1]/2[2]/1 act::enter_standby {{\"instance\":\"{I2}\"}}"),
         ]
     );
-    assert_eq!(asked.len(), 13);
+    assert_eq!(asked.len(), 15);
 
     for empty in [
         json!({}),

@@ -17,8 +17,8 @@ use crate::cloud::contract::{
     Ability, Console, Disk, Fixture, InstanceWish, Ip, Lab, Outcome, suite,
 };
 use crate::id::{
-    AccountId, BucketName, CredentialId, GroupId, InstanceId, InterfaceId, Place, RoleName,
-    ScalingGroupName, UserName, VpcId,
+    AccountId, BalancerName, BucketName, CredentialId, GroupId, InstanceId, InterfaceId, Place,
+    RoleName, ScalingGroupName, TargetGroupArn, UserName, VpcId,
 };
 use crate::tests::moto::Moto;
 
@@ -175,6 +175,37 @@ impl Fixture for OnMoto {
         let call = client.update_auto_scaling_group().auto_scaling_group_name(&name);
         call.min_size(1).send().await.map_err(text)?;
         name.parse().map_err(text)
+    }
+
+    async fn target_group(&self, at: &Place, instance: &InstanceId) -> Outcome<TargetGroupArn> {
+        use aws_sdk_elasticloadbalancingv2::types::{ProtocolEnum, TargetDescription};
+        let client = aws_sdk_elasticloadbalancingv2::Client::new(&self.inside[&at.account]);
+        let call = self.ec2(at).describe_instances().instance_ids(instance.as_str());
+        let found = call.send().await.map_err(text)?;
+        let vpc = found.reservations().iter().flat_map(|one| one.instances()).next();
+        let call = client.create_target_group().name(format!("group-{}", self.n())).port(80);
+        let call = call.protocol(ProtocolEnum::Http);
+        let call = call.set_vpc_id(vpc.and_then(|one| one.vpc_id()).map(str::to_owned));
+        let made = call.send().await.map_err(text)?;
+        let arn = made.target_groups().first().and_then(|group| group.target_group_arn());
+        let target = TargetDescription::builder().id(instance.as_str()).port(80).build();
+        let call = client.register_targets().set_target_group_arn(arn.map(str::to_owned));
+        call.targets(target).send().await.map_err(text)?;
+        id(arn)
+    }
+
+    async fn classic_balancer(&self, at: &Place, instance: &InstanceId) -> Outcome<BalancerName> {
+        use aws_sdk_elasticloadbalancing::types::{Instance, Listener};
+        let client = aws_sdk_elasticloadbalancing::Client::new(&self.inside[&at.account]);
+        let name = format!("balancer-{}", self.n());
+        let listener = Listener::builder().protocol("HTTP").load_balancer_port(80);
+        let listener = listener.instance_port(80).build().map_err(text)?;
+        let call = client.create_load_balancer().load_balancer_name(&name).listeners(listener);
+        call.availability_zones(format!("{REGION}a")).send().await.map_err(text)?;
+        let call = client.register_instances_with_load_balancer().load_balancer_name(&name);
+        let behind = Instance::builder().instance_id(instance.as_str()).build();
+        call.instances(behind).send().await.map_err(text)?;
+        id(Some(&name))
     }
 
     async fn terminate(&self, at: &Place, id: &InstanceId) -> Outcome {

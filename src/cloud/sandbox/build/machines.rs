@@ -10,7 +10,7 @@ use super::super::world::{Machine, RegionState, Volume};
 use super::{EBS_DEFAULT_ALIAS, words};
 use crate::change::{Peer, Rule};
 use crate::cloud::{Address, Instance, Interface, SecurityGroup};
-use crate::id::{AllocationId, GroupId, Region, VpcId};
+use crate::id::{AllocationId, GroupId, InterfaceId, Region, VpcId};
 
 pub(super) fn add_instance(
     state: &mut RegionState,
@@ -58,7 +58,13 @@ pub(super) fn add_instance(
                 private_ip: format!("10.0.{index}.{}", n + 10),
             });
         }
+        let mut ips: Vec<String> =
+            addresses.iter().map(|address| address.private_ip.clone()).collect();
+        if ips.is_empty() {
+            ips.push(private_ip(&id));
+        }
         interfaces.push(Interface {
+            ips,
             addresses,
             id,
             vpc,
@@ -124,6 +130,13 @@ pub(super) fn add_instance(
             tags: instance.tags.clone(),
         },
     })
+}
+
+/// An address that no other interface has, as far as 24 bits tell them apart.
+fn private_ip(id: &InterfaceId) -> String {
+    let hex = derived("", &format!("ip/{id}"));
+    let byte = |n: usize| u8::from_str_radix(&hex[2 * n..2 * n + 2], 16).unwrap_or_default();
+    format!("10.{}.{}.{}", byte(0), byte(1), byte(2))
 }
 
 /// `/dev/xvda` for the root volume, `/dev/sdf`, `/dev/sdg`, … for data (EC2 User Guide, device names).

@@ -7,21 +7,21 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use async_trait::async_trait;
 use serde_json::json;
 
-use crate::change::{CredentialKind, KeyStatus, LoginProfile, Rule};
+use crate::change::{CredentialKind, KeyStatus, LoginProfile, Rule, Target};
 use crate::clock::ManualClock;
 use crate::cloud::contract::{
     Ability, Console, Disk, Fixture, InstanceWish, Ip, Lab, Outcome, names, report, suite,
 };
 use crate::cloud::faulty::{Fault, Faulty, Plan};
-use crate::cloud::sandbox::world::{BucketState, ScalingGroup};
+use crate::cloud::sandbox::world::{BucketState, ScalingGroup, TargetGroupState};
 use crate::cloud::sandbox::{
     CredentialState, EBS_DEFAULT_ALIAS, Key, Machine, RoleState, Sandbox, Scenario, Settling,
     UserState, Volume, Vpc, World,
 };
 use crate::cloud::{Address, Instance, Interface, SecurityGroup};
 use crate::id::{
-    AccountId, AllocationId, BucketName, CredentialId, GroupId, InstanceId, InterfaceId, Place,
-    RoleName, ScalingGroupName, UserName, VolumeId, VpcId,
+    AccountId, AllocationId, BalancerName, BucketName, CredentialId, GroupId, InstanceId,
+    InterfaceId, Place, RoleName, ScalingGroupName, TargetGroupArn, UserName, VolumeId, VpcId,
 };
 
 struct OnSandbox {
@@ -86,6 +86,7 @@ impl Fixture for OnSandbox {
                 vpc: vpc.clone(),
                 groups: groups.clone(),
                 requester_managed: false,
+                ips: vec![format!("10.0.0.{}", self.n() % 256)],
                 addresses: Vec::new(),
             })
             .collect();
@@ -147,9 +148,38 @@ impl Fixture for OnSandbox {
     async fn scaling_group(&self, at: &Place, instance: &InstanceId) -> Outcome<ScalingGroupName> {
         let name: ScalingGroupName = format!("group-{}", self.n()).parse().unwrap();
         let members = BTreeMap::from([(instance.clone(), "InService".to_owned())]);
-        let group = ScalingGroup { minimum: 1, desired: 1, maximum: 3, members };
+        let target_groups = Vec::new();
+        let group = ScalingGroup { minimum: 1, desired: 1, maximum: 3, target_groups, members };
         self.edit(|world| {
             world.region_mut(at).unwrap().scaling_groups.insert(name.clone(), group);
+        })?;
+        Ok(name)
+    }
+
+    async fn target_group(&self, at: &Place, instance: &InstanceId) -> Outcome<TargetGroupArn> {
+        let arn = format!(
+            "arn:aws:elasticloadbalancing:{}:{}:targetgroup/group-{}/0123456789abcdef",
+            at.region,
+            at.account,
+            self.n()
+        );
+        let arn: TargetGroupArn = arn.parse().unwrap();
+        self.edit(|world| {
+            let region = world.region_mut(at).unwrap();
+            let vpc = region.instances[instance].instance.vpc.clone().unwrap();
+            let target = Target { id: instance.to_string(), port: Some(80), zone: None };
+            let group = TargetGroupState::new(vpc, 80, [target]);
+            region.target_groups.insert(arn.clone(), group)
+        })?;
+        Ok(arn)
+    }
+
+    async fn classic_balancer(&self, at: &Place, instance: &InstanceId) -> Outcome<BalancerName> {
+        let name: BalancerName = format!("balancer-{}", self.n()).parse().unwrap();
+        let behind = BTreeSet::from([instance.clone()]);
+        self.edit(|world| {
+            let balancers = &mut world.region_mut(at).unwrap().classic_balancers;
+            balancers.insert(name.clone(), behind)
         })?;
         Ok(name)
     }
@@ -285,7 +315,8 @@ async fn the_sandbox_keeps_the_contract() {
 }
 
 /// Checks that only look for what is not there: a cloud that never finds anything passes them.
-const OF_THE_UNKNOWN: [&str; 15] = [
+const OF_THE_UNKNOWN: [&str; 16] = [
+    "balancing::finds_nothing_registered_with_the_unknown",
     "bucket::finds_no_exposure_of_the_unknown",
     "credential::refuses_credentials_that_are_not_there",
     "disk::knows_unknown_snapshots",
