@@ -62,6 +62,17 @@ impl Bench {
         Self::on(ManualClock::at(BEGIN.parse().unwrap()), forensics)
     }
 
+    /// As the case begins.
+    fn of(case: &Case) -> Self {
+        Self::of_on(case, ManualClock::at(BEGIN.parse().unwrap()))
+    }
+
+    fn of_on(case: &Case, clock: ManualClock) -> Self {
+        let bench = Self::on(clock, case.forensics);
+        bench.sandbox.edit(case.prepare).unwrap();
+        bench
+    }
+
     fn on(clock: ManualClock, forensics: bool) -> Self {
         let sandbox = Sandbox::new(START.clone(), Arc::new(clock.clone()));
         let forensics = forensics.then(|| Forensics {
@@ -136,7 +147,7 @@ impl Case {
 
     /// One undisturbed drive.
     async fn plain(&self) -> (Bench, Step, Value, World) {
-        let bench = Bench::new(self.forensics);
+        let bench = Bench::of(self);
         let before = bench.sandbox.snapshot_world();
         let (action, params) = self.verb();
         let mut step = bench.step("1");
@@ -206,7 +217,7 @@ async fn a_second_look_changes_nothing_and_a_second_step_keeps_what_was_saved() 
 async fn any_fault_at_any_call_is_overcome_without_a_second_effect() {
     for case in CASES {
         let (calls, effects) = {
-            let bench = Bench::new(case.forensics);
+            let bench = Bench::of(case);
             let (action, params) = case.verb();
             let cloud = Faulty::new(Arc::new(bench.sandbox.clone()), Plan::none());
             bench.step("1").drive(&cloud, action, &params, None).await.unwrap();
@@ -214,7 +225,7 @@ async fn any_fault_at_any_call_is_overcome_without_a_second_effect() {
         };
         for (n, fault) in (1..=calls).flat_map(|n| Fault::ALL.map(|fault| (n, fault))) {
             let name = format!("{}, {} at call {n}", case.named(), fault.label());
-            let bench = Bench::new(case.forensics);
+            let bench = Bench::of(case);
             let before = bench.sandbox.snapshot_world();
             let (action, params) = case.verb();
             let cloud = Faulty::new(Arc::new(bench.sandbox.clone()), Plan::none().at(n, fault));
@@ -267,7 +278,7 @@ async fn a_crash_at_any_point_is_overcome_without_a_second_effect() {
         let effects = undisturbed.effects();
         for (n, point) in (1..=changes).flat_map(|n| Point::ALL.map(|point| (n, point))) {
             let name = format!("{}, crash {point:?} {n}", case.named());
-            let bench = Bench::new(case.forensics);
+            let bench = Bench::of(case);
             let before = bench.sandbox.snapshot_world();
             let (action, params) = case.verb();
             let mut step = bench.step("1");
@@ -299,7 +310,13 @@ async fn no_action_may_more_than_it_needs() {
             let inside = permission.action.starts_with("kms:")
                 // IAM's name for PutPublicAccessBlock.
                 || permission.action == "s3:PutBucketPublicAccessBlock"
-                || ["ec2:CreateTags", "iam:ListRoleTags", "iam:ListUserTags"]
+                || [
+                        "ec2:CreateTags",
+                        "ec2:DescribeIamInstanceProfileAssociations",
+                        "iam:ListRoleTags",
+                        "iam:ListUserTags",
+                        "iam:PassRole",
+                    ]
                     .contains(&permission.action.as_str());
             // The table tags no snapshot.
             let rare = ["ec2:DescribeSnapshots"];

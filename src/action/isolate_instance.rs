@@ -14,6 +14,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
+use futures::future::try_join_all;
 
 use super::isolation_report::{contained, stays_open};
 use super::look::INSTANCE_STATES;
@@ -128,13 +129,9 @@ impl Action for IsolateInstance {
                 unmanaged.len()
             )));
         }
-        let mut walls: BTreeMap<&VpcId, Wall> = BTreeMap::new();
-        for &interface in &interfaces {
-            if !walls.contains_key(&interface.vpc) {
-                let quarantine = find(context, &interface.vpc, Purpose::Quarantine).await?;
-                walls.insert(&interface.vpc, Wall { quarantine, transition: None });
-            }
-        }
+        let vpcs: BTreeSet<&VpcId> = interfaces.iter().map(|interface| &interface.vpc).collect();
+        let found = try_join_all(vpcs.into_iter().map(|vpc| wall(context, vpc))).await?;
+        let mut walls: BTreeMap<&VpcId, Wall> = found.into_iter().collect();
         let behind = |walls: &BTreeMap<&VpcId, Wall>, interface: &Interface| {
             walls[&interface.vpc].quarantine.holds(&interface.groups)
                 && !opened_meanwhile(context, interface)
@@ -149,11 +146,14 @@ impl Action for IsolateInstance {
                 false => Verdict::Short { output, reason: stays_open(&id, &unmanaged) },
             });
         }
-        for interface in &open {
-            if let Some(wall) = walls.get_mut(&interface.vpc)
-                && wall.transition.is_none()
-            {
-                wall.transition = Some(find(context, &interface.vpc, Purpose::Transition).await?);
+        for (vpc, wall) in &mut walls {
+            match (open.iter().any(|interface| interface.vpc == **vpc), &wall.transition) {
+                (true, None) => {
+                    wall.transition = Some(find(context, vpc, Purpose::Transition).await?);
+                }
+                (true, Some(_)) => {}
+                // Nobody passes through it here.
+                (false, _) => wall.transition = None,
             }
         }
         if let Some(verdict) = prepare(&walls) {
@@ -173,6 +173,18 @@ impl Action for IsolateInstance {
             stages
         }))
     }
+}
+
+/// The groups of a VPC. At a first look both are asked for beside each other, because an instance that is to be
+/// isolated is open as a rule; later looks ask for the second one only where it is needed.
+async fn wall<'a>(context: &Context<'_>, vpc: &'a VpcId) -> Result<(&'a VpcId, Wall), LookError> {
+    let quarantine = find(context, vpc, Purpose::Quarantine);
+    if !context.applied.is_empty() {
+        return Ok((vpc, Wall { quarantine: quarantine.await?, transition: None }));
+    }
+    let (quarantine, transition) =
+        futures::try_join!(quarantine, find(context, vpc, Purpose::Transition))?;
+    Ok((vpc, Wall { quarantine, transition: Some(transition) }))
 }
 
 /// What has to be so before any interface is touched; `None` when all groups are ready.

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::params::INSTANCE;
 use super::reads::{Read, permissions_for};
+use super::replace_instance_profile::denies;
 use super::{LookError, ParamKind, ParamSpec, Params, Shape};
 use crate::change::Permission;
 use crate::cloud::Session;
@@ -49,7 +50,7 @@ pub fn find_query(name: &str) -> Option<&'static dyn Query> {
     queries().iter().copied().find(|query| query.name() == name)
 }
 
-/// `role` is the name of the profile's role.
+/// `role` is the name of the profile's role; `()` where there is none, or one that may do nothing.
 struct LookInstance;
 
 /// `InstanceState.name` (EC2 API Reference, "InstanceState").
@@ -84,7 +85,7 @@ impl Query for LookInstance {
     }
 
     fn summary(&self) -> &'static str {
-        "An instance as it is now, with its role's name; () when it does not exist."
+        "An instance as it is now, with the name of the role that it gets credentials of; () when it does not exist."
     }
 
     fn params(&self) -> &'static [ParamSpec] {
@@ -122,6 +123,8 @@ impl Query for LookInstance {
             return Ok(Value::Null);
         };
         let role = match &instance.profile_arn {
+            // Its role may do nothing, and nobody's sessions of it are to be revoked.
+            Some(arn) if denies(arn) => None,
             Some(arn) => session.profile_role(at, arn).await?,
             None => None,
         };

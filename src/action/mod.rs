@@ -22,6 +22,7 @@ mod params;
 mod quarantine_group;
 mod reads;
 mod registry;
+mod replace_instance_profile;
 mod revocation;
 mod revoke_role_sessions;
 mod shape;
@@ -42,6 +43,7 @@ pub use need::{Need, needs};
 pub use params::{ParamKind, ParamSpec, Params};
 pub use reads::{Read, permissions_for};
 pub use registry::{find, registry};
+pub use replace_instance_profile::{DENY_POLICY, DENY_PROFILE, deny_everything};
 pub use shape::Shape;
 
 use crate::change::{Change, Permission, Urgency};

@@ -101,9 +101,10 @@ fn guard_reads(own: &BTreeSet<Permission>, at: &Place) -> BTreeSet<Permission> {
     kinds.flat_map(|kind| tag_reads(kind, at)).collect()
 }
 
+/// Who passes a role changes nothing of it.
 fn changes(permission: &Permission) -> bool {
     let verb = permission.action.split(':').nth(1).unwrap_or_default();
-    !["Describe", "Get", "List"].iter().any(|reads| verb.starts_with(reads))
+    !["Describe", "Get", "List", "Pass"].iter().any(|reads| verb.starts_with(reads))
 }
 
 /// What takes back what a permission allowed to do, where it is another call: the inverse of
@@ -119,6 +120,12 @@ fn taking_back(one: &Permission, run: &BTreeSet<Permission>) -> Option<Permissio
             "ec2:DeleteTags"
         }
         "ec2:DisassociateAddress" => "ec2:AssociateAddress",
+        "ec2:DisassociateIamInstanceProfile" => "ec2:AssociateIamInstanceProfile",
+        // What is given back is a role that nobody knows before.
+        "iam:PassRole" => {
+            let account = one.part(4).unwrap_or_default();
+            return Some(Permission::new("iam:PassRole", format!("arn:aws:iam::{account}:role/*")));
+        }
         "autoscaling:EnterStandby" => "autoscaling:ExitStandby",
         "elasticloadbalancing:DeregisterTargets" => "elasticloadbalancing:RegisterTargets",
         "elasticloadbalancing:DeregisterInstancesFromLoadBalancer" => {

@@ -10,6 +10,7 @@ use super::enter_standby::EnterStandby;
 use super::guard_instance::GuardInstance;
 use super::isolate_instance::IsolateInstance;
 use super::leave_load_balancers::LeaveLoadBalancers;
+use super::replace_instance_profile::ReplaceInstanceProfile;
 use super::revoke_role_sessions::RevokeRoleSessions;
 use super::snapshot_volumes::SnapshotVolumes;
 use super::tag_resource::TagResource;
@@ -21,6 +22,7 @@ pub fn registry() -> &'static [&'static dyn Action] {
         &IsolateInstance,
         &SnapshotVolumes,
         &RevokeRoleSessions,
+        &ReplaceInstanceProfile,
         &DisableAccessKeys,
         &BlockPublicBucket,
         &TagResource,

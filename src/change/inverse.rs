@@ -61,6 +61,7 @@ impl Change {
             | Kind::GroupMinimum { .. }
             | Kind::Standby { .. }
             | Kind::Balancer(_)
+            | Kind::InstanceProfile(_)
             | Kind::SnapshotSharing { .. }
             | Kind::AccessKey { .. }
             | Kind::Credential { .. }
@@ -84,6 +85,7 @@ impl Change {
             Kind::GroupMinimum { before, after, .. } => swap(before, after),
             Kind::Standby { before, after, .. } => swap(before, after),
             Kind::Balancer(change) => change.swap(),
+            Kind::InstanceProfile(change) => change.swap(),
             Kind::SnapshotSharing { before, after, .. } => swap(before, after),
             Kind::RolePolicy { before, after, .. } | Kind::UserPolicy { before, after, .. } => {
                 swap(before, after);

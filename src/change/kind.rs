@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AddressUse, BalancerChange, CredentialKind, Direction, Document, Duty, KeyStatus, LoginProfile,
-    OnShutdown, PublicAccessBlock, Rule, RuleEffect, Taggable, Tags,
+    OnShutdown, ProfileChange, PublicAccessBlock, Rule, RuleEffect, Taggable, Tags,
 };
 use crate::id::{
     AccessKeyId, AccountId, AllocationId, AssociationId, BucketName, CredentialId, GroupId,
@@ -113,6 +113,8 @@ pub enum Kind {
     },
     /// What a load balancer sends requests to.
     Balancer(BalancerChange),
+    /// Of which role an instance gets credentials.
+    InstanceProfile(ProfileChange),
     /// A new security group (`ec2:CreateSecurityGroup`), tagged at creation. The world after it
     /// holds one more group with these tags; there is no `before`.
     CreateGroup {

@@ -10,6 +10,7 @@ mod inverse;
 mod kind;
 mod passage;
 mod permission;
+mod profile;
 mod rule;
 mod taggable;
 mod value;
@@ -26,6 +27,7 @@ pub use kind::Kind;
 #[cfg(test)]
 pub use permission::lines;
 pub use permission::{Permission, Statement, document, statements};
+pub use profile::{ProfileChange, ProfileUse};
 pub use rule::{Direction, Peer, Rule, RuleEffect};
 pub use taggable::Taggable;
 pub use value::{
@@ -96,6 +98,7 @@ impl Change {
             Kind::Standby { after: Duty::Standby, .. } => "autoscaling:EnterStandby",
             Kind::Standby { after: Duty::InService, .. } => "autoscaling:ExitStandby",
             Kind::Balancer(change) => change.operation(),
+            Kind::InstanceProfile(change) => change.operation(),
             Kind::CreateGroup { .. } => "ec2:CreateSecurityGroup",
             Kind::GroupRules { direction, effect, .. } => match (direction, effect) {
                 (Direction::Ingress, RuleEffect::Authorize) => "ec2:AuthorizeSecurityGroupIngress",
@@ -155,6 +158,7 @@ impl Change {
             Kind::GroupMinimum { group, .. } => format!("auto-scaling-group/{group}/minimum"),
             Kind::Standby { instance, .. } => format!("instance/{instance}/standby"),
             Kind::Balancer(change) => change.resource(),
+            Kind::InstanceProfile(change) => change.resource(),
             Kind::CreateGroup { vpc, name, .. } => format!("security-group/{vpc}/{name}"),
             Kind::GroupRules { group, .. } => format!("security-group/{group}"),
             Kind::CreateSnapshots { instance, .. } => format!("instance/{instance}/snapshots"),
@@ -185,6 +189,7 @@ impl Change {
             | Kind::Standby { instance, .. }
             | Kind::CreateSnapshots { instance, .. } => Some(Taggable::Instance(instance.clone())),
             Kind::Balancer(change) => Some(change.subject()),
+            Kind::InstanceProfile(change) => Some(change.subject()),
             Kind::RolePolicy { role, .. } => Some(Taggable::Role(role.clone())),
             Kind::UserPolicy { user, .. }
             | Kind::AccessKey { user, .. }
@@ -196,6 +201,16 @@ impl Change {
             | Kind::CopySnapshot { .. }
             | Kind::SnapshotSharing { .. }
             | Kind::Tags { .. } => None,
+        }
+    }
+
+    /// What only one containment may work on at a time, as `type/id`: the subject, or, where a change has
+    /// nothing to do with what else is done to that, its own resource.
+    #[must_use]
+    pub fn alone(&self) -> Option<String> {
+        match &self.kind {
+            Kind::InstanceProfile(change) => Some(change.resource()),
+            _ => self.subject().map(|subject| subject.path()),
         }
     }
 

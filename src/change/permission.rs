@@ -98,6 +98,7 @@ impl Change {
                 ),
             ),
             Kind::Balancer(change) => return change.permissions(&self.at),
+            Kind::InstanceProfile(change) => return change.permissions(&self.at),
             Kind::CreateGroup { vpc, .. } => {
                 need(operation, ec2("security-group", "*"));
                 need(operation, ec2("vpc", vpc.as_str()));

@@ -68,6 +68,7 @@ impl Change {
                 }
             },
             Kind::Balancer(change) => change.words(),
+            Kind::InstanceProfile(change) => change.words(),
             Kind::CreateGroup { vpc, name, .. } => format!("new security group {name} in {vpc}"),
             Kind::GroupRules { group, direction, effect, rules } => format!(
                 "{group}: {} {} rules: {}",

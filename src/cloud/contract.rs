@@ -18,6 +18,7 @@ mod guard;
 mod identity;
 mod lab;
 mod network;
+mod profile;
 mod scaling;
 mod tagging;
 
@@ -77,6 +78,8 @@ const CHECKS: &[Check] = checks! {
     guard::finds_no_safeguards_of_the_unknown;
     scaling::takes_an_instance_out_of_service_and_back;
     scaling::finds_no_group_of_an_instance_that_is_in_none;
+    profile::gives_an_instance_a_profile_replaces_it_and_takes_it_off;
+    profile::finds_no_profile_of_an_unknown_instance;
     balancing::takes_a_target_out_of_its_group_and_back;
     balancing::takes_an_instance_out_of_a_classic_load_balancer_and_back;
     balancing::finds_nothing_registered_with_the_unknown;

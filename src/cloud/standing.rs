@@ -1,6 +1,7 @@
 //! Where the world stands towards a change: what recovery and undo ask before they act.
 
 mod balancer;
+mod profile;
 
 use std::collections::BTreeSet;
 
@@ -80,6 +81,7 @@ pub async fn standing(session: &dyn Session, change: &Change) -> Result<Standing
             }
         }
         Kind::Balancer(change) => balancer::standing(session, at, change).await?,
+        Kind::InstanceProfile(change) => profile::standing(session, at, change).await?,
         Kind::CreateGroup { vpc, name, tags, .. } => {
             let purpose = tags.get(crate::change::TAG_PURPOSE).map_or("", String::as_str);
             // Anybody may put the tag on a group of theirs; nobody can give it our name.

@@ -7,6 +7,7 @@ use super::{
     CASE, DEAD_LETTERS, FORENSICS, HUB, KEEP_SECONDS, NEVER, NEVER_ON_OURS, RATE_PER_SECOND,
     RESPONDER, RETRIES, RETRY_SECONDS, RULE, Roles, SESSION_SECONDS_MAX, Setup, arn,
 };
+use crate::action::{DENY_POLICY, DENY_PROFILE, deny_everything};
 use crate::change::Statement;
 use crate::id::AccountId;
 use crate::runbook::Runbook;
@@ -104,6 +105,25 @@ fn resources(roles: &Roles, setup: &Setup) -> Value {
             "Properties": {"InstanceProfileName": reference("HubRoleName"), "Roles": [reference("HubRole")]},
         },
         "ResponderRole": role("IsResponder", "ResponderRoleName", &trust(), &but_ours(policy(&roles.responder))),
+        "DenyAllRole": {
+            "Type": "AWS::IAM::Role",
+            "Condition": "IsResponder",
+            "Properties": {
+                "RoleName": DENY_PROFILE,
+                "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [{
+                    "Sid": "InstancesInQuarantine",
+                    "Effect": "Allow",
+                    "Principal": {"Service": "ec2.amazonaws.com"},
+                    "Action": "sts:AssumeRole",
+                }]},
+                "Policies": [{"PolicyName": DENY_POLICY, "PolicyDocument": deny_everything()}],
+            },
+        },
+        "DenyAllProfile": {
+            "Type": "AWS::IAM::InstanceProfile",
+            "Condition": "IsResponder",
+            "Properties": {"InstanceProfileName": DENY_PROFILE, "Roles": [reference("DenyAllRole")]},
+        },
         "ForensicsRole": role("IsForensics", "ForensicsRoleName", &trust(), &policy(&roles.forensics)),
         "FindingsConnection": sends("AWS::Events::Connection", json!({
             "AuthorizationType": "API_KEY",

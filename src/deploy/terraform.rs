@@ -9,6 +9,7 @@ use super::{
     CASE, DEAD_LETTERS, FORENSICS, HUB, KEEP_SECONDS, NEVER, NEVER_ON_OURS, RATE_PER_SECOND,
     RESPONDER, RETRIES, RETRY_SECONDS, RULE, Roles, SESSION_SECONDS_MAX, Setup, arn,
 };
+use crate::action::{DENY_POLICY, DENY_PROFILE, deny_everything};
 use crate::change::Statement;
 use crate::id::AccountId;
 use crate::runbook::Runbook;
@@ -120,6 +121,11 @@ fn documents(roles: &Roles) -> Value {
         }]},
         "responder": {"statement": but_ours(statements(&roles.responder))},
         "forensics": {"statement": statements(&roles.forensics)},
+        "deny_trust": {"statement": [{
+            "sid": "InstancesInQuarantine",
+            "principals": [{"type": "Service", "identifiers": ["ec2.amazonaws.com"]}],
+            "actions": ["sts:AssumeRole"],
+        }]},
         "events_trust": {"statement": [{
             "sid": "EventBridge",
             "principals": [{"type": "Service", "identifiers": ["events.amazonaws.com"]}],
@@ -181,12 +187,20 @@ fn resources() -> Value {
             "hub": role("hub", "hub_trust"),
             "responder": role("responder", "trust"),
             "forensics": role("forensics", "trust"),
+            "deny_all": {"count": count("is_responder"), "name": DENY_PROFILE, "assume_role_policy": document("deny_trust")},
             "findings": {"count": sends, "name_prefix": "tourniquet-findings-", "assume_role_policy": document("events_trust")},
         },
         "aws_iam_role_policy": {
             "hub": policy("hub"),
             "responder": policy("responder"),
             "forensics": policy("forensics"),
+            "deny_all": {
+                "count": count("is_responder"),
+                "name": DENY_POLICY,
+                "role": "${aws_iam_role.deny_all[0].id}",
+                // As it is looked for: a data source may write it in another way.
+                "policy": deny_everything().to_string(),
+            },
             "findings": {
                 "count": sends,
                 "name": "send-findings",
@@ -194,11 +208,18 @@ fn resources() -> Value {
                 "policy": "${data.aws_iam_policy_document.send_findings[0].json}",
             },
         },
-        "aws_iam_instance_profile": {"hub": {
-            "count": count("is_hub"),
-            "name": "${var.hub_role_name}",
-            "role": "${aws_iam_role.hub[0].name}",
-        }},
+        "aws_iam_instance_profile": {
+            "hub": {
+                "count": count("is_hub"),
+                "name": "${var.hub_role_name}",
+                "role": "${aws_iam_role.hub[0].name}",
+            },
+            "deny_all": {
+                "count": count("is_responder"),
+                "name": DENY_PROFILE,
+                "role": "${aws_iam_role.deny_all[0].name}",
+            },
+        },
         "aws_cloudwatch_event_connection": {"findings": {
             "count": sends,
             "name": RULE,

@@ -206,9 +206,7 @@ impl Executor<'_> {
             }
             // A key is called by its id, and is its user's.
             let mut news = false;
-            for subject in stages.iter().flatten().filter_map(Change::subject).filter(|_| contains)
-            {
-                let path = subject.path();
+            for path in stages.iter().flatten().filter_map(Change::alone).filter(|_| contains) {
                 if !taken.contains(&path) {
                     if !self.take(&step, &path).await? {
                         return Ok(self.queue(pending));

@@ -25,6 +25,7 @@ from moto.ec2.exceptions import (
 from moto.ec2.models import EC2Backend, ec2_backends
 from moto.ec2.models.elastic_block_store import EBSBackend, Snapshot
 from moto.ec2.models.elastic_network_interfaces import NetworkInterface, NetworkInterfaceBackend
+from moto.ec2.models.iam_instance_profile import IamInstanceProfileAssociationBackend
 from moto.ec2.models.instances import Instance
 from moto.ec2.models.security_groups import SecurityGroupBackend
 from moto.ec2.responses.elastic_block_store import ElasticBlockStore
@@ -155,6 +156,19 @@ def revoke_security_group_egress(original, self, group_name_or_id, *args, **kwar
         return original(self, group_name_or_id, *args, **kwargs)
     finally:
         del vpc.get_cidr_block_association_set
+
+
+# --- A replaced instance profile is seen at the instance --------------------------------------------
+# DescribeInstances shows the profile that an instance has (EC2 API, Instance). Stock moto goes on
+# showing the one that was replaced.
+
+
+@patch(IamInstanceProfileAssociationBackend)
+def replace_iam_instance_profile_association(original, self, *args, **kwargs):
+    association = original(self, *args, **kwargs)
+    shown = {"Arn": association.iam_instance_profile.arn, "Id": association.association_id}
+    self.modify_instance_attribute(association.instance_id, "iam_instance_profile", shown)
+    return association
 
 
 # --- Snapshots take time --------------------------------------------------------------------------

@@ -30,6 +30,8 @@ pub struct Case {
     pub params: fn() -> Value,
     pub forensics: bool,
     pub again: Again,
+    /// What is otherwise in the world before it begins.
+    pub prepare: fn(&mut World),
     /// Asserts that the world is as the action promises, given the world before and the output.
     pub check: fn(&Bench, &World, &Value),
 }
@@ -42,16 +44,21 @@ const TAG: &str = "act::tag_resource";
 const BLOCK: &str = "contain::block_public_bucket";
 const STANDBY: &str = "act::enter_standby";
 const LEAVE: &str = "act::leave_load_balancers";
+const PROFILE: &str = "contain::replace_instance_profile";
 const GUARD: &str = "act::guard_instance";
 
 macro_rules! case {
     ($name:literal, $action:expr, $params:tt, $forensics:expr, $again:expr, $check:expr) => {
+        case!($name, $action, $params, $forensics, $again, $check, |_| ())
+    };
+    ($name:literal, $action:expr, $params:tt, $forensics:expr, $again:expr, $check:expr, $prepare:expr) => {
         Case {
             name: $name,
             action: $action,
             params: || json!($params),
             forensics: $forensics,
             again: $again,
+            prepare: $prepare,
             check: $check,
         }
     };
@@ -65,6 +72,10 @@ pub const CASES: &[Case] = &[
     case!("in a group at its least size", STANDBY, {"instance": "i-000000000000000a2"}, false, Again::Nothing, stands_by),
     case!("in a group with room", STANDBY, {"instance": "i-000000000000000a3"}, false, Again::Nothing, stands_by),
     case!("in no group", STANDBY, {"instance": "i-000000000000000a1"}, false, Again::Nothing, stands_by),
+    case!("a profile, and one that denies everything", PROFILE, {"instance": "i-000000000000000a1"}, false, Again::Nothing, without_credentials),
+    case!("a profile, and none that denies everything", PROFILE, {"instance": "i-000000000000000a1"}, false, Again::Nothing, without_credentials, no_deny_profile),
+    case!("a profile, and one that only says that it denies everything", PROFILE, {"instance": "i-000000000000000a1"}, false, Again::Nothing, without_credentials, false_deny_profile),
+    case!("no profile", PROFILE, {"instance": "i-000000000000000a4"}, false, Again::Nothing, without_credentials),
     case!("a target by its id and by two addresses, and classic", LEAVE, {"instance": "i-000000000000000a2"}, false, Again::Nothing, left),
     case!("a target on two ports", LEAVE, {"instance": "i-000000000000000a1"}, false, Again::Nothing, left),
     case!("behind no load balancer", LEAVE, {"instance": "i-000000000000000a5"}, false, Again::Nothing, left),
@@ -160,6 +171,38 @@ fn stands_by(bench: &Bench, before: &World, output: &Value) {
     for (other, lifecycle) in was.members.iter().filter(|(other, _)| **other != id) {
         assert_eq!(&now.members[other], lifecycle);
     }
+}
+
+fn no_deny_profile(world: &mut World) {
+    for account in world.accounts.values_mut() {
+        account.profiles.remove(crate::action::DENY_PROFILE);
+    }
+}
+
+fn false_deny_profile(world: &mut World) {
+    for role in world.accounts.values_mut().flat_map(|account| account.roles.values_mut()) {
+        role.policies.remove(crate::action::DENY_POLICY);
+    }
+}
+
+fn without_credentials(bench: &Bench, before: &World, output: &Value) {
+    let id: InstanceId = output["instance"].as_str().unwrap().parse().unwrap();
+    let profile = |world: &World| {
+        let region = &world.accounts[&bench.at.account].regions[&bench.at.region];
+        region.instances[&id].instance.profile_arn.clone()
+    };
+    let (was, now) = (profile(before), profile(&bench.sandbox.snapshot_world()));
+    assert_eq!(json!(now), output["profile"]);
+    if output["already"] == json!(false) {
+        assert_eq!(json!(was), output["before"], "the first `before` is the one that counts");
+    }
+    // Whatever the metadata service gives can do nothing.
+    let got = bench.sandbox.attacker().metadata_session(&bench.at, &id);
+    if let Some(key) = got.unwrap() {
+        let call = bench.sandbox.attacker().can_call(&bench.at.account, &key);
+        assert!(!call.allowed, "{}", call.why);
+    }
+    assert!(output["notes"].to_string().contains("revoke the sessions"), "{output}");
 }
 
 fn left(bench: &Bench, before: &World, output: &Value) {

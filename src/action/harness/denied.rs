@@ -44,7 +44,7 @@ fn actions(permissions: &BTreeSet<Permission>) -> BTreeSet<String> {
 /// Drives a case whose role does not allow `lacking`; whether that ended it, with its name.
 async fn is_denied(case: &Case, lacking: &str) -> bool {
     let name = format!("{} without {lacking}", case.named());
-    let bench = Bench::new(case.forensics);
+    let bench = Bench::of(case);
     let (action, params) = case.verb();
     let mut step = bench.step("1");
     step.lacks = Some(lacking.to_owned());

@@ -10,12 +10,13 @@ pub fn picture(world: &World) -> Value {
     let (mut groups, mut policies, mut keys, mut tags) =
         (json!({}), json!({}), json!({}), json!({}));
     let (mut addresses, mut endings, mut blocks) = (json!({}), json!({}), json!({}));
-    let (mut scaling, mut balancing) = (json!({}), json!({}));
+    let (mut scaling, mut balancing, mut profiles) = (json!({}), json!({}), json!({}));
     for (id, account) in &world.accounts {
         for region in account.regions.values() {
             for (instance, machine) in &region.instances {
                 tags[format!("instance/{instance}")] = json!(machine.instance.tags);
                 endings[instance.as_str()] = json!(machine.ending);
+                profiles[instance.as_str()] = json!(machine.instance.profile_arn);
                 for interface in &machine.instance.interfaces {
                     groups[interface.id.as_str()] = json!(interface.groups);
                     // An association that is made anew has another id.
@@ -65,5 +66,5 @@ pub fn picture(world: &World) -> Value {
             blocks[bucket.as_str()] = json!(found.block);
         }
     }
-    json!({"groups": groups, "addresses": addresses, "endings": endings, "policies": policies, "keys": keys, "tags": tags, "blocks": blocks, "scaling": scaling, "balancing": balancing})
+    json!({"groups": groups, "addresses": addresses, "endings": endings, "policies": policies, "keys": keys, "tags": tags, "blocks": blocks, "scaling": scaling, "balancing": balancing, "profiles": profiles})
 }

@@ -24,7 +24,7 @@ async fn a_storm_of_throttling_costs_every_action_only_time() {
         let (calm, ..) = case.plain().await;
         // Who waits here moves the clock: the harness plays one step at a time.
         let clock = ManualClock::self_advancing(BEGIN.parse().unwrap());
-        let bench = Bench::on(clock.clone(), case.forensics);
+        let bench = Bench::of_on(case, clock.clone());
         let before = bench.sandbox.snapshot_world();
         let plan = Plan::none().seeded(seed, PER_MILLE, &[Fault::Throttled], FAULTS_MAX);
         let storm = Faulty::new(Arc::new(bench.sandbox.clone()), plan);

@@ -79,6 +79,7 @@ pub(super) fn given_back(change: &Change) -> String {
             format!("{instance} is {} in its Auto Scaling group {group} again", before.label())
         }
         Kind::Balancer(change) => change.given_back(),
+        Kind::InstanceProfile(change) => change.given_back(),
         Kind::RolePolicy { role, policy, before, .. } => {
             format!("role {role}: inline policy {policy} is {}", document(before.is_some()))
         }

@@ -95,6 +95,7 @@ pub(super) async fn apply(client: &Client, change: &Change) -> Result<Receipt> {
         | Kind::GroupMinimum { .. }
         | Kind::Standby { .. }
         | Kind::Balancer(_)
+        | Kind::InstanceProfile(_)
         | Kind::PublicAccess { .. }
         | Kind::Tags { .. } => Err(refused(operation, "this change is made elsewhere")),
     }

@@ -22,8 +22,12 @@ const FILTER_VALUES_MAX: usize = 200;
 
 pub(super) async fn instance(client: &Client, id: &InstanceId) -> Result<Option<Instance>> {
     const OPERATION: &str = "ec2:DescribeInstances";
-    let call = client.describe_instances().filters(by_id(id));
-    let answer = call.send().await.map_err(|e| read(OPERATION, e))?;
+    // Beside each other: an isolation begins with both.
+    let call = async {
+        let call = client.describe_instances().filters(by_id(id));
+        call.send().await.map_err(|e| read(OPERATION, e))
+    };
+    let (answer, interfaces) = tokio::try_join!(call, interfaces(client, id))?;
     let mut found = answer.reservations().iter().flat_map(|reservation| reservation.instances());
     let Some(found) = found.find(|instance| instance.instance_id() == Some(id.as_str())) else {
         return Ok(None);
@@ -43,7 +47,7 @@ pub(super) async fn instance(client: &Client, id: &InstanceId) -> Result<Option<
             .map(|name| name.as_str().to_owned())
             .unwrap_or_default(),
         vpc: parsed_if_there(OPERATION, found.vpc_id())?,
-        interfaces: interfaces(client, id).await?,
+        interfaces,
         volumes,
         root_device: found.root_device_name().map(str::to_owned),
         profile_arn: found.iam_instance_profile().and_then(|p| p.arn()).map(str::to_owned),
@@ -260,7 +264,7 @@ pub(super) fn by_id(id: &InstanceId) -> Filter {
     filter("instance-id", [id.as_str()])
 }
 
-fn filter<'a>(name: &str, values: impl IntoIterator<Item = &'a str>) -> Filter {
+pub(super) fn filter<'a>(name: &str, values: impl IntoIterator<Item = &'a str>) -> Filter {
     let values = values.into_iter().map(escaped).collect();
     Filter::builder().name(name).set_values(Some(values)).build()
 }

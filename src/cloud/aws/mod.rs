@@ -19,6 +19,7 @@ mod balancer;
 mod convert;
 mod ec2_apply;
 mod ec2_guard;
+mod ec2_profile;
 mod ec2_read;
 mod errors;
 mod guardduty;

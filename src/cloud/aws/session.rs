@@ -8,7 +8,8 @@ use async_trait::async_trait;
 use super::access::Clients;
 use super::assume::Assumer;
 use super::{
-    balancer, ec2_apply, ec2_guard, ec2_read, guardduty, iam, iam_credential, s3, scaling,
+    balancer, ec2_apply, ec2_guard, ec2_profile, ec2_read, guardduty, iam, iam_credential, s3,
+    scaling,
 };
 use crate::change::{Change, Document, Kind, Taggable, Tags, Target};
 use crate::cloud::{
@@ -175,6 +176,10 @@ impl Session for AwsSession {
             }
             Kind::GroupMinimum { .. } | Kind::Standby { .. } => {
                 scaling::apply(self.clients(at).await?.autoscaling(), change).await
+            }
+            Kind::InstanceProfile(what) => {
+                let client = self.clients(at).await?;
+                ec2_profile::apply(client.ec2(), change.operation(), what).await
             }
             Kind::Balancer(what) => {
                 balancer::apply(self.clients(at).await?.as_ref(), change, what).await

@@ -125,6 +125,15 @@ pub fn needs(change: &Change, arn: impl Fn(&str, &str) -> String) -> Vec<Need> {
                 ),
             )]
         }
+        Kind::InstanceProfile(what) => {
+            let mut needs = vec![(change.operation(), ec2(at, "instance", what.instance.as_str()))];
+            if what.before.is_some() {
+                needs.push(("ec2:DescribeIamInstanceProfileAssociations", "*".to_owned()));
+            }
+            let role = what.after.as_ref().and_then(|after| after.role.as_ref());
+            needs.extend(role.map(|role| ("iam:PassRole", arn("role", role.as_str()))));
+            needs
+        }
         Kind::Balancer(what) => {
             let Place { account, region } = at;
             let resource = match what {

@@ -8,7 +8,7 @@ use super::disk::{self, Caller, LeaveOut};
 use super::identity::{self, Inline};
 use super::refusal::Refused;
 use super::world::{Mutation, World};
-use super::{address, balancer, bucket, guard, network, scaling, tag};
+use super::{address, balancer, bucket, guard, network, profile, scaling, tag};
 use crate::change::{AddressUse, Change, Kind};
 use crate::cloud::{Created, Receipt, Scope};
 use crate::id::AccountId;
@@ -80,6 +80,7 @@ fn make(
             scaling::stand_by(world, at, group, instance, *after)?;
         }
         Kind::Balancer(change) => balancer::apply(world, at, change)?,
+        Kind::InstanceProfile(change) => profile::apply(world, at, change)?,
         Kind::CreateGroup { vpc, name, description, tags } => {
             return network::create_group(world, at, vpc, name, description, tags)
                 .map(|id| Some(Created::Group(id)));

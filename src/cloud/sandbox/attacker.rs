@@ -122,6 +122,26 @@ impl Attacker {
         })
     }
 
+    /// What the metadata service gives to whoever is on an instance: new credentials of its profile's role;
+    /// `None`: it has no profile, or one without a role.
+    ///
+    /// # Errors
+    /// When there is no such instance or role, or the world file can't be written.
+    #[cfg(test)]
+    pub fn metadata_session(
+        &self,
+        at: &Place,
+        instance: &InstanceId,
+    ) -> Result<Option<AccessKeyId>, String> {
+        let role = self.sandbox.with(|world| {
+            let account = world.account(&at.account).ok()?;
+            let found = account.regions.get(&at.region)?.instances.get(instance)?;
+            let profile = found.instance.profile_arn.as_ref()?.rsplit('/').next()?;
+            account.profiles.get(profile).cloned().flatten()
+        });
+        role.map(|role| self.new_session(&at.account, &role)).transpose()
+    }
+
     /// Issues new credentials of a role, as its service does for legitimate work after a cut-off.
     ///
     /// # Errors

@@ -30,6 +30,7 @@ mod machine;
 mod naming;
 mod network;
 mod policy;
+mod profile;
 mod refusal;
 mod scaling;
 mod scenario;

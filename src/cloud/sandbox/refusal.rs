@@ -56,6 +56,7 @@ pub fn class(code: &str) -> ErrorClass {
         | "InvalidInstance"
         | "InvalidPermission.NotFound"
         | "InvalidTarget"
+        | "ProfileChanged"
         | "Resource.AlreadyAssociated"
         | "SnapshotIsPublic" => ErrorClass::Conflict,
         "LoadBalancerNotFound" | "NoSuchBucket" | "NoSuchEntity" | "TargetGroupNotFound" => {

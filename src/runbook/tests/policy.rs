@@ -86,10 +86,10 @@ fn a_role_s_sessions_need_the_role_its_tags_guardduty_and_an_undo() {
 fn an_instance_needs_two_documents_where_there_is_a_forensics_account() {
     let Policies { responder, forensics } = shipped("compromised-instance", &terms(true));
     insta::assert_snapshot!(lines(&responder), @r"
-    AnyResource: autoscaling:DescribeAutoScalingGroups autoscaling:DescribeAutoScalingInstances ec2:DescribeInstances ec2:DescribeNetworkInterfaces ec2:DescribeSecurityGroups ec2:DescribeSnapshots ec2:DescribeTags ec2:GetEbsDefaultKmsKeyId elasticloadbalancing:DescribeLoadBalancers elasticloadbalancing:DescribeTargetGroups elasticloadbalancing:DescribeTargetHealth guardduty:ListDetectors on *
+    AnyResource: autoscaling:DescribeAutoScalingGroups autoscaling:DescribeAutoScalingInstances ec2:DescribeIamInstanceProfileAssociations ec2:DescribeInstances ec2:DescribeNetworkInterfaces ec2:DescribeSecurityGroups ec2:DescribeSnapshots ec2:DescribeTags ec2:GetEbsDefaultKmsKeyId elasticloadbalancing:DescribeLoadBalancers elasticloadbalancing:DescribeTargetGroups elasticloadbalancing:DescribeTargetHealth guardduty:ListDetectors on *
     AutoscalingAutoScalingGroup: autoscaling:EnterStandby autoscaling:UpdateAutoScalingGroup on arn:aws:autoscaling:eu-west-1:111122223333:autoScalingGroup:*:autoScalingGroupName/*
     Ec2ElasticIp: ec2:DisassociateAddress on arn:aws:ec2:eu-west-1:111122223333:elastic-ip/*
-    Ec2Instance: ec2:CreateSnapshots ec2:CreateTags ec2:DescribeInstanceAttribute ec2:DisassociateAddress ec2:ModifyInstanceAttribute ec2:ModifyNetworkInterfaceAttribute on arn:aws:ec2:eu-west-1:111122223333:instance/*
+    Ec2Instance: ec2:CreateSnapshots ec2:CreateTags ec2:DescribeInstanceAttribute ec2:DisassociateAddress ec2:DisassociateIamInstanceProfile ec2:ModifyInstanceAttribute ec2:ModifyNetworkInterfaceAttribute ec2:ReplaceIamInstanceProfileAssociation on arn:aws:ec2:eu-west-1:111122223333:instance/*
     Ec2NetworkInterface: ec2:DisassociateAddress ec2:ModifyNetworkInterfaceAttribute on arn:aws:ec2:eu-west-1:111122223333:network-interface/*
     Ec2SecurityGroup: ec2:AuthorizeSecurityGroupEgress ec2:AuthorizeSecurityGroupIngress ec2:CreateSecurityGroup ec2:CreateTags ec2:ModifyNetworkInterfaceAttribute ec2:RevokeSecurityGroupEgress ec2:RevokeSecurityGroupIngress on arn:aws:ec2:eu-west-1:111122223333:security-group/*
     Ec2Volume: ec2:CreateSnapshots ec2:ModifyInstanceAttribute on arn:aws:ec2:eu-west-1:111122223333:volume/*
@@ -100,14 +100,15 @@ fn an_instance_needs_two_documents_where_there_is_a_forensics_account() {
     GuarddutyDetector: guardduty:GetFindings on arn:aws:guardduty:eu-west-1:111122223333:detector/*
     IamInstanceProfile: iam:GetInstanceProfile on arn:aws:iam::111122223333:instance-profile/*
     IamRole: iam:GetRole iam:GetRolePolicy iam:ListInstanceProfilesForRole iam:ListRoleTags iam:PutRolePolicy on arn:aws:iam::111122223333:role/*
+    IamRole2: iam:PassRole on arn:aws:iam::111122223333:role/*tourniquet-deny-all
     KmsKey: kms:CreateGrant kms:Decrypt kms:DescribeKey kms:GenerateDataKeyWithoutPlaintext kms:ReEncryptFrom kms:ReEncryptTo on arn:aws:kms:eu-west-1:111122223333:key/*
     UndoAutoscalingAutoScalingGroup: autoscaling:ExitStandby on arn:aws:autoscaling:eu-west-1:111122223333:autoScalingGroup:*:autoScalingGroupName/*
     UndoEc2ElasticIp: ec2:AssociateAddress on arn:aws:ec2:eu-west-1:111122223333:elastic-ip/*
-    UndoEc2Instance: ec2:AssociateAddress ec2:DeleteTags on arn:aws:ec2:eu-west-1:111122223333:instance/*
+    UndoEc2Instance: ec2:AssociateAddress ec2:AssociateIamInstanceProfile ec2:DeleteTags on arn:aws:ec2:eu-west-1:111122223333:instance/*
     UndoEc2NetworkInterface: ec2:AssociateAddress on arn:aws:ec2:eu-west-1:111122223333:network-interface/*
     UndoElasticloadbalancingLoadbalancer: elasticloadbalancing:RegisterInstancesWithLoadBalancer on arn:aws:elasticloadbalancing:eu-west-1:111122223333:loadbalancer/*
     UndoElasticloadbalancingTargetgroup: elasticloadbalancing:RegisterTargets on arn:aws:elasticloadbalancing:eu-west-1:111122223333:targetgroup/*
-    UndoIamRole: iam:DeleteRolePolicy on arn:aws:iam::111122223333:role/*
+    UndoIamRole: iam:DeleteRolePolicy iam:PassRole on arn:aws:iam::111122223333:role/*
     ");
     insta::assert_snapshot!(lines(&forensics.unwrap()), @r"
     AnyResource: ec2:DescribeSnapshots on *
@@ -184,6 +185,7 @@ fn only_actions_that_know_no_resource_are_allowed_on_everything() {
     let expected = [
         "autoscaling:DescribeAutoScalingGroups",
         "autoscaling:DescribeAutoScalingInstances",
+        "ec2:DescribeIamInstanceProfileAssociations",
         "ec2:DescribeInstances",
         "ec2:DescribeNetworkInterfaces",
         "ec2:DescribeSecurityGroups",

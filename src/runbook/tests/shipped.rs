@@ -103,10 +103,11 @@ fn a_compromised_instance_is_isolated_before_anyone_is_told() {
             "2[0]/1 contain::isolate_instance",
             "2[1]/1 evidence::snapshot_volumes",
             "2[2]/1 contain::revoke_role_sessions",
-            "2[3]/1 act::enter_standby",
-            "2[4]/1 act::guard_instance",
+            "2[3]/1 contain::replace_instance_profile",
+            "2[4]/1 act::enter_standby",
+            "2[5]/1 act::guard_instance",
             "2[0]/2 notify",
-            "2[3]/2 act::leave_load_balancers",
+            "2[4]/2 act::leave_load_balancers",
             "3 act::tag_resource",
             "4 notify",
         ],
@@ -120,10 +121,11 @@ fn a_compromised_instance_is_isolated_before_anyone_is_told() {
             "1 look::instance",
             "2[0]/1 contain::isolate_instance",
             "2[1]/1 evidence::snapshot_volumes",
-            "2[2]/1 act::enter_standby",
-            "2[3]/1 act::guard_instance",
+            "2[2]/1 contain::replace_instance_profile",
+            "2[3]/1 act::enter_standby",
+            "2[4]/1 act::guard_instance",
             "2[0]/2 notify",
-            "2[2]/2 act::leave_load_balancers",
+            "2[3]/2 act::leave_load_balancers",
             "3 act::tag_resource",
             "4 notify",
         ],
@@ -249,9 +251,12 @@ fn telling_and_tagging_never_fail_a_run_and_containment_always_does() {
     for broken in ["act::tag_resource", "notify"] {
         assert!(matches!(run(broken).0, Advance::Done(_)), "{broken}");
     }
-    for broken in
-        ["contain::isolate_instance", "evidence::snapshot_volumes", "contain::revoke_role_sessions"]
-    {
+    for broken in [
+        "contain::isolate_instance",
+        "contain::replace_instance_profile",
+        "contain::revoke_role_sessions",
+        "evidence::snapshot_volumes",
+    ] {
         let (end, asked) = run(broken);
         assert!(matches!(end, Advance::Failed(_)), "{broken}");
         let contained = asked
@@ -260,7 +265,7 @@ fn telling_and_tagging_never_fail_a_run_and_containment_always_does() {
                 find(&step.name).is_some_and(|action| action.urgency() == Urgency::Containment)
             })
             .count();
-        assert_eq!(contained, 2, "the others went on without {broken}");
+        assert_eq!(contained, 3, "the others went on without {broken}");
     }
 }
 
@@ -314,7 +319,7 @@ fn an_attack_sequence_fans_out_once_for_each_target() {
     assert!(matches!(end, Advance::Done(_)), "{end:?}");
     let asked = shown(&asked);
     assert_eq!(
-        asked[..10],
+        asked[..12],
         [
             format!("1[0]/1 look::instance {{\"instance\":\"{I1}\"}}"),
             format!("1[1]/1 look::instance {{\"instance\":\"{I2}\"}}"),
@@ -322,13 +327,15 @@ fn an_attack_sequence_fans_out_once_for_each_target() {
             "1[3]/1 contain::revoke_role_sessions {\"role\":\"ci-admin\"}".to_owned(),
             format!("1[0]/2[0]/1 contain::isolate_instance {{\"instance\":\"{I1}\"}}"),
             format!("1[0]/2[1]/1 evidence::snapshot_volumes {{\"instance\":\"{I1}\"}}"),
-            format!("1[0]/2[2]/1 act::enter_standby {{\"instance\":\"{I1}\"}}"),
+            format!("1[0]/2[2]/1 contain::replace_instance_profile {{\"instance\":\"{I1}\"}}"),
+            format!("1[0]/2[3]/1 act::enter_standby {{\"instance\":\"{I1}\"}}"),
             format!("1[1]/2[0]/1 contain::isolate_instance {{\"instance\":\"{I2}\"}}"),
             format!("1[1]/2[1]/1 evidence::snapshot_volumes {{\"instance\":\"{I2}\"}}"),
-            format!("1[1]/2[2]/1 act::enter_standby {{\"instance\":\"{I2}\"}}"),
+            format!("1[1]/2[2]/1 contain::replace_instance_profile {{\"instance\":\"{I2}\"}}"),
+            format!("1[1]/2[3]/1 act::enter_standby {{\"instance\":\"{I2}\"}}"),
         ]
     );
-    assert_eq!(asked.len(), 15);
+    assert_eq!(asked.len(), 17);
 
     for empty in [
         json!({}),
