@@ -11,6 +11,7 @@ mod edge;
 mod edge_address;
 mod edge_balancer;
 mod edge_evidence;
+mod edge_exposure;
 mod edge_group;
 mod edge_guard;
 mod edge_origin;

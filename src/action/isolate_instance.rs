@@ -23,7 +23,8 @@ use super::quarantine_group::{Found, Purpose, Wall, find};
 use super::reads::{Read, any, permissions_for, permissions_to};
 use super::{Action, Context, LookError, ParamSpec, Params, Settings, Shape, Verdict, gone};
 use crate::change::{
-    AddressUse, Change, Direction, Inverse, Kind, Permission, Rule, RuleEffect, Tags, Urgency,
+    AddressUse, Change, Direction, GroupOwner, Inverse, Kind, Permission, Rule, RuleEffect, Tags,
+    Urgency,
 };
 use crate::cloud::Interface;
 use crate::id::{GroupId, InstanceId, Place, VpcId};
@@ -73,6 +74,7 @@ impl Action for IsolateInstance {
             direction,
             effect,
             rules: vec![Rule::everything_ipv4()],
+            owner: GroupOwner::Ours,
         };
         let mut needed = permissions_for(&[Read::Instance, Read::Groups], at);
         needed.extend(permissions_to(

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
+use super::look_group::LookSecurityGroup;
 use super::params::INSTANCE;
 use super::reads::{Read, permissions_for};
 use super::replace_instance_profile::denies;
@@ -41,7 +42,7 @@ pub trait Query: Send + Sync {
 /// Every query, by name.
 #[must_use]
 pub fn queries() -> &'static [&'static dyn Query] {
-    &[&LookInstance, &LookProfile, &LookRole, &LookUser]
+    &[&LookInstance, &LookProfile, &LookRole, &LookUser, &LookSecurityGroup]
 }
 
 /// The query with this name.

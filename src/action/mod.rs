@@ -16,6 +16,7 @@ mod isolate_instance;
 mod isolation_report;
 mod leave_load_balancers;
 mod look;
+mod look_group;
 mod made;
 mod need;
 mod params;
@@ -28,6 +29,7 @@ mod revoke_role_sessions;
 mod shape;
 mod snapshot_volumes;
 mod tag_resource;
+mod tighten_security_group;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

@@ -81,8 +81,8 @@ pub fn needs(
         .collect()
 }
 
-/// What the guards read before the first change: the tags of each instance, role, user and bucket that
-/// the action touches, because a tag may protect it.
+/// What the guards read before the first change: the tags of each instance, role, user, bucket and security
+/// group of the account's own that the action touches, because a tag may protect it.
 fn guard_reads(own: &BTreeSet<Permission>, at: &Place) -> BTreeSet<Permission> {
     let touched = |kind: &&str| {
         let start = format!("{kind}/");
@@ -97,7 +97,8 @@ fn guard_reads(own: &BTreeSet<Permission>, at: &Place) -> BTreeSet<Permission> {
         };
         own.iter().any(|one| changes(one) && is_one(one))
     };
-    let kinds = ["instance", "role", "user", "bucket"].into_iter().filter(touched);
+    let kinds =
+        ["instance", "role", "user", "bucket", "security-group"].into_iter().filter(touched);
     kinds.flat_map(|kind| tag_reads(kind, at)).collect()
 }
 
@@ -126,6 +127,7 @@ fn taking_back(one: &Permission, run: &BTreeSet<Permission>) -> Option<Permissio
             let account = one.part(4).unwrap_or_default();
             return Some(Permission::new("iam:PassRole", format!("arn:aws:iam::{account}:role/*")));
         }
+        "ec2:RevokeSecurityGroupIngress" => "ec2:AuthorizeSecurityGroupIngress",
         "autoscaling:EnterStandby" => "autoscaling:ExitStandby",
         "elasticloadbalancing:DeregisterTargets" => "elasticloadbalancing:RegisterTargets",
         "elasticloadbalancing:DeregisterInstancesFromLoadBalancer" => {

@@ -20,6 +20,10 @@ pub enum ParamKind {
     AccessKeyId,
     /// An S3 bucket's name.
     BucketName,
+    /// `sg-…`.
+    GroupId,
+    /// A port of TCP or UDP, 0 to 65,535: as a number, or as text that `--param` gives.
+    Port,
     /// An ARN.
     Arn,
     /// 12 digits.
@@ -60,12 +64,14 @@ pub const INSTANCE: &[ParamSpec] = &[ParamSpec {
 
 impl ParamKind {
     /// Every kind.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::InstanceId,
         Self::RoleName,
         Self::UserName,
         Self::AccessKeyId,
         Self::BucketName,
+        Self::GroupId,
+        Self::Port,
         Self::Arn,
         Self::AccountId,
         Self::Region,
@@ -83,6 +89,8 @@ impl ParamKind {
             Self::UserName => "user-name",
             Self::AccessKeyId => "access-key-id",
             Self::BucketName => "bucket-name",
+            Self::GroupId => "security-group-id",
+            Self::Port => "port",
             Self::Arn => "arn",
             Self::AccountId => "account-id",
             Self::Region => "region",
@@ -115,6 +123,11 @@ impl ParamKind {
             Self::UserName => text::<id::UserName>(value),
             Self::AccessKeyId => text::<id::AccessKeyId>(value),
             Self::BucketName => text::<id::BucketName>(value),
+            Self::GroupId => text::<id::GroupId>(value),
+            Self::Port => match port(value) {
+                Some(_) => Ok(()),
+                None => Err("expected a port, 0 to 65535".to_owned()),
+            },
             Self::Arn => text::<id::Arn>(value),
             Self::AccountId => text::<id::AccountId>(value),
             Self::Region => text::<id::Region>(value),
@@ -185,6 +198,17 @@ impl Params {
         self.0.get(name)
     }
 
+    /// The parameter as a port.
+    ///
+    /// # Errors
+    /// When it is missing or is none.
+    pub fn port(&self, name: &str) -> Result<u16, LookError> {
+        self.value(name).and_then(port).ok_or_else(|| LookError::Param {
+            name: name.to_owned(),
+            reason: "expected a port, 0 to 65535".to_owned(),
+        })
+    }
+
     /// The parameter as an id.
     ///
     /// # Errors
@@ -200,5 +224,42 @@ impl Params {
                 name: name.to_owned(),
                 reason: error.to_string(),
             })
+    }
+}
+
+fn port(value: &Value) -> Option<u16> {
+    match value {
+        Value::Number(number) => number.as_u64()?.try_into().ok(),
+        // No sign and no blank, which Rust's reader would take.
+        Value::String(text) if text.bytes().all(|b| b.is_ascii_digit()) => text.parse().ok(),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_port_is_a_number_of_sixteen_bits_however_it_is_given() {
+        for (given, expected) in [
+            (json!(22), Some(22)),
+            (json!("22"), Some(22)),
+            (json!(0), Some(0)),
+            (json!(65535), Some(65535)),
+            (json!(65536), None),
+            (json!(-1), None),
+            (json!(22.5), None),
+            (json!("+22"), None),
+            (json!(" 22"), None),
+            (json!(""), None),
+            (json!("22 OR 1"), None),
+            (json!([22]), None),
+        ] {
+            assert_eq!(port(&given), expected, "{given}");
+            assert_eq!(ParamKind::Port.check(&given).is_ok(), expected.is_some(), "{given}");
+        }
     }
 }

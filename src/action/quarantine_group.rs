@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use super::creation::{Unseen, created, unseen};
 use super::{Context, LookError};
 use crate::change::{
-    Change, Direction, Kind, Rule, RuleEffect, TAG_CASE, TAG_PURPOSE, TAG_STEP, Tags,
+    Change, Direction, GroupOwner, Kind, Rule, RuleEffect, TAG_CASE, TAG_PURPOSE, TAG_STEP, Tags,
     group_name_prefix,
 };
 use crate::cloud::{Created, SecurityGroup};
@@ -94,7 +94,10 @@ impl Purpose {
                 let (effect, rules) = match self {
                     Self::Quarantine => (RuleEffect::Revoke, present.clone()),
                     Self::Transition => {
-                        let missing = all.iter().filter(|rule| !present.contains(rule)).cloned();
+                        let missing = all
+                            .iter()
+                            .filter(|rule| !present.iter().any(|have| have.same(rule)))
+                            .cloned();
                         (RuleEffect::Authorize, missing.collect())
                     }
                 };
@@ -103,7 +106,13 @@ impl Purpose {
             .filter(|(_, _, rules)| !rules.is_empty())
             .map(|(direction, effect, rules)| Change {
                 at: context.at.clone(),
-                kind: Kind::GroupRules { group: group.id.clone(), direction, effect, rules },
+                kind: Kind::GroupRules {
+                    group: group.id.clone(),
+                    direction,
+                    effect,
+                    rules,
+                    owner: GroupOwner::Ours,
+                },
             })
             .collect()
     }

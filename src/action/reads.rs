@@ -21,6 +21,8 @@ pub enum Read {
     Balancers,
     /// `groups_for` and `groups`.
     Groups,
+    /// `group_users`.
+    GroupUsers,
     /// `snapshots_tagged` and `snapshot`.
     Snapshots,
     /// `snapshot_sharing`.
@@ -69,6 +71,7 @@ impl Read {
                 ("elasticloadbalancing:DescribeLoadBalancers", Any),
             ],
             Self::Groups => &[("ec2:DescribeSecurityGroups", Any)],
+            Self::GroupUsers => &[("ec2:DescribeNetworkInterfaces", Any)],
             Self::Snapshots => &[("ec2:DescribeSnapshots", Any)],
             Self::SnapshotSharing => &[("ec2:DescribeSnapshotAttribute", Snapshot)],
             Self::DefaultKey => &[("ec2:GetEbsDefaultKmsKeyId", Any)],
@@ -97,6 +100,7 @@ impl Read {
                 ("ec2:DescribeInstances", Any),
                 ("ec2:DescribeVolumes", Any),
                 ("ec2:DescribeSnapshots", Any),
+                ("ec2:DescribeSecurityGroups", Any),
                 ("iam:ListRoleTags", Role),
                 ("iam:ListUserTags", User),
                 ("s3:GetBucketTagging", Bucket),
@@ -148,6 +152,7 @@ pub(super) fn tag_reads(kind: &str, at: &Place) -> BTreeSet<Permission> {
         "instance" => &["ec2:DescribeTags", "ec2:DescribeInstances"],
         "volume" => &["ec2:DescribeTags", "ec2:DescribeVolumes"],
         "snapshot" => &["ec2:DescribeTags", "ec2:DescribeSnapshots"],
+        "security-group" => &["ec2:DescribeTags", "ec2:DescribeSecurityGroups"],
         "role" => &["iam:ListRoleTags"],
         "user" => &["iam:ListUserTags"],
         "bucket" => &["s3:GetBucketTagging"],

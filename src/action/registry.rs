@@ -14,6 +14,7 @@ use super::replace_instance_profile::ReplaceInstanceProfile;
 use super::revoke_role_sessions::RevokeRoleSessions;
 use super::snapshot_volumes::SnapshotVolumes;
 use super::tag_resource::TagResource;
+use super::tighten_security_group::TightenSecurityGroup;
 
 /// Every action.
 #[must_use]
@@ -25,6 +26,7 @@ pub fn registry() -> &'static [&'static dyn Action] {
         &ReplaceInstanceProfile,
         &DisableAccessKeys,
         &BlockPublicBucket,
+        &TightenSecurityGroup,
         &TagResource,
         &GuardInstance,
         &EnterStandby,

@@ -24,7 +24,7 @@ const PARAMS: &[ParamSpec] = &[
         name: "resource",
         kind: ParamKind::Text,
         required: true,
-        doc: "`type/id`: instance, volume, snapshot, role, user or bucket.",
+        doc: "`type/id`: instance, volume, snapshot, security-group, role, user or bucket.",
     },
     ParamSpec { name: "tags", kind: ParamKind::Tags, required: true, doc: "The tags." },
 ];
@@ -37,7 +37,8 @@ const KEY_MAX: usize = 128;
 const VALUE_MAX: usize = 256;
 
 /// What can be tagged.
-const KINDS: [&str; 6] = ["instance", "volume", "snapshot", "role", "user", "bucket"];
+const KINDS: [&str; 7] =
+    ["instance", "volume", "snapshot", "security-group", "role", "user", "bucket"];
 
 /// What tagging any resource of a kind needs; nothing for a kind that is none.
 fn permissions_on(kind: &str, at: &Place) -> BTreeSet<Permission> {
@@ -48,6 +49,7 @@ fn permissions_on(kind: &str, at: &Place) -> BTreeSet<Permission> {
         "role" => Taggable::Role(any("")),
         "user" => Taggable::User(any("")),
         "bucket" => Taggable::Bucket(any("")),
+        "security-group" => Taggable::SecurityGroup(any("sg-")),
         _ => return BTreeSet::new(),
     };
     let tags = Kind::Tags {
@@ -163,8 +165,10 @@ fn resource(params: &Params) -> Result<Taggable, LookError> {
         "role" => id.parse().map(Taggable::Role).map_err(form),
         "user" => id.parse().map(Taggable::User).map_err(form),
         "bucket" => id.parse().map(Taggable::Bucket).map_err(form),
+        "security-group" => id.parse().map(Taggable::SecurityGroup).map_err(form),
         _ => Err(wrong(
-            "known types are instance, volume, snapshot, role, user and bucket".to_owned(),
+            "known types are instance, volume, snapshot, security-group, role, user and bucket"
+                .to_owned(),
         )),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::mem::swap;
 
-use super::{Change, KeyStatus, Kind};
+use super::{Change, GroupOwner, KeyStatus, Kind, RuleEffect};
 
 /// How a change is taken back.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,7 +25,7 @@ impl Change {
             Kind::CreateGroup { .. } => Inverse::Kept(
                 "the quarantine group may hold other instances, and an unused group does no harm",
             ),
-            Kind::GroupRules { .. } => Inverse::Kept(
+            Kind::GroupRules { owner: GroupOwner::Ours, .. } => Inverse::Kept(
                 "the rules of a quarantine or transition group stay as containment needs them",
             ),
             Kind::CreateSnapshots { .. } | Kind::CopySnapshot { .. } => {
@@ -54,6 +54,7 @@ impl Change {
                 "the password is gone: create a login profile with a new password and demand a reset",
             ),
             Kind::InterfaceGroups { .. }
+            | Kind::GroupRules { owner: GroupOwner::Account, .. }
             | Kind::ElasticAddress { .. }
             | Kind::TerminationProtection { .. }
             | Kind::ShutdownBehavior { .. }
@@ -95,8 +96,13 @@ impl Change {
             }
             Kind::PublicAccess { before, after, .. } => swap(before, after),
             Kind::Tags { before, after, .. } => swap(before, after),
+            Kind::GroupRules { effect, .. } => {
+                *effect = match effect {
+                    RuleEffect::Authorize => RuleEffect::Revoke,
+                    RuleEffect::Revoke => RuleEffect::Authorize,
+                };
+            }
             Kind::CreateGroup { .. }
-            | Kind::GroupRules { .. }
             | Kind::CreateSnapshots { .. }
             | Kind::CopySnapshot { .. }
             | Kind::DeleteLoginProfile { .. } => {}

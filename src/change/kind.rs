@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AddressUse, BalancerChange, CredentialKind, Direction, Document, Duty, KeyStatus, LoginProfile,
-    OnShutdown, ProfileChange, PublicAccessBlock, Rule, RuleEffect, Taggable, Tags,
+    AddressUse, BalancerChange, CredentialKind, Direction, Document, Duty, GroupOwner, KeyStatus,
+    LoginProfile, OnShutdown, ProfileChange, PublicAccessBlock, Rule, RuleEffect, Taggable, Tags,
 };
 use crate::id::{
     AccessKeyId, AccountId, AllocationId, AssociationId, BucketName, CredentialId, GroupId,
@@ -138,6 +138,9 @@ pub enum Kind {
         effect: RuleEffect,
         /// The rules.
         rules: Vec<Rule>,
+        /// Whose group it is; left out where it is ours.
+        #[serde(default, skip_serializing_if = "GroupOwner::is_ours")]
+        owner: GroupOwner,
     },
     /// Crash-consistent snapshots of an instance's volumes (`ec2:CreateSnapshots`), tagged at
     /// creation. Evidence: it has no inverse.

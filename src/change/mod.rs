@@ -28,7 +28,7 @@ pub use kind::Kind;
 pub use permission::lines;
 pub use permission::{Permission, Statement, document, statements};
 pub use profile::{ProfileChange, ProfileUse};
-pub use rule::{Direction, Peer, Rule, RuleEffect};
+pub use rule::{Direction, GroupOwner, Peer, Rule, RuleEffect};
 pub use taggable::Taggable;
 pub use value::{
     AddressUse, CredentialKind, Duty, KeyStatus, LoginProfile, OnShutdown, PublicAccessBlock,
@@ -123,12 +123,16 @@ impl Change {
             Kind::PublicAccess { after: Some(_), .. } => "s3:PutPublicAccessBlock",
             Kind::PublicAccess { after: None, .. } => "s3:DeletePublicAccessBlock",
             Kind::Tags { resource, after, .. } => match (resource, after.is_empty()) {
-                (Taggable::Instance(_) | Taggable::Volume(_) | Taggable::Snapshot(_), false) => {
-                    "ec2:CreateTags"
-                }
-                (Taggable::Instance(_) | Taggable::Volume(_) | Taggable::Snapshot(_), true) => {
-                    "ec2:DeleteTags"
-                }
+                (
+                    Taggable::Instance(_)
+                    | Taggable::Volume(_)
+                    | Taggable::Snapshot(_)
+                    | Taggable::SecurityGroup(_),
+                    gone,
+                ) => match gone {
+                    false => "ec2:CreateTags",
+                    true => "ec2:DeleteTags",
+                },
                 (Taggable::Role(_), false) => "iam:TagRole",
                 (Taggable::Role(_), true) => "iam:UntagRole",
                 (Taggable::User(_), false) => "iam:TagUser",
@@ -176,7 +180,7 @@ impl Change {
         }
     }
 
-    /// The instance, role, user or bucket whose life it touches: what guards protect and count.
+    /// The instance, role, user, bucket or security group whose life it touches: what guards protect and count.
     #[must_use]
     pub fn subject(&self) -> Option<Taggable> {
         match &self.kind {
@@ -196,6 +200,9 @@ impl Change {
             | Kind::Credential { user, .. }
             | Kind::DeleteLoginProfile { user, .. } => Some(Taggable::User(user.clone())),
             Kind::PublicAccess { bucket, .. } => Some(Taggable::Bucket(bucket.clone())),
+            Kind::GroupRules { group, owner: GroupOwner::Account, .. } => {
+                Some(Taggable::SecurityGroup(group.clone()))
+            }
             Kind::CreateGroup { .. }
             | Kind::GroupRules { .. }
             | Kind::CopySnapshot { .. }

@@ -163,6 +163,7 @@ impl Change {
                     Taggable::Role(name) => iam("role", name.as_str()),
                     Taggable::User(name) => iam("user", name.as_str()),
                     Taggable::Bucket(name) => format!("arn:aws:s3:::{name}"),
+                    Taggable::SecurityGroup(id) => ec2("security-group", id.as_str()),
                 },
             ),
         }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{BucketName, InstanceId, RoleName, SnapshotId, UserName, VolumeId};
+use crate::id::{BucketName, GroupId, InstanceId, RoleName, SnapshotId, UserName, VolumeId};
 
 /// What can be tagged.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -20,6 +20,8 @@ pub enum Taggable {
     User(UserName),
     /// An S3 bucket.
     Bucket(BucketName),
+    /// A security group.
+    SecurityGroup(GroupId),
 }
 
 impl Taggable {
@@ -33,6 +35,7 @@ impl Taggable {
             Self::Role(name) => format!("role/{name}"),
             Self::User(name) => format!("user/{name}"),
             Self::Bucket(name) => format!("bucket/{name}"),
+            Self::SecurityGroup(id) => format!("security-group/{id}"),
         }
     }
 }

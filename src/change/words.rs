@@ -9,16 +9,22 @@ fn list<T: Display>(items: impl IntoIterator<Item = T>) -> String {
     if words.is_empty() { "none".to_owned() } else { words.join(", ") }
 }
 
-fn rule(rule: &Rule) -> String {
-    let what = if rule.protocol == "-1" { "everything".to_owned() } else { rule.protocol.clone() };
-    let ports = match (rule.from_port, rule.to_port) {
-        (Some(from), Some(to)) if from == to => format!(" port {from}"),
-        (Some(from), Some(to)) => format!(" ports {from}-{to}"),
-        _ => String::new(),
-    };
-    let (Peer::Ipv4(peer) | Peer::Ipv6(peer) | Peer::PrefixList(peer) | Peer::Group(peer)) =
-        &rule.peer;
-    format!("{what}{ports} {peer}")
+impl Rule {
+    /// In a few words: what it lets through, and to or from whom.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let what = if self.protocol == "-1" { "everything" } else { &self.protocol };
+        let ports = match (self.from_port, self.to_port) {
+            (Some(from), Some(to)) if from == to => format!(" port {from}"),
+            (Some(from), Some(to)) => format!(" ports {from}-{to}"),
+            _ => String::new(),
+        };
+        let (Peer::Ipv4(peer) | Peer::Ipv6(peer) | Peer::PrefixList(peer) | Peer::Group(peer)) =
+            &self.peer;
+        // Somebody else wrote it, and it may say anything: quoted, it can't pass for our words.
+        let says = self.description.as_ref().map(|text| format!(" {text:?}")).unwrap_or_default();
+        format!("{what}{ports} {peer}{says}")
+    }
 }
 
 impl Change {
@@ -70,7 +76,7 @@ impl Change {
             Kind::Balancer(change) => change.words(),
             Kind::InstanceProfile(change) => change.words(),
             Kind::CreateGroup { vpc, name, .. } => format!("new security group {name} in {vpc}"),
-            Kind::GroupRules { group, direction, effect, rules } => format!(
+            Kind::GroupRules { group, direction, effect, rules, .. } => format!(
                 "{group}: {} {} rules: {}",
                 match effect {
                     RuleEffect::Authorize => "add",
@@ -80,7 +86,7 @@ impl Change {
                     Direction::Ingress => "inbound",
                     Direction::Egress => "outbound",
                 },
-                list(rules.iter().map(rule))
+                list(rules.iter().map(Rule::words))
             ),
             Kind::CreateSnapshots { instance, volumes, .. } => {
                 format!("snapshots of {} of {instance}, at one moment", list(volumes))

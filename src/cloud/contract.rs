@@ -12,6 +12,7 @@ mod bucket;
 mod copying;
 mod credential;
 mod disk;
+mod exposure;
 mod general;
 mod group;
 mod guard;
@@ -95,6 +96,8 @@ const CHECKS: &[Check] = checks! {
     group::adds_and_removes_rules;
     group::refuses_rules_twice_and_rules_that_are_not_there;
     group::refuses_rules_of_an_unknown_group;
+    exposure::gives_rules_back_with_their_descriptions;
+    exposure::lists_the_interfaces_that_a_group_is_on;
     disk::makes_a_snapshot_of_every_volume;
     disk::leaves_out_what_it_is_told_to needs LeavingOut;
     disk::refuses_snapshots_of_an_unknown_instance;

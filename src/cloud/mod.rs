@@ -28,9 +28,9 @@ use async_trait::async_trait;
 
 pub use error::{CloudError, ErrorClass};
 pub use model::{
-    Address, ClassicBalancer, Created, Exposure, Instance, Interface, Membership, Receipt, Role,
-    Safeguards, SecurityGroup, Snapshot, SnapshotState, TargetGroup, User, UserCredential, UserKey,
-    copy_description,
+    Address, ClassicBalancer, Created, Exposure, GroupUser, Instance, Interface, Membership,
+    Receipt, Role, Safeguards, SecurityGroup, Snapshot, SnapshotState, TargetGroup, User,
+    UserCredential, UserKey, copy_description,
 };
 pub use origin::unlike;
 pub use standing::{Standing, standing};
@@ -115,6 +115,9 @@ pub trait Session: Send + Sync {
     ) -> Result<Vec<SecurityGroup>>;
     /// Groups by id; unknown ids are left out (`ec2:DescribeSecurityGroups`).
     async fn groups(&self, at: &Place, ids: &[GroupId]) -> Result<Vec<SecurityGroup>>;
+    /// The interfaces that a group is on, whoever owns them (`ec2:DescribeNetworkInterfaces` by group, to the
+    /// last page: an account has some 5,000 interfaces in a Region at most, Amazon VPC quotas).
+    async fn group_users(&self, at: &Place, group: &GroupId) -> Result<Vec<GroupUser>>;
     /// Our own snapshots in `at` that carry the tag `key` = `value` (`ec2:DescribeSnapshots`).
     async fn snapshots_tagged(&self, at: &Place, key: &str, value: &str) -> Result<Vec<Snapshot>>;
     /// A snapshot that we own or that is shared with us (`ec2:DescribeSnapshots`).

@@ -101,6 +101,15 @@ pub struct SecurityGroup {
     pub tags: Tags,
 }
 
+/// An interface that a security group is on.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct GroupUser {
+    /// The interface.
+    pub interface: InterfaceId,
+    /// The instance it is attached to; `None`: to none, or to something else than an instance.
+    pub instance: Option<InstanceId>,
+}
+
 /// How far a snapshot is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -90,7 +90,7 @@ pub async fn standing(session: &dyn Session, change: &Change) -> Result<Standing
                 false => Standing::Before,
             }
         }
-        Kind::GroupRules { group, direction, effect, rules } => {
+        Kind::GroupRules { group, direction, effect, rules, .. } => {
             let found = session.groups(at, std::slice::from_ref(group)).await?;
             let Some(found) = found.first() else {
                 return Ok(Standing::Gone);
@@ -100,7 +100,8 @@ pub async fn standing(session: &dyn Session, change: &Change) -> Result<Standing
                 crate::change::Direction::Egress => found.egress.iter(),
             }
             .collect();
-            let there = rules.iter().filter(|rule| present.contains(rule)).count();
+            let there =
+                rules.iter().filter(|rule| present.iter().any(|have| have.same(rule))).count();
             let (none, full) = match effect {
                 crate::change::RuleEffect::Authorize => (Standing::Before, Standing::After),
                 crate::change::RuleEffect::Revoke => (Standing::After, Standing::Before),

@@ -101,6 +101,12 @@ pub struct Expect {
     /// Buckets that everybody must still be able to read.
     #[serde(default)]
     pub open: Vec<BucketName>,
+    /// Ports of instances, `instance:port`, at which not everybody may come in any more.
+    #[serde(default)]
+    pub shut: Vec<String>,
+    /// Ports of instances at which everybody must still be able to.
+    #[serde(default)]
+    pub exposed: Vec<String>,
     /// Calls that changed something in AWS.
     pub mutations: usize,
     /// The timeline, one entry a line.

@@ -135,6 +135,18 @@ pub fn differences(case: &CaseFile, played: &Played, timeline: bool) -> Vec<Stri
             );
         }
     }
+    for (ports, allowed) in [(&expect.shut, false), (&expect.exposed, true)] {
+        for text in ports {
+            let (instance, port) = text.split_once(':').expect("instance:port");
+            let (instance, port) = (instance.parse().unwrap(), port.parse().unwrap());
+            let verdict = attacker.can_reach_in(&place, &instance, port);
+            check(
+                &format!("everybody reaches {text}"),
+                verdict.allowed.to_string(),
+                allowed.to_string(),
+            );
+        }
+    }
     if timeline && played.timeline != expect.timeline {
         let lines =
             played.timeline.lines().zip(expect.timeline.lines().chain(std::iter::repeat("")));

@@ -24,6 +24,7 @@ use crate::routing::{Rule, TypePattern};
 const SHIPPED: &[(&str, &str)] = &[
     ("attack-sequence", include_str!("../../runbooks/attack-sequence.rhai")),
     ("compromised-instance", include_str!("../../runbooks/compromised-instance.rhai")),
+    ("exposed-port", include_str!("../../runbooks/exposed-port.rhai")),
     ("leaked-access-key", include_str!("../../runbooks/leaked-access-key.rhai")),
     ("observe", include_str!("../../runbooks/observe.rhai")),
     ("public-bucket", include_str!("../../runbooks/public-bucket.rhai")),

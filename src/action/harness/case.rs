@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::Bench;
-use crate::change::{Registration, TAG_PURPOSE};
+use crate::change::{Registration, Rule, TAG_PURPOSE};
 use crate::cloud::sandbox::World;
 use crate::id::{AccessKeyId, InstanceId};
 
@@ -42,6 +42,7 @@ const REVOKE: &str = "contain::revoke_role_sessions";
 const DISABLE: &str = "contain::disable_access_keys";
 const TAG: &str = "act::tag_resource";
 const BLOCK: &str = "contain::block_public_bucket";
+const TIGHTEN: &str = "contain::tighten_security_group";
 const STANDBY: &str = "act::enter_standby";
 const LEAVE: &str = "act::leave_load_balancers";
 const PROFILE: &str = "contain::replace_instance_profile";
@@ -94,6 +95,11 @@ pub const CASES: &[Case] = &[
     case!("a user with a policy of that name", DISABLE, {"user": "legacy"}, false, Again::Nothing, disabled),
     case!("a bucket that everybody may read", BLOCK, {"bucket": "public-site"}, false, Again::Nothing, blocked),
     case!("a bucket whose block is half on", BLOCK, {"bucket": "half-open"}, false, Again::Nothing, blocked),
+    case!("a group with rules of all sorts", TIGHTEN, {"group": "sg-000000000000000f1", "port": 22}, false, Again::Nothing, tightened),
+    case!("a group that lets everything in", TIGHTEN, {"group": "sg-000000000000000f2", "port": "3389"}, false, Again::Nothing, tightened),
+    case!("a port that nobody is let in to", TIGHTEN, {"group": "sg-000000000000000f1", "port": 8080}, false, Again::Nothing, tightened),
+    case!("a security group without tags", TAG, {"resource": "security-group/sg-000000000000000f2", "tags": {"state": "contained"}}, false, Again::Nothing, tagged),
+    case!("a security group", TAG, {"resource": "security-group/sg-000000000000000f1", "tags": {"state": "contained", "owner": "sec"}}, false, Again::Nothing, tagged),
     case!("an instance, one tag new and one overwritten", TAG, {"resource": "instance/i-000000000000000a1", "tags": {"state": "contained", "team": "sec"}}, false, Again::Nothing, tagged),
     case!("an instance without tags", TAG, {"resource": "instance/i-000000000000000a2", "tags": {"state": "contained"}}, false, Again::Nothing, tagged),
     case!("a volume without tags", TAG, {"resource": "volume/vol-000000000000000b2", "tags": {"state": "evidence"}}, false, Again::Nothing, tagged),
@@ -323,6 +329,39 @@ fn blocked(bench: &Bench, before: &World, output: &Value) {
     let notes = output["notes"].to_string();
     assert!(notes.contains("presigned"), "{notes}");
     assert_eq!(notes.contains("still grants"), was.public_policy, "{notes}");
+}
+
+fn tightened(bench: &Bench, before: &World, output: &Value) {
+    let id: crate::id::GroupId = output["group"].as_str().unwrap().parse().unwrap();
+    let port = u16::try_from(output["port"].as_u64().unwrap()).unwrap();
+    let region =
+        |world: &World| world.accounts[&bench.at.account].regions[&bench.at.region].clone();
+    let (was, now) = (region(before), region(&bench.sandbox.snapshot_world()));
+    let open = |rule: &Rule| rule.is_of_the_world() && rule.reaches(port);
+    let (open, stays): (Vec<Rule>, Vec<Rule>) =
+        was.groups[&id].ingress.iter().cloned().partition(open);
+    assert_eq!(now.groups[&id].ingress, stays, "what is not open to the world stays, in its order");
+    assert_eq!(now.groups[&id].egress, was.groups[&id].egress);
+    if output["already"] == json!(false) {
+        assert_eq!(output["before"], json!(open), "with their descriptions");
+    }
+    let left = stays.iter().filter(|rule| rule.reaches(port)).count();
+    assert_eq!(output["left"].as_array().unwrap().len(), left);
+    // Whom it concerns: every interface that the group is on, whoever's.
+    let mut users: Vec<Value> = Vec::new();
+    for (instance, machine) in &now.instances {
+        let behind = machine.instance.interfaces.iter().filter(|one| one.groups.contains(&id));
+        for interface in behind {
+            users.push(json!({"interface": interface.id, "instance": instance}));
+            let reach = bench.sandbox.attacker().can_reach_in(&bench.at, instance, port);
+            let alone = machine.instance.interfaces.len() == 1;
+            assert!(!(reach.allowed && alone), "{}", reach.why);
+        }
+    }
+    users.sort_by_key(|user| user["interface"].to_string());
+    assert_eq!((&output["interfaces"], &output["users"]), (&json!(users.len()), &json!(users)));
+    let notes = output["notes"].to_string();
+    assert!(notes.contains("go on"), "open connections are not closed: {notes}");
 }
 
 fn tagged(bench: &Bench, before: &World, output: &Value) {

@@ -98,6 +98,7 @@ async fn a_query_that_lacks_any_one_action_is_denied_and_names_it() {
             }
             "look::role" => vec![json!({"role": "web"})],
             "look::user" => vec![json!({"user": "deploy"}), json!({"key": "AKIAAAAAAAAAAAAAAAA3"})],
+            "look::security_group" => vec![json!({"group": "sg-000000000000000f1"})],
             other => panic!("{other} is not in the table"),
         };
         let bench = Bench::new(false);
@@ -207,7 +208,7 @@ async fn the_guards_read_of_a_kind_is_asked_for_where_the_kind_is_touched_and_no
             .records
             .iter()
             .filter_map(|record| match record.change.subject()? {
-                Taggable::Instance(_) => Some("ec2:DescribeTags"),
+                Taggable::Instance(_) | Taggable::SecurityGroup(_) => Some("ec2:DescribeTags"),
                 Taggable::Role(_) => Some("iam:ListRoleTags"),
                 Taggable::User(_) => Some("iam:ListUserTags"),
                 Taggable::Bucket(_) => Some("s3:GetBucketTagging"),

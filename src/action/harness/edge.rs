@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::Bench;
 use super::drive::{Record, Step, Stop};
 use crate::action::{GONE, Params, Verdict, find};
-use crate::change::{Kind, Rule, RuleEffect};
+use crate::change::{GroupOwner, Kind, Rule, RuleEffect};
 use crate::cloud::faulty::{Faulty, Plan};
 use crate::cloud::sandbox::{RegionState, World};
 use crate::cloud::{Cloud, Interface};
@@ -242,6 +242,7 @@ async fn a_quarantine_group_that_is_opened_later_is_emptied_and_its_flows_are_cu
                 direction: crate::change::Direction::Egress,
                 effect: RuleEffect::Authorize,
                 rules: vec![Rule::everything_ipv4()],
+                owner: GroupOwner::Ours,
             },
         })
         .await

@@ -35,6 +35,7 @@ async fn every_look_gives_the_fields_that_it_declares() {
         ("look::profile", json!({"profile": "arn:aws:iam::111122223333:instance-profile/web"})),
         ("look::role", json!({"role": "batch"})),
         ("look::user", json!({"user": "deploy"})),
+        ("look::security_group", json!({"group": "sg-000000000000000f1"})),
     ];
     for query in queries() {
         let mut seen = BTreeSet::new();

@@ -2,15 +2,17 @@
 
 use serde_json::{Value, json};
 
-use crate::cloud::Address;
+use crate::change::GROUP_NAME_PREFIX;
 use crate::cloud::sandbox::World;
+use crate::cloud::{Address, SecurityGroup};
 
 /// All that an undo has to bring back.
 pub fn picture(world: &World) -> Value {
     let (mut groups, mut policies, mut keys, mut tags) =
         (json!({}), json!({}), json!({}), json!({}));
     let (mut addresses, mut endings, mut blocks) = (json!({}), json!({}), json!({}));
-    let (mut scaling, mut balancing, mut profiles) = (json!({}), json!({}), json!({}));
+    let (mut scaling, mut balancing, mut profiles, mut rules) =
+        (json!({}), json!({}), json!({}), json!({}));
     for (id, account) in &world.accounts {
         for region in account.regions.values() {
             for (instance, machine) in &region.instances {
@@ -34,6 +36,15 @@ pub fn picture(world: &World) -> Value {
             }
             for (name, group) in &region.scaling_groups {
                 scaling[name.as_str()] = json!(group);
+            }
+            // Those of ours stay as they are.
+            for (id, group) in region.groups.iter().filter(|(_, group)| !ours(group)) {
+                let mut ingress: Vec<Value> =
+                    group.ingress.iter().map(|rule| json!(rule)).collect();
+                // What comes back comes last.
+                ingress.sort_by_key(Value::to_string);
+                rules[id.as_str()] = json!([ingress, group.egress]);
+                tags[format!("security-group/{id}")] = json!(group.tags);
             }
             for (volume, found) in &region.volumes {
                 tags[format!("volume/{volume}")] = json!(found.tags);
@@ -66,5 +77,9 @@ pub fn picture(world: &World) -> Value {
             blocks[bucket.as_str()] = json!(found.block);
         }
     }
-    json!({"groups": groups, "addresses": addresses, "endings": endings, "policies": policies, "keys": keys, "tags": tags, "blocks": blocks, "scaling": scaling, "balancing": balancing, "profiles": profiles})
+    json!({"groups": groups, "addresses": addresses, "endings": endings, "policies": policies, "keys": keys, "tags": tags, "blocks": blocks, "scaling": scaling, "balancing": balancing, "profiles": profiles, "rules": rules})
+}
+
+fn ours(group: &SecurityGroup) -> bool {
+    group.name.starts_with(GROUP_NAME_PREFIX)
 }

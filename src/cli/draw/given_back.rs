@@ -1,6 +1,6 @@
 //! A change that was taken back, told by what is so again, and the sort of a change that stays.
 
-use crate::change::{AddressUse, Change, Kind};
+use crate::change::{AddressUse, Change, GroupOwner, Kind};
 
 /// What sort of thing stays in place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,7 +21,9 @@ impl Sort {
     /// The sort of what `change` changed.
     pub(super) fn of(change: &Change) -> Self {
         match change.kind {
-            Kind::CreateGroup { .. } | Kind::GroupRules { .. } => Self::Groups,
+            Kind::CreateGroup { .. } | Kind::GroupRules { owner: GroupOwner::Ours, .. } => {
+                Self::Groups
+            }
             Kind::CreateSnapshots { .. }
             | Kind::CopySnapshot { .. }
             | Kind::SnapshotSharing { .. } => Self::Evidence,
@@ -102,6 +104,11 @@ pub(super) fn given_back(change: &Change) -> String {
             let keys = before.keys().chain(after.keys().filter(|key| !before.contains_key(*key)));
             let keys: Vec<&str> = keys.map(String::as_str).collect();
             format!("{}: the tags {} are as they were", resource.path(), keys.join(", "))
+        }
+        Kind::GroupRules { group, owner: GroupOwner::Account, rules, .. } => {
+            let rules =
+                if rules.len() == 1 { "rule".to_owned() } else { format!("{} rules", rules.len()) };
+            format!("{group} has the {rules} again")
         }
         Kind::CreateGroup { .. }
         | Kind::GroupRules { .. }

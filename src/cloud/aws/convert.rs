@@ -127,28 +127,32 @@ fn rules_of(operation: &str, permission: &ec2::IpPermission) -> Result<Vec<Rule>
         "-1" => (None, None),
         _ => (permission.from_port(), permission.to_port()),
     };
-    let ipv4 =
-        permission.ip_ranges().iter().filter_map(|r| r.cidr_ip()).map(|c| Peer::Ipv4(c.to_owned()));
+    let ipv4 = permission
+        .ip_ranges()
+        .iter()
+        .filter_map(|range| Some((Peer::Ipv4(range.cidr_ip()?.to_owned()), range.description())));
     let ipv6 = permission
         .ipv6_ranges()
         .iter()
-        .filter_map(|r| r.cidr_ipv6())
-        .map(|c| Peer::Ipv6(c.to_owned()));
-    let lists = permission
-        .prefix_list_ids()
-        .iter()
-        .filter_map(|list| list.prefix_list_id())
-        .map(|id| Peer::PrefixList(id.to_owned()));
+        .filter_map(|range| Some((Peer::Ipv6(range.cidr_ipv6()?.to_owned()), range.description())));
+    let lists = permission.prefix_list_ids().iter().filter_map(|list| {
+        Some((Peer::PrefixList(list.prefix_list_id()?.to_owned()), list.description()))
+    });
     let groups = permission
         .user_id_group_pairs()
         .iter()
-        .filter_map(|pair| pair.group_id())
-        .map(|id| Peer::Group(id.to_owned()));
+        .filter_map(|pair| Some((Peer::Group(pair.group_id()?.to_owned()), pair.description())));
     let rules: Vec<Rule> = ipv4
         .chain(ipv6)
         .chain(lists)
         .chain(groups)
-        .map(|peer| Rule { protocol: protocol.clone(), from_port, to_port, peer })
+        .map(|(peer, description)| Rule {
+            protocol: protocol.clone(),
+            from_port,
+            to_port,
+            peer,
+            description: description.filter(|text| !text.is_empty()).map(str::to_owned),
+        })
         .collect();
     let peers = permission.ip_ranges().len()
         + permission.ipv6_ranges().len()
@@ -161,23 +165,33 @@ fn rules_of(operation: &str, permission: &ec2::IpPermission) -> Result<Vec<Rule>
     Ok(rules)
 }
 
-/// A rule as EC2 takes it.
+/// A rule as EC2 takes it when it comes, with its description.
 pub(super) fn permission(rule: &Rule) -> ec2::IpPermission {
     let blank = ec2::IpPermission::builder()
         .ip_protocol(&rule.protocol)
         .set_from_port(rule.from_port)
         .set_to_port(rule.to_port);
+    let text = rule.description.clone();
     match &rule.peer {
-        Peer::Ipv4(cidr) => blank.ip_ranges(ec2::IpRange::builder().cidr_ip(cidr).build()),
-        Peer::Ipv6(cidr) => blank.ipv6_ranges(ec2::Ipv6Range::builder().cidr_ipv6(cidr).build()),
-        Peer::PrefixList(id) => {
-            blank.prefix_list_ids(ec2::PrefixListId::builder().prefix_list_id(id).build())
+        Peer::Ipv4(cidr) => {
+            blank.ip_ranges(ec2::IpRange::builder().cidr_ip(cidr).set_description(text).build())
         }
-        Peer::Group(id) => {
-            blank.user_id_group_pairs(ec2::UserIdGroupPair::builder().group_id(id).build())
-        }
+        Peer::Ipv6(cidr) => blank
+            .ipv6_ranges(ec2::Ipv6Range::builder().cidr_ipv6(cidr).set_description(text).build()),
+        Peer::PrefixList(id) => blank.prefix_list_ids(
+            ec2::PrefixListId::builder().prefix_list_id(id).set_description(text).build(),
+        ),
+        Peer::Group(id) => blank.user_id_group_pairs(
+            ec2::UserIdGroupPair::builder().group_id(id).set_description(text).build(),
+        ),
     }
     .build()
+}
+
+/// A rule as EC2 takes it when it goes: without its description, which somebody may have rewritten since and
+/// which EC2 does not need (EC2 API, RevokeSecurityGroupIngress).
+pub(super) fn bare_permission(rule: &Rule) -> ec2::IpPermission {
+    permission(&Rule { description: None, ..rule.clone() })
 }
 
 pub(super) fn snapshot(operation: &str, found: &ec2::Snapshot) -> Result<Snapshot> {

@@ -11,7 +11,7 @@ use aws_types::request_id::RequestId;
 use jiff::Timestamp;
 
 use super::access::Clients;
-use super::convert::{permission, tag_list, tag_specification};
+use super::convert::{bare_permission, permission, tag_list, tag_specification};
 use super::ec2_read::resource_id;
 use super::errors::{Answer, Effect, change as changing, unreadable};
 use super::presign::copy_url;
@@ -103,11 +103,14 @@ pub(super) async fn apply(client: &Client, change: &Change) -> Result<Receipt> {
 
 async fn group_rules(client: &Client, change: &Change) -> Result<Receipt> {
     let operation = change.operation();
-    let Kind::GroupRules { group, direction, effect, rules } = &change.kind else {
+    let Kind::GroupRules { group, direction, effect, rules, .. } = &change.kind else {
         return Err(refused(operation, "not a change of rules"));
     };
     let group = group.as_str();
-    let rules = Some(rules.iter().map(permission).collect());
+    let rules = Some(match effect {
+        RuleEffect::Authorize => rules.iter().map(permission).collect(),
+        RuleEffect::Revoke => rules.iter().map(bare_permission).collect(),
+    });
     match (direction, effect) {
         (Direction::Ingress, RuleEffect::Authorize) => confirmed(
             operation,
@@ -207,7 +210,7 @@ pub(super) async fn copy_snapshot(
     Ok(receipt(&answer, Some(Created::Snapshots(vec![(id, None)]))))
 }
 
-/// Sets or removes tags of an instance, a volume or a snapshot.
+/// Sets or removes tags of an instance, a volume, a snapshot or a security group.
 pub(super) async fn tags(
     client: &Client,
     change: &Change,

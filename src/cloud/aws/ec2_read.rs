@@ -14,7 +14,7 @@ use super::convert::{
 };
 use super::errors::read;
 use crate::change::{TAG_PURPOSE, Taggable, Tags, group_name_prefix};
-use crate::cloud::{CloudError, ErrorClass, Instance, Result, SecurityGroup, Snapshot};
+use crate::cloud::{CloudError, ErrorClass, GroupUser, Instance, Result, SecurityGroup, Snapshot};
 use crate::id::{AccountId, GroupId, InstanceId, SnapshotId, VolumeId, VpcId};
 
 /// EC2 takes at most 200 values in one filter (EC2 User Guide, filtering).
@@ -118,6 +118,28 @@ async fn groups_where(client: &Client, filters: Vec<Filter>) -> Result<Vec<Secur
     found.iter().map(|found| security_group(OPERATION, found)).collect()
 }
 
+/// Interfaces of services have an attachment, too, without an instance.
+pub(super) async fn group_users(client: &Client, group: &GroupId) -> Result<Vec<GroupUser>> {
+    const OPERATION: &str = "ec2:DescribeNetworkInterfaces";
+    let found = client
+        .describe_network_interfaces()
+        .filters(filter("group-id", [group.as_str()]))
+        .into_paginator()
+        .items()
+        .send()
+        .collect::<std::result::Result<Vec<_>, _>>()
+        .await
+        .map_err(|e| read(OPERATION, e))?;
+    let user = |found: &aws_sdk_ec2::types::NetworkInterface| {
+        let instance = found.attachment().and_then(|attachment| attachment.instance_id());
+        Ok(GroupUser {
+            interface: parsed(OPERATION, found.network_interface_id())?,
+            instance: parsed_if_there(OPERATION, instance)?,
+        })
+    };
+    found.iter().map(user).collect()
+}
+
 pub(super) async fn snapshots_tagged(
     client: &Client,
     key: &str,
@@ -216,6 +238,7 @@ pub(super) async fn tags(client: &Client, resource: &Taggable) -> Result<Option<
         Taggable::Instance(id) => exists(client, id).await?,
         Taggable::Volume(id) => volume_exists(client, id).await?,
         Taggable::Snapshot(id) => snapshot(client, id).await?.is_some(),
+        Taggable::SecurityGroup(id) => !groups(client, std::slice::from_ref(id)).await?.is_empty(),
         Taggable::Role(_) | Taggable::User(_) | Taggable::Bucket(_) => false,
     };
     Ok(there.then(Tags::new))
@@ -247,6 +270,7 @@ pub(super) fn resource_id(resource: &Taggable) -> &str {
         Taggable::Instance(id) => id.as_str(),
         Taggable::Volume(id) => id.as_str(),
         Taggable::Snapshot(id) => id.as_str(),
+        Taggable::SecurityGroup(id) => id.as_str(),
         Taggable::Role(_) | Taggable::User(_) | Taggable::Bucket(_) => "",
     }
 }

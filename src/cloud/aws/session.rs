@@ -13,8 +13,8 @@ use super::{
 };
 use crate::change::{Change, Document, Kind, Taggable, Tags, Target};
 use crate::cloud::{
-    ClassicBalancer, Exposure, Instance, Membership, Receipt, Result, Role, Safeguards, Scope,
-    SecurityGroup, Session, Snapshot, TargetGroup, User, UserCredential,
+    ClassicBalancer, Exposure, GroupUser, Instance, Membership, Receipt, Result, Role, Safeguards,
+    Scope, SecurityGroup, Session, Snapshot, TargetGroup, User, UserCredential,
 };
 use crate::id::{
     AccessKeyId, AccountId, BucketName, FindingId, GroupId, InstanceId, Place, RoleName,
@@ -75,6 +75,10 @@ impl Session for AwsSession {
 
     async fn groups(&self, at: &Place, ids: &[GroupId]) -> Result<Vec<SecurityGroup>> {
         ec2_read::groups(self.clients(at).await?.ec2(), ids).await
+    }
+
+    async fn group_users(&self, at: &Place, group: &GroupId) -> Result<Vec<GroupUser>> {
+        ec2_read::group_users(self.clients(at).await?.ec2(), group).await
     }
 
     async fn snapshots_tagged(&self, at: &Place, key: &str, value: &str) -> Result<Vec<Snapshot>> {
@@ -145,7 +149,10 @@ impl Session for AwsSession {
 
     async fn tags(&self, at: &Place, resource: &Taggable) -> Result<Option<Tags>> {
         match resource {
-            Taggable::Instance(_) | Taggable::Volume(_) | Taggable::Snapshot(_) => {
+            Taggable::Instance(_)
+            | Taggable::Volume(_)
+            | Taggable::Snapshot(_)
+            | Taggable::SecurityGroup(_) => {
                 ec2_read::tags(self.clients(at).await?.ec2(), resource).await
             }
             Taggable::Role(name) => iam::role_tags(self.clients(at).await?.iam(), name).await,
@@ -207,7 +214,10 @@ impl Session for AwsSession {
                 s3::block(self.clients(at).await?.s3(), at, bucket, *after).await
             }
             Kind::Tags { resource, before, after } => match resource {
-                Taggable::Instance(_) | Taggable::Volume(_) | Taggable::Snapshot(_) => {
+                Taggable::Instance(_)
+                | Taggable::Volume(_)
+                | Taggable::Snapshot(_)
+                | Taggable::SecurityGroup(_) => {
                     ec2_apply::tags(self.clients(at).await?.ec2(), change, resource, before, after)
                         .await
                 }

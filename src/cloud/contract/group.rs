@@ -2,7 +2,7 @@
 
 use super::{Bench, Ip, Outcome, equal, some, text};
 use crate::change::{
-    Change, Direction, Kind, Peer, Rule, RuleEffect, TAG_PURPOSE, group_name_prefix,
+    Change, Direction, GroupOwner, Kind, Peer, Rule, RuleEffect, TAG_PURPOSE, group_name_prefix,
 };
 use crate::cloud::{Created, ErrorClass, Standing};
 use crate::id::{GroupId, VpcId};
@@ -107,6 +107,7 @@ fn rules(peer: &GroupId) -> Vec<(Direction, Vec<Rule>)> {
         from_port: Some(port),
         to_port: Some(port),
         peer,
+        description: None,
     };
     vec![
         (Direction::Ingress, vec![Rule::everything_ipv4(), Rule::everything_ipv6()]),
@@ -139,6 +140,7 @@ pub async fn adds_and_removes_rules(bench: &Bench<'_>) -> Outcome {
                 direction,
                 effect,
                 rules: rules.clone(),
+                owner: GroupOwner::Ours,
             });
             bench.passes(&change).await.map_err(|why| format!("{}: {why}", change.words()))?;
         }
@@ -148,6 +150,7 @@ pub async fn adds_and_removes_rules(bench: &Bench<'_>) -> Outcome {
         direction: Direction::Egress,
         effect: RuleEffect::Revoke,
         rules: vec![Rule::everything_ipv4()],
+        owner: GroupOwner::Ours,
     });
     let now = bench.session.groups(at, std::slice::from_ref(&group)).await.map_err(text)?;
     equal("group", &now, &untouched)?;
@@ -165,6 +168,7 @@ pub async fn refuses_rules_twice_and_rules_that_are_not_there(bench: &Bench<'_>)
             from_port: Some(22),
             to_port: Some(22),
             peer: Peer::Ipv4("203.0.113.0/24".to_owned()),
+            description: None,
         }];
         for effect in [RuleEffect::Authorize, RuleEffect::Revoke] {
             let change = bench.change(Kind::GroupRules {
@@ -172,6 +176,7 @@ pub async fn refuses_rules_twice_and_rules_that_are_not_there(bench: &Bench<'_>)
                 direction,
                 effect,
                 rules: rules.clone(),
+                owner: GroupOwner::Ours,
             });
             bench.apply(&change).await?;
             bench.refuses(&change, &[ErrorClass::Conflict]).await?;
@@ -188,6 +193,7 @@ pub async fn refuses_rules_of_an_unknown_group(bench: &Bench<'_>) -> Outcome {
             direction: Direction::Egress,
             effect,
             rules: vec![Rule::everything_ipv4()],
+            owner: GroupOwner::Ours,
         });
         bench.stands(&change, &Standing::Gone).await?;
         bench.refuses(&change, &[ErrorClass::Gone]).await?;

@@ -1,6 +1,6 @@
 //! Tags of everything that can be tagged.
 
-use super::{Bench, Console, Disk, Outcome, equal, some, tags, text};
+use super::{Bench, Console, Disk, Ip, Outcome, equal, some, tags, text};
 use crate::change::{Change, Kind, Taggable, Tags};
 use crate::cloud::{Created, ErrorClass, Standing};
 
@@ -56,11 +56,15 @@ pub async fn tags_everything_in_ec2(bench: &Bench<'_>) -> Outcome {
         return Err("no snapshot was made".to_owned());
     };
     let snapshot = some("snapshot", made.into_iter().next())?.0;
-    round_all(
-        bench,
-        &[Taggable::Instance(id), Taggable::Volume(volume), Taggable::Snapshot(snapshot)],
-    )
-    .await
+    let vpc = bench.fixture().vpc(bench.here(), Ip::V4).await?;
+    let group = bench.fixture().group(bench.here(), &vpc).await?;
+    let all = [
+        Taggable::Instance(id),
+        Taggable::Volume(volume),
+        Taggable::Snapshot(snapshot),
+        Taggable::SecurityGroup(group),
+    ];
+    round_all(bench, &all).await
 }
 
 pub async fn tags_roles_and_users(bench: &Bench<'_>) -> Outcome {
@@ -79,6 +83,7 @@ pub async fn finds_no_tags_of_the_unknown(bench: &Bench<'_>) -> Outcome {
         Taggable::Instance("i-0123456789abcdef0".parse().unwrap()),
         Taggable::Volume("vol-0123456789abcdef0".parse().unwrap()),
         Taggable::Snapshot("snap-0123456789abcdef0".parse().unwrap()),
+        Taggable::SecurityGroup("sg-0123456789abcdef0".parse().unwrap()),
         Taggable::Role(bench.unique("no-role").parse().unwrap()),
         Taggable::User(bench.unique("no-user").parse().unwrap()),
     ];
@@ -109,6 +114,7 @@ pub async fn refuses_to_tag_the_unknown_in_ec2(bench: &Bench<'_>) -> Outcome {
         Taggable::Instance("i-0123456789abcdef0".parse().unwrap()),
         Taggable::Volume("vol-0123456789abcdef0".parse().unwrap()),
         Taggable::Snapshot("snap-0123456789abcdef0".parse().unwrap()),
+        Taggable::SecurityGroup("sg-0123456789abcdef0".parse().unwrap()),
     ];
     refused(bench, &unknown).await
 }

@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use super::{Calls, Fault, Road, error};
 use crate::change::{Change, Document, Taggable, Tags, Target};
 use crate::cloud::{
-    Admitted, ClassicBalancer, Exposure, Instance, Membership, Receipt, Result, Role, Safeguards,
-    Scope, SecurityGroup, Session, Snapshot, TargetGroup, User, UserCredential,
+    Admitted, ClassicBalancer, Exposure, GroupUser, Instance, Membership, Receipt, Result, Role,
+    Safeguards, Scope, SecurityGroup, Session, Snapshot, TargetGroup, User, UserCredential,
 };
 use crate::id::{
     AccessKeyId, AccountId, BucketName, FindingId, GroupId, InstanceId, Place, RoleName,
@@ -92,6 +92,12 @@ impl Session for FaultySession {
                 self.inner.groups(at, ids),
             )
             .await
+    }
+
+    async fn group_users(&self, at: &Place, group: &GroupId) -> Result<Vec<GroupUser>> {
+        let call = self.inner.group_users(at, group);
+        let operations = ["ec2:DescribeNetworkInterfaces"];
+        self.road.read((&self.scope, at), &operations, || Ok(Vec::new()), call).await
     }
 
     async fn snapshots_tagged(&self, at: &Place, key: &str, value: &str) -> Result<Vec<Snapshot>> {
@@ -224,6 +230,7 @@ impl Session for FaultySession {
             Taggable::Role(_) => ("iam:ListRoleTags", None),
             Taggable::User(_) => ("iam:ListUserTags", None),
             Taggable::Bucket(_) => ("s3:GetBucketTagging", None),
+            Taggable::SecurityGroup(_) => ("ec2:DescribeTags", Some("ec2:DescribeSecurityGroups")),
         };
         let call = self.inner.tags(at, resource);
         let tags = self.road.read((&self.scope, at), &[operation], || Ok(None), call).await?;

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::change::{Change, Kind, TAG_PURPOSE};
+use crate::change::{Change, GroupOwner, Kind, TAG_PURPOSE};
 use crate::id::{CaseId, Place, RunId};
 
 /// How long others wait for who makes it: some calls and the guards' looks, when all are slow.
@@ -136,7 +136,7 @@ fn thing(change: &Change) -> Option<Thing> {
         Kind::CreateGroup { vpc, tags, .. } => {
             format!("{vpc}/{}", tags.get(TAG_PURPOSE).map(String::as_str).unwrap_or_default())
         }
-        Kind::GroupRules { group, .. } => group.to_string(),
+        Kind::GroupRules { group, owner: GroupOwner::Ours, .. } => group.to_string(),
         _ => return None,
     };
     Some((change.at.clone(), what))

@@ -10,8 +10,8 @@ use super::pacer::Pacer;
 use super::question::{Asking, Questions};
 use crate::change::{Change, Document, Permission, Taggable, Tags, Target};
 use crate::cloud::{
-    Admitted, ClassicBalancer, CloudError, ErrorClass, Exposure, Instance, Membership, Receipt,
-    Result, Role, Safeguards, Scope, SecurityGroup, Session, Snapshot, TargetGroup, User,
+    Admitted, ClassicBalancer, CloudError, ErrorClass, Exposure, GroupUser, Instance, Membership,
+    Receipt, Result, Role, Safeguards, Scope, SecurityGroup, Session, Snapshot, TargetGroup, User,
     UserCredential,
 };
 use crate::id::{
@@ -170,6 +170,11 @@ impl Session for PacedSession {
         self.paced(at, &["ec2:DescribeSecurityGroups"], self.inner.groups(at, ids)).await
     }
 
+    async fn group_users(&self, at: &Place, group: &GroupId) -> Result<Vec<GroupUser>> {
+        let call = self.inner.group_users(at, group);
+        self.paced(at, &["ec2:DescribeNetworkInterfaces"], call).await
+    }
+
     async fn snapshots_tagged(&self, at: &Place, key: &str, value: &str) -> Result<Vec<Snapshot>> {
         let call = self.inner.snapshots_tagged(at, key, value);
         self.paced(at, &["ec2:DescribeSnapshots"], call).await
@@ -254,6 +259,7 @@ impl Session for PacedSession {
             Taggable::Role(_) => &["iam:ListRoleTags"],
             Taggable::User(_) => &["iam:ListUserTags"],
             Taggable::Bucket(_) => &["s3:GetBucketTagging"],
+            Taggable::SecurityGroup(_) => &["ec2:DescribeTags", "ec2:DescribeSecurityGroups"],
         };
         self.paced(at, operations, self.inner.tags(at, resource)).await
     }

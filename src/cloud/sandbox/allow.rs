@@ -210,6 +210,9 @@ pub fn needs(change: &Change, arn: impl Fn(&str, &str) -> String) -> Vec<Need> {
                 Taggable::Instance(id) => vec![(of_ec2, ec2(at, "instance", id.as_str()))],
                 Taggable::Volume(id) => vec![(of_ec2, ec2(at, "volume", id.as_str()))],
                 Taggable::Snapshot(id) => vec![(of_ec2, ec2(at, "snapshot", id.as_str()))],
+                Taggable::SecurityGroup(id) => {
+                    vec![(of_ec2, ec2(at, "security-group", id.as_str()))]
+                }
                 Taggable::Role(name) => {
                     vec![(pick("iam:TagRole", "iam:UntagRole"), arn("role", name.as_str()))]
                 }

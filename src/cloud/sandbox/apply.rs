@@ -85,7 +85,7 @@ fn make(
             return network::create_group(world, at, vpc, name, description, tags)
                 .map(|id| Some(Created::Group(id)));
         }
-        Kind::GroupRules { group, direction, effect, rules } => {
+        Kind::GroupRules { group, direction, effect, rules, .. } => {
             network::change_rules(world, at, group, *direction, *effect, rules)?;
         }
         Kind::CreateSnapshots { instance, exclude_boot, exclude, tags, .. } => {

@@ -7,6 +7,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Serialize;
 
+#[cfg(test)]
+use super::network::open_to_the_world;
 use super::network::reaches_out;
 use super::refusal::Refused;
 use super::settle::Settling;
@@ -81,6 +83,25 @@ impl Attacker {
     #[must_use]
     pub fn can_reach_out(&self, at: &Place, instance: &InstanceId) -> Verdict {
         self.sandbox.with(|world| can_reach_out(world, at, instance))
+    }
+
+    /// Whether anybody on the internet may connect to a port of an instance, as far as its groups say.
+    #[cfg(test)]
+    #[must_use]
+    pub fn can_reach_in(&self, at: &Place, instance: &InstanceId, port: u16) -> Verdict {
+        self.sandbox.with(|world| {
+            let region =
+                world.accounts.get(&at.account).and_then(|own| own.regions.get(&at.region));
+            let found = region.and_then(|region| Some((region, region.instances.get(instance)?)));
+            let Some((region, machine)) = found else {
+                return Verdict::no(format!("there is no instance {instance}"));
+            };
+            let mut interfaces = machine.instance.interfaces.iter();
+            match interfaces.find_map(|one| open_to_the_world(region, one, port)) {
+                Some(group) => Verdict::yes(format!("{} lets everybody in to {port}", group.id)),
+                None => Verdict::no(format!("no group of {instance} lets everybody in to {port}")),
+            }
+        })
     }
 
     /// Whether anybody on the internet can read what is in a bucket.

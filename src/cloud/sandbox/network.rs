@@ -5,14 +5,14 @@
 use super::refusal::Refused;
 use super::world::{RegionState, World};
 use crate::change::{Direction, Peer, Rule, RuleEffect, Tags};
-use crate::cloud::{Interface, SecurityGroup};
+use crate::cloud::{GroupUser, Interface, SecurityGroup};
 use crate::id::{GroupId, InterfaceId, Place, VpcId};
 
 /// Groups on one interface (Amazon VPC quotas: 5 by default).
 const GROUPS_PER_INTERFACE_MAX: usize = 5;
 /// Rules of one group in one direction (Amazon VPC quotas: 60 by default).
 const RULES_PER_GROUP_MAX: usize = 60;
-/// Characters of a group's name and description (EC2 API, CreateSecurityGroup).
+/// Characters of a group's name and description (EC2 API, CreateSecurityGroup), and of a rule's (`IpRange`).
 const GROUP_TEXT_MAX: usize = 255;
 
 /// `ec2:ModifyNetworkInterfaceAttribute` with groups.
@@ -162,7 +162,7 @@ pub fn change_rules(
         Direction::Egress => group.egress.clone(),
     };
     for rule in rules {
-        let there = side.iter().position(|have| *have == rule);
+        let there = side.iter().position(|have| have.same(&rule));
         match (effect, there) {
             (RuleEffect::Authorize, None) => side.push(rule),
             (RuleEffect::Revoke, Some(index)) => {
@@ -211,11 +211,38 @@ fn untracked(region: &RegionState, interface: &Interface) -> bool {
     let ipv6 = region.vpcs.get(&interface.vpc).is_some_and(|vpc| vpc.ipv6);
     let wanted = default_egress(ipv6);
     let has = |side: fn(&SecurityGroup) -> &Vec<Rule>| {
-        wanted
-            .iter()
-            .all(|rule| groups_of(region, interface).any(|group| side(group).contains(rule)))
+        wanted.iter().all(|rule| {
+            groups_of(region, interface).any(|group| side(group).iter().any(|have| have.same(rule)))
+        })
     };
     has(|group| &group.ingress) && has(|group| &group.egress)
+}
+
+/// What `ec2:DescribeNetworkInterfaces` shows with the filter `group-id`.
+#[must_use]
+pub fn group_users(region: &RegionState, group: &GroupId) -> Vec<GroupUser> {
+    let all = region.instances.values().flat_map(|machine| {
+        machine.instance.interfaces.iter().map(move |interface| (machine, interface))
+    });
+    let using = all.filter(|(_, interface)| interface.groups.contains(group));
+    using
+        .map(|(machine, interface)| GroupUser {
+            interface: interface.id.clone(),
+            instance: Some(machine.instance.id.clone()),
+        })
+        .collect()
+}
+
+/// Which of its groups lets everybody reach a port of an interface.
+#[cfg(test)]
+#[must_use]
+pub fn open_to_the_world<'a>(
+    region: &'a RegionState,
+    interface: &'a Interface,
+    port: u16,
+) -> Option<&'a SecurityGroup> {
+    let open = |rule: &Rule| rule.is_of_the_world() && rule.reaches(port);
+    groups_of(region, interface).find(|group| group.ingress.iter().any(open))
 }
 
 fn groups_of<'a>(
@@ -285,6 +312,11 @@ fn check_rule(region: &RegionState, rule: &Rule) -> Result<(), Refused> {
                     .into(),
             );
         }
+    }
+    if let Some(text) = &rule.description
+        && (text.chars().count() > GROUP_TEXT_MAX || !text.chars().all(group_text))
+    {
+        return invalid(format!("Invalid rule description '{text}'"));
     }
     match &rule.peer {
         Peer::Ipv4(cidr) if !cidr_of::<std::net::Ipv4Addr>(cidr, 32) => {

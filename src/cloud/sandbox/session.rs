@@ -8,13 +8,15 @@ use super::allow::{self, Need};
 use super::apply::{apply, iam_arn, request_id};
 use super::refusal::Refused;
 use super::world::{RegionState, World};
-use super::{EBS_DEFAULT_ALIAS, Sandbox, balancer, bucket, credential, guard, scaling, view};
+use super::{
+    EBS_DEFAULT_ALIAS, Sandbox, balancer, bucket, credential, guard, network, scaling, view,
+};
 use crate::change::{
     Change, Document, TAG_PURPOSE, Taggable, Tags, Target, carried, group_name_prefix,
 };
 use crate::cloud::{
-    ClassicBalancer, Exposure, Instance, Membership, Receipt, Result, Role, Safeguards, Scope,
-    SecurityGroup, Session, Snapshot, TargetGroup, User, UserCredential,
+    ClassicBalancer, Exposure, GroupUser, Instance, Membership, Receipt, Result, Role, Safeguards,
+    Scope, SecurityGroup, Session, Snapshot, TargetGroup, User, UserCredential,
 };
 use crate::id::{
     AccessKeyId, AccountId, BucketName, FindingId, GroupId, InstanceId, Place, RoleName,
@@ -125,6 +127,12 @@ impl Session for SandboxSession {
     async fn groups(&self, at: &Place, ids: &[GroupId]) -> Result<Vec<SecurityGroup>> {
         self.look(at, view::any(&["ec2:DescribeSecurityGroups"]), |region| {
             ids.iter().filter_map(|id| region.groups.get(id).cloned()).collect()
+        })
+    }
+
+    async fn group_users(&self, at: &Place, group: &GroupId) -> Result<Vec<GroupUser>> {
+        self.look(at, view::any(&["ec2:DescribeNetworkInterfaces"]), |region| {
+            network::group_users(region, group)
         })
     }
 

@@ -73,7 +73,13 @@ pub fn check_tags(tags: &Tags) -> Result<(), Refused> {
 }
 
 fn is_ec2(resource: &Taggable) -> bool {
-    matches!(resource, Taggable::Instance(_) | Taggable::Volume(_) | Taggable::Snapshot(_))
+    matches!(
+        resource,
+        Taggable::Instance(_)
+            | Taggable::Volume(_)
+            | Taggable::Snapshot(_)
+            | Taggable::SecurityGroup(_)
+    )
 }
 
 fn of<'a>(world: &'a mut World, at: &Place, resource: &Taggable) -> Result<&'a mut Tags, Refused> {
@@ -99,6 +105,10 @@ fn of<'a>(world: &'a mut World, at: &Place, resource: &Taggable) -> Result<&'a m
         Taggable::Snapshot(id) => match world.region_mut(at)?.snapshots.get_mut(id) {
             Some(record) => Ok(&mut record.snapshot.tags),
             None => Err(gone("InvalidSnapshot.NotFound", "snapshot", id.as_str())),
+        },
+        Taggable::SecurityGroup(id) => match world.region_mut(at)?.groups.get_mut(id) {
+            Some(group) => Ok(&mut group.tags),
+            None => Err(gone("InvalidGroup.NotFound", "security group", id.as_str())),
         },
     }
 }

@@ -89,6 +89,7 @@ pub fn tags<'a>(world: &'a World, at: &Place, resource: &Taggable) -> Option<&'a
         Taggable::Role(name) => Some(&account.roles.get(name)?.tags),
         Taggable::User(name) => Some(&account.users.get(name)?.tags),
         Taggable::Bucket(name) => Some(&account.buckets.get(name)?.tags),
+        Taggable::SecurityGroup(id) => Some(&region?.groups.get(id)?.tags),
     }
 }
 
@@ -105,6 +106,7 @@ pub fn tag_needs(world: &World, at: &Place, resource: &Taggable) -> Vec<Need> {
         Taggable::Instance(_) => "ec2:DescribeInstances",
         Taggable::Volume(_) => "ec2:DescribeVolumes",
         Taggable::Snapshot(_) => "ec2:DescribeSnapshots",
+        Taggable::SecurityGroup(_) => "ec2:DescribeSecurityGroups",
     };
     match tags(world, at, resource) {
         Some(tags) if !tags.is_empty() => any(&["ec2:DescribeTags"]),

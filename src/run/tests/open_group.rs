@@ -119,6 +119,7 @@ async fn a_planted_group_with_many_rules_stops_no_isolation() {
             from_port: Some(port),
             to_port: Some(port),
             peer: peer.clone(),
+            description: None,
         };
         group.ingress = (0..1000).map(rule).collect();
         region.groups.insert(group.id.clone(), group);

@@ -81,6 +81,7 @@ impl Header {
                 ParamKind::UserName => "user",
                 ParamKind::AccessKeyId => "access-key",
                 ParamKind::BucketName => "bucket",
+                ParamKind::GroupId => "security-group",
                 _ => return None,
             };
             Some(format!("{kind}/{}", params.get(&param.name)?.as_str()?))

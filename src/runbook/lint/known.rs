@@ -27,6 +27,8 @@ pub(super) fn held(kind: ParamKind) -> Shape {
     match kind {
         ParamKind::Tags => Shape::Tags,
         ParamKind::TextList => Shape::List(&Shape::Text),
+        // A number from a finding or a script, a text from a person.
+        ParamKind::Port => Shape::Any,
         _ => Shape::Text,
     }
 }

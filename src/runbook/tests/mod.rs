@@ -2,6 +2,7 @@
 
 mod compared;
 mod errors;
+mod exposed;
 mod hostile;
 mod linting;
 mod misspelt;

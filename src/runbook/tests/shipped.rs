@@ -8,14 +8,14 @@ use crate::change::Urgency;
 use crate::finding::{Recognised, recognise};
 use crate::routing::{Policy, decide};
 
-const I1: &str = "i-0123456789abcdef0";
+pub(super) const I1: &str = "i-0123456789abcdef0";
 const I2: &str = "i-0fedcba9876543210";
 
 fn library() -> Library {
     Library::embedded_with(&ENGINE).unwrap()
 }
 
-fn runbook(name: &str) -> Arc<Runbook> {
+pub(super) fn runbook(name: &str) -> Arc<Runbook> {
     library().get(&name.parse().unwrap()).unwrap()
 }
 
@@ -24,7 +24,7 @@ fn case(finding: Value) -> Value {
 }
 
 /// Runs the runbook as the driver would, the parameters taken from the finding.
-fn check(name: &str, finding: Value, look: Value, wanted: &[&str]) -> Advance {
+pub(super) fn check(name: &str, finding: Value, look: Value, wanted: &[&str]) -> Advance {
     let runbook = runbook(name);
     let params = runbook.header.check_params(runbook.header.params_from(&finding)).unwrap();
     let facts = Facts { case: case(finding), params, mode: Mode::Contain };
@@ -43,7 +43,7 @@ fn instance_finding() -> Value {
 #[test]
 fn all_compile_without_a_warning() {
     let library = library();
-    assert_eq!(library.iter().count(), 7);
+    assert_eq!(library.iter().count(), 8);
     for runbook in library.iter() {
         assert!(runbook.warnings.is_empty(), "{}: {:?}", runbook.name, runbook.warnings);
         assert!(!runbook.header.summary.is_empty());
@@ -51,7 +51,7 @@ fn all_compile_without_a_warning() {
     let fallbacks = library.iter().filter(|runbook| runbook.header.fallback);
     let names: Vec<_> = fallbacks.map(|runbook| runbook.name.as_str()).collect();
     assert_eq!(names, ["observe"]);
-    assert_eq!(library.rules().len(), 6);
+    assert_eq!(library.rules().len(), 7);
 }
 
 #[test]
@@ -69,11 +69,12 @@ fn they_answer_the_findings_they_are_for() {
         ("Execution:EC2/SuspiciousFile", &["suspected-instance"]),
         // What is found on a copy is no running instance.
         ("Execution:EC2/MaliciousFile!Snapshot", &[]),
-        // Brute force and probes: the instance may be the victim.
-        ("Impact:EC2/WinRMBruteForce", &[]),
-        ("UnauthorizedAccess:EC2/SSHBruteForce", &[]),
-        ("UnauthorizedAccess:EC2/RDPBruteForce", &[]),
-        ("Recon:EC2/PortProbeUnprotectedPort", &[]),
+        // Brute force and probes: the instance may be the victim, and is never isolated.
+        ("Impact:EC2/WinRMBruteForce", &["exposed-port"]),
+        ("UnauthorizedAccess:EC2/SSHBruteForce", &["exposed-port"]),
+        ("UnauthorizedAccess:EC2/RDPBruteForce", &["exposed-port"]),
+        ("Recon:EC2/PortProbeUnprotectedPort", &["exposed-port"]),
+        ("Recon:EC2/PortProbeEMRUnprotectedPort", &["exposed-port"]),
         (
             "CredentialAccess:IAMUser/AnomalousBehavior",
             &["leaked-access-key", "stolen-role-credentials"],
@@ -171,9 +172,10 @@ fn the_role_in_the_finding_decides_whether_a_person_is_asked() {
         fallback: "observe".parse().ok(),
         ..Policy::default()
     };
-    let (acts, asks, watches) = (
+    let (acts, asks, closes, watches) = (
         ("compromised-instance", Mode::Contain),
         ("suspected-instance", Mode::Approve),
+        ("exposed-port", Mode::Approve),
         ("observe", Mode::Observe),
     );
     for (finding_type, role, (name, mode)) in [
@@ -186,9 +188,12 @@ fn the_role_in_the_finding_decides_whether_a_person_is_asked() {
         ("UnauthorizedAccess:EC2/TorRelay", json!("TARGET"), asks),
         ("Execution:EC2/MaliciousFile", json!("TARGET"), asks),
         ("Execution:EC2/SuspiciousFile", Value::Null, asks),
-        ("Impact:EC2/WinRMBruteForce", json!("TARGET"), watches),
-        ("UnauthorizedAccess:EC2/SSHBruteForce", json!("TARGET"), watches),
-        ("Recon:EC2/PortProbeUnprotectedPort", json!("TARGET"), watches),
+        ("Impact:EC2/WinRMBruteForce", json!("TARGET"), closes),
+        ("UnauthorizedAccess:EC2/SSHBruteForce", json!("TARGET"), closes),
+        // Who guesses passwords has no port that is open.
+        ("UnauthorizedAccess:EC2/SSHBruteForce", json!("ACTOR"), watches),
+        ("Recon:EC2/PortProbeUnprotectedPort", json!("TARGET"), closes),
+        ("Recon:EC2/PortProbeEMRUnprotectedPort", json!("TARGET"), closes),
     ] {
         let mut document: Value =
             serde_json::from_str(crate::finding::fixtures::CRYPTO_MINING_INSTANCE).unwrap();

@@ -150,7 +150,8 @@ fn device(index: usize) -> String {
 
 pub(super) fn https() -> Rule {
     let peer = Peer::Ipv4("0.0.0.0/0".to_owned());
-    Rule { protocol: "tcp".to_owned(), from_port: Some(443), to_port: Some(443), peer }
+    let port = Some(443);
+    Rule { protocol: "tcp".to_owned(), from_port: port, to_port: port, peer, description: None }
 }
 
 pub(super) fn default_vpc(spec: &AccountSpec, region: &Region) -> Result<VpcId, String> {
