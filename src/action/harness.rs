@@ -12,6 +12,7 @@ mod edge_address;
 mod edge_balancer;
 mod edge_evidence;
 mod edge_exposure;
+mod edge_finding;
 mod edge_group;
 mod edge_guard;
 mod edge_origin;

@@ -4,6 +4,7 @@
 //! changes anything: it returns the changes, and the executor in `run` applies them. Nothing here
 //! knows the store, and nothing here asks a clock: a look gets the time as a value.
 
+mod archive_finding;
 mod block_public_bucket;
 mod creation;
 mod disable_access_keys;
@@ -26,6 +27,7 @@ mod registry;
 mod replace_instance_profile;
 mod revocation;
 mod revoke_role_sessions;
+mod send_feedback;
 mod shape;
 mod snapshot_volumes;
 mod tag_resource;

@@ -128,6 +128,7 @@ fn taking_back(one: &Permission, run: &BTreeSet<Permission>) -> Option<Permissio
             return Some(Permission::new("iam:PassRole", format!("arn:aws:iam::{account}:role/*")));
         }
         "ec2:RevokeSecurityGroupIngress" => "ec2:AuthorizeSecurityGroupIngress",
+        "guardduty:ArchiveFindings" => "guardduty:UnarchiveFindings",
         "autoscaling:EnterStandby" => "autoscaling:ExitStandby",
         "elasticloadbalancing:DeregisterTargets" => "elasticloadbalancing:RegisterTargets",
         "elasticloadbalancing:DeregisterInstancesFromLoadBalancer" => {

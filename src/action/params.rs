@@ -22,6 +22,8 @@ pub enum ParamKind {
     BucketName,
     /// `sg-…`.
     GroupId,
+    /// A GuardDuty finding's id.
+    FindingId,
     /// A port of TCP or UDP, 0 to 65,535: as a number, or as text that `--param` gives.
     Port,
     /// An ARN.
@@ -62,15 +64,24 @@ pub const INSTANCE: &[ParamSpec] = &[ParamSpec {
     doc: "The instance.",
 }];
 
+/// What verbs about one finding take.
+pub const FINDING: &[ParamSpec] = &[ParamSpec {
+    name: "finding",
+    kind: ParamKind::FindingId,
+    required: true,
+    doc: "The finding.",
+}];
+
 impl ParamKind {
     /// Every kind.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::InstanceId,
         Self::RoleName,
         Self::UserName,
         Self::AccessKeyId,
         Self::BucketName,
         Self::GroupId,
+        Self::FindingId,
         Self::Port,
         Self::Arn,
         Self::AccountId,
@@ -90,6 +101,7 @@ impl ParamKind {
             Self::AccessKeyId => "access-key-id",
             Self::BucketName => "bucket-name",
             Self::GroupId => "security-group-id",
+            Self::FindingId => "finding-id",
             Self::Port => "port",
             Self::Arn => "arn",
             Self::AccountId => "account-id",
@@ -124,6 +136,7 @@ impl ParamKind {
             Self::AccessKeyId => text::<id::AccessKeyId>(value),
             Self::BucketName => text::<id::BucketName>(value),
             Self::GroupId => text::<id::GroupId>(value),
+            Self::FindingId => text::<id::FindingId>(value),
             Self::Port => match port(value) {
                 Some(_) => Ok(()),
                 None => Err("expected a port, 0 to 65535".to_owned()),

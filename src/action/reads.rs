@@ -45,6 +45,8 @@ pub enum Read {
     UserPolicy,
     /// `exposure`.
     Exposure,
+    /// `finding`.
+    Finding,
     /// `tags`, of anything.
     Tags,
 }
@@ -53,7 +55,7 @@ impl Read {
     /// Its IAM actions, each with the type of resource it is limited to (IAM service authorization
     /// reference; `ec2:Describe…` mostly takes none).
     fn needs(self) -> &'static [(&'static str, Resource)] {
-        use Resource::{Any, Bucket, Instance, Profile, Role, Snapshot, User};
+        use Resource::{Any, Bucket, Detector, Instance, Profile, Role, Snapshot, User};
         match self {
             Self::Instance => {
                 &[("ec2:DescribeInstances", Any), ("ec2:DescribeNetworkInterfaces", Any)]
@@ -94,6 +96,9 @@ impl Read {
             Self::Exposure => {
                 &[("s3:GetBucketPublicAccessBlock", Bucket), ("s3:GetBucketPolicyStatus", Bucket)]
             }
+            Self::Finding => {
+                &[("guardduty:ListDetectors", Any), ("guardduty:GetFindings", Detector)]
+            }
             // DescribeTags says the same of no tags and of no resource, so the resource is asked for.
             Self::Tags => &[
                 ("ec2:DescribeTags", Any),
@@ -118,6 +123,7 @@ enum Resource {
     Profile,
     User,
     Bucket,
+    Detector,
 }
 
 impl Resource {
@@ -132,6 +138,7 @@ impl Resource {
             Self::Profile => format!("arn:aws:iam::{account}:instance-profile/*"),
             Self::User => format!("arn:aws:iam::{account}:user/*"),
             Self::Bucket => "arn:aws:s3:::*".to_owned(),
+            Self::Detector => format!("arn:aws:guardduty:{region}:{account}:detector/*"),
         }
     }
 }

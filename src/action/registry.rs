@@ -4,6 +4,7 @@
 //! is built".
 
 use super::Action;
+use super::archive_finding::ArchiveFinding;
 use super::block_public_bucket::BlockPublicBucket;
 use super::disable_access_keys::DisableAccessKeys;
 use super::enter_standby::EnterStandby;
@@ -12,6 +13,7 @@ use super::isolate_instance::IsolateInstance;
 use super::leave_load_balancers::LeaveLoadBalancers;
 use super::replace_instance_profile::ReplaceInstanceProfile;
 use super::revoke_role_sessions::RevokeRoleSessions;
+use super::send_feedback::SendFeedback;
 use super::snapshot_volumes::SnapshotVolumes;
 use super::tag_resource::TagResource;
 use super::tighten_security_group::TightenSecurityGroup;
@@ -31,6 +33,8 @@ pub fn registry() -> &'static [&'static dyn Action] {
         &GuardInstance,
         &EnterStandby,
         &LeaveLoadBalancers,
+        &ArchiveFinding,
+        &SendFeedback,
     ]
 }
 

@@ -50,6 +50,10 @@ impl Change {
                 self.swapped(),
                 "a credential that may be known to others works again; make a new one instead",
             ),
+            Kind::Finding(change) => match change.kept() {
+                Some(why) => Inverse::Kept(why),
+                None => Inverse::Change(self.swapped()),
+            },
             Kind::DeleteLoginProfile { .. } => Inverse::Lost(
                 "the password is gone: create a login profile with a new password and demand a reset",
             ),
@@ -96,6 +100,7 @@ impl Change {
             }
             Kind::PublicAccess { before, after, .. } => swap(before, after),
             Kind::Tags { before, after, .. } => swap(before, after),
+            Kind::Finding(change) => change.swap(),
             Kind::GroupRules { effect, .. } => {
                 *effect = match effect {
                     RuleEffect::Authorize => RuleEffect::Revoke,

@@ -6,8 +6,9 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AddressUse, BalancerChange, CredentialKind, Direction, Document, Duty, GroupOwner, KeyStatus,
-    LoginProfile, OnShutdown, ProfileChange, PublicAccessBlock, Rule, RuleEffect, Taggable, Tags,
+    AddressUse, BalancerChange, CredentialKind, Direction, Document, Duty, FindingChange,
+    GroupOwner, KeyStatus, LoginProfile, OnShutdown, ProfileChange, PublicAccessBlock, Rule,
+    RuleEffect, Taggable, Tags,
 };
 use crate::id::{
     AccessKeyId, AccountId, AllocationId, AssociationId, BucketName, CredentialId, GroupId,
@@ -242,6 +243,8 @@ pub enum Kind {
         /// Afterwards; `None` deletes the configuration.
         after: Option<PublicAccessBlock>,
     },
+    /// Of a finding in GuardDuty.
+    Finding(FindingChange),
     /// Tags of a resource (`ec2:CreateTags`/`ec2:DeleteTags`, `iam:TagRole`, `iam:TagUser`, and
     /// their inverses). Only keys that differ between the two are touched.
     Tags {

@@ -6,6 +6,7 @@
 
 mod balancer;
 mod document;
+mod finding;
 mod inverse;
 mod kind;
 mod passage;
@@ -22,6 +23,7 @@ use serde::{Deserialize, Serialize};
 
 pub use balancer::{BalancerChange, Registration, Target};
 pub use document::{carried, policy_text};
+pub use finding::{FindingChange, Usefulness};
 pub use inverse::Inverse;
 pub use kind::Kind;
 #[cfg(test)]
@@ -122,6 +124,7 @@ impl Change {
             Kind::DeleteLoginProfile { .. } => "iam:DeleteLoginProfile",
             Kind::PublicAccess { after: Some(_), .. } => "s3:PutPublicAccessBlock",
             Kind::PublicAccess { after: None, .. } => "s3:DeletePublicAccessBlock",
+            Kind::Finding(change) => change.operation(),
             Kind::Tags { resource, after, .. } => match (resource, after.is_empty()) {
                 (
                     Taggable::Instance(_)
@@ -176,6 +179,7 @@ impl Change {
             }
             Kind::DeleteLoginProfile { user, .. } => format!("user/{user}/login-profile"),
             Kind::PublicAccess { bucket, .. } => format!("bucket/{bucket}/public-access"),
+            Kind::Finding(change) => change.resource(),
             Kind::Tags { resource, .. } => format!("{}/tags", resource.path()),
         }
     }
@@ -207,6 +211,7 @@ impl Change {
             | Kind::GroupRules { .. }
             | Kind::CopySnapshot { .. }
             | Kind::SnapshotSharing { .. }
+            | Kind::Finding(_)
             | Kind::Tags { .. } => None,
         }
     }

@@ -154,6 +154,11 @@ impl Change {
             Kind::PublicAccess { bucket, .. } => {
                 need("s3:PutBucketPublicAccessBlock", format!("arn:aws:s3:::{bucket}"));
             }
+            Kind::Finding(change) => {
+                for (action, resource) in change.permissions(&self.at) {
+                    need(action, resource);
+                }
+            }
             Kind::Tags { resource, .. } => need(
                 operation,
                 match resource {

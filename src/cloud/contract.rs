@@ -13,6 +13,7 @@ mod copying;
 mod credential;
 mod disk;
 mod exposure;
+mod finding;
 mod general;
 mod group;
 mod guard;
@@ -64,6 +65,9 @@ const CHECKS: &[Check] = checks! {
     general::answers_with_request_ids;
     general::reads_findings needs Findings;
     general::finds_no_unknown_finding needs Findings;
+    finding::archives_a_finding_and_takes_it_out_again needs Findings;
+    finding::takes_feedback_on_a_finding needs Findings;
+    finding::changes_nothing_of_an_unknown_finding needs Findings;
     general::refuses_what_is_not_permitted needs Permissions;
     network::reads_an_instance;
     network::finds_nothing_unknown;

@@ -33,7 +33,7 @@ pub use model::{
     UserCredential, UserKey, copy_description,
 };
 pub use origin::unlike;
-pub use standing::{Standing, standing};
+pub use standing::{Standing, feedback, is_archived, standing};
 
 use crate::change::{Change, Document, Permission, Taggable, Tags, Target, Urgency};
 use crate::id::{

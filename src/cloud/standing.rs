@@ -1,6 +1,7 @@
 //! Where the world stands towards a change: what recovery and undo ask before they act.
 
 mod balancer;
+mod finding;
 mod profile;
 
 use std::collections::BTreeSet;
@@ -8,6 +9,8 @@ use std::collections::BTreeSet;
 use super::{Address, Interface, Result, Safeguards, Session, unlike};
 use crate::change::{AddressUse, Change, Kind, TAG_STEP, Tags};
 use crate::id::{AllocationId, GroupId, InstanceId, Place};
+
+pub use finding::{feedback, is_archived};
 
 /// How the world compares with a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +23,8 @@ pub enum Standing {
     Other(String),
     /// The resource is gone.
     Gone,
+    /// No read shows whether it has happened: nothing but AWS's answer told.
+    Unseen,
 }
 
 /// Looks at the one attribute that `change` is about.
@@ -160,6 +165,7 @@ pub async fn standing(session: &dyn Session, change: &Change) -> Result<Standing
             None => Standing::Gone,
             Some(now) => compare(&now.block, before, after),
         },
+        Kind::Finding(change) => finding::standing(session, at, change).await?,
         Kind::Tags { resource, before, after } => match session.tags(at, resource).await? {
             None => Standing::Gone,
             Some(now) => {

@@ -46,6 +46,8 @@ pub async fn settle(
             Ok(Standing::Before | Standing::Other(_) | Standing::Gone) => {
                 break OutcomeResult::NotHappened;
             }
+            // Nobody can tell from what is there, now or later.
+            Ok(Standing::Unseen) => break OutcomeResult::Unknown,
             Err(error) => last = Some(error),
         }
         looks += 1;

@@ -237,6 +237,10 @@ pub async fn restore(executor: &Executor<'_>, mut step: StepLog) -> Result<StepR
             );
             return ended(failed(&step, Code::UNDO_DRIFT, "conflict", &text), drafts);
         }
+        Ok(Standing::Unseen) => {
+            let text = format!("left alone, because no read tells whether it stands: {words}");
+            return ended(failed(&step, Code::UNDO_DRIFT, "conflict", &text), drafts);
+        }
         Ok(Standing::After) if given_back => {
             let text = format!("it did not hold: {words}");
             return ended(failed(&step, Code::ACTION_FAILED, "conflict", &text), drafts);

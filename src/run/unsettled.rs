@@ -112,6 +112,7 @@ pub fn settle_permissions(at: &Place) -> BTreeSet<Permission> {
         Read::Credentials,
         Read::UserPolicy,
         Read::Exposure,
+        Read::Finding,
         Read::Tags,
     ];
     permissions_for(&reads, at)

@@ -30,6 +30,7 @@ from moto.ec2.models.instances import Instance
 from moto.ec2.models.security_groups import SecurityGroupBackend
 from moto.ec2.responses.elastic_block_store import ElasticBlockStore
 from moto.ec2.utils import random_snapshot_id
+from moto.core.exceptions import JsonRESTError
 from moto.core.responses import ActionResult, EmptyResult
 from moto.core.utils import get_service_model, utcnow
 from moto.guardduty import urls as guardduty_urls
@@ -429,7 +430,7 @@ moto_api_urls.url_paths["{0}/moto-api/tourniquet/assumed-roles"] = assumed_roles
 
 
 # --- GuardDuty has findings -----------------------------------------------------------------------
-# GetFindings and ListFindings without criteria; findings come in over a route of ours, as real ones
+# GetFindings and ListFindings without criteria, and what changes of a finding; findings come in over a route of ours, as real ones
 # come from GuardDuty itself.
 
 
@@ -448,9 +449,43 @@ def list_findings(self):
     return json.dumps({"findingIds": list(_findings(detector)), "nextToken": ""})
 
 
-GuardDutyResponse.get_findings = get_findings
-GuardDutyResponse.list_findings = list_findings
-for _path in ("findings", "findings/get"):
+def _change_findings(self, change):
+    found = _findings(self.guardduty_backend.get_detector(self.path.split("/")[2]))
+    wanted = self._get_param("findingIds")
+    if any(one not in found for one in wanted):
+        raise JsonRESTError("BadRequestException", "The request is rejected.")
+    for one in wanted:
+        found[one]["service"].update(change)
+    return "{}"
+
+
+def archive_findings(self):
+    return _change_findings(self, {"archived": True})
+
+
+def unarchive_findings(self):
+    return _change_findings(self, {"archived": False})
+
+
+def update_findings_feedback(self):
+    return _change_findings(self, {"userFeedback": self._get_param("feedback")})
+
+
+for method in (
+    get_findings,
+    list_findings,
+    archive_findings,
+    unarchive_findings,
+    update_findings_feedback,
+):
+    setattr(GuardDutyResponse, method.__name__, method)
+for _path in (
+    "findings",
+    "findings/get",
+    "findings/archive",
+    "findings/unarchive",
+    "findings/feedback",
+):
     guardduty_urls.url_paths["{0}/detector/(?P<detector_id>[^/]+)/" + _path + "$"] = (
         GuardDutyResponse.dispatch
     )

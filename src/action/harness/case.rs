@@ -43,6 +43,8 @@ const DISABLE: &str = "contain::disable_access_keys";
 const TAG: &str = "act::tag_resource";
 const BLOCK: &str = "contain::block_public_bucket";
 const TIGHTEN: &str = "contain::tighten_security_group";
+const ARCHIVE: &str = "act::archive_finding";
+const FEEDBACK: &str = "act::send_feedback";
 const STANDBY: &str = "act::enter_standby";
 const LEAVE: &str = "act::leave_load_balancers";
 const PROFILE: &str = "contain::replace_instance_profile";
@@ -100,6 +102,10 @@ pub const CASES: &[Case] = &[
     case!("a port that nobody is let in to", TIGHTEN, {"group": "sg-000000000000000f1", "port": 8080}, false, Again::Nothing, tightened),
     case!("a security group without tags", TAG, {"resource": "security-group/sg-000000000000000f2", "tags": {"state": "contained"}}, false, Again::Nothing, tagged),
     case!("a security group", TAG, {"resource": "security-group/sg-000000000000000f1", "tags": {"state": "contained", "owner": "sec"}}, false, Again::Nothing, tagged),
+    case!("a current finding", ARCHIVE, {"finding": "c0ffee0123456789c0ffee0123456786"}, false, Again::Nothing, archived),
+    case!("one that is archived", ARCHIVE, {"finding": "c0ffee0123456789c0ffee0123456787"}, false, Again::Nothing, archived),
+    case!("one of which nothing was said", FEEDBACK, {"finding": "c0ffee0123456789c0ffee0123456786", "feedback": "not_useful"}, false, Again::Nothing, rated),
+    case!("one of which the other was said", FEEDBACK, {"finding": "c0ffee0123456789c0ffee0123456787", "feedback": "useful"}, false, Again::Nothing, rated),
     case!("an instance, one tag new and one overwritten", TAG, {"resource": "instance/i-000000000000000a1", "tags": {"state": "contained", "team": "sec"}}, false, Again::Nothing, tagged),
     case!("an instance without tags", TAG, {"resource": "instance/i-000000000000000a2", "tags": {"state": "contained"}}, false, Again::Nothing, tagged),
     case!("a volume without tags", TAG, {"resource": "volume/vol-000000000000000b2", "tags": {"state": "evidence"}}, false, Again::Nothing, tagged),
@@ -362,6 +368,28 @@ fn tightened(bench: &Bench, before: &World, output: &Value) {
     assert_eq!((&output["interfaces"], &output["users"]), (&json!(users.len()), &json!(users)));
     let notes = output["notes"].to_string();
     assert!(notes.contains("go on"), "open connections are not closed: {notes}");
+}
+
+fn service(world: &World, bench: &Bench, output: &Value) -> Value {
+    let id = output["finding"].as_str().unwrap().parse().unwrap();
+    let region = &world.accounts[&bench.at.account].regions[&bench.at.region];
+    region.findings[&id]["service"].clone()
+}
+
+fn archived(bench: &Bench, before: &World, output: &Value) {
+    let (was, now) = (before, &bench.sandbox.snapshot_world());
+    let (mut was, now) = (service(was, bench, output), service(now, bench, output));
+    was["archived"] = json!(true);
+    assert_eq!(now, was, "and nothing else");
+    assert_eq!(output["archived"], json!(true));
+}
+
+fn rated(bench: &Bench, before: &World, output: &Value) {
+    let (was, now) = (before, &bench.sandbox.snapshot_world());
+    let (mut was, now) = (service(was, bench, output), service(now, bench, output));
+    was["userFeedback"] = json!(output["feedback"].as_str().unwrap().to_uppercase());
+    assert_eq!(now, was, "and nothing else");
+    assert_eq!(output["shown"], json!(true));
 }
 
 fn tagged(bench: &Bench, before: &World, output: &Value) {

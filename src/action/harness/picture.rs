@@ -13,6 +13,8 @@ pub fn picture(world: &World) -> Value {
     let (mut addresses, mut endings, mut blocks) = (json!({}), json!({}), json!({}));
     let (mut scaling, mut balancing, mut profiles, mut rules) =
         (json!({}), json!({}), json!({}), json!({}));
+    let (mut scaling, mut balancing, mut rules, mut findings) =
+        (json!({}), json!({}), json!({}), json!({}));
     for (id, account) in &world.accounts {
         for region in account.regions.values() {
             for (instance, machine) in &region.instances {
@@ -38,6 +40,9 @@ pub fn picture(world: &World) -> Value {
                 scaling[name.as_str()] = json!(group);
             }
             // Those of ours stay as they are.
+            for (id, found) in &region.findings {
+                findings[id.as_str()] = found["service"]["archived"].clone();
+            }
             for (id, group) in region.groups.iter().filter(|(_, group)| !ours(group)) {
                 let mut ingress: Vec<Value> =
                     group.ingress.iter().map(|rule| json!(rule)).collect();
@@ -77,7 +82,7 @@ pub fn picture(world: &World) -> Value {
             blocks[bucket.as_str()] = json!(found.block);
         }
     }
-    json!({"groups": groups, "addresses": addresses, "endings": endings, "policies": policies, "keys": keys, "tags": tags, "blocks": blocks, "scaling": scaling, "balancing": balancing, "profiles": profiles, "rules": rules})
+    json!({"groups": groups, "addresses": addresses, "endings": endings, "policies": policies, "keys": keys, "tags": tags, "blocks": blocks, "scaling": scaling, "balancing": balancing, "profiles": profiles, "rules": rules, "findings": findings})
 }
 
 fn ours(group: &SecurityGroup) -> bool {

@@ -1,11 +1,12 @@
-//! A finding as GuardDuty holds it now.
+//! A finding as GuardDuty holds it now, and what can be changed of it.
 //!
-//! The answer's own bytes are taken, not the SDK's types: they are the lower-camel JSON that findings
+//! Of what is read, the answer's own bytes are taken, not the SDK's types: they are the lower-camel JSON that findings
 //! are made of, and rebuilding it from types would drop what the SDK does not know yet.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_sdk_guardduty::Client;
+use aws_sdk_guardduty::types::Feedback;
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::context::AfterDeserializationInterceptorContextRef;
 use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
@@ -13,8 +14,10 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 use serde_json::Value;
 
+use super::ec2_apply::confirmed;
 use super::errors::{Effect, read, unreadable};
-use crate::cloud::Result;
+use crate::change::FindingChange;
+use crate::cloud::{CloudError, ErrorClass, Receipt, Result};
 use crate::id::FindingId;
 
 const GET: &str = "guardduty:GetFindings";
@@ -51,6 +54,32 @@ pub(super) async fn finding(client: &Client, id: &FindingId) -> Result<Option<Va
         }
     }
     Ok(None)
+}
+
+/// Archives a finding, takes it out again, or says what it was worth. An account has one detector in a Region
+/// (GuardDuty User Guide, quotas), and none holds no finding.
+pub(super) async fn apply(client: &Client, change: &FindingChange) -> Result<Receipt> {
+    let (operation, id) = (change.operation(), change.finding().as_str());
+    let detectors = client.list_detectors().send().await;
+    let detectors = detectors.map_err(|e| read("guardduty:ListDetectors", e))?;
+    let Some(detector) = detectors.detector_ids().first() else {
+        let what = "the account has no detector in this Region";
+        return Err(CloudError::new(ErrorClass::Gone, operation, "NoDetector", what));
+    };
+    match change {
+        FindingChange::Archived { after: true, .. } => {
+            let call = client.archive_findings().detector_id(detector).finding_ids(id);
+            confirmed(operation, call.send().await)
+        }
+        FindingChange::Archived { after: false, .. } => {
+            let call = client.unarchive_findings().detector_id(detector).finding_ids(id);
+            confirmed(operation, call.send().await)
+        }
+        FindingChange::Feedback { after, .. } => {
+            let call = client.update_findings_feedback().detector_id(detector).finding_ids(id);
+            confirmed(operation, call.feedback(Feedback::from(after.label())).send().await)
+        }
+    }
 }
 
 /// Keeps the body of the one answer that it sees.

@@ -213,6 +213,9 @@ impl Session for AwsSession {
             Kind::PublicAccess { bucket, after, .. } => {
                 s3::block(self.clients(at).await?.s3(), at, bucket, *after).await
             }
+            Kind::Finding(finding) => {
+                guardduty::apply(self.clients(at).await?.guardduty(), finding).await
+            }
             Kind::Tags { resource, before, after } => match resource {
                 Taggable::Instance(_)
                 | Taggable::Volume(_)

@@ -88,6 +88,13 @@ pub fn ec2(at: &Place, kind: &str, id: &str) -> String {
     format!("arn:aws:ec2:{}:{account}:{kind}/{id}", at.region)
 }
 
+/// The ARN of the one detector of an account and Region.
+#[must_use]
+pub fn detector(at: &Place) -> String {
+    let id = super::naming::derived("", at.account.as_str());
+    format!("arn:aws:guardduty:{}:{}:detector/{id}", at.region, at.account)
+}
+
 /// What a change needs besides KMS, which `CopySnapshot` asks later. `arn` gives the ARN of a role
 /// or user with its path: `("role", name)`.
 #[must_use]
@@ -202,6 +209,9 @@ pub fn needs(change: &Change, arn: impl Fn(&str, &str) -> String) -> Vec<Need> {
         }
         Kind::PublicAccess { bucket, .. } => {
             vec![("s3:PutBucketPublicAccessBlock", format!("arn:aws:s3:::{bucket}"))]
+        }
+        Kind::Finding(change) => {
+            vec![("guardduty:ListDetectors", "*".to_owned()), (change.operation(), detector(at))]
         }
         Kind::Tags { resource, after, .. } => {
             let pick = |set, unset| if after.is_empty() { unset } else { set };

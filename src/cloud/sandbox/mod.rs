@@ -24,6 +24,7 @@ mod bucket;
 mod build;
 mod credential;
 mod disk;
+mod finding;
 mod guard;
 mod identity;
 mod machine;

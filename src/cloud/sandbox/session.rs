@@ -308,14 +308,10 @@ impl Session for SandboxSession {
     }
 
     async fn finding(&self, at: &Place, id: &FindingId) -> Result<Option<serde_json::Value>> {
-        let detector = format!("arn:aws:guardduty:{}:{}:detector/", at.region, at.account);
         let needs = vec![
             // ListDetectors takes no resource (service authorization reference).
             ("guardduty:ListDetectors", "*".to_owned()),
-            (
-                "guardduty:GetFindings",
-                format!("{detector}{}", super::naming::derived("", at.account.as_str())),
-            ),
+            ("guardduty:GetFindings", allow::detector(at)),
         ];
         self.look(at, needs, |region| region.findings.get(id).cloned())
     }

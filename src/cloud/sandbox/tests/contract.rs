@@ -321,6 +321,7 @@ const OF_THE_UNKNOWN: [&str; 17] = [
     "credential::refuses_credentials_that_are_not_there",
     "disk::knows_unknown_snapshots",
     "disk::refuses_snapshots_of_an_unknown_instance",
+    "finding::changes_nothing_of_an_unknown_finding",
     "general::finds_no_unknown_finding",
     "group::refuses_a_group_in_an_unknown_vpc",
     "group::refuses_rules_of_an_unknown_group",
