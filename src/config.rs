@@ -2,6 +2,7 @@
 //! starts. Unknown keys are refused. Secrets never stand in it.
 
 mod check;
+mod evidence;
 mod load;
 mod nearest;
 mod open;
@@ -13,6 +14,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+pub use evidence::EvidenceConfig;
 pub use load::ConfigError;
 pub use nearest::nearest;
 pub use region::unknown_region;
@@ -37,6 +39,8 @@ pub struct Config {
     pub accounts: BTreeMap<AccountId, AccountConfig>,
     /// Where evidence goes.
     pub forensics: Option<ForensicsConfig>,
+    /// How it is kept there, or in its own account.
+    pub evidence: EvidenceConfig,
     /// AWS Regions beyond those that this version knows, in which a person may start runs. Findings are
     /// taken from every Region.
     pub further_regions: BTreeSet<Region>,
@@ -201,6 +205,7 @@ impl Default for Config {
             cloud: CloudConfig::default(),
             accounts: BTreeMap::new(),
             forensics: None,
+            evidence: EvidenceConfig::default(),
             further_regions: BTreeSet::new(),
             guards: GuardConfig::default(),
             notify: BTreeMap::new(),

@@ -134,6 +134,7 @@ impl Lab {
             settings: Settings {
                 forensics,
                 protected_roles: BTreeSet::from(["responder".to_owned()]),
+                lock: None,
             },
             limits: Limits {
                 allowed_accounts: settings.allowed.clone(),

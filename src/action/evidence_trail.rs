@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::creation::{Unseen, age, sent, unseen};
 use super::made::{Doubt, made};
-use super::{Context, Forensics, LookError};
+use super::{Context, Forensics, LookError, evidence_lock};
 use crate::change::{Change, Kind, TAG_CASE, TAG_SOURCE, TAG_STAGE, TAG_STEP, Tags};
 use crate::cloud::{ErrorClass, Snapshot, SnapshotState};
 use crate::id::{AccountId, Place, SnapshotId};
@@ -95,12 +95,18 @@ impl Trail<'_> {
         context: &Context<'_>,
         source: &Snapshot,
     ) -> Result<Next, LookError> {
+        let Some(forensics) = self.forensics else {
+            // At once: where it is, whoever attacks may be able to delete it.
+            let lock = match evidence_lock::locked(context, context.at, source).await? {
+                Ok(lock) => lock,
+                Err(next) => return Ok(next),
+            };
+            return Ok(unfinished(context, source, "the snapshot")
+                .unwrap_or_else(|| Next::Ready(record(context.at, source, None, None, lock))));
+        };
         if let Some(next) = unfinished(context, source, "the snapshot") {
             return Ok(next);
         }
-        let Some(forensics) = self.forensics else {
-            return Ok(Next::Ready(record(context.at, source, None, None)));
-        };
         let place = forensics_place(forensics, context.at);
         let (direct, transfer) = match (
             self.copy(context, Stage::Forensics, &place, source).await?,
@@ -140,6 +146,11 @@ impl Trail<'_> {
                 make(context, Stage::Forensics, &place, carrier, &forensics.kms_key)
             }));
         };
+        // While it is pending, too. One that fails takes its lock with it, and is told as failed below.
+        let lock = match evidence_lock::locked(context, &place, &copy).await? {
+            Ok(lock) => lock,
+            Err(next) => return Ok(next),
+        };
         if copy.state == SnapshotState::Pending
             && let Some(next) = unfinished(context, &copy, "the forensics copy")
         {
@@ -157,7 +168,7 @@ impl Trail<'_> {
         if !copy.encrypted {
             return Ok(Next::Fail(format!("the forensics copy {} is not encrypted", copy.id)));
         }
-        Ok(Next::Ready(record(context.at, source, transfer.as_ref(), Some((&copy, &place)))))
+        Ok(Next::Ready(record(context.at, source, transfer.as_ref(), Some((&copy, &place)), lock)))
     }
 
     /// The copy of `source` at a station. One that failed counts only where there is no other.
@@ -309,6 +320,7 @@ fn record(
     source: &Snapshot,
     transfer: Option<&Snapshot>,
     copy: Option<(&Snapshot, &Place)>,
+    lock: Value,
 ) -> Value {
     let lineage: Vec<&SnapshotId> = std::iter::once(&source.id)
         .chain(transfer.map(|transfer| &transfer.id))
@@ -339,6 +351,8 @@ fn record(
         })),
         // Shared while the copy was made, and no longer.
         "shared_from": shared.map(|_| transfer.map_or(&source.id, |transfer| &transfer.id)),
+        // Of the last in the lineage.
+        "lock": lock,
         "lineage": lineage,
         "collected_at": source.started,
     })

@@ -32,7 +32,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{Action, Forensics, Params, Settings, find, registry};
-use crate::change::{Permission, Urgency};
+use crate::change::{LockMode, LockTerms, Permission, Urgency};
 use crate::clock::{Clock, ManualClock};
 use crate::cloud::Scope;
 use crate::cloud::faulty::{Fault, Faulty, Plan};
@@ -45,6 +45,10 @@ use undo::undo;
 
 /// When every test begins.
 const BEGIN: &str = "2025-03-01T10:00:00.25Z";
+
+/// The lock of the cases that have one.
+const LOCK: LockTerms =
+    LockTerms { mode: LockMode::Compliance, days: 365, cool_off_hours: Some(72) };
 
 /// The world of the table, read once: the tests begin in it some thousand times.
 static START: LazyLock<World> = LazyLock::new(|| {
@@ -72,6 +76,9 @@ impl Bench {
     fn of_on(case: &Case, clock: ManualClock) -> Self {
         let bench = Self::on(clock, case.forensics);
         bench.sandbox.edit(case.prepare).unwrap();
+        /// As a case of the table wants it.
+        let mut bench = Self::new(case.forensics);
+        bench.settings.lock = case.locks.then_some(LOCK);
         bench
     }
 
@@ -83,7 +90,7 @@ impl Bench {
             transfer_kms_key: "alias/tourniquet-transfer".to_owned(),
         });
         let protected_roles = BTreeSet::from(["TourniquetResponder".to_owned()]);
-        let settings = Settings { forensics, protected_roles };
+        let settings = Settings { forensics, protected_roles, lock: None };
         let at = Place {
             account: "111122223333".parse().unwrap(),
             region: "eu-west-1".parse().unwrap(),
@@ -305,7 +312,8 @@ async fn no_action_may_more_than_it_needs() {
         let calls = bench.sandbox.snapshot_world().calls;
         used.entry(case.action).or_default().extend(calls.into_keys());
     }
-    let bench = Bench::new(true);
+    let mut bench = Bench::new(true);
+    bench.settings.lock = Some(LOCK);
     for action in registry() {
         for permission in action.permissions(&bench.at, &bench.settings) {
             // Asked inside other calls, or by the SDK where the sandbox needs no second one.

@@ -9,6 +9,7 @@ mod block_public_bucket;
 mod creation;
 mod disable_access_keys;
 mod enter_standby;
+mod evidence_lock;
 mod evidence_trail;
 mod guard_instance;
 #[cfg(test)]
@@ -42,6 +43,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use thiserror::Error;
 
+pub use evidence_lock::lock_of;
 pub use look::{Query, find_query, queries};
 pub use need::{Need, needs};
 pub use params::{ParamKind, ParamSpec, Params};
@@ -50,7 +52,7 @@ pub use registry::{find, registry};
 pub use replace_instance_profile::{DENY_POLICY, DENY_PROFILE, deny_everything};
 pub use shape::Shape;
 
-use crate::change::{Change, Permission, Urgency};
+use crate::change::{Change, LockTerms, Permission, Urgency};
 use crate::cloud::{CloudError, Receipt, Session};
 use crate::id::{AccountId, CaseId, Place, RunId};
 
@@ -117,6 +119,8 @@ pub struct Settings {
     pub forensics: Option<Forensics>,
     /// Our own principals' role names: never contained.
     pub protected_roles: BTreeSet<String>,
+    /// How the snapshots that are kept are locked; `None`: they are not.
+    pub lock: Option<LockTerms>,
 }
 
 /// The forensics account.

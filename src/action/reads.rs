@@ -27,6 +27,8 @@ pub enum Read {
     Snapshots,
     /// `snapshot_sharing`.
     SnapshotSharing,
+    /// `snapshot_lock`.
+    SnapshotLock,
     /// `is_default_key`.
     DefaultKey,
     /// `role`.
@@ -76,6 +78,7 @@ impl Read {
             Self::GroupUsers => &[("ec2:DescribeNetworkInterfaces", Any)],
             Self::Snapshots => &[("ec2:DescribeSnapshots", Any)],
             Self::SnapshotSharing => &[("ec2:DescribeSnapshotAttribute", Snapshot)],
+            Self::SnapshotLock => &[("ec2:DescribeLockedSnapshots", Any)],
             Self::DefaultKey => &[("ec2:GetEbsDefaultKmsKeyId", Any)],
             Self::Role => &[("iam:GetRole", Role), ("iam:ListInstanceProfilesForRole", Role)],
             Self::ProfileRole => &[("iam:GetInstanceProfile", Profile)],

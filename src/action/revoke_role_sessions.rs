@@ -194,6 +194,7 @@ mod tests {
         let settings = Settings {
             forensics: None,
             protected_roles: BTreeSet::from(["TourniquetResponder".to_owned()]),
+            lock: None,
         };
         for (name, path, expected) in [
             ("web", "/", None),

@@ -15,7 +15,7 @@ use super::made::{Doubt, made};
 use super::params::INSTANCE;
 use super::reads::{Read, any, permissions_for, permissions_to};
 use super::{Action, Context, LookError, ParamSpec, Params, Settings, Shape, Verdict, gone};
-use crate::change::{Change, Kind, Permission, TAG_STEP, Tags, Urgency};
+use crate::change::{Change, Kind, Permission, SnapshotLock, TAG_STEP, Tags, Urgency};
 use crate::cloud::{Created, Instance, Snapshot};
 use crate::id::{AccountId, InstanceId, Place, SnapshotId, VolumeId};
 
@@ -85,6 +85,16 @@ impl Action for SnapshotVolumes {
         };
         here.extend(permissions_to(vec![create], at));
         let mut needed = BTreeMap::new();
+        let lock = |place: &Place| {
+            let Some(after) = settings.lock else { return BTreeSet::new() };
+            let lock = SnapshotLock { snapshot: any("snap-"), before: None, after };
+            let mut needed = permissions_for(&[Read::SnapshotLock], place);
+            needed.extend(permissions_to(vec![Kind::SnapshotLock(lock)], place));
+            needed
+        };
+        if settings.forensics.is_none() {
+            here.extend(lock(at));
+        }
         if let Some(forensics) = &settings.forensics {
             let copy = |kms_key: &str| Kind::CopySnapshot {
                 source: any("snap-"),
@@ -102,6 +112,7 @@ impl Action for SnapshotVolumes {
             here.extend(permissions_to(vec![copy(&forensics.transfer_kms_key), share], at));
             let mut there = permissions_for(&[Read::Snapshots], &place);
             there.extend(permissions_to(vec![copy(&forensics.kms_key)], &place));
+            there.extend(lock(&place));
             needed.insert(place.account, there);
         }
         // It may be the same account.
@@ -315,7 +326,7 @@ mod tests {
             (Some(forensics), "copied to the forensics account."),
             (None, "no forensics account is configured."),
         ] {
-            let settings = Settings { forensics, protected_roles: BTreeSet::new() };
+            let settings = Settings { forensics, protected_roles: BTreeSet::new(), lock: None };
             let words = SnapshotVolumes.purpose(&settings);
             assert!(words.ends_with(expected), "{words}");
             assert_eq!(words.contains("copied"), settings.forensics.is_some(), "{words}");

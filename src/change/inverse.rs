@@ -2,7 +2,7 @@
 
 use std::mem::swap;
 
-use super::{Change, GroupOwner, KeyStatus, Kind, RuleEffect};
+use super::{Change, GroupOwner, KeyStatus, Kind, RuleEffect, SnapshotLock};
 
 /// How a change is taken back.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,6 +50,7 @@ impl Change {
                 self.swapped(),
                 "a credential that may be known to others works again; make a new one instead",
             ),
+            Kind::SnapshotLock(_) => Inverse::Kept(SnapshotLock::KEPT),
             Kind::Finding(change) => match change.kept() {
                 Some(why) => Inverse::Kept(why),
                 None => Inverse::Change(self.swapped()),
@@ -110,6 +111,7 @@ impl Change {
             Kind::CreateGroup { .. }
             | Kind::CreateSnapshots { .. }
             | Kind::CopySnapshot { .. }
+            | Kind::SnapshotLock(_)
             | Kind::DeleteLoginProfile { .. } => {}
         }
         back

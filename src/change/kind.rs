@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     AddressUse, BalancerChange, CredentialKind, Direction, Document, Duty, FindingChange,
     GroupOwner, KeyStatus, LoginProfile, OnShutdown, ProfileChange, PublicAccessBlock, Rule,
-    RuleEffect, Taggable, Tags,
+    RuleEffect, SnapshotLock, Taggable, Tags,
 };
 use crate::id::{
     AccessKeyId, AccountId, AllocationId, AssociationId, BucketName, CredentialId, GroupId,
@@ -243,6 +243,8 @@ pub enum Kind {
         /// Afterwards; `None` deletes the configuration.
         after: Option<PublicAccessBlock>,
     },
+    /// A lock on a snapshot.
+    SnapshotLock(SnapshotLock),
     /// Of a finding in GuardDuty.
     Finding(FindingChange),
     /// Tags of a resource (`ec2:CreateTags`/`ec2:DeleteTags`, `iam:TagRole`, `iam:TagUser`, and

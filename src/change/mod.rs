@@ -13,6 +13,7 @@ mod passage;
 mod permission;
 mod profile;
 mod rule;
+mod snapshot_lock;
 mod taggable;
 mod value;
 mod words;
@@ -31,6 +32,7 @@ pub use permission::lines;
 pub use permission::{Permission, Statement, document, statements};
 pub use profile::{ProfileChange, ProfileUse};
 pub use rule::{Direction, GroupOwner, Peer, Rule, RuleEffect};
+pub use snapshot_lock::{LockMode, LockTerms, SnapshotLock};
 pub use taggable::Taggable;
 pub use value::{
     AddressUse, CredentialKind, Duty, KeyStatus, LoginProfile, OnShutdown, PublicAccessBlock,
@@ -124,6 +126,7 @@ impl Change {
             Kind::DeleteLoginProfile { .. } => "iam:DeleteLoginProfile",
             Kind::PublicAccess { after: Some(_), .. } => "s3:PutPublicAccessBlock",
             Kind::PublicAccess { after: None, .. } => "s3:DeletePublicAccessBlock",
+            Kind::SnapshotLock(_) => SnapshotLock::OPERATION,
             Kind::Finding(change) => change.operation(),
             Kind::Tags { resource, after, .. } => match (resource, after.is_empty()) {
                 (
@@ -179,6 +182,7 @@ impl Change {
             }
             Kind::DeleteLoginProfile { user, .. } => format!("user/{user}/login-profile"),
             Kind::PublicAccess { bucket, .. } => format!("bucket/{bucket}/public-access"),
+            Kind::SnapshotLock(lock) => lock.resource(),
             Kind::Finding(change) => change.resource(),
             Kind::Tags { resource, .. } => format!("{}/tags", resource.path()),
         }
@@ -211,6 +215,7 @@ impl Change {
             | Kind::GroupRules { .. }
             | Kind::CopySnapshot { .. }
             | Kind::SnapshotSharing { .. }
+            | Kind::SnapshotLock(_)
             | Kind::Finding(_)
             | Kind::Tags { .. } => None,
         }

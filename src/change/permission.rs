@@ -154,6 +154,10 @@ impl Change {
             Kind::PublicAccess { bucket, .. } => {
                 need("s3:PutBucketPublicAccessBlock", format!("arn:aws:s3:::{bucket}"));
             }
+            Kind::SnapshotLock(lock) => {
+                let (action, resource) = lock.permission(&self.at);
+                need(action, resource);
+            }
             Kind::Finding(change) => {
                 for (action, resource) in change.permissions(&self.at) {
                     need(action, resource);

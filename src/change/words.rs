@@ -143,6 +143,7 @@ impl Change {
                 let (before, after) = (words(before), words(after));
                 format!("bucket {bucket}: Block Public Access {before} becomes {after}")
             }
+            Kind::SnapshotLock(lock) => lock.words(),
             Kind::Finding(change) => change.words(),
             Kind::Tags { resource, before, after } if after.is_empty() => {
                 format!("{}: remove tags {}", resource.path(), list(before.keys()))

@@ -64,6 +64,7 @@ pub fn deploy(
         forensics: forensics(&config, args.forensics_account),
         accounts: config.accounts.keys().cloned().collect(),
         external_id: args.external_id,
+        lock: crate::action::lock_of(&config.evidence),
         confirm_findings: config.guards.confirm_findings.unwrap_or(true),
     };
     let runbooks = library.iter().map(|runbook| &**runbook);

@@ -19,6 +19,7 @@ mod group;
 mod guard;
 mod identity;
 mod lab;
+mod locking;
 mod network;
 mod profile;
 mod scaling;
@@ -113,6 +114,9 @@ const CHECKS: &[Check] = checks! {
     copying::copies_a_shared_snapshot_to_another_account needs SharedSnapshots;
     copying::refuses_to_copy_what_is_not_shared needs SharedSnapshots;
     copying::ends_a_copy_without_a_key_in_error needs LateKeyErrors;
+    locking::locks_a_snapshot_and_makes_the_lock_stronger;
+    locking::loses_the_lock_of_a_copy_that_fails needs LateKeyErrors;
+    locking::locks_no_unknown_snapshot;
     disk::knows_unknown_snapshots;
     disk::knows_the_default_key_by_alias;
     disk::knows_the_default_key_by_arn needs DefaultKeyByArn;

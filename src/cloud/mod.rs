@@ -28,9 +28,9 @@ use async_trait::async_trait;
 
 pub use error::{CloudError, ErrorClass};
 pub use model::{
-    Address, ClassicBalancer, Created, Exposure, GroupUser, Instance, Interface, Membership,
-    Receipt, Role, Safeguards, SecurityGroup, Snapshot, SnapshotState, TargetGroup, User,
-    UserCredential, UserKey, copy_description,
+    Address, ClassicBalancer, Created, Exposure, GroupUser, HeldLock, Instance, Interface,
+    Membership, Receipt, Role, Safeguards, SecurityGroup, Snapshot, SnapshotState, TargetGroup,
+    User, UserCredential, UserKey, copy_description,
 };
 pub use origin::unlike;
 pub use standing::{Standing, feedback, is_archived, standing};
@@ -129,6 +129,9 @@ pub trait Session: Send + Sync {
         at: &Place,
         id: &SnapshotId,
     ) -> Result<Option<BTreeSet<AccountId>>>;
+    /// The lock of a snapshot of ours; `None`: there is none, or it has expired
+    /// (`ec2:DescribeLockedSnapshots`).
+    async fn snapshot_lock(&self, at: &Place, id: &SnapshotId) -> Result<Option<HeldLock>>;
     /// Whether `key` (id, ARN or alias) is an AWS managed key, which can't be shared (`kms:DescribeKey`
     /// is not needed: the default key is known by its alias; for an id or ARN the account's EBS
     /// default is asked, `ec2:GetEbsDefaultKmsKeyId`).

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::change::{
-    AddressUse, CredentialKind, Duty, KeyStatus, Kind, LoginProfile, OnShutdown, PublicAccessBlock,
-    Rule, Tags,
+    AddressUse, CredentialKind, Duty, KeyStatus, Kind, LockMode, LoginProfile, OnShutdown,
+    PublicAccessBlock, Rule, Tags,
 };
 use crate::id::{
     AccessKeyId, AccountId, AllocationId, AssociationId, BalancerName, CredentialId, GroupId,
@@ -148,6 +148,23 @@ pub struct Snapshot {
     pub description: String,
     /// Its tags.
     pub tags: Tags,
+}
+
+/// What keeps a snapshot from being deleted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldLock {
+    /// How it is locked.
+    pub mode: LockMode,
+    /// Whether a lock in compliance mode can still be lifted.
+    pub cooling_off: bool,
+    /// For how long from when the snapshot is completed.
+    pub days: u32,
+    /// For how many hours a lock in compliance mode can be lifted.
+    pub cool_off_hours: Option<u32>,
+    /// Until when it can be, RFC 3339.
+    pub cool_off_expires: Option<String>,
+    /// Until when it holds, RFC 3339; `None` while the snapshot is pending.
+    pub expires: Option<String>,
 }
 
 /// What is written on the copies that we make: they show their source nowhere else.

@@ -3,6 +3,7 @@
 mod balancer;
 mod finding;
 mod profile;
+mod snapshot_lock;
 
 use std::collections::BTreeSet;
 
@@ -165,6 +166,7 @@ pub async fn standing(session: &dyn Session, change: &Change) -> Result<Standing
             None => Standing::Gone,
             Some(now) => compare(&now.block, before, after),
         },
+        Kind::SnapshotLock(lock) => snapshot_lock::standing(session, at, lock).await?,
         Kind::Finding(change) => finding::standing(session, at, change).await?,
         Kind::Tags { resource, before, after } => match session.tags(at, resource).await? {
             None => Standing::Gone,

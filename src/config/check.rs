@@ -49,6 +49,7 @@ impl Config {
                 return refuse(key, "is the forensics account, in which nothing is ever contained");
             }
         }
+        self.evidence.check()?;
         if !(1..=TARGETS_MAX).contains(&self.guards.targets_per_run) {
             return refuse("guards.targets_per_run", format!("must be from 1 to {TARGETS_MAX}"));
         }
@@ -142,6 +143,7 @@ impl Config {
             format!("cloud: {cloud}"),
             format!("accounts: {accounts}"),
             format!("forensics: {forensics}"),
+            format!("evidence: {}", self.evidence.words()),
             format!("protected: what has the tag {}, and {roles}", self.guards.protected_tag),
             format!("notify: {notify}"),
             format!("findings: {findings}"),
@@ -176,7 +178,7 @@ fn role(key: &str, arn: Option<&str>, account: &AccountId) -> Result<(), ConfigE
     Ok(())
 }
 
-fn word(key: &str, given: &str, known: &[&'static str]) -> Result<(), ConfigError> {
+pub(super) fn word(key: &str, given: &str, known: &[&'static str]) -> Result<(), ConfigError> {
     if known.contains(&given) {
         return Ok(());
     }
@@ -186,7 +188,7 @@ fn word(key: &str, given: &str, known: &[&'static str]) -> Result<(), ConfigErro
     refuse(key, format!("{given:?} is not one of {}{hint}", known.join(", ")))
 }
 
-fn refuse(key: impl Into<String>, reason: impl Into<String>) -> Result<(), ConfigError> {
+pub(super) fn refuse(key: impl Into<String>, reason: impl Into<String>) -> Result<(), ConfigError> {
     Err(ConfigError::Value { key: key.into(), reason: reason.into() })
 }
 
@@ -225,6 +227,19 @@ mod tests {
                 "[accounts.111122223333]\n[forensics]\naccount = \"111122223333\"",
                 "is the forensics account",
             ),
+            ("[evidence]\nlock = \"complience\"\nlock_days = 1", "did you mean compliance?"),
+            ("[evidence]\nlock = \"governance\"", "evidence.lock_days: must say for how long"),
+            ("[evidence]\nlock_days = 30", "has no use without evidence.lock"),
+            ("[evidence]\nlock = \"governance\"\nlock_days = 36501", "from 1 to 36500"),
+            ("[evidence]\nlock = \"governance\"\nlock_days = 0", "from 1 to 36500"),
+            (
+                "[evidence]\nlock = \"compliance\"\nlock_days = 30\ncool_off_hours = 73",
+                "evidence.cool_off_hours: must be from 1 to 72",
+            ),
+            (
+                "[evidence]\nlock = \"governance\"\nlock_days = 30\ncool_off_hours = 24",
+                "has no use but with",
+            ),
             ("[guards]\ntargets_per_run = 0", "from 1 to 1000"),
             ("[guards]\nprotected_tag = \" \"", "must name a tag"),
             ("[notify.oncall]\nwebhook = \"ftp://x\"", "notify.oncall.webhook"),
@@ -251,6 +266,7 @@ mod tests {
     fn what_is_configured_is_told() {
         let config: Config = toml::from_str(
             "runbooks = \"ours\"\n[cloud]\nkind = \"sandbox\"\nscenario = \"lab.toml\"\nworld = \"w.json\"\n[forensics]\naccount = \"999988887777\"\n\
+             [evidence]\nlock = \"compliance\"\nlock_days = 365\ncool_off_hours = 24\n\
              [guards]\nprotected_roles = [\"hub\"]\n[notify.oncall]\nwebhook = \"https://chat.example/secret\"",
         )
         .unwrap();
@@ -259,6 +275,7 @@ mod tests {
             "its accounts from lab.toml, its world in w.json (relative to the working directory",
             "runbooks: ours (relative to the working directory",
             "forensics: account 999988887777",
+            "evidence: locked in compliance mode for 365 days; after 24 h nobody can unlock it",
             "the tag tourniquet:protected, and the roles hub",
             "notify: oncall by webhook",
             "findings: acted on as delivered",

@@ -18,7 +18,7 @@ mod terraform;
 mod tests;
 
 use crate::action::{Forensics, Settings};
-use crate::change::Statement;
+use crate::change::{LockTerms, Statement};
 use crate::id::AccountId;
 use crate::runbook::{ANY_ACCOUNT, Runbook, Terms, policies};
 
@@ -65,6 +65,8 @@ pub struct Setup {
     pub hub: Option<AccountId>,
     /// Where evidence goes.
     pub forensics: Option<Forensics>,
+    /// How the snapshots that are kept are locked; `None`: they are not.
+    pub lock: Option<LockTerms>,
     /// The accounts in which runs may act; empty: the hub may assume the responder role of any.
     pub accounts: Vec<AccountId>,
     /// What a session must give as ExternalId. Not a secret, and still better not told to anyone.
@@ -87,7 +89,11 @@ impl Roles {
             transfer_kms_key: String::new(),
         });
         let there = forensics.account.to_string();
-        let settings = Settings { forensics: Some(forensics), protected_roles: Default::default() };
+        let settings = Settings {
+            forensics: Some(forensics),
+            protected_roles: Default::default(),
+            lock: setup.lock,
+        };
         let confirm_findings = setup.confirm_findings;
         let terms = Terms { account: None, region: None, settings, confirm_findings };
         let needed = policies(runbooks, &terms);

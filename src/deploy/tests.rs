@@ -18,6 +18,7 @@ fn setup() -> Setup {
         }),
         accounts: vec!["111122223333".parse().unwrap()],
         external_id: None,
+        lock: None,
         confirm_findings: true,
     }
 }

@@ -117,6 +117,12 @@ pub fn read_patience(urgency: Urgency) -> Duration {
     if urgency == Urgency::Evidence { WAIT_MAX } else { READ_PATIENCE }
 }
 
+/// Whether a throttled change is gone on with however often it was: evidence waits in line for what AWS works on
+/// at once, such as copies of snapshots to one Region, as long as it waits for what AWS is already working on.
+pub fn outwaits(urgency: Urgency, age: Duration) -> bool {
+    urgency == Urgency::Evidence && age < WAIT_MAX
+}
+
 /// The rest after failed round `round`, from 1; 0: hardly any.
 pub fn rest(round: usize) -> Duration {
     if round == 0 {
@@ -135,6 +141,19 @@ pub fn pause(age: Duration) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn evidence_outwaits_throttling_and_nothing_waits_for_ever() {
+        let (hour, most) = (Duration::from_secs(3600), WAIT_MAX);
+        for (urgency, age, expected) in [
+            (Urgency::Evidence, hour, true),
+            (Urgency::Evidence, most, false),
+            (Urgency::Containment, hour, false),
+            (Urgency::Description, hour, false),
+        ] {
+            assert_eq!(outwaits(urgency, age), expected, "{urgency:?} {age:?}");
+        }
+    }
 
     #[test]
     fn rests_grow_and_add_up_to_what_is_promised() {

@@ -264,7 +264,9 @@ impl Executor<'_> {
                 ErrorClass::Denied | ErrorClass::Invalid => {}
                 ErrorClass::Throttled | ErrorClass::Transient => {
                     let (spent, half) = (step.spent_rounds(), !refusal.half.is_empty());
-                    if spent < attempt::rounds(half) {
+                    let waits = class == ErrorClass::Throttled
+                        && attempt::outwaits(action.urgency(), self.age(&step));
+                    if waits || spent < attempt::rounds(half) {
                         return Ok(self.rest(if half { 0 } else { spent }, pending));
                     }
                 }

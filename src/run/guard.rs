@@ -80,7 +80,10 @@ pub fn check(limits: &Limits, settings: &Settings, situation: &Situation<'_>) ->
         ));
     }
     for change in situation.changes {
-        let evidence = matches!(change.kind, Kind::CopySnapshot { .. } | Kind::Tags { .. });
+        let evidence = matches!(
+            change.kind,
+            Kind::CopySnapshot { .. } | Kind::SnapshotLock(_) | Kind::Tags { .. }
+        );
         if change.at.account != *situation.account
             && !(evidence && forensics == Some(&change.at.account))
         {
@@ -155,6 +158,7 @@ mod tests {
                 transfer_kms_key: "alias/transfer".into(),
             }),
             protected_roles: ["responder".to_owned()].into(),
+            lock: None,
         };
         let tag = |account: &AccountId| Change {
             at: Place { account: account.clone(), region: "eu-west-1".parse().unwrap() },

@@ -106,6 +106,7 @@ pub fn settle_permissions(at: &Place) -> BTreeSet<Permission> {
         Read::Groups,
         Read::Snapshots,
         Read::SnapshotSharing,
+        Read::SnapshotLock,
         Read::Role,
         Read::RolePolicy,
         Read::User,

@@ -11,6 +11,7 @@ import json
 import os
 import sys
 import threading
+from datetime import timedelta
 from functools import wraps
 from urllib.parse import parse_qs, urlparse
 
@@ -267,6 +268,54 @@ def copy_snapshot(original, self, source_snapshot_id, source_region, description
         copy.fate = "error"
     self.snapshots[copy.id] = copy
     return copy
+
+
+# --- Snapshots are locked --------------------------------------------------------------------------
+# Also while they are pending; the time runs from when they are completed, and a snapshot that fails loses
+# its lock (EC2 API, LockSnapshot and DescribeLockedSnapshots). Stock moto has neither.
+
+
+def _lock_shown(snapshot):
+    mode, days, hours, since = snapshot.lock
+    now = utcnow()
+    shown = {
+        "OwnerId": snapshot.owner_id,
+        "SnapshotId": snapshot.id,
+        "LockState": mode,
+        "LockDuration": days,
+        "LockCreatedOn": since,
+    }
+    if mode == "compliance" and hours:
+        until = since + timedelta(hours=hours)
+        shown["CoolOffPeriod"] = hours
+        shown["CoolOffPeriodExpiresOn"] = until
+        shown["LockState"] = "compliance-cooloff" if now < until else "compliance"
+    if snapshot.status == "completed":
+        shown["LockDurationStartTime"] = since
+        shown["LockExpiresOn"] = since + timedelta(days=days)
+    return shown
+
+
+def lock_snapshot(self):
+    snapshot = self.ec2_backend.get_snapshot(self._get_param("SnapshotId"))
+    hours = self._get_param("CoolOffPeriod")
+    snapshot.lock = (
+        self._get_param("LockMode"),
+        int(self._get_param("LockDuration")),
+        int(hours) if hours else None,
+        utcnow(),
+    )
+    return ActionResult(_lock_shown(snapshot))
+
+
+def describe_locked_snapshots(self):
+    found = [self.ec2_backend.get_snapshot(one) for one in self._get_param("SnapshotIds", [])]
+    held = [one for one in found if getattr(one, "lock", None) and one.status != "error"]
+    return ActionResult({"Snapshots": [_lock_shown(one) for one in held]})
+
+
+ElasticBlockStore.lock_snapshot = lock_snapshot
+ElasticBlockStore.describe_locked_snapshots = describe_locked_snapshots
 
 
 # --- AWS's own key is not shared ------------------------------------------------------------------

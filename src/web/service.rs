@@ -205,7 +205,7 @@ fn settings(config: &Config) -> Settings {
         .filter_map(|arn| arn.rsplit('/').next())
         .map(str::to_owned);
     let protected_roles = config.guards.protected_roles.iter().cloned().chain(ours).collect();
-    Settings { forensics, protected_roles }
+    Settings { forensics, protected_roles, lock: crate::action::lock_of(&config.evidence) }
 }
 
 fn limits(config: &Config) -> Limits {

@@ -29,6 +29,8 @@ pub struct Case {
     pub action: &'static str,
     pub params: fn() -> Value,
     pub forensics: bool,
+    /// Whether what is kept is locked.
+    pub locks: bool,
     pub again: Again,
     /// What is otherwise in the world before it begins.
     pub prepare: fn(&mut World),
@@ -50,6 +52,14 @@ const LEAVE: &str = "act::leave_load_balancers";
 const PROFILE: &str = "contain::replace_instance_profile";
 const GUARD: &str = "act::guard_instance";
 
+impl Case {
+    /// The same with a lock on what is kept.
+    const fn locked(mut self) -> Self {
+        self.locks = true;
+        self
+    }
+}
+
 macro_rules! case {
     ($name:literal, $action:expr, $params:tt, $forensics:expr, $again:expr, $check:expr) => {
         case!($name, $action, $params, $forensics, $again, $check, |_| ())
@@ -60,6 +70,7 @@ macro_rules! case {
             action: $action,
             params: || json!($params),
             forensics: $forensics,
+            locks: false,
             again: $again,
             prepare: $prepare,
             check: $check,
@@ -89,6 +100,8 @@ pub const CASES: &[Case] = &[
     case!("three kinds of keys", SNAPSHOT, {"instance": "i-000000000000000a2"}, true, Again::TheSame, preserved),
     case!("a key that refuses the forensics account", SNAPSHOT, {"instance": "i-000000000000000a3"}, true, Again::TheSame, preserved),
     case!("no forensics account", SNAPSHOT, {"instance": "i-000000000000000a2"}, false, Again::TheSame, preserved),
+    case!("three kinds of keys, locked", SNAPSHOT, {"instance": "i-000000000000000a2"}, true, Again::TheSame, preserved).locked(),
+    case!("no forensics account, locked", SNAPSHOT, {"instance": "i-000000000000000a2"}, false, Again::TheSame, preserved).locked(),
     case!("no EBS volume", SNAPSHOT, {"instance": "i-000000000000000a4"}, true, Again::Nothing, nothing_to_preserve),
     case!("a role without our policy", REVOKE, {"role": "web"}, false, Again::TheSame, revoked),
     case!("a role with a policy of that name", REVOKE, {"role": "batch"}, false, Again::TheSame, revoked),
@@ -257,6 +270,7 @@ fn preserved(bench: &Bench, before: &World, output: &Value) {
     assert_eq!(volumes, wanted, "every volume is preserved once");
     for record in records {
         assert!(record["collected_at"].is_string());
+        held(bench, &world, record);
         let Some(forensics) = &bench.settings.forensics else {
             assert_eq!(record["copy"], Value::Null);
             continue;
@@ -273,6 +287,26 @@ fn preserved(bench: &Bench, before: &World, output: &Value) {
         here.snapshots.values().all(|record| record.shared_with.is_empty()),
         "nothing stays shared"
     );
+}
+
+/// The last of the lineage is locked as the settings say, and nothing else is.
+fn held(bench: &Bench, world: &World, record: &Value) {
+    let place = match &bench.settings.forensics {
+        Some(forensics) => &forensics.account,
+        None => &bench.at.account,
+    };
+    let region = &world.accounts[place].regions[&bench.at.region];
+    let last = record["lineage"].as_array().unwrap().last().unwrap();
+    let last = last.as_str().unwrap().parse().unwrap();
+    let lock = crate::cloud::sandbox::held(region, &last, bench.now());
+    let wanted = bench.settings.lock.map(|terms| (terms.mode, terms.days));
+    assert_eq!(lock.as_ref().map(|lock| (lock.mode, lock.days)), wanted);
+    let told = &record["lock"];
+    assert_eq!(told.is_null(), wanted.is_none(), "{record}");
+    if let Some(lock) = lock {
+        assert_eq!((&told["mode"], &told["expires"]), (&json!(lock.mode), &json!(lock.expires)));
+        assert!(told["expires"].is_string(), "the custody record says until when: {told}");
+    }
 }
 
 fn nothing_to_preserve(_: &Bench, _: &World, output: &Value) {

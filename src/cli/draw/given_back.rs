@@ -26,6 +26,7 @@ impl Sort {
             }
             Kind::CreateSnapshots { .. }
             | Kind::CopySnapshot { .. }
+            | Kind::SnapshotLock(_)
             | Kind::SnapshotSharing { .. } => Self::Evidence,
             Kind::RolePolicy { .. } | Kind::UserPolicy { .. } => Self::Deny,
             Kind::AccessKey { .. } | Kind::Credential { .. } | Kind::DeleteLoginProfile { .. } => {
@@ -115,6 +116,7 @@ pub(super) fn given_back(change: &Change) -> String {
         | Kind::GroupRules { .. }
         | Kind::CreateSnapshots { .. }
         | Kind::CopySnapshot { .. }
+        | Kind::SnapshotLock(_)
         | Kind::SnapshotSharing { .. }
         | Kind::DeleteLoginProfile { .. } => format!("no longer so: {}", change.words()),
     }

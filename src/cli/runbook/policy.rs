@@ -52,7 +52,11 @@ pub(super) fn policy(
     let terms = Terms {
         account: account.clone(),
         region: args.region,
-        settings: Settings { forensics, protected_roles: Default::default() },
+        settings: Settings {
+            forensics,
+            protected_roles: Default::default(),
+            lock: crate::action::lock_of(&config.evidence),
+        },
         confirm_findings: config.guards.confirm_findings.unwrap_or(true),
     };
     let Policies { responder, forensics } = policies([&*runbook], &terms);

@@ -97,6 +97,7 @@ pub(super) async fn apply(client: &Client, change: &Change) -> Result<Receipt> {
         | Kind::Balancer(_)
         | Kind::InstanceProfile(_)
         | Kind::PublicAccess { .. }
+        | Kind::SnapshotLock(_)
         | Kind::Finding(_)
         | Kind::Tags { .. } => Err(refused(operation, "this change is made elsewhere")),
     }

@@ -133,6 +133,8 @@ const THROTTLED: &[&str] = &[
     "EC2ThrottledException",
     "Client.RequestLimitExceeded",
     "ConcurrentSnapshotLimitExceeded",
+    // "You might have too many snapshot copies in progress."
+    "ResourceLimitExceeded",
     "SnapshotCreationPerVolumeRateExceeded",
     "ConcurrentTagAccess",
 ];

@@ -29,6 +29,7 @@ mod presign;
 mod s3;
 mod scaling;
 mod session;
+mod snapshot_lock;
 #[cfg(test)]
 mod tests;
 

@@ -9,12 +9,12 @@ use super::access::Clients;
 use super::assume::Assumer;
 use super::{
     balancer, ec2_apply, ec2_guard, ec2_profile, ec2_read, guardduty, iam, iam_credential, s3,
-    scaling,
+    scaling, snapshot_lock,
 };
 use crate::change::{Change, Document, Kind, Taggable, Tags, Target};
 use crate::cloud::{
-    ClassicBalancer, Exposure, GroupUser, Instance, Membership, Receipt, Result, Role, Safeguards,
-    Scope, SecurityGroup, Session, Snapshot, TargetGroup, User, UserCredential,
+    ClassicBalancer, Exposure, GroupUser, HeldLock, Instance, Membership, Receipt, Result, Role,
+    Safeguards, Scope, SecurityGroup, Session, Snapshot, TargetGroup, User, UserCredential,
 };
 use crate::id::{
     AccessKeyId, AccountId, BucketName, FindingId, GroupId, InstanceId, Place, RoleName,
@@ -95,6 +95,10 @@ impl Session for AwsSession {
         id: &SnapshotId,
     ) -> Result<Option<BTreeSet<AccountId>>> {
         ec2_read::snapshot_sharing(self.clients(at).await?.ec2(), id).await
+    }
+
+    async fn snapshot_lock(&self, at: &Place, id: &SnapshotId) -> Result<Option<HeldLock>> {
+        snapshot_lock::held(self.clients(at).await?.ec2(), id).await
     }
 
     async fn is_default_key(&self, at: &Place, key: &str) -> Result<bool> {
@@ -212,6 +216,9 @@ impl Session for AwsSession {
             }
             Kind::PublicAccess { bucket, after, .. } => {
                 s3::block(self.clients(at).await?.s3(), at, bucket, *after).await
+            }
+            Kind::SnapshotLock(lock) => {
+                snapshot_lock::apply(self.clients(at).await?.ec2(), lock).await
             }
             Kind::Finding(finding) => {
                 guardduty::apply(self.clients(at).await?.guardduty(), finding).await

@@ -8,8 +8,9 @@ use async_trait::async_trait;
 use super::{Calls, Fault, Road, error};
 use crate::change::{Change, Document, Taggable, Tags, Target};
 use crate::cloud::{
-    Admitted, ClassicBalancer, Exposure, GroupUser, Instance, Membership, Receipt, Result, Role,
-    Safeguards, Scope, SecurityGroup, Session, Snapshot, TargetGroup, User, UserCredential,
+    Admitted, ClassicBalancer, Exposure, GroupUser, HeldLock, Instance, Membership, Receipt,
+    Result, Role, Safeguards, Scope, SecurityGroup, Session, Snapshot, TargetGroup, User,
+    UserCredential,
 };
 use crate::id::{
     AccessKeyId, AccountId, BucketName, FindingId, GroupId, InstanceId, Place, RoleName,
@@ -125,6 +126,12 @@ impl Session for FaultySession {
         self.road
             .read((&self.scope, at), &["ec2:DescribeSnapshotAttribute"], || Ok(None), call)
             .await
+    }
+
+    async fn snapshot_lock(&self, at: &Place, id: &SnapshotId) -> Result<Option<HeldLock>> {
+        let call = self.inner.snapshot_lock(at, id);
+        let operations = ["ec2:DescribeLockedSnapshots"];
+        self.road.read((&self.scope, at), &operations, || Ok(None), call).await
     }
 
     async fn is_default_key(&self, at: &Place, key: &str) -> Result<bool> {

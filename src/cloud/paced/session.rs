@@ -10,9 +10,9 @@ use super::pacer::Pacer;
 use super::question::{Asking, Questions};
 use crate::change::{Change, Document, Permission, Taggable, Tags, Target};
 use crate::cloud::{
-    Admitted, ClassicBalancer, CloudError, ErrorClass, Exposure, GroupUser, Instance, Membership,
-    Receipt, Result, Role, Safeguards, Scope, SecurityGroup, Session, Snapshot, TargetGroup, User,
-    UserCredential,
+    Admitted, ClassicBalancer, CloudError, ErrorClass, Exposure, GroupUser, HeldLock, Instance,
+    Membership, Receipt, Result, Role, Safeguards, Scope, SecurityGroup, Session, Snapshot,
+    TargetGroup, User, UserCredential,
 };
 use crate::id::{
     AccessKeyId, AccountId, BucketName, FindingId, GroupId, InstanceId, Place, RoleName,
@@ -191,6 +191,11 @@ impl Session for PacedSession {
     ) -> Result<Option<BTreeSet<AccountId>>> {
         let call = self.inner.snapshot_sharing(at, id);
         self.paced(at, &["ec2:DescribeSnapshotAttribute"], call).await
+    }
+
+    async fn snapshot_lock(&self, at: &Place, id: &SnapshotId) -> Result<Option<HeldLock>> {
+        let call = self.inner.snapshot_lock(at, id);
+        self.paced(at, &["ec2:DescribeLockedSnapshots"], call).await
     }
 
     async fn is_default_key(&self, at: &Place, key: &str) -> Result<bool> {

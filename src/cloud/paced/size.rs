@@ -82,7 +82,7 @@ pub fn size(operation: &str) -> Size {
     let reads = ["Describe", "Get", "List", "Search"].iter().any(|verb| api.starts_with(verb));
     match (service, api) {
         // We ask for a snapshot by its id, which is neither a filter nor a page.
-        ("ec2", "DescribeSnapshots") => EC2_READ_UNFILTERED,
+        ("ec2", "DescribeSnapshots" | "DescribeLockedSnapshots") => EC2_READ_UNFILTERED,
         (
             "ec2",
             "CreateSnapshot"

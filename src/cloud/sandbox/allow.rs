@@ -210,6 +210,9 @@ pub fn needs(change: &Change, arn: impl Fn(&str, &str) -> String) -> Vec<Need> {
         Kind::PublicAccess { bucket, .. } => {
             vec![("s3:PutBucketPublicAccessBlock", format!("arn:aws:s3:::{bucket}"))]
         }
+        Kind::SnapshotLock(lock) => {
+            vec![("ec2:LockSnapshot", ec2(at, "snapshot", lock.snapshot.as_str()))]
+        }
         Kind::Finding(change) => {
             vec![("guardduty:ListDetectors", "*".to_owned()), (change.operation(), detector(at))]
         }

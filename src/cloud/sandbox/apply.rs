@@ -8,7 +8,9 @@ use super::disk::{self, Caller, LeaveOut};
 use super::identity::{self, Inline};
 use super::refusal::Refused;
 use super::world::{Mutation, World};
-use super::{address, balancer, bucket, finding, guard, network, profile, scaling, tag};
+use super::{
+    address, balancer, bucket, finding, guard, network, profile, scaling, snapshot_lock, tag,
+};
 use crate::change::{AddressUse, Change, Kind};
 use crate::cloud::{Created, Receipt, Scope};
 use crate::id::AccountId;
@@ -119,6 +121,7 @@ fn make(
             identity::delete_login_profile(world, &at.account, user)?
         }
         Kind::PublicAccess { bucket, after, .. } => bucket::block(world, at, bucket, *after)?,
+        Kind::SnapshotLock(lock) => snapshot_lock::lock(world, at, lock, now)?,
         Kind::Finding(change) => finding::apply(world, at, change)?,
         Kind::Tags { resource, before, after } => tag::apply(world, at, resource, before, after)?,
     }

@@ -14,6 +14,10 @@ use crate::change::{Permission, Tags};
 use crate::cloud::{Snapshot, SnapshotState, copy_description};
 use crate::id::{AccountId, InstanceId, Place, SnapshotId, VolumeId};
 
+/// Copies in progress to one Region of one account (Amazon EBS quotas, "Concurrent snapshot copies per
+/// destination Region": 20, and no more on request).
+pub const COPIES_AT_ONCE_MAX: usize = 20;
+
 /// A snapshot and the volume it was made of.
 pub type Made = (SnapshotId, Option<VolumeId>);
 
@@ -130,6 +134,16 @@ pub fn copy(
         ));
     }
     super::tag::check_tags(tags)?;
+    // What a look still shows as pending is in progress.
+    let copying =
+        |record: &&SnapshotRecord| record.copy && record.shown(now).state == SnapshotState::Pending;
+    let there = world.region(at)?.map(|region| region.snapshots.values().filter(copying).count());
+    if there.unwrap_or_default() >= COPIES_AT_ONCE_MAX {
+        return Err(Refused::new(
+            "ResourceLimitExceeded",
+            format!("Too many snapshot copies in progress. The limit is {COPIES_AT_ONCE_MAX}."),
+        ));
+    }
     let failure = key_failure(world, at, &shown, source_at, kms_key, who.permissions);
     let key = world.region(at)?.and_then(|region| region.key(kms_key)).map(|key| key.arn.clone());
     let id: SnapshotId = parsed(&world.fresh_for("snap-", &format!("{at} copy of {source}")))?;
@@ -149,6 +163,9 @@ pub fn copy(
         tags: tags.clone(),
     };
     store(world, at, snapshot, now)?;
+    if let Some(record) = world.region_mut(at)?.snapshots.get_mut(&id) {
+        record.copy = true;
+    }
     Ok(id)
 }
 
@@ -255,6 +272,8 @@ fn store(world: &mut World, at: &Place, snapshot: Snapshot, now: Timestamp) -> R
         snapshot,
         shared_with: BTreeSet::new(),
         public: false,
+        lock: None,
+        copy: false,
         looks_left: pace.looks,
         pending_until,
     };
@@ -266,6 +285,7 @@ fn end(failure: &Option<String>) -> SnapshotState {
     if failure.is_some() { SnapshotState::Error } else { SnapshotState::Completed }
 }
 
-fn not_found(id: &SnapshotId) -> Refused {
+/// The refusal of a snapshot that is not there.
+pub fn not_found(id: &SnapshotId) -> Refused {
     Refused::new("InvalidSnapshot.NotFound", format!("The snapshot '{id}' does not exist."))
 }

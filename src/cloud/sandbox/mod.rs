@@ -37,6 +37,7 @@ mod scaling;
 mod scenario;
 mod session;
 mod settle;
+pub mod snapshot_lock;
 mod tag;
 #[cfg(test)]
 mod tests;
@@ -53,9 +54,13 @@ pub use attacker::Attacker;
 #[cfg(test)]
 pub use attacker::Verdict;
 pub use build::EBS_DEFAULT_ALIAS;
+#[cfg(test)]
+pub use disk::COPIES_AT_ONCE_MAX;
 pub use scenario::Scenario;
 #[cfg(test)]
 pub use settle::Settling;
+#[cfg(test)]
+pub use snapshot_lock::{Locked, held};
 pub use world::World;
 #[cfg(test)]
 pub use world::{

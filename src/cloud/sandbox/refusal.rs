@@ -37,12 +37,13 @@ impl Refused {
 #[must_use]
 pub fn class(code: &str) -> ErrorClass {
     match code {
-        "RequestLimitExceeded" | "Throttling" => ErrorClass::Throttled,
+        "RequestLimitExceeded" | "ResourceLimitExceeded" | "Throttling" => ErrorClass::Throttled,
         "InternalError" | "ServiceUnavailable" => ErrorClass::Transient,
         "AccessDenied"
         | "AccessDeniedException"
         | "AuthFailure"
         | "LimitExceeded"
+        | "OperationNotPermitted"
         | "RulesPerSecurityGroupLimitExceeded"
         | "SecurityGroupLimitExceeded"
         | "SecurityGroupsPerInterfaceLimitExceeded"

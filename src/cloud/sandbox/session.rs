@@ -9,14 +9,15 @@ use super::apply::{apply, iam_arn, request_id};
 use super::refusal::Refused;
 use super::world::{RegionState, World};
 use super::{
-    EBS_DEFAULT_ALIAS, Sandbox, balancer, bucket, credential, guard, network, scaling, view,
+    EBS_DEFAULT_ALIAS, Sandbox, balancer, bucket, credential, guard, network, scaling,
+    snapshot_lock, view,
 };
 use crate::change::{
     Change, Document, TAG_PURPOSE, Taggable, Tags, Target, carried, group_name_prefix,
 };
 use crate::cloud::{
-    ClassicBalancer, Exposure, GroupUser, Instance, Membership, Receipt, Result, Role, Safeguards,
-    Scope, SecurityGroup, Session, Snapshot, TargetGroup, User, UserCredential,
+    ClassicBalancer, Exposure, GroupUser, HeldLock, Instance, Membership, Receipt, Result, Role,
+    Safeguards, Scope, SecurityGroup, Session, Snapshot, TargetGroup, User, UserCredential,
 };
 use crate::id::{
     AccessKeyId, AccountId, BucketName, FindingId, GroupId, InstanceId, Place, RoleName,
@@ -171,6 +172,13 @@ impl Session for SandboxSession {
                 record => Ok(record.map(|record| record.shared_with.clone())),
             },
         )
+    }
+
+    async fn snapshot_lock(&self, at: &Place, id: &SnapshotId) -> Result<Option<HeldLock>> {
+        let now = self.sandbox.clock().now();
+        self.look(at, view::any(&["ec2:DescribeLockedSnapshots"]), |region| {
+            snapshot_lock::held(region, id, now)
+        })
     }
 
     async fn is_default_key(&self, at: &Place, key: &str) -> Result<bool> {

@@ -16,6 +16,7 @@ pub use super::machine::Machine;
 use super::refusal::Refused;
 pub use super::scaling::ScalingGroup;
 use super::settle::Settling;
+use super::snapshot_lock::Locked;
 use crate::change::{CredentialKind, Document, KeyStatus, LoginProfile, Tags};
 use crate::cloud::{SecurityGroup, Snapshot};
 use crate::id::{
@@ -184,6 +185,12 @@ pub struct SnapshotRecord {
     /// Whether everybody may.
     #[serde(default)]
     pub public: bool,
+    /// What keeps it from being deleted.
+    #[serde(default)]
+    pub lock: Option<Locked>,
+    /// Whether it is a copy.
+    #[serde(default)]
+    pub copy: bool,
     /// Reads that still show it pending.
     pub looks_left: u32,
     /// The time until which it is pending.

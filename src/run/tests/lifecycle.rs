@@ -229,7 +229,7 @@ async fn a_run_that_only_waits_for_snapshots_does_not_hold_up_an_isolation() {
     let claimed = lab.env.clock.monotonic();
     let (row, fence) = lab.env.store.claim("lab", lab.clock.now()).await.unwrap().unwrap();
     let lease = crate::run::lease::Lease::new(fence, claimed);
-    crate::run::drive::drive(&lab.env, &row, &lease, &stopping).await.unwrap();
+    Box::pin(crate::run::drive::drive(&lab.env, &row, &lease, &stopping)).await.unwrap();
     let waits = run(&lab, &first.id).await;
     assert_eq!(waits.state, RunState::Parked);
     let told = lab.entries(&first.case).await;
@@ -241,7 +241,7 @@ async fn a_run_that_only_waits_for_snapshots_does_not_hold_up_an_isolation() {
     let (row, fence) = lab.env.store.claim("lab", lab.clock.now()).await.unwrap().unwrap();
     assert_eq!(row.id, second.id);
     let lease = crate::run::lease::Lease::new(fence, lab.env.clock.monotonic());
-    crate::run::drive::drive(&lab.env, &row, &lease, &stopping).await.unwrap();
+    Box::pin(crate::run::drive::drive(&lab.env, &row, &lease, &stopping)).await.unwrap();
     lab.settle().await;
     for id in [&first.id, &second.id] {
         let done = run(&lab, id).await;

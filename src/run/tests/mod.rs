@@ -4,6 +4,7 @@ mod adversary;
 mod again;
 mod approvals;
 mod attacks;
+mod copying;
 mod early;
 mod elsewhere;
 mod faults;

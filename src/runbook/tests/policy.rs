@@ -13,7 +13,7 @@ fn terms(forensics: bool) -> Terms {
     Terms {
         account: Some("111122223333".parse().unwrap()),
         region: Some("eu-west-1".parse().unwrap()),
-        settings: Settings { forensics, protected_roles: Default::default() },
+        settings: Settings { forensics, protected_roles: Default::default(), lock: None },
         confirm_findings: true,
     }
 }

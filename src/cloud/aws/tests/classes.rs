@@ -24,6 +24,7 @@ fn every_code_has_its_class() {
         ("guardduty", "SomethingNew", 429, Reads, Throttled),
         ("s3", "SlowDown", 503, Changes, Throttled),
         ("ec2", "ConcurrentSnapshotLimitExceeded", 400, Changes, Throttled),
+        ("ec2", "ResourceLimitExceeded", 400, Changes, Throttled),
         ("ec2", "SnapshotCreationPerVolumeRateExceeded", 400, Changes, Throttled),
         // The same word is a quota in IAM and throttling elsewhere.
         ("iam", "LimitExceeded", 409, Changes, Denied),

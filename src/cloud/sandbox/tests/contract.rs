@@ -315,7 +315,7 @@ async fn the_sandbox_keeps_the_contract() {
 }
 
 /// Checks that only look for what is not there: a cloud that never finds anything passes them.
-const OF_THE_UNKNOWN: [&str; 17] = [
+const OF_THE_UNKNOWN: [&str; 18] = [
     "balancing::finds_nothing_registered_with_the_unknown",
     "bucket::finds_no_exposure_of_the_unknown",
     "credential::refuses_credentials_that_are_not_there",
@@ -328,6 +328,7 @@ const OF_THE_UNKNOWN: [&str; 17] = [
     "guard::finds_no_safeguards_of_the_unknown",
     "identity::refuses_keys_that_are_not_there",
     "identity::refuses_policies_of_an_unknown_role",
+    "locking::locks_no_unknown_snapshot",
     "network::refuses_an_unknown_interface",
     "profile::finds_no_profile_of_an_unknown_instance",
     "scaling::finds_no_group_of_an_instance_that_is_in_none",
