@@ -74,11 +74,9 @@ impl Bench {
     }
 
     fn of_on(case: &Case, clock: ManualClock) -> Self {
-        let bench = Self::on(clock, case.forensics);
-        bench.sandbox.edit(case.prepare).unwrap();
-        /// As a case of the table wants it.
-        let mut bench = Self::new(case.forensics);
+        let mut bench = Self::on(clock, case.forensics);
         bench.settings.lock = case.locks.then_some(LOCK);
+        bench.sandbox.edit(case.prepare).unwrap();
         bench
     }
 

@@ -11,10 +11,8 @@ pub fn picture(world: &World) -> Value {
     let (mut groups, mut policies, mut keys, mut tags) =
         (json!({}), json!({}), json!({}), json!({}));
     let (mut addresses, mut endings, mut blocks) = (json!({}), json!({}), json!({}));
-    let (mut scaling, mut balancing, mut profiles, mut rules) =
-        (json!({}), json!({}), json!({}), json!({}));
-    let (mut scaling, mut balancing, mut rules, mut findings) =
-        (json!({}), json!({}), json!({}), json!({}));
+    let (mut scaling, mut balancing, mut profiles) = (json!({}), json!({}), json!({}));
+    let (mut rules, mut findings) = (json!({}), json!({}));
     for (id, account) in &world.accounts {
         for region in account.regions.values() {
             for (instance, machine) in &region.instances {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::case::CASES;
 use super::picture::picture;
-use super::{BEGIN, Bench, LOCK};
+use super::{BEGIN, Bench};
 use crate::clock::{Clock, ManualClock};
 use crate::cloud::faulty::{Fault, Faulty, Limits, Plan};
 use crate::cloud::paced::Paced;
@@ -25,8 +25,6 @@ async fn a_storm_of_throttling_costs_every_action_only_time() {
         // Who waits here moves the clock: the harness plays one step at a time.
         let clock = ManualClock::self_advancing(BEGIN.parse().unwrap());
         let bench = Bench::of_on(case, clock.clone());
-        let mut bench = Bench::on(clock.clone(), case.forensics);
-        bench.settings.lock = case.locks.then_some(LOCK);
         let before = bench.sandbox.snapshot_world();
         let plan = Plan::none().seeded(seed, PER_MILLE, &[Fault::Throttled], FAULTS_MAX);
         let storm = Faulty::new(Arc::new(bench.sandbox.clone()), plan);

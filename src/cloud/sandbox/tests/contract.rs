@@ -315,7 +315,7 @@ async fn the_sandbox_keeps_the_contract() {
 }
 
 /// Checks that only look for what is not there: a cloud that never finds anything passes them.
-const OF_THE_UNKNOWN: [&str; 18] = [
+const OF_THE_UNKNOWN: [&str; 19] = [
     "balancing::finds_nothing_registered_with_the_unknown",
     "bucket::finds_no_exposure_of_the_unknown",
     "credential::refuses_credentials_that_are_not_there",
