@@ -175,6 +175,10 @@ ids! {
         all(t, 3..=63, |b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'-'))
             && outer(t.as_bytes().first()) && outer(t.as_bytes().last()) && !t.contains("..")
     };
+    /// A DB instance (RDS API, `DBInstanceIdentifier`; RDS keeps it in lower case).
+    DatabaseId, "a", "DB instance identifier", "1-63 lower-case letters, digits and single dashes, a letter first and no dash last", rds_name;
+    /// A DB cluster (RDS API, `DBClusterIdentifier`; RDS keeps it in lower case).
+    DatabaseClusterId, "a", "DB cluster identifier", "1-63 lower-case letters, digits and single dashes, a letter first and no dash last", rds_name;
     /// An Amazon Resource Name.
     Arn, "an", "ARN", "arn:partition:service:region:account:resource", |t| {
         t.len() <= 2048 && t.starts_with("arn:") && t.splitn(6, ':').count() == 6
@@ -200,6 +204,13 @@ ids! {
 
 fn iam_name(b: u8) -> bool {
     b.is_ascii_alphanumeric() || b"_+=,.@-".contains(&b)
+}
+
+fn rds_name(text: &str) -> bool {
+    all(text, 1..=63, |b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        && text.starts_with(|c: char| c.is_ascii_lowercase())
+        && !text.ends_with('-')
+        && !text.contains("--")
 }
 
 fn own(text: &str, prefix: &str) -> bool {

@@ -10,6 +10,7 @@ mod drive;
 mod edge;
 mod edge_address;
 mod edge_balancer;
+mod edge_database;
 mod edge_evidence;
 mod edge_exposure;
 mod edge_finding;

@@ -22,10 +22,7 @@ use super::params::INSTANCE;
 use super::quarantine_group::{Found, Purpose, Wall, find};
 use super::reads::{Read, any, permissions_for, permissions_to};
 use super::{Action, Context, LookError, ParamSpec, Params, Settings, Shape, Verdict, gone};
-use crate::change::{
-    AddressUse, Change, Direction, GroupOwner, Inverse, Kind, Permission, Rule, RuleEffect, Tags,
-    Urgency,
-};
+use crate::change::{AddressUse, Change, Inverse, Kind, Permission, RuleEffect, Urgency};
 use crate::cloud::Interface;
 use crate::id::{GroupId, InstanceId, Place, VpcId};
 
@@ -69,46 +66,29 @@ impl Action for IsolateInstance {
     }
 
     fn permissions(&self, at: &Place, _settings: &Settings) -> BTreeSet<Permission> {
-        let rules = |direction, effect| Kind::GroupRules {
-            group: any("sg-"),
-            direction,
-            effect,
-            rules: vec![Rule::everything_ipv4()],
-            owner: GroupOwner::Ours,
-        };
         let mut needed = permissions_for(&[Read::Instance, Read::Groups], at);
-        needed.extend(permissions_to(
-            vec![
-                Kind::InterfaceGroups {
-                    interface: any("eni-"),
-                    instance: any("i-"),
-                    before: vec![any("sg-")],
-                    after: vec![any("sg-")],
-                    passing: false,
-                },
-                Kind::ElasticAddress {
-                    interface: any("eni-"),
-                    instance: any("i-"),
-                    allocation: any("eipalloc-"),
-                    association: any("eipassoc-"),
-                    public_ip: String::new(),
-                    private_ip: String::new(),
-                    before: AddressUse::Associated,
-                    after: AddressUse::Free,
-                },
-                Kind::CreateGroup {
-                    vpc: any("vpc-"),
-                    name: String::new(),
-                    description: String::new(),
-                    tags: Tags::new(),
-                },
-                rules(Direction::Ingress, RuleEffect::Revoke),
-                rules(Direction::Egress, RuleEffect::Revoke),
-                rules(Direction::Ingress, RuleEffect::Authorize),
-                rules(Direction::Egress, RuleEffect::Authorize),
-            ],
-            at,
-        ));
+        let mut kinds = vec![
+            Kind::InterfaceGroups {
+                interface: any("eni-"),
+                instance: any("i-"),
+                before: vec![any("sg-")],
+                after: vec![any("sg-")],
+                passing: false,
+            },
+            Kind::ElasticAddress {
+                interface: any("eni-"),
+                instance: any("i-"),
+                allocation: any("eipalloc-"),
+                association: any("eipassoc-"),
+                public_ip: String::new(),
+                private_ip: String::new(),
+                before: AddressUse::Associated,
+                after: AddressUse::Free,
+            },
+        ];
+        kinds.extend(Purpose::Quarantine.kinds());
+        kinds.extend(Purpose::Transition.kinds());
+        needed.extend(permissions_to(kinds, at));
         needed
     }
 

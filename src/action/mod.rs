@@ -26,6 +26,8 @@ mod quarantine_group;
 mod reads;
 mod registry;
 mod replace_instance_profile;
+mod restrict_database;
+mod restriction_report;
 mod revocation;
 mod revoke_role_sessions;
 mod send_feedback;

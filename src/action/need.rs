@@ -81,8 +81,8 @@ pub fn needs(
         .collect()
 }
 
-/// What the guards read before the first change: the tags of each instance, role, user, bucket and security
-/// group of the account's own that the action touches, because a tag may protect it.
+/// What the guards read before the first change: the tags of each instance, role, user, bucket, database and
+/// security group of the account's own that the action touches, because a tag may protect it.
 fn guard_reads(own: &BTreeSet<Permission>, at: &Place) -> BTreeSet<Permission> {
     let touched = |kind: &&str| {
         let start = format!("{kind}/");
@@ -93,13 +93,13 @@ fn guard_reads(own: &BTreeSet<Permission>, at: &Place) -> BTreeSet<Permission> {
             }
             // A bucket's ARN is its name.
             "bucket" => one.part(2) == Some("s3"),
+            "database" => one.part(2) == Some("rds"),
             _ => one.part(5).is_some_and(|id| id.starts_with(&start)),
         };
         own.iter().any(|one| changes(one) && is_one(one))
     };
-    let kinds =
-        ["instance", "role", "user", "bucket", "security-group"].into_iter().filter(touched);
-    kinds.flat_map(|kind| tag_reads(kind, at)).collect()
+    let kinds = ["instance", "role", "user", "bucket", "security-group", "database"];
+    kinds.into_iter().filter(touched).flat_map(|kind| tag_reads(kind, at)).collect()
 }
 
 /// Who passes a role changes nothing of it.
@@ -129,6 +129,7 @@ fn taking_back(one: &Permission, run: &BTreeSet<Permission>) -> Option<Permissio
         }
         "ec2:RevokeSecurityGroupIngress" => "ec2:AuthorizeSecurityGroupIngress",
         "guardduty:ArchiveFindings" => "guardduty:UnarchiveFindings",
+        "rds:AddTagsToResource" => "rds:RemoveTagsFromResource",
         "autoscaling:EnterStandby" => "autoscaling:ExitStandby",
         "elasticloadbalancing:DeregisterTargets" => "elasticloadbalancing:RegisterTargets",
         "elasticloadbalancing:DeregisterInstancesFromLoadBalancer" => {

@@ -26,6 +26,8 @@ pub enum ParamKind {
     FindingId,
     /// A port of TCP or UDP, 0 to 65,535: as a number, or as text that `--param` gives.
     Port,
+    /// A DB instance's identifier.
+    DatabaseId,
     /// An ARN.
     Arn,
     /// 12 digits.
@@ -74,7 +76,7 @@ pub const FINDING: &[ParamSpec] = &[ParamSpec {
 
 impl ParamKind {
     /// Every kind.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::InstanceId,
         Self::RoleName,
         Self::UserName,
@@ -83,6 +85,7 @@ impl ParamKind {
         Self::GroupId,
         Self::FindingId,
         Self::Port,
+        Self::DatabaseId,
         Self::Arn,
         Self::AccountId,
         Self::Region,
@@ -103,6 +106,7 @@ impl ParamKind {
             Self::GroupId => "security-group-id",
             Self::FindingId => "finding-id",
             Self::Port => "port",
+            Self::DatabaseId => "database-id",
             Self::Arn => "arn",
             Self::AccountId => "account-id",
             Self::Region => "region",
@@ -141,6 +145,7 @@ impl ParamKind {
                 Some(_) => Ok(()),
                 None => Err("expected a port, 0 to 65535".to_owned()),
             },
+            Self::DatabaseId => text::<id::DatabaseId>(value),
             Self::Arn => text::<id::Arn>(value),
             Self::AccountId => text::<id::AccountId>(value),
             Self::Region => text::<id::Region>(value),

@@ -10,10 +10,11 @@
 use std::collections::BTreeSet;
 
 use super::creation::{Unseen, created, unseen};
+use super::reads::any;
 use super::{Context, LookError};
 use crate::change::{
-    Change, Direction, GroupOwner, Kind, Rule, RuleEffect, TAG_CASE, TAG_PURPOSE, TAG_STEP, Tags,
-    group_name_prefix,
+    Change, DatabaseChange, Direction, GroupOwner, Kind, Rule, RuleEffect, TAG_CASE, TAG_PURPOSE,
+    TAG_STEP, Tags, group_name_prefix,
 };
 use crate::cloud::{Created, SecurityGroup};
 use crate::id::{GroupId, VpcId};
@@ -71,6 +72,27 @@ impl Purpose {
             Self::Quarantine => "quarantine",
             Self::Transition => "transition",
         }
+    }
+
+    /// The kinds of change that make a group what it has to be.
+    pub(super) fn kinds(self) -> Vec<Kind> {
+        let rules = |direction, effect| Kind::GroupRules {
+            group: any("sg-"),
+            direction,
+            effect,
+            rules: vec![Rule::everything_ipv4()],
+            owner: GroupOwner::Ours,
+        };
+        let effect = match self {
+            Self::Quarantine => RuleEffect::Revoke,
+            Self::Transition => RuleEffect::Authorize,
+        };
+        let (vpc, name, description) = (any("vpc-"), String::new(), String::new());
+        vec![
+            Kind::CreateGroup { vpc, name, description, tags: Tags::new() },
+            rules(Direction::Ingress, effect),
+            rules(Direction::Egress, effect),
+        ]
     }
 
     fn description(self) -> &'static str {
@@ -197,7 +219,9 @@ pub(super) async fn find(
     // that interfaces were sent to was there: not to see it now is to see that it was deleted.
     let later = context.applied.iter().rev().take_while(|applied| !ours(&applied.change.kind));
     let mut later = later.map(|applied| &applied.change.kind);
-    let was_there = later.any(|kind| matches!(kind, Kind::InterfaceGroups { .. }));
+    let was_there = later.any(|kind| {
+        matches!(kind, Kind::InterfaceGroups { .. } | Kind::Database(DatabaseChange::Groups { .. }))
+    });
     if !answered.is_empty()
         && !was_there
         && let Unseen::Wait(time) = unseen(context, ours)

@@ -49,6 +49,10 @@ pub enum Read {
     Exposure,
     /// `finding`.
     Finding,
+    /// `database`.
+    Database,
+    /// `database_cluster`.
+    DatabaseCluster,
     /// `tags`, of anything.
     Tags,
 }
@@ -57,7 +61,10 @@ impl Read {
     /// Its IAM actions, each with the type of resource it is limited to (IAM service authorization
     /// reference; `ec2:Describe…` mostly takes none).
     fn needs(self) -> &'static [(&'static str, Resource)] {
-        use Resource::{Any, Bucket, Detector, Instance, Profile, Role, Snapshot, User};
+        use Resource::{
+            Any, Bucket, Database, DatabaseCluster, Detector, Instance, Profile, Role, Snapshot,
+            User,
+        };
         match self {
             Self::Instance => {
                 &[("ec2:DescribeInstances", Any), ("ec2:DescribeNetworkInterfaces", Any)]
@@ -102,6 +109,11 @@ impl Read {
             Self::Finding => {
                 &[("guardduty:ListDetectors", Any), ("guardduty:GetFindings", Detector)]
             }
+            Self::Database => &[("rds:DescribeDBInstances", Database)],
+            Self::DatabaseCluster => &[
+                ("rds:DescribeDBClusters", DatabaseCluster),
+                ("rds:DescribeDBInstances", Database),
+            ],
             // DescribeTags says the same of no tags and of no resource, so the resource is asked for.
             Self::Tags => &[
                 ("ec2:DescribeTags", Any),
@@ -112,6 +124,8 @@ impl Read {
                 ("iam:ListRoleTags", Role),
                 ("iam:ListUserTags", User),
                 ("s3:GetBucketTagging", Bucket),
+                ("rds:ListTagsForResource", Database),
+                ("rds:ListTagsForResource", DatabaseCluster),
             ],
         }
     }
@@ -127,6 +141,8 @@ enum Resource {
     User,
     Bucket,
     Detector,
+    Database,
+    DatabaseCluster,
 }
 
 impl Resource {
@@ -142,6 +158,8 @@ impl Resource {
             Self::User => format!("arn:aws:iam::{account}:user/*"),
             Self::Bucket => "arn:aws:s3:::*".to_owned(),
             Self::Detector => format!("arn:aws:guardduty:{region}:{account}:detector/*"),
+            Self::Database => format!("arn:aws:rds:{region}:{account}:db:*"),
+            Self::DatabaseCluster => format!("arn:aws:rds:{region}:{account}:cluster:*"),
         }
     }
 }
@@ -166,6 +184,7 @@ pub(super) fn tag_reads(kind: &str, at: &Place) -> BTreeSet<Permission> {
         "role" => &["iam:ListRoleTags"],
         "user" => &["iam:ListUserTags"],
         "bucket" => &["s3:GetBucketTagging"],
+        "database" | "database-cluster" => &["rds:ListTagsForResource"],
         _ => &[],
     };
     let mut needed = permissions_for(&[Read::Tags], at);

@@ -12,6 +12,7 @@ use super::guard_instance::GuardInstance;
 use super::isolate_instance::IsolateInstance;
 use super::leave_load_balancers::LeaveLoadBalancers;
 use super::replace_instance_profile::ReplaceInstanceProfile;
+use super::restrict_database::RestrictDatabase;
 use super::revoke_role_sessions::RevokeRoleSessions;
 use super::send_feedback::SendFeedback;
 use super::snapshot_volumes::SnapshotVolumes;
@@ -29,6 +30,7 @@ pub fn registry() -> &'static [&'static dyn Action] {
         &DisableAccessKeys,
         &BlockPublicBucket,
         &TightenSecurityGroup,
+        &RestrictDatabase,
         &TagResource,
         &GuardInstance,
         &EnterStandby,

@@ -13,7 +13,9 @@ use super::{
     Action, Context, LookError, ParamKind, ParamSpec, Params, Settings, Shape, Verdict, gone,
     gone_from_account,
 };
-use crate::change::{Change, Kind, Permission, TAG_PURPOSE, TAG_STEP, Taggable, Tags, Urgency};
+use crate::change::{
+    Change, DatabaseRef, Kind, Permission, TAG_PURPOSE, TAG_STEP, Taggable, Tags, Urgency,
+};
 use crate::id::{AccountId, IdError, Place};
 
 /// Sets tags on a resource. Never stops containment.
@@ -24,7 +26,8 @@ const PARAMS: &[ParamSpec] = &[
         name: "resource",
         kind: ParamKind::Text,
         required: true,
-        doc: "`type/id`: instance, volume, snapshot, security-group, role, user or bucket.",
+        doc: "`type/id`: instance, volume, snapshot, security-group, role, user, bucket, database or \
+              database-cluster.",
     },
     ParamSpec { name: "tags", kind: ParamKind::Tags, required: true, doc: "The tags." },
 ];
@@ -37,8 +40,17 @@ const KEY_MAX: usize = 128;
 const VALUE_MAX: usize = 256;
 
 /// What can be tagged.
-const KINDS: [&str; 7] =
-    ["instance", "volume", "snapshot", "security-group", "role", "user", "bucket"];
+const KINDS: &[&str] = &[
+    "instance",
+    "volume",
+    "snapshot",
+    "security-group",
+    "role",
+    "user",
+    "bucket",
+    "database",
+    "database-cluster",
+];
 
 /// What tagging any resource of a kind needs; nothing for a kind that is none.
 fn permissions_on(kind: &str, at: &Place) -> BTreeSet<Permission> {
@@ -50,6 +62,8 @@ fn permissions_on(kind: &str, at: &Place) -> BTreeSet<Permission> {
         "user" => Taggable::User(any("")),
         "bucket" => Taggable::Bucket(any("")),
         "security-group" => Taggable::SecurityGroup(any("sg-")),
+        "database" => Taggable::Database(DatabaseRef::Instance(any(""))),
+        "database-cluster" => Taggable::Database(DatabaseRef::Cluster(any(""))),
         _ => return BTreeSet::new(),
     };
     let tags = Kind::Tags {
@@ -166,10 +180,13 @@ fn resource(params: &Params) -> Result<Taggable, LookError> {
         "user" => id.parse().map(Taggable::User).map_err(form),
         "bucket" => id.parse().map(Taggable::Bucket).map_err(form),
         "security-group" => id.parse().map(Taggable::SecurityGroup).map_err(form),
-        _ => Err(wrong(
-            "known types are instance, volume, snapshot, security-group, role, user and bucket"
-                .to_owned(),
-        )),
+        "database" => {
+            id.parse().map(|id| Taggable::Database(DatabaseRef::Instance(id))).map_err(form)
+        }
+        "database-cluster" => {
+            id.parse().map(|id| Taggable::Database(DatabaseRef::Cluster(id))).map_err(form)
+        }
+        _ => Err(wrong(format!("known types are {}", KINDS.join(", ")))),
     }
 }
 
@@ -233,6 +250,11 @@ mod tests {
             ("bucket/a..b", false),
             ("bucket/-ab", false),
             ("bucket/a/b", false),
+            ("database/shop-1", true),
+            ("database-cluster/shop", true),
+            ("database/Shop", false),
+            ("database/shop--1", false),
+            ("database/1-shop", false),
             ("instance/vol-0a1b2c3d", false),
             ("instance/", false),
             ("role/a/b", false),

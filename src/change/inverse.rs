@@ -72,6 +72,7 @@ impl Change {
             | Kind::AccessKey { .. }
             | Kind::Credential { .. }
             | Kind::PublicAccess { .. }
+            | Kind::Database(_)
             | Kind::Tags { .. } => Inverse::Change(self.swapped()),
         }
     }
@@ -100,6 +101,7 @@ impl Change {
                 swap(before, after);
             }
             Kind::PublicAccess { before, after, .. } => swap(before, after),
+            Kind::Database(change) => change.swap(),
             Kind::Tags { before, after, .. } => swap(before, after),
             Kind::Finding(change) => change.swap(),
             Kind::GroupRules { effect, .. } => {

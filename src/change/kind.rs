@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AddressUse, BalancerChange, CredentialKind, Direction, Document, Duty, FindingChange,
-    GroupOwner, KeyStatus, LoginProfile, OnShutdown, ProfileChange, PublicAccessBlock, Rule,
-    RuleEffect, SnapshotLock, Taggable, Tags,
+    AddressUse, BalancerChange, CredentialKind, DatabaseChange, Direction, Document, Duty,
+    FindingChange, GroupOwner, KeyStatus, LoginProfile, OnShutdown, ProfileChange,
+    PublicAccessBlock, Rule, RuleEffect, SnapshotLock, Taggable, Tags,
 };
 use crate::id::{
     AccessKeyId, AccountId, AllocationId, AssociationId, BucketName, CredentialId, GroupId,
@@ -247,6 +247,8 @@ pub enum Kind {
     SnapshotLock(SnapshotLock),
     /// Of a finding in GuardDuty.
     Finding(FindingChange),
+    /// An attribute of a database in RDS.
+    Database(DatabaseChange),
     /// Tags of a resource (`ec2:CreateTags`/`ec2:DeleteTags`, `iam:TagRole`, `iam:TagUser`, and
     /// their inverses). Only keys that differ between the two are touched.
     Tags {

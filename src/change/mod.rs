@@ -5,6 +5,7 @@
 //! applies changes, and the executor in `run` decides when.
 
 mod balancer;
+mod database;
 mod document;
 mod finding;
 mod inverse;
@@ -19,10 +20,12 @@ mod value;
 mod words;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 pub use balancer::{BalancerChange, Registration, Target};
+pub use database::{DatabaseChange, DatabaseRef, SHOWN_WITHIN};
 pub use document::{carried, policy_text};
 pub use finding::{FindingChange, Usefulness};
 pub use inverse::Inverse;
@@ -128,6 +131,7 @@ impl Change {
             Kind::PublicAccess { after: None, .. } => "s3:DeletePublicAccessBlock",
             Kind::SnapshotLock(_) => SnapshotLock::OPERATION,
             Kind::Finding(change) => change.operation(),
+            Kind::Database(change) => change.operation(),
             Kind::Tags { resource, after, .. } => match (resource, after.is_empty()) {
                 (
                     Taggable::Instance(_)
@@ -144,6 +148,8 @@ impl Change {
                 (Taggable::User(_), false) => "iam:TagUser",
                 (Taggable::User(_), true) => "iam:UntagUser",
                 (Taggable::Bucket(_), _) => "s3:PutBucketTagging",
+                (Taggable::Database(_), false) => "rds:AddTagsToResource",
+                (Taggable::Database(_), true) => "rds:RemoveTagsFromResource",
             },
         }
     }
@@ -184,11 +190,13 @@ impl Change {
             Kind::PublicAccess { bucket, .. } => format!("bucket/{bucket}/public-access"),
             Kind::SnapshotLock(lock) => lock.resource(),
             Kind::Finding(change) => change.resource(),
+            Kind::Database(change) => change.resource(),
             Kind::Tags { resource, .. } => format!("{}/tags", resource.path()),
         }
     }
 
     /// The instance, role, user, bucket or security group whose life it touches: what guards protect and count.
+    /// The instance, role, user, bucket or database whose life it touches: what guards protect and count.
     #[must_use]
     pub fn subject(&self) -> Option<Taggable> {
         match &self.kind {
@@ -211,6 +219,7 @@ impl Change {
             Kind::GroupRules { group, owner: GroupOwner::Account, .. } => {
                 Some(Taggable::SecurityGroup(group.clone()))
             }
+            Kind::Database(change) => Some(Taggable::Database(change.subject())),
             Kind::CreateGroup { .. }
             | Kind::GroupRules { .. }
             | Kind::CopySnapshot { .. }
@@ -229,6 +238,11 @@ impl Change {
             Kind::InstanceProfile(change) => Some(change.resource()),
             _ => self.subject().map(|subject| subject.path()),
         }
+    }
+    /// How long AWS may take to show what it has taken; `None`: it shows at once.
+    #[must_use]
+    pub fn shown_within(&self) -> Option<Duration> {
+        matches!(self.kind, Kind::Database(_)).then_some(SHOWN_WITHIN)
     }
 
     /// Whether the call makes something new and has no idempotency token: before it is sent again,

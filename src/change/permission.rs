@@ -163,6 +163,9 @@ impl Change {
                     need(action, resource);
                 }
             }
+            Kind::Database(change) => {
+                return change.permissions(&self.at);
+            }
             Kind::Tags { resource, .. } => need(
                 operation,
                 match resource {
@@ -173,6 +176,7 @@ impl Change {
                     Taggable::User(name) => iam("user", name.as_str()),
                     Taggable::Bucket(name) => format!("arn:aws:s3:::{name}"),
                     Taggable::SecurityGroup(id) => ec2("security-group", id.as_str()),
+                    Taggable::Database(database) => database.arn(&self.at),
                 },
             ),
         }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::DatabaseRef;
 use crate::id::{BucketName, GroupId, InstanceId, RoleName, SnapshotId, UserName, VolumeId};
 
 /// What can be tagged.
@@ -22,6 +23,8 @@ pub enum Taggable {
     Bucket(BucketName),
     /// A security group.
     SecurityGroup(GroupId),
+    /// A DB instance or cluster.
+    Database(DatabaseRef),
 }
 
 impl Taggable {
@@ -36,6 +39,7 @@ impl Taggable {
             Self::User(name) => format!("user/{name}"),
             Self::Bucket(name) => format!("bucket/{name}"),
             Self::SecurityGroup(id) => format!("security-group/{id}"),
+            Self::Database(database) => database.path(),
         }
     }
 }

@@ -11,6 +11,7 @@ mod balancing;
 mod bucket;
 mod copying;
 mod credential;
+mod database;
 mod disk;
 mod exposure;
 mod finding;
@@ -31,7 +32,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures::future::BoxFuture;
 
-pub use lab::{Ability, Console, Disk, Fixture, InstanceWish, Ip, Lab, Outcome};
+pub use lab::{Ability, Console, DatabaseWish, Disk, Fixture, InstanceWish, Ip, Lab, Outcome};
 
 use super::{Cloud, CloudError, ErrorClass, Receipt, Scope, Session, Standing, standing};
 use crate::change::{Change, Kind, Permission, TAG_CASE, TAG_STEP, Tags, Urgency};
@@ -134,8 +135,12 @@ const CHECKS: &[Check] = checks! {
     credential::refuses_credentials_that_are_not_there;
     bucket::blocks_public_access_and_gives_it_back;
     bucket::finds_no_exposure_of_the_unknown;
+    database::changes_who_reaches_a_database_and_back;
+    database::changes_who_reaches_a_cluster_and_back;
+    database::finds_no_database_of_that_name;
     tagging::tags_everything_in_ec2;
     tagging::tags_roles_and_users;
+    tagging::tags_databases;
     tagging::tags_buckets_and_keeps_other_tags needs BucketTags;
     tagging::finds_no_tags_of_the_unknown;
     tagging::refuses_to_tag_unknown_roles_and_users;

@@ -28,17 +28,18 @@ use async_trait::async_trait;
 
 pub use error::{CloudError, ErrorClass};
 pub use model::{
-    Address, ClassicBalancer, Created, Exposure, GroupUser, HeldLock, Instance, Interface,
-    Membership, Receipt, Role, Safeguards, SecurityGroup, Snapshot, SnapshotState, TargetGroup,
-    User, UserCredential, UserKey, copy_description,
+    Address, ClassicBalancer, Created, Database, DatabaseCluster, DatabaseGroup, Exposure,
+    GROUP_ACTIVE, GROUP_REMOVING, GroupUser, HeldLock, Instance, Interface, Membership, Receipt,
+    Role, Safeguards, SecurityGroup, Snapshot, SnapshotState, TargetGroup, User, UserCredential,
+    UserKey, copy_description, settled_groups,
 };
 pub use origin::unlike;
 pub use standing::{Standing, feedback, is_archived, standing};
 
 use crate::change::{Change, Document, Permission, Taggable, Tags, Target, Urgency};
 use crate::id::{
-    AccessKeyId, AccountId, BucketName, CaseId, FindingId, GroupId, InstanceId, Place, RoleName,
-    RunId, SnapshotId, TargetGroupArn, UserName, VpcId,
+    AccessKeyId, AccountId, BucketName, CaseId, DatabaseClusterId, DatabaseId, FindingId, GroupId,
+    InstanceId, Place, RoleName, RunId, SnapshotId, TargetGroupArn, UserName, VpcId,
 };
 
 /// The result of a call.
@@ -168,9 +169,17 @@ pub trait Session: Send + Sync {
     /// How far a bucket of this account is open to everybody; `None` when there is none in `at`
     /// (`s3:GetPublicAccessBlock`, `s3:GetBucketPolicyStatus`).
     async fn exposure(&self, at: &Place, bucket: &BucketName) -> Result<Option<Exposure>>;
+    /// A DB instance (`rds:DescribeDBInstances`).
+    async fn database(&self, at: &Place, id: &DatabaseId) -> Result<Option<Database>>;
+    /// A DB cluster with its DB instances (`rds:DescribeDBClusters`, `rds:DescribeDBInstances`).
+    async fn database_cluster(
+        &self,
+        at: &Place,
+        id: &DatabaseClusterId,
+    ) -> Result<Option<DatabaseCluster>>;
     /// The tags of a resource; `None` when it does not exist (`ec2:DescribeTags` and, where that is
     /// empty, the describe call of its kind; `iam:ListRoleTags`, `iam:ListUserTags`,
-    /// `s3:GetBucketTagging`).
+    /// `s3:GetBucketTagging`, `rds:ListTagsForResource`).
     async fn tags(&self, at: &Place, resource: &Taggable) -> Result<Option<Tags>>;
     /// A finding as GuardDuty holds it now, lower-camel JSON (`guardduty:ListDetectors`,
     /// `guardduty:GetFindings`).

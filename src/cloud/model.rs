@@ -1,7 +1,12 @@
 //! What reads return: the fields that actions look at, and no more.
 
+mod database;
+
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use database::{
+    Database, DatabaseCluster, DatabaseGroup, GROUP_ACTIVE, GROUP_REMOVING, settled_groups,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::change::{

@@ -1,6 +1,7 @@
 //! Where the world stands towards a change: what recovery and undo ask before they act.
 
 mod balancer;
+mod database;
 mod finding;
 mod profile;
 mod snapshot_lock;
@@ -168,6 +169,7 @@ pub async fn standing(session: &dyn Session, change: &Change) -> Result<Standing
         },
         Kind::SnapshotLock(lock) => snapshot_lock::standing(session, at, lock).await?,
         Kind::Finding(change) => finding::standing(session, at, change).await?,
+        Kind::Database(change) => database::standing(session, at, change).await?,
         Kind::Tags { resource, before, after } => match session.tags(at, resource).await? {
             None => Standing::Gone,
             Some(now) => {

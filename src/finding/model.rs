@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::field::at;
+use super::field::{at, name};
 use super::when::when;
 use crate::case::Version;
 use crate::id::{AccountId, FindingId, Region};
@@ -200,6 +200,11 @@ impl Finding {
         said.map(|seen| seen.at).or(self.version.updated_at)
     }
 
+    /// `resource.rdsDbInstanceDetails.dbInstanceIdentifier` as it came.
+    fn database(&self) -> Option<String> {
+        name(&self.document, "/resource/rdsDbInstanceDetails/dbInstanceIdentifier")
+    }
+
     /// The primary resource as `type/id`, by `resourceType`, never by which block is present.
     #[must_use]
     pub fn resource(&self) -> Option<String> {
@@ -224,6 +229,10 @@ impl Finding {
             Some("S3Bucket") => {
                 self.buckets.first().map(|bucket| format!("bucket/{}", bucket.name))
             }
+            Some("RDSDBInstance") => Some(match self.database() {
+                Some(id) => format!("database/{id}"),
+                None => "RDSDBInstance/unknown".to_owned(),
+            }),
             Some(other) => Some(format!("{other}/unknown")),
             None => None,
         }

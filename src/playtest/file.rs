@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use crate::cloud::sandbox::Scenario;
-use crate::id::{AccessKeyId, AccountId, BucketName, InstanceId, UserName};
+use crate::id::{AccessKeyId, AccountId, BucketName, DatabaseId, InstanceId, UserName};
 
 /// One case.
 #[derive(Debug, Deserialize)]
@@ -107,6 +107,12 @@ pub struct Expect {
     /// Ports of instances at which everybody must still be able to.
     #[serde(default)]
     pub exposed: Vec<String>,
+    /// Databases to which nobody may open a connection.
+    #[serde(default)]
+    pub unreachable: Vec<DatabaseId>,
+    /// Databases to which somebody must still be able to.
+    #[serde(default)]
+    pub reachable: Vec<DatabaseId>,
     /// Calls that changed something in AWS.
     pub mutations: usize,
     /// The timeline, one entry a line.

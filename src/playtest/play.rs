@@ -147,6 +147,16 @@ pub fn differences(case: &CaseFile, played: &Played, timeline: bool) -> Vec<Stri
             );
         }
     }
+    for (databases, allowed) in [(&expect.unreachable, false), (&expect.reachable, true)] {
+        for database in databases {
+            let verdict = attacker.can_connect(&place, database);
+            check(
+                &format!("somebody reaches {database}"),
+                verdict.allowed.to_string(),
+                allowed.to_string(),
+            );
+        }
+    }
     if timeline && played.timeline != expect.timeline {
         let lines =
             played.timeline.lines().zip(expect.timeline.lines().chain(std::iter::repeat("")));

@@ -20,6 +20,7 @@ use super::outcome::{OutcomeResult, StepEnd};
 use super::replay::Planned;
 use super::step::{ChangeLog, StepLog};
 use super::step_end::{Reason, failed, look_refused, looked_again, succeeded};
+use super::subject::is_unguarded;
 use super::taken_back::TakenBack;
 use crate::action::{Action, Context, LookError, Params, Verdict};
 use crate::change::{Change, Permission, Urgency};
@@ -235,7 +236,7 @@ impl Executor<'_> {
                 }
                 return Ok(unagreed);
             }
-            if step.changes.is_empty() {
+            if is_unguarded(&step, &target, &stages) {
                 match self.guard(&step, &target, &stages).await {
                     Ok(()) => {}
                     Err(Barred::Later) => return Ok(self.rest(1, pending)),

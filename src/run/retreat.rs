@@ -90,7 +90,7 @@ impl Executor<'_> {
             retreat.left.clear();
             let mut back: Vec<Change> = Vec::new();
             for (resource, passed) in passed(&step.changes) {
-                let reads = settle_permissions(&passed.at);
+                let reads = settle_permissions(&passed);
                 let session = self.session(step, reads);
                 let (clock, visible) = (self.env.clock.as_ref(), self.env.cloud.visible_within());
                 let stands =

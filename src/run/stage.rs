@@ -179,7 +179,7 @@ impl Executor<'_> {
                 continue;
             }
             // The lost answer is an entry of its own kind of truth: settled at once, by a look.
-            let session = self.session(step, settle_permissions(&change.at));
+            let session = self.session(step, settle_permissions(&change));
             let (clock, visible) = (self.env.clock.as_ref(), self.env.cloud.visible_within());
             let settled = settle(session.as_ref(), clock, &change, Duration::ZERO, visible).await;
             if is_for_later(&settled, Duration::ZERO) {

@@ -8,10 +8,22 @@ use super::execute::Executor;
 use super::guard::{self, Barred, Situation};
 use super::step::StepLog;
 use crate::action::{Read, permissions_for};
-use crate::change::{Change, Taggable, Tags};
+use crate::change::{Change, DatabaseRef, Taggable, Tags};
 use crate::cloud::CloudError;
 use crate::error::Code;
 use crate::routing::Mode;
+
+/// Whether the guards have not seen yet what the changes touch: before a step's first change, and before the
+/// first of something that the step was not called with, such as a database's cluster, which it may come
+/// to only later.
+pub(super) fn is_unguarded(step: &StepLog, target: &str, stages: &[Vec<Change>]) -> bool {
+    let seen: BTreeSet<String> =
+        step.changes.iter().filter_map(|log| Some(log.change.subject()?.path())).collect();
+    let subjects = stages.iter().flatten().filter_map(Change::subject);
+    let mut paths = subjects.map(|subject| subject.path());
+    step.changes.is_empty() || paths.any(|path| path != target && !seen.contains(&path))
+}
+
 impl Executor<'_> {
     /// The guards, with the target's tags as they are now.
     pub(super) async fn guard(
@@ -77,6 +89,9 @@ impl Executor<'_> {
             Some(("instance", id)) => id.parse().ok().map(Taggable::Instance),
             Some(("role", name)) => name.parse().ok().map(Taggable::Role),
             Some(("user", name)) => name.parse().ok().map(Taggable::User),
+            Some(("database", id)) => {
+                id.parse().ok().map(|id| Taggable::Database(DatabaseRef::Instance(id)))
+            }
             _ => None,
         });
         let mut tags: Vec<(String, Tags)> = Vec::new();

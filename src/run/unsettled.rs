@@ -13,8 +13,7 @@ use super::outcome::{Outcome, OutcomeResult};
 use super::settle::{is_for_later, settle};
 use super::step::StepLog;
 use crate::action::{Read, permissions_for};
-use crate::change::Permission;
-use crate::id::Place;
+use crate::change::{Change, Kind, Permission};
 use crate::store::StoreError;
 use crate::timeline::Draft;
 
@@ -66,7 +65,7 @@ impl Executor<'_> {
             let log = &step.changes[*n];
             let now = self.env.clock.now();
             let age = Duration::try_from(now.duration_since(log.intended)).unwrap_or_default();
-            let session = self.session(step, settle_permissions(&log.change.at));
+            let session = self.session(step, settle_permissions(&log.change));
             let (clock, visible) = (self.env.clock.as_ref(), self.env.cloud.visible_within());
             let outcome = settle(session.as_ref(), clock, &log.change, age, visible).await;
             if patient && is_for_later(&outcome, age) {
@@ -96,25 +95,64 @@ impl Executor<'_> {
     }
 }
 
-/// Every read that `standing` may need.
-pub fn settle_permissions(at: &Place) -> BTreeSet<Permission> {
-    let reads = [
-        Read::Instance,
-        Read::Safeguards,
-        Read::Membership,
-        Read::Balancers,
-        Read::Groups,
-        Read::Snapshots,
-        Read::SnapshotSharing,
-        Read::SnapshotLock,
-        Read::Role,
-        Read::RolePolicy,
-        Read::User,
-        Read::Credentials,
-        Read::UserPolicy,
-        Read::Exposure,
-        Read::Finding,
-        Read::Tags,
-    ];
-    permissions_for(&reads, at)
+/// Every read that `standing` may need for `change`. The policy of a session is short, so that services with
+/// reads of their own get those alone.
+pub fn settle_permissions(change: &Change) -> BTreeSet<Permission> {
+    let reads: &[Read] = match change.kind {
+        Kind::Database(_) => &[Read::Database, Read::DatabaseCluster],
+        _ => EC2_IAM_AND_S3,
+    };
+    permissions_for(reads, &change.at)
+}
+
+/// What tells of everything in EC2, IAM and S3.
+const EC2_IAM_AND_S3: &[Read] = &[
+    Read::Instance,
+    Read::Safeguards,
+    Read::Membership,
+    Read::Balancers,
+    Read::Groups,
+    Read::Snapshots,
+    Read::SnapshotSharing,
+    Read::SnapshotLock,
+    Read::Role,
+    Read::RolePolicy,
+    Read::User,
+    Read::Credentials,
+    Read::UserPolicy,
+    Read::Exposure,
+    Read::Finding,
+    Read::Tags,
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::change::{DatabaseChange, Taggable, Tags};
+    use crate::id::Place;
+
+    /// A look that settles a change, and what takes it back, go into one session.
+    #[test]
+    fn what_settles_a_change_fits_into_a_session() {
+        let at = Place {
+            account: "111122223333".parse().unwrap(),
+            region: "ap-southeast-2".parse().unwrap(),
+        };
+        let role = Taggable::Role("a".repeat(64).parse().unwrap());
+        let tags = |text: &str| Tags::from([(text.to_owned(), text.to_owned())]);
+        for kind in [
+            Kind::Tags { resource: role, before: tags("a"), after: tags("b") },
+            Kind::Database(DatabaseChange::PublicAccess {
+                instance: "a".repeat(63).parse().unwrap(),
+                before: true,
+                after: false,
+            }),
+        ] {
+            let change = Change { at: at.clone(), kind };
+            let mut permissions = settle_permissions(&change);
+            permissions.extend(change.permissions());
+            let policy = Permission::session_policy(&permissions, &at.account);
+            assert!(policy.is_ok(), "{policy:?}");
+        }
+    }
 }

@@ -43,6 +43,7 @@ const SNAPSHOT: &str = "evidence::snapshot_volumes";
 const REVOKE: &str = "contain::revoke_role_sessions";
 const DISABLE: &str = "contain::disable_access_keys";
 const TAG: &str = "act::tag_resource";
+const RESTRICT: &str = "contain::restrict_database";
 const BLOCK: &str = "contain::block_public_bucket";
 const TIGHTEN: &str = "contain::tighten_security_group";
 const ARCHIVE: &str = "act::archive_finding";
@@ -119,6 +120,11 @@ pub const CASES: &[Case] = &[
     case!("one that is archived", ARCHIVE, {"finding": "c0ffee0123456789c0ffee0123456787"}, false, Again::Nothing, archived),
     case!("one of which nothing was said", FEEDBACK, {"finding": "c0ffee0123456789c0ffee0123456786", "feedback": "not_useful"}, false, Again::Nothing, rated),
     case!("one of which the other was said", FEEDBACK, {"finding": "c0ffee0123456789c0ffee0123456787", "feedback": "useful"}, false, Again::Nothing, rated),
+    case!("a database with a public address", RESTRICT, {"database": "orders"}, false, Again::Nothing, restricted),
+    case!("a member of a cluster", RESTRICT, {"database": "shop-1"}, false, Again::Nothing, restricted),
+    case!("a database behind a group that was tampered with", RESTRICT, {"database": "ledger"}, false, Again::Nothing, restricted),
+    case!("a database", TAG, {"resource": "database/orders", "tags": {"state": "contained", "team": "sec"}}, false, Again::Nothing, tagged),
+    case!("a database cluster", TAG, {"resource": "database-cluster/shop", "tags": {"state": "contained"}}, false, Again::Nothing, tagged),
     case!("an instance, one tag new and one overwritten", TAG, {"resource": "instance/i-000000000000000a1", "tags": {"state": "contained", "team": "sec"}}, false, Again::Nothing, tagged),
     case!("an instance without tags", TAG, {"resource": "instance/i-000000000000000a2", "tags": {"state": "contained"}}, false, Again::Nothing, tagged),
     case!("a volume without tags", TAG, {"resource": "volume/vol-000000000000000b2", "tags": {"state": "evidence"}}, false, Again::Nothing, tagged),
@@ -424,6 +430,9 @@ fn rated(bench: &Bench, before: &World, output: &Value) {
     was["userFeedback"] = json!(output["feedback"].as_str().unwrap().to_uppercase());
     assert_eq!(now, was, "and nothing else");
     assert_eq!(output["shown"], json!(true));
+}
+fn restricted(bench: &Bench, before: &World, output: &Value) {
+    super::edge_database::restricted(bench, before, output);
 }
 
 fn tagged(bench: &Bench, before: &World, output: &Value) {

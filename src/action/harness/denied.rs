@@ -212,13 +212,18 @@ async fn the_guards_read_of_a_kind_is_asked_for_where_the_kind_is_touched_and_no
                 Taggable::Role(_) => Some("iam:ListRoleTags"),
                 Taggable::User(_) => Some("iam:ListUserTags"),
                 Taggable::Bucket(_) => Some("s3:GetBucketTagging"),
+                Taggable::Database(_) => Some("rds:ListTagsForResource"),
                 Taggable::Volume(_) | Taggable::Snapshot(_) => None,
             })
             .collect();
         let read = actions(&need.run);
-        for action in
-            ["ec2:DescribeTags", "iam:ListRoleTags", "iam:ListUserTags", "s3:GetBucketTagging"]
-        {
+        for action in [
+            "ec2:DescribeTags",
+            "iam:ListRoleTags",
+            "iam:ListUserTags",
+            "s3:GetBucketTagging",
+            "rds:ListTagsForResource",
+        ] {
             // Where nothing was changed, nothing was touched.
             let expected = touched.contains(action);
             assert!(

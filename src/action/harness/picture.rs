@@ -4,14 +4,15 @@ use serde_json::{Value, json};
 
 use crate::change::GROUP_NAME_PREFIX;
 use crate::cloud::sandbox::World;
-use crate::cloud::{Address, SecurityGroup};
+use crate::cloud::{Address, SecurityGroup, settled_groups};
 
 /// All that an undo has to bring back.
 pub fn picture(world: &World) -> Value {
     let (mut groups, mut policies, mut keys, mut tags) =
         (json!({}), json!({}), json!({}), json!({}));
     let (mut addresses, mut endings, mut blocks) = (json!({}), json!({}), json!({}));
-    let (mut scaling, mut balancing, mut profiles) = (json!({}), json!({}), json!({}));
+    let (mut scaling, mut balancing, mut profiles, mut databases) =
+        (json!({}), json!({}), json!({}), json!({}));
     let (mut rules, mut findings) = (json!({}), json!({}));
     for (id, account) in &world.accounts {
         for region in account.regions.values() {
@@ -49,6 +50,15 @@ pub fn picture(world: &World) -> Value {
                 rules[id.as_str()] = json!([ingress, group.egress]);
                 tags[format!("security-group/{id}")] = json!(group.tags);
             }
+            for (database, found) in &region.databases {
+                let public = found.becomes_public.unwrap_or(found.public);
+                databases[database.as_str()] = json!([settled_groups(&found.groups), public]);
+                tags[format!("database/{database}")] = json!(found.tags);
+            }
+            for (cluster, found) in &region.database_clusters {
+                databases[format!("cluster/{cluster}")] = json!(settled_groups(&found.groups));
+                tags[format!("database-cluster/{cluster}")] = json!(found.tags);
+            }
             for (volume, found) in &region.volumes {
                 tags[format!("volume/{volume}")] = json!(found.tags);
             }
@@ -80,7 +90,7 @@ pub fn picture(world: &World) -> Value {
             blocks[bucket.as_str()] = json!(found.block);
         }
     }
-    json!({"groups": groups, "addresses": addresses, "endings": endings, "policies": policies, "keys": keys, "tags": tags, "blocks": blocks, "scaling": scaling, "balancing": balancing, "profiles": profiles, "rules": rules, "findings": findings})
+    json!({"groups": groups, "addresses": addresses, "endings": endings, "policies": policies, "keys": keys, "tags": tags, "blocks": blocks, "scaling": scaling, "balancing": balancing, "profiles": profiles, "rules": rules, "findings": findings, "databases": databases})
 }
 
 fn ours(group: &SecurityGroup) -> bool {

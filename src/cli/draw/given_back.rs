@@ -102,6 +102,7 @@ pub(super) fn given_back(change: &Change) -> String {
             None => format!("bucket {bucket}: Block Public Access is not configured, as before"),
         },
         Kind::Finding(change) => change.given_back(),
+        Kind::Database(change) => change.given_back(),
         Kind::Tags { resource, before, after } => {
             let keys = before.keys().chain(after.keys().filter(|key| !before.contains_key(*key)));
             let keys: Vec<&str> = keys.map(String::as_str).collect();

@@ -41,6 +41,7 @@ pub(super) struct Clients {
     ec2: OnceLock<aws_sdk_ec2::Client>,
     guardduty: OnceLock<aws_sdk_guardduty::Client>,
     iam: OnceLock<aws_sdk_iam::Client>,
+    rds: OnceLock<aws_sdk_rds::Client>,
     s3: OnceLock<aws_sdk_s3::Client>,
 }
 
@@ -54,6 +55,7 @@ impl Clients {
             ec2: OnceLock::new(),
             guardduty: OnceLock::new(),
             iam: OnceLock::new(),
+            rds: OnceLock::new(),
             s3: OnceLock::new(),
         }
     }
@@ -86,6 +88,10 @@ impl Clients {
 
     pub(super) fn iam(&self) -> &aws_sdk_iam::Client {
         self.iam.get_or_init(|| aws_sdk_iam::Client::new(&self.config))
+    }
+
+    pub(super) fn rds(&self) -> &aws_sdk_rds::Client {
+        self.rds.get_or_init(|| aws_sdk_rds::Client::new(&self.config))
     }
 
     pub(super) fn s3(&self) -> &aws_sdk_s3::Client {

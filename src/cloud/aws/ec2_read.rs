@@ -240,6 +240,7 @@ pub(super) async fn tags(client: &Client, resource: &Taggable) -> Result<Option<
         Taggable::Snapshot(id) => snapshot(client, id).await?.is_some(),
         Taggable::SecurityGroup(id) => !groups(client, std::slice::from_ref(id)).await?.is_empty(),
         Taggable::Role(_) | Taggable::User(_) | Taggable::Bucket(_) => false,
+        _ => false,
     };
     Ok(there.then(Tags::new))
 }
@@ -272,6 +273,7 @@ pub(super) fn resource_id(resource: &Taggable) -> &str {
         Taggable::Snapshot(id) => id.as_str(),
         Taggable::SecurityGroup(id) => id.as_str(),
         Taggable::Role(_) | Taggable::User(_) | Taggable::Bucket(_) => "",
+        _ => "",
     }
 }
 

@@ -146,6 +146,9 @@ const TRANSIENT: &[&str] = &[
     "ConcurrentModification",
     "ConcurrentModificationException",
     "OperationAborted",
+    // A status that passes (RDS API, ModifyDBInstance and ModifyDBCluster).
+    "InvalidDBInstanceState",
+    "InvalidDBClusterStateFault",
 ];
 
 /// Codes that only a person can do something about.
@@ -193,6 +196,8 @@ const GONE: &[&str] = &[
     "ResourceNotFoundException",
     "TargetGroupNotFound",
     "LoadBalancerNotFound",
+    "DBInstanceNotFound",
+    "DBClusterNotFoundFault",
 ];
 
 /// The class of an answered failure.

@@ -234,6 +234,7 @@ pub(super) async fn apply(client: &Client, change: &Change) -> Result<Receipt> {
         | Kind::PublicAccess { .. }
         | Kind::SnapshotLock(_)
         | Kind::Finding(_)
+        | Kind::Database(_)
         | Kind::Tags { .. } => Err(refused(operation, "this change is made elsewhere")),
     }
 }

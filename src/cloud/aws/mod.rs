@@ -26,6 +26,7 @@ mod guardduty;
 mod iam;
 mod iam_credential;
 mod presign;
+mod rds;
 mod s3;
 mod scaling;
 mod session;

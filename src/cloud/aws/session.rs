@@ -8,17 +8,18 @@ use async_trait::async_trait;
 use super::access::Clients;
 use super::assume::Assumer;
 use super::{
-    balancer, ec2_apply, ec2_guard, ec2_profile, ec2_read, guardduty, iam, iam_credential, s3,
+    balancer, ec2_apply, ec2_guard, ec2_profile, ec2_read, guardduty, iam, iam_credential, rds, s3,
     scaling, snapshot_lock,
 };
 use crate::change::{Change, Document, Kind, Taggable, Tags, Target};
 use crate::cloud::{
-    ClassicBalancer, Exposure, GroupUser, HeldLock, Instance, Membership, Receipt, Result, Role,
-    Safeguards, Scope, SecurityGroup, Session, Snapshot, TargetGroup, User, UserCredential,
+    ClassicBalancer, Database, DatabaseCluster, Exposure, GroupUser, HeldLock, Instance,
+    Membership, Receipt, Result, Role, Safeguards, Scope, SecurityGroup, Session, Snapshot,
+    TargetGroup, User, UserCredential,
 };
 use crate::id::{
-    AccessKeyId, AccountId, BucketName, FindingId, GroupId, InstanceId, Place, RoleName,
-    SnapshotId, TargetGroupArn, UserName, VpcId,
+    AccessKeyId, AccountId, BucketName, DatabaseClusterId, DatabaseId, FindingId, GroupId,
+    InstanceId, Place, RoleName, SnapshotId, TargetGroupArn, UserName, VpcId,
 };
 
 /// Calls on behalf of one step.
@@ -162,11 +163,26 @@ impl Session for AwsSession {
             Taggable::Role(name) => iam::role_tags(self.clients(at).await?.iam(), name).await,
             Taggable::User(name) => iam::user_tags(self.clients(at).await?.iam(), name).await,
             Taggable::Bucket(name) => s3::tags(self.clients(at).await?.s3(), name.as_str()).await,
+            Taggable::Database(database) => {
+                rds::tags(self.clients(at).await?.rds(), &database.arn(at)).await
+            }
         }
     }
 
     async fn exposure(&self, at: &Place, bucket: &BucketName) -> Result<Option<Exposure>> {
         s3::exposure(self.clients(at).await?.s3(), at, bucket).await
+    }
+
+    async fn database(&self, at: &Place, id: &DatabaseId) -> Result<Option<Database>> {
+        rds::database(self.clients(at).await?.rds(), id).await
+    }
+
+    async fn database_cluster(
+        &self,
+        at: &Place,
+        id: &DatabaseClusterId,
+    ) -> Result<Option<DatabaseCluster>> {
+        rds::cluster(self.clients(at).await?.rds(), id).await
     }
 
     async fn finding(&self, at: &Place, id: &FindingId) -> Result<Option<serde_json::Value>> {
@@ -223,6 +239,9 @@ impl Session for AwsSession {
             Kind::Finding(finding) => {
                 guardduty::apply(self.clients(at).await?.guardduty(), finding).await
             }
+            Kind::Database(database) => {
+                rds::apply(self.clients(at).await?.rds(), change.operation(), database).await
+            }
             Kind::Tags { resource, before, after } => match resource {
                 Taggable::Instance(_)
                 | Taggable::Volume(_)
@@ -236,6 +255,10 @@ impl Session for AwsSession {
                 }
                 Taggable::Bucket(name) => {
                     s3::apply(self.clients(at).await?.s3(), name.as_str(), before, after).await
+                }
+                Taggable::Database(database) => {
+                    let (client, arn) = (self.clients(at).await?, database.arn(at));
+                    rds::retag(client.rds(), change.operation(), &arn, before, after).await
                 }
             },
         }

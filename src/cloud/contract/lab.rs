@@ -6,8 +6,8 @@ use async_trait::async_trait;
 
 use crate::change::{CredentialKind, Tags};
 use crate::id::{
-    AccountId, BalancerName, BucketName, CredentialId, GroupId, InstanceId, InterfaceId, Place,
-    RoleName, ScalingGroupName, TargetGroupArn, UserName, VpcId,
+    AccountId, BalancerName, BucketName, CredentialId, DatabaseClusterId, DatabaseId, GroupId,
+    InstanceId, InterfaceId, Place, RoleName, ScalingGroupName, TargetGroupArn, UserName, VpcId,
 };
 
 /// What a check or a fixture says when it goes wrong.
@@ -84,6 +84,10 @@ pub trait Fixture: Send + Sync {
     ) -> Outcome<CredentialId>;
     /// A new bucket: its name.
     async fn bucket(&self, at: &Place) -> Outcome<BucketName>;
+    /// A new available DB instance with a public address.
+    async fn database(&self, at: &Place, wish: &DatabaseWish) -> Outcome<DatabaseId>;
+    /// A new DB cluster under that group: members come later.
+    async fn database_cluster(&self, at: &Place, group: &GroupId) -> Outcome<DatabaseClusterId>;
     /// A new customer managed key that `usable_by` may use too: its ARN.
     async fn key(&self, at: &Place, usable_by: &AccountId) -> Outcome<String>;
     /// A finding with the id `id`, of any type, as GuardDuty would hold it.
@@ -106,6 +110,17 @@ pub enum Console {
     Password,
     /// It has none.
     None,
+}
+
+/// A DB instance to make.
+#[derive(Debug, Clone)]
+pub struct DatabaseWish {
+    /// The VPC of its subnets.
+    pub vpc: VpcId,
+    /// Its security group; of a member its cluster's.
+    pub group: GroupId,
+    /// The cluster that it is a member of.
+    pub cluster: Option<DatabaseClusterId>,
 }
 
 /// An instance to make.

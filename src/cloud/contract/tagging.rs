@@ -1,7 +1,7 @@
 //! Tags of everything that can be tagged.
 
 use super::{Bench, Console, Disk, Ip, Outcome, equal, some, tags, text};
-use crate::change::{Change, Kind, Taggable, Tags};
+use crate::change::{Change, DatabaseRef, Kind, Taggable, Tags};
 use crate::cloud::{Created, ErrorClass, Standing};
 
 fn change(bench: &Bench<'_>, resource: &Taggable, before: &Tags, after: &Tags) -> Change {
@@ -76,6 +76,16 @@ pub async fn tags_roles_and_users(bench: &Bench<'_>) -> Outcome {
 pub async fn tags_buckets_and_keeps_other_tags(bench: &Bench<'_>) -> Outcome {
     let bucket = bench.fixture().bucket(bench.here()).await?;
     goes_round(bench, &Taggable::Bucket(bucket)).await
+}
+
+pub async fn tags_databases(bench: &Bench<'_>) -> Outcome {
+    let vpc = bench.fixture().vpc(bench.here(), super::Ip::V4).await?;
+    let group = bench.fixture().group(bench.here(), &vpc).await?;
+    let cluster = bench.fixture().database_cluster(bench.here(), &group).await?;
+    let wish = super::DatabaseWish { vpc, group, cluster: Some(cluster.clone()) };
+    let id = bench.fixture().database(bench.here(), &wish).await?;
+    let all = [DatabaseRef::Instance(id), DatabaseRef::Cluster(cluster)];
+    round_all(bench, &all.map(Taggable::Database)).await
 }
 
 pub async fn finds_no_tags_of_the_unknown(bench: &Bench<'_>) -> Outcome {

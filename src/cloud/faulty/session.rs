@@ -8,13 +8,13 @@ use async_trait::async_trait;
 use super::{Calls, Fault, Road, error};
 use crate::change::{Change, Document, Taggable, Tags, Target};
 use crate::cloud::{
-    Admitted, ClassicBalancer, Exposure, GroupUser, HeldLock, Instance, Membership, Receipt,
-    Result, Role, Safeguards, Scope, SecurityGroup, Session, Snapshot, TargetGroup, User,
-    UserCredential,
+    Admitted, ClassicBalancer, Database, DatabaseCluster, Exposure, GroupUser, HeldLock, Instance,
+    Membership, Receipt, Result, Role, Safeguards, Scope, SecurityGroup, Session, Snapshot,
+    TargetGroup, User, UserCredential,
 };
 use crate::id::{
-    AccessKeyId, AccountId, BucketName, FindingId, GroupId, InstanceId, Place, RoleName,
-    SnapshotId, TargetGroupArn, UserName, VpcId,
+    AccessKeyId, AccountId, BucketName, DatabaseClusterId, DatabaseId, FindingId, GroupId,
+    InstanceId, Place, RoleName, SnapshotId, TargetGroupArn, UserName, VpcId,
 };
 
 /// A session behind a bad connection.
@@ -238,6 +238,7 @@ impl Session for FaultySession {
             Taggable::User(_) => ("iam:ListUserTags", None),
             Taggable::Bucket(_) => ("s3:GetBucketTagging", None),
             Taggable::SecurityGroup(_) => ("ec2:DescribeTags", Some("ec2:DescribeSecurityGroups")),
+            Taggable::Database(_) => ("rds:ListTagsForResource", None),
         };
         let call = self.inner.tags(at, resource);
         let tags = self.road.read((&self.scope, at), &[operation], || Ok(None), call).await?;
@@ -251,6 +252,21 @@ impl Session for FaultySession {
     async fn exposure(&self, at: &Place, bucket: &BucketName) -> Result<Option<Exposure>> {
         let operations = ["s3:GetPublicAccessBlock", "s3:GetBucketPolicyStatus"];
         let call = self.inner.exposure(at, bucket);
+        self.road.read((&self.scope, at), &operations, || Ok(None), call).await
+    }
+
+    async fn database(&self, at: &Place, id: &DatabaseId) -> Result<Option<Database>> {
+        let call = self.inner.database(at, id);
+        self.road.read((&self.scope, at), &["rds:DescribeDBInstances"], || Ok(None), call).await
+    }
+
+    async fn database_cluster(
+        &self,
+        at: &Place,
+        id: &DatabaseClusterId,
+    ) -> Result<Option<DatabaseCluster>> {
+        let operations = ["rds:DescribeDBClusters", "rds:DescribeDBInstances"];
+        let call = self.inner.database_cluster(at, id);
         self.road.read((&self.scope, at), &operations, || Ok(None), call).await
     }
 

@@ -10,13 +10,13 @@ use super::pacer::Pacer;
 use super::question::{Asking, Questions};
 use crate::change::{Change, Document, Permission, Taggable, Tags, Target};
 use crate::cloud::{
-    Admitted, ClassicBalancer, CloudError, ErrorClass, Exposure, GroupUser, HeldLock, Instance,
-    Membership, Receipt, Result, Role, Safeguards, Scope, SecurityGroup, Session, Snapshot,
-    TargetGroup, User, UserCredential,
+    Admitted, ClassicBalancer, CloudError, Database, DatabaseCluster, ErrorClass, Exposure,
+    GroupUser, HeldLock, Instance, Membership, Receipt, Result, Role, Safeguards, Scope,
+    SecurityGroup, Session, Snapshot, TargetGroup, User, UserCredential,
 };
 use crate::id::{
-    AccessKeyId, AccountId, BucketName, FindingId, GroupId, InstanceId, Place, RoleName,
-    SnapshotId, TargetGroupArn, UserName, VpcId,
+    AccessKeyId, AccountId, BucketName, DatabaseClusterId, DatabaseId, FindingId, GroupId,
+    InstanceId, Place, RoleName, SnapshotId, TargetGroupArn, UserName, VpcId,
 };
 
 /// The code of a change that was not sent, because its bucket is empty.
@@ -265,6 +265,7 @@ impl Session for PacedSession {
             Taggable::User(_) => &["iam:ListUserTags"],
             Taggable::Bucket(_) => &["s3:GetBucketTagging"],
             Taggable::SecurityGroup(_) => &["ec2:DescribeTags", "ec2:DescribeSecurityGroups"],
+            Taggable::Database(_) => &["rds:ListTagsForResource"],
         };
         self.paced(at, operations, self.inner.tags(at, resource)).await
     }
@@ -272,6 +273,19 @@ impl Session for PacedSession {
     async fn exposure(&self, at: &Place, bucket: &BucketName) -> Result<Option<Exposure>> {
         let operations = ["s3:GetPublicAccessBlock", "s3:GetBucketPolicyStatus"];
         self.paced(at, &operations, self.inner.exposure(at, bucket)).await
+    }
+
+    async fn database(&self, at: &Place, id: &DatabaseId) -> Result<Option<Database>> {
+        self.paced(at, &["rds:DescribeDBInstances"], self.inner.database(at, id)).await
+    }
+
+    async fn database_cluster(
+        &self,
+        at: &Place,
+        id: &DatabaseClusterId,
+    ) -> Result<Option<DatabaseCluster>> {
+        let operations = ["rds:DescribeDBClusters", "rds:DescribeDBInstances"];
+        self.paced(at, &operations, self.inner.database_cluster(at, id)).await
     }
 
     async fn finding(&self, at: &Place, id: &FindingId) -> Result<Option<serde_json::Value>> {

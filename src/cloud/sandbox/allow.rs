@@ -8,7 +8,8 @@ use std::collections::BTreeSet;
 
 use super::refusal::Refused;
 use crate::change::{
-    BalancerChange, Change, CredentialKind, Direction, Kind, Permission, RuleEffect, Taggable,
+    BalancerChange, Change, CredentialKind, DatabaseChange, DatabaseRef, Direction, Kind,
+    Permission, RuleEffect, Taggable,
 };
 use crate::id::Place;
 
@@ -93,6 +94,15 @@ pub fn ec2(at: &Place, kind: &str, id: &str) -> String {
 pub fn detector(at: &Place) -> String {
     let id = super::naming::derived("", at.account.as_str());
     format!("arn:aws:guardduty:{}:{}:detector/{id}", at.region, at.account)
+}
+/// The ARN of a DB instance or cluster.
+#[must_use]
+pub fn rds(at: &Place, database: &DatabaseRef) -> String {
+    let (kind, id) = match database {
+        DatabaseRef::Instance(id) => ("db", id.as_str()),
+        DatabaseRef::Cluster(id) => ("cluster", id.as_str()),
+    };
+    format!("arn:aws:rds:{}:{}:{kind}:{id}", at.region, at.account)
 }
 
 /// What a change needs besides KMS, which `CopySnapshot` asks later. `arn` gives the ARN of a role
@@ -216,6 +226,15 @@ pub fn needs(change: &Change, arn: impl Fn(&str, &str) -> String) -> Vec<Need> {
         Kind::Finding(change) => {
             vec![("guardduty:ListDetectors", "*".to_owned()), (change.operation(), detector(at))]
         }
+        Kind::Database(change) => vec![match change {
+            DatabaseChange::Groups { database: database @ DatabaseRef::Cluster(_), .. } => {
+                ("rds:ModifyDBCluster", rds(at, database))
+            }
+            DatabaseChange::Groups { database, .. } => ("rds:ModifyDBInstance", rds(at, database)),
+            DatabaseChange::PublicAccess { instance, .. } => {
+                ("rds:ModifyDBInstance", rds(at, &DatabaseRef::Instance(instance.clone())))
+            }
+        }],
         Kind::Tags { resource, after, .. } => {
             let pick = |set, unset| if after.is_empty() { unset } else { set };
             let of_ec2 = pick("ec2:CreateTags", "ec2:DeleteTags");
@@ -236,6 +255,10 @@ pub fn needs(change: &Change, arn: impl Fn(&str, &str) -> String) -> Vec<Need> {
                 Taggable::Bucket(name) => ["s3:GetBucketTagging", "s3:PutBucketTagging"]
                     .map(|action| (action, format!("arn:aws:s3:::{name}")))
                     .to_vec(),
+                Taggable::Database(database) => {
+                    let action = pick("rds:AddTagsToResource", "rds:RemoveTagsFromResource");
+                    vec![(action, rds(at, database))]
+                }
             }
         }
     }

@@ -9,7 +9,8 @@ use super::identity::{self, Inline};
 use super::refusal::Refused;
 use super::world::{Mutation, World};
 use super::{
-    address, balancer, bucket, finding, guard, network, profile, scaling, snapshot_lock, tag,
+    address, balancer, bucket, database, finding, guard, network, profile, scaling, snapshot_lock,
+    tag,
 };
 use crate::change::{AddressUse, Change, Kind};
 use crate::cloud::{Created, Receipt, Scope};
@@ -123,6 +124,7 @@ fn make(
         Kind::PublicAccess { bucket, after, .. } => bucket::block(world, at, bucket, *after)?,
         Kind::SnapshotLock(lock) => snapshot_lock::lock(world, at, lock, now)?,
         Kind::Finding(change) => finding::apply(world, at, change)?,
+        Kind::Database(change) => database::modify(world, at, change)?,
         Kind::Tags { resource, before, after } => tag::apply(world, at, resource, before, after)?,
     }
     Ok(None)

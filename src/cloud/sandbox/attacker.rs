@@ -122,6 +122,20 @@ impl Attacker {
         })
     }
 
+    /// Whether anybody can open a connection to a database.
+    #[cfg(test)]
+    #[must_use]
+    pub fn can_connect(&self, at: &Place, database: &crate::id::DatabaseId) -> Verdict {
+        self.sandbox.with(|world| {
+            let account = world.accounts.get(&at.account);
+            let region = account.and_then(|account| account.regions.get(&at.region));
+            match region.and_then(|region| super::database::reached_by(region, database)) {
+                Some(why) => Verdict::yes(why),
+                None => Verdict::no(format!("nothing lets anybody in to {database}")),
+            }
+        })
+    }
+
     /// Whether the user can still sign in to the console and do anything there.
     #[must_use]
     pub fn console_login(&self, account: &AccountId, user: &UserName) -> Verdict {

@@ -4,6 +4,7 @@
 //! scenario gives the same world every time. References that lead nowhere are refused.
 
 mod balancers;
+mod databases;
 mod machines;
 mod principals;
 
@@ -115,6 +116,7 @@ fn build_account(
         region.scaling_groups.insert(group.name.clone(), built);
     }
     balancers::add_balancers(&mut account, spec)?;
+    databases::add_databases(&mut account, spec)?;
     add_roles(&mut account, spec, now)?;
     add_users(&mut account, spec, now)?;
     for bucket in &spec.bucket {
@@ -139,7 +141,9 @@ fn regions(spec: &AccountSpec) -> BTreeSet<Region> {
         .chain(spec.instance.iter().map(|s| &s.region))
         .chain(spec.scaling_group.iter().map(|s| &s.region))
         .chain(spec.target_group.iter().map(|s| &s.region))
-        .chain(spec.classic_balancer.iter().map(|s| &s.region));
+        .chain(spec.classic_balancer.iter().map(|s| &s.region))
+        .chain(spec.database.iter().map(|s| &s.region))
+        .chain(spec.database_cluster.iter().map(|s| &s.region));
     let named = named
         .chain(spec.key.iter().map(|s| &s.region))
         .chain(spec.finding.iter().map(|s| &s.region));

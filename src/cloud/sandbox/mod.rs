@@ -23,6 +23,7 @@ mod balancer;
 mod bucket;
 mod build;
 mod credential;
+mod database;
 mod disk;
 mod finding;
 mod guard;

@@ -38,7 +38,8 @@ impl Refused {
 pub fn class(code: &str) -> ErrorClass {
     match code {
         "RequestLimitExceeded" | "ResourceLimitExceeded" | "Throttling" => ErrorClass::Throttled,
-        "InternalError" | "ServiceUnavailable" => ErrorClass::Transient,
+        // A status passes.
+        "InternalError" | "InvalidDBInstanceState" | "ServiceUnavailable" => ErrorClass::Transient,
         "AccessDenied"
         | "AccessDeniedException"
         | "AuthFailure"
@@ -60,9 +61,12 @@ pub fn class(code: &str) -> ErrorClass {
         | "ProfileChanged"
         | "Resource.AlreadyAssociated"
         | "SnapshotIsPublic" => ErrorClass::Conflict,
-        "LoadBalancerNotFound" | "NoSuchBucket" | "NoSuchEntity" | "TargetGroupNotFound" => {
-            ErrorClass::Gone
-        }
+        "DBClusterNotFoundFault"
+        | "DBInstanceNotFound"
+        | "LoadBalancerNotFound"
+        | "NoSuchBucket"
+        | "NoSuchEntity"
+        | "TargetGroupNotFound" => ErrorClass::Gone,
         code if code.ends_with(".NotFound") => ErrorClass::Gone,
         _ => ErrorClass::Invalid,
     }

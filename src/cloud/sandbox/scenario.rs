@@ -23,8 +23,11 @@
 //! console = true
 //! ```
 
+mod database;
+
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use database::{DatabaseClusterSpec, DatabaseSpec};
 use serde::Deserialize;
 
 use super::world::Pace;
@@ -91,6 +94,12 @@ pub struct AccountSpec {
     /// Classic Load Balancers.
     #[serde(default)]
     pub classic_balancer: Vec<ClassicBalancerSpec>,
+    /// DB instances.
+    #[serde(default)]
+    pub database: Vec<DatabaseSpec>,
+    /// DB clusters.
+    #[serde(default)]
+    pub database_cluster: Vec<DatabaseClusterSpec>,
     /// GuardDuty findings.
     #[serde(default)]
     pub finding: Vec<FindingSpec>,

@@ -9,19 +9,20 @@ use super::apply::{apply, iam_arn, request_id};
 use super::refusal::Refused;
 use super::world::{RegionState, World};
 use super::{
-    EBS_DEFAULT_ALIAS, Sandbox, balancer, bucket, credential, guard, network, scaling,
+    EBS_DEFAULT_ALIAS, Sandbox, balancer, bucket, credential, database, guard, network, scaling,
     snapshot_lock, view,
 };
 use crate::change::{
-    Change, Document, TAG_PURPOSE, Taggable, Tags, Target, carried, group_name_prefix,
+    Change, DatabaseRef, Document, TAG_PURPOSE, Taggable, Tags, Target, carried, group_name_prefix,
 };
 use crate::cloud::{
-    ClassicBalancer, Exposure, GroupUser, HeldLock, Instance, Membership, Receipt, Result, Role,
-    Safeguards, Scope, SecurityGroup, Session, Snapshot, TargetGroup, User, UserCredential,
+    ClassicBalancer, Database, DatabaseCluster, Exposure, GroupUser, HeldLock, Instance,
+    Membership, Receipt, Result, Role, Safeguards, Scope, SecurityGroup, Session, Snapshot,
+    TargetGroup, User, UserCredential,
 };
 use crate::id::{
-    AccessKeyId, AccountId, BucketName, FindingId, GroupId, InstanceId, Place, RoleName,
-    SnapshotId, TargetGroupArn, UserName, VpcId,
+    AccessKeyId, AccountId, BucketName, DatabaseClusterId, DatabaseId, FindingId, GroupId,
+    InstanceId, Place, RoleName, SnapshotId, TargetGroupArn, UserName, VpcId,
 };
 
 /// A session on the twin.
@@ -312,6 +313,29 @@ impl Session for SandboxSession {
             at,
             |_| actions.map(|action| (action, arn.clone())).to_vec(),
             |world| Ok(bucket::exposure(world, at, bucket)),
+        )
+    }
+
+    async fn database(&self, at: &Place, id: &DatabaseId) -> Result<Option<Database>> {
+        let arn = allow::rds(at, &DatabaseRef::Instance(id.clone()));
+        self.read(
+            at,
+            |_| vec![("rds:DescribeDBInstances", arn)],
+            |world| Ok(database::look(world, at, id)),
+        )
+    }
+
+    async fn database_cluster(
+        &self,
+        at: &Place,
+        id: &DatabaseClusterId,
+    ) -> Result<Option<DatabaseCluster>> {
+        let any = format!("arn:aws:rds:{}:{}:db:*", at.region, at.account);
+        let arn = allow::rds(at, &DatabaseRef::Cluster(id.clone()));
+        self.read(
+            at,
+            |_| vec![("rds:DescribeDBClusters", arn), ("rds:DescribeDBInstances", any)],
+            |world| Ok(database::look_at_cluster(world, at, id)),
         )
     }
 

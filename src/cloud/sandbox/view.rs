@@ -2,8 +2,9 @@
 
 use jiff::Timestamp;
 
-use super::allow::Need;
+use super::allow::{self, Need};
 use super::apply::iam_arn;
+use super::database;
 use super::world::World;
 use crate::change::{Taggable, Tags};
 use crate::cloud::{Role, Snapshot, User, UserKey};
@@ -90,6 +91,7 @@ pub fn tags<'a>(world: &'a World, at: &Place, resource: &Taggable) -> Option<&'a
         Taggable::User(name) => Some(&account.users.get(name)?.tags),
         Taggable::Bucket(name) => Some(&account.buckets.get(name)?.tags),
         Taggable::SecurityGroup(id) => Some(&region?.groups.get(id)?.tags),
+        Taggable::Database(database) => database::tags(region?, database),
     }
 }
 
@@ -102,6 +104,9 @@ pub fn tag_needs(world: &World, at: &Place, resource: &Taggable) -> Vec<Need> {
         Taggable::User(name) => return vec![("iam:ListUserTags", arn("user", name.as_str()))],
         Taggable::Bucket(name) => {
             return vec![("s3:GetBucketTagging", format!("arn:aws:s3:::{name}"))];
+        }
+        Taggable::Database(database) => {
+            return vec![("rds:ListTagsForResource", allow::rds(at, database))];
         }
         Taggable::Instance(_) => "ec2:DescribeInstances",
         Taggable::Volume(_) => "ec2:DescribeVolumes",

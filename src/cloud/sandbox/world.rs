@@ -12,6 +12,7 @@ use serde_json::Value;
 
 pub use super::balancer::TargetGroupState;
 pub use super::bucket::BucketState;
+pub use super::database::{DatabaseClusterState, DatabaseState};
 pub use super::machine::Machine;
 use super::refusal::Refused;
 pub use super::scaling::ScalingGroup;
@@ -21,8 +22,8 @@ use crate::change::{CredentialKind, Document, KeyStatus, LoginProfile, Tags};
 use crate::cloud::{SecurityGroup, Snapshot};
 use crate::id::{
     AccessKeyId, AccountId, AllocationId, BalancerName, BucketName, CaseId, CredentialId,
-    FindingId, GroupId, InstanceId, InterfaceId, Place, Region, RoleName, RunId, ScalingGroupName,
-    SnapshotId, TargetGroupArn, UserName, VolumeId, VpcId,
+    DatabaseClusterId, DatabaseId, FindingId, GroupId, InstanceId, InterfaceId, Place, Region,
+    RoleName, RunId, ScalingGroupName, SnapshotId, TargetGroupArn, UserName, VolumeId, VpcId,
 };
 
 /// Everything there is.
@@ -139,6 +140,10 @@ pub struct RegionState {
     pub target_groups: BTreeMap<TargetGroupArn, TargetGroupState>,
     /// Classic Load Balancers, each with the instances behind it.
     pub classic_balancers: BTreeMap<BalancerName, BTreeSet<InstanceId>>,
+    /// DB instances.
+    pub databases: BTreeMap<DatabaseId, DatabaseState>,
+    /// DB clusters.
+    pub database_clusters: BTreeMap<DatabaseClusterId, DatabaseClusterState>,
     /// Elastic IP addresses of the account, associated or not.
     pub addresses: BTreeMap<AllocationId, String>,
     /// EBS volumes.

@@ -82,6 +82,7 @@ impl Header {
                 ParamKind::AccessKeyId => "access-key",
                 ParamKind::BucketName => "bucket",
                 ParamKind::GroupId => "security-group",
+                ParamKind::DatabaseId => "database",
                 _ => return None,
             };
             Some(format!("{kind}/{}", params.get(&param.name)?.as_str()?))

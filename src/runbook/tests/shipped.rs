@@ -81,6 +81,8 @@ fn they_answer_the_findings_they_are_for() {
         ),
         ("Policy:IAMUser/RootCredentialUsage", &[]),
         ("Policy:S3/BucketAnonymousAccessGranted", &["public-bucket"]),
+        ("CredentialAccess:RDS/AnomalousBehavior.SuccessfulLogin", &["database-login"]),
+        ("Discovery:RDS/TorIPCaller", &["database-login"]),
         ("AttackSequence:EC2/CompromisedInstanceGroup", &["attack-sequence"]),
         ("AttackSequence:S3/CompromisedData", &[]),
     ] {
@@ -294,6 +296,19 @@ fn principals_are_contained() {
             "3 act::tag_resource",
             "4 notify",
         ],
+    );
+    let login = |details: Value| json!({"resource": details});
+    check(
+        "database-login",
+        login(json!({"rdsDbInstanceDetails": {"dbInstanceIdentifier": "orders"}})),
+        json!({}),
+        &["1 contain::restrict_database", "2 act::tag_resource", "3 notify"],
+    );
+    let limitless = json!({"rdsLimitlessDbDetails": {"dbClusterIdentifier": "wide"}});
+    let end = check("database-login", login(limitless), json!({}), &[]);
+    assert!(
+        matches!(&end, Advance::Failed(error) if error.message.contains("wide") && error.message.contains("by hand")),
+        "{end:?}"
     );
     check(
         "stolen-role-credentials",

@@ -1,5 +1,7 @@
 //! The contract suite over the wire: our adapter, in roles of two accounts, on moto.
 
+mod databases;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -14,11 +16,11 @@ use aws_smithy_types::error::display::DisplayErrorContext;
 use super::{REGION, aws, fresh_account, inside, place};
 use crate::change::CredentialKind;
 use crate::cloud::contract::{
-    Ability, Console, Disk, Fixture, InstanceWish, Ip, Lab, Outcome, suite,
+    Ability, Console, DatabaseWish, Disk, Fixture, InstanceWish, Ip, Lab, Outcome, suite,
 };
 use crate::id::{
-    AccountId, BalancerName, BucketName, CredentialId, GroupId, InstanceId, InterfaceId, Place,
-    RoleName, ScalingGroupName, TargetGroupArn, UserName, VpcId,
+    AccountId, BalancerName, BucketName, CredentialId, DatabaseClusterId, DatabaseId, GroupId,
+    InstanceId, InterfaceId, Place, RoleName, ScalingGroupName, TargetGroupArn, UserName, VpcId,
 };
 use crate::tests::moto::Moto;
 
@@ -298,6 +300,14 @@ impl Fixture for OnMoto {
             .create_bucket_configuration(place);
         call.send().await.map_err(text)?;
         name.parse().map_err(text)
+    }
+
+    async fn database(&self, at: &Place, wish: &DatabaseWish) -> Outcome<DatabaseId> {
+        databases::instance(self, at, wish).await
+    }
+
+    async fn database_cluster(&self, at: &Place, group: &GroupId) -> Outcome<DatabaseClusterId> {
+        databases::cluster(self, at, group).await
     }
 
     async fn key(&self, at: &Place, _usable_by: &AccountId) -> Outcome<String> {

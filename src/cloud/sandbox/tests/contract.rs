@@ -10,18 +10,23 @@ use serde_json::json;
 use crate::change::{CredentialKind, KeyStatus, LoginProfile, Rule, Target};
 use crate::clock::ManualClock;
 use crate::cloud::contract::{
-    Ability, Console, Disk, Fixture, InstanceWish, Ip, Lab, Outcome, names, report, suite,
+    Ability, Console, DatabaseWish, Disk, Fixture, InstanceWish, Ip, Lab, Outcome, names, report,
+    suite,
 };
 use crate::cloud::faulty::{Fault, Faulty, Plan};
-use crate::cloud::sandbox::world::{BucketState, ScalingGroup, TargetGroupState};
+use crate::cloud::sandbox::database::active;
+use crate::cloud::sandbox::world::{
+    BucketState, DatabaseClusterState, DatabaseState, ScalingGroup, TargetGroupState,
+};
 use crate::cloud::sandbox::{
     CredentialState, EBS_DEFAULT_ALIAS, Key, Machine, RoleState, Sandbox, Scenario, Settling,
     UserState, Volume, Vpc, World,
 };
 use crate::cloud::{Address, Instance, Interface, SecurityGroup};
 use crate::id::{
-    AccountId, AllocationId, BalancerName, BucketName, CredentialId, GroupId, InstanceId,
-    InterfaceId, Place, RoleName, ScalingGroupName, TargetGroupArn, UserName, VolumeId, VpcId,
+    AccountId, AllocationId, BalancerName, BucketName, CredentialId, DatabaseClusterId, DatabaseId,
+    GroupId, InstanceId, InterfaceId, Place, RoleName, ScalingGroupName, TargetGroupArn, UserName,
+    VolumeId, VpcId,
 };
 
 struct OnSandbox {
@@ -268,6 +273,40 @@ impl Fixture for OnSandbox {
         Ok(name)
     }
 
+    async fn database(&self, at: &Place, wish: &DatabaseWish) -> Outcome<DatabaseId> {
+        let id: DatabaseId = format!("database-{}", self.n()).parse().unwrap();
+        let own = wish.cluster.is_none().then(|| wish.group.clone());
+        let state = DatabaseState {
+            status: "available".to_owned(),
+            engine: "aurora-postgresql".to_owned(),
+            vpc: Some(wish.vpc.clone()),
+            groups: active(own.as_slice()),
+            public: true,
+            becomes_public: None,
+            pending: false,
+            cluster: wish.cluster.clone(),
+            tags: BTreeMap::new(),
+        };
+        self.edit(|world| {
+            world.region_mut(at).unwrap().databases.insert(id.clone(), state);
+        })?;
+        Ok(id)
+    }
+
+    async fn database_cluster(&self, at: &Place, group: &GroupId) -> Outcome<DatabaseClusterId> {
+        let id: DatabaseClusterId = format!("cluster-{}", self.n()).parse().unwrap();
+        let state = DatabaseClusterState {
+            status: "available".to_owned(),
+            groups: active(std::slice::from_ref(group)),
+            limitless: false,
+            tags: BTreeMap::new(),
+        };
+        self.edit(|world| {
+            world.region_mut(at).unwrap().database_clusters.insert(id.clone(), state);
+        })?;
+        Ok(id)
+    }
+
     async fn key(&self, at: &Place, usable_by: &AccountId) -> Outcome<String> {
         let id = format!("00000000-0000-4000-8000-1{:011x}", self.n());
         let arn = format!("arn:aws:kms:{}:{}:key/{id}", at.region, at.account);
@@ -315,10 +354,11 @@ async fn the_sandbox_keeps_the_contract() {
 }
 
 /// Checks that only look for what is not there: a cloud that never finds anything passes them.
-const OF_THE_UNKNOWN: [&str; 19] = [
+const OF_THE_UNKNOWN: [&str; 20] = [
     "balancing::finds_nothing_registered_with_the_unknown",
     "bucket::finds_no_exposure_of_the_unknown",
     "credential::refuses_credentials_that_are_not_there",
+    "database::finds_no_database_of_that_name",
     "disk::knows_unknown_snapshots",
     "disk::refuses_snapshots_of_an_unknown_instance",
     "finding::changes_nothing_of_an_unknown_finding",
