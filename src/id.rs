@@ -179,6 +179,14 @@ ids! {
     DatabaseId, "a", "DB instance identifier", "1-63 lower-case letters, digits and single dashes, a letter first and no dash last", rds_name;
     /// A DB cluster (RDS API, `DBClusterIdentifier`; RDS keeps it in lower case).
     DatabaseClusterId, "a", "DB cluster identifier", "1-63 lower-case letters, digits and single dashes, a letter first and no dash last", rds_name;
+    /// An ECS cluster (ECS API, `clusterName`: 1-255).
+    ClusterName, "an", "ECS cluster name", "1-255 letters, digits, - and _", ecs_name;
+    /// An ECS service (ECS API, `serviceName`: 1-255).
+    ServiceName, "an", "ECS service name", "1-255 letters, digits, - and _", ecs_name;
+    /// The last part of an ECS task's ARN (32 hex digits, or a UUID; ECS fixes no form).
+    TaskId, "an", "ECS task id", "8-36 hex digits and dashes", |t| {
+        all(t, 8..=36, |b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b) || b == b'-')
+    };
     /// An Amazon Resource Name.
     Arn, "an", "ARN", "arn:partition:service:region:account:resource", |t| {
         t.len() <= 2048 && t.starts_with("arn:") && t.splitn(6, ':').count() == 6
@@ -204,6 +212,10 @@ ids! {
 
 fn iam_name(b: u8) -> bool {
     b.is_ascii_alphanumeric() || b"_+=,.@-".contains(&b)
+}
+
+fn ecs_name(text: &str) -> bool {
+    all(text, 1..=255, |b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }
 
 fn rds_name(text: &str) -> bool {

@@ -20,6 +20,7 @@ mod edge_origin;
 mod edge_output;
 mod edge_query;
 mod edge_standby;
+mod edge_task;
 mod picture;
 mod storm;
 mod undo;

@@ -137,11 +137,9 @@ fn swaps<'a>(
     interface: &InterfaceId,
 ) -> impl Iterator<Item = (Timestamp, &'a [GroupId], &'a [GroupId])> {
     let applied: &'a [super::Applied] = context.applied;
-    applied.iter().filter_map(move |applied| match &applied.change.kind {
-        Kind::InterfaceGroups { interface: id, before, after, .. } if id == interface => {
-            Some((applied.at, before.as_slice(), after.as_slice()))
-        }
-        _ => None,
+    applied.iter().filter_map(move |applied| {
+        let told = applied.change.kind.interface_swap()?;
+        (told.interface == interface).then_some((applied.at, told.before, told.after))
     })
 }
 

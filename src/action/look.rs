@@ -1,11 +1,15 @@
 //! Reads that a runbook may ask for: `look::instance(id)` and its kin. One table, no changes.
 
+mod task;
+
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use super::look_group::LookSecurityGroup;
+use task::LookTask;
+
 use super::params::INSTANCE;
 use super::reads::{Read, permissions_for};
 use super::replace_instance_profile::denies;
@@ -42,7 +46,7 @@ pub trait Query: Send + Sync {
 /// Every query, by name.
 #[must_use]
 pub fn queries() -> &'static [&'static dyn Query] {
-    &[&LookInstance, &LookProfile, &LookRole, &LookUser, &LookSecurityGroup]
+    &[&LookInstance, &LookProfile, &LookRole, &LookUser, &LookSecurityGroup, &LookTask]
 }
 
 /// The query with this name.

@@ -14,6 +14,8 @@ mod evidence_trail;
 mod guard_instance;
 #[cfg(test)]
 mod harness;
+mod interface_swap;
+mod isolate_ecs_task;
 mod isolate_instance;
 mod isolation_report;
 mod leave_load_balancers;
@@ -33,6 +35,7 @@ mod revoke_role_sessions;
 mod send_feedback;
 mod shape;
 mod snapshot_volumes;
+mod stop_ecs_task;
 mod tag_resource;
 mod tighten_security_group;
 

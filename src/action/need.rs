@@ -129,6 +129,7 @@ fn taking_back(one: &Permission, run: &BTreeSet<Permission>) -> Option<Permissio
         }
         "ec2:RevokeSecurityGroupIngress" => "ec2:AuthorizeSecurityGroupIngress",
         "guardduty:ArchiveFindings" => "guardduty:UnarchiveFindings",
+        "ecs:TagResource" => "ecs:UntagResource",
         "rds:AddTagsToResource" => "rds:RemoveTagsFromResource",
         "autoscaling:EnterStandby" => "autoscaling:ExitStandby",
         "elasticloadbalancing:DeregisterTargets" => "elasticloadbalancing:RegisterTargets",

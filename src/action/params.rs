@@ -28,6 +28,10 @@ pub enum ParamKind {
     Port,
     /// A DB instance's identifier.
     DatabaseId,
+    /// An ECS cluster's name.
+    ClusterName,
+    /// An ECS task's id: the last part of its ARN.
+    TaskId,
     /// An ARN.
     Arn,
     /// 12 digits.
@@ -74,9 +78,25 @@ pub const FINDING: &[ParamSpec] = &[ParamSpec {
     doc: "The finding.",
 }];
 
+/// What verbs about one task take.
+pub const TASK: &[ParamSpec] = &[
+    ParamSpec {
+        name: "cluster",
+        kind: ParamKind::ClusterName,
+        required: true,
+        doc: "The ECS cluster.",
+    },
+    ParamSpec {
+        name: "task",
+        kind: ParamKind::TaskId,
+        required: true,
+        doc: "The task's id: the last part of its ARN.",
+    },
+];
+
 impl ParamKind {
     /// Every kind.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::InstanceId,
         Self::RoleName,
         Self::UserName,
@@ -86,6 +106,8 @@ impl ParamKind {
         Self::FindingId,
         Self::Port,
         Self::DatabaseId,
+        Self::ClusterName,
+        Self::TaskId,
         Self::Arn,
         Self::AccountId,
         Self::Region,
@@ -107,6 +129,8 @@ impl ParamKind {
             Self::FindingId => "finding-id",
             Self::Port => "port",
             Self::DatabaseId => "database-id",
+            Self::ClusterName => "cluster-name",
+            Self::TaskId => "task-id",
             Self::Arn => "arn",
             Self::AccountId => "account-id",
             Self::Region => "region",
@@ -146,6 +170,8 @@ impl ParamKind {
                 None => Err("expected a port, 0 to 65535".to_owned()),
             },
             Self::DatabaseId => text::<id::DatabaseId>(value),
+            Self::ClusterName => text::<id::ClusterName>(value),
+            Self::TaskId => text::<id::TaskId>(value),
             Self::Arn => text::<id::Arn>(value),
             Self::AccountId => text::<id::AccountId>(value),
             Self::Region => text::<id::Region>(value),

@@ -220,7 +220,8 @@ pub(super) async fn find(
     let later = context.applied.iter().rev().take_while(|applied| !ours(&applied.change.kind));
     let mut later = later.map(|applied| &applied.change.kind);
     let was_there = later.any(|kind| {
-        matches!(kind, Kind::InterfaceGroups { .. } | Kind::Database(DatabaseChange::Groups { .. }))
+        kind.interface_swap().is_some()
+            || matches!(kind, Kind::Database(DatabaseChange::Groups { .. }))
     });
     if !answered.is_empty()
         && !was_there

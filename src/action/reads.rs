@@ -53,6 +53,10 @@ pub enum Read {
     Database,
     /// `database_cluster`.
     DatabaseCluster,
+    /// `task`.
+    Task,
+    /// `task_service`.
+    TaskService,
     /// `tags`, of anything.
     Tags,
 }
@@ -63,7 +67,7 @@ impl Read {
     fn needs(self) -> &'static [(&'static str, Resource)] {
         use Resource::{
             Any, Bucket, Database, DatabaseCluster, Detector, Instance, Profile, Role, Snapshot,
-            User,
+            Task, TaskService, User,
         };
         match self {
             Self::Instance => {
@@ -114,6 +118,12 @@ impl Read {
                 ("rds:DescribeDBClusters", DatabaseCluster),
                 ("rds:DescribeDBInstances", Database),
             ],
+            Self::Task => &[
+                ("ecs:DescribeTasks", Task),
+                ("ecs:DescribeTaskDefinition", Any),
+                ("ec2:DescribeNetworkInterfaces", Any),
+            ],
+            Self::TaskService => &[("ecs:DescribeServices", TaskService)],
             // DescribeTags says the same of no tags and of no resource, so the resource is asked for.
             Self::Tags => &[
                 ("ec2:DescribeTags", Any),
@@ -126,6 +136,8 @@ impl Read {
                 ("s3:GetBucketTagging", Bucket),
                 ("rds:ListTagsForResource", Database),
                 ("rds:ListTagsForResource", DatabaseCluster),
+                ("ecs:DescribeTasks", Task),
+                ("ecs:DescribeServices", TaskService),
             ],
         }
     }
@@ -143,6 +155,8 @@ enum Resource {
     Detector,
     Database,
     DatabaseCluster,
+    Task,
+    TaskService,
 }
 
 impl Resource {
@@ -160,6 +174,8 @@ impl Resource {
             Self::Detector => format!("arn:aws:guardduty:{region}:{account}:detector/*"),
             Self::Database => format!("arn:aws:rds:{region}:{account}:db:*"),
             Self::DatabaseCluster => format!("arn:aws:rds:{region}:{account}:cluster:*"),
+            Self::Task => format!("arn:aws:ecs:{region}:{account}:task/*"),
+            Self::TaskService => format!("arn:aws:ecs:{region}:{account}:service/*"),
         }
     }
 }
@@ -184,6 +200,8 @@ pub(super) fn tag_reads(kind: &str, at: &Place) -> BTreeSet<Permission> {
         "role" => &["iam:ListRoleTags"],
         "user" => &["iam:ListUserTags"],
         "bucket" => &["s3:GetBucketTagging"],
+        "ecs-task" => &["ecs:DescribeTasks"],
+        "ecs-service" => &["ecs:DescribeServices"],
         "database" | "database-cluster" => &["rds:ListTagsForResource"],
         _ => &[],
     };
@@ -209,8 +227,9 @@ pub(super) fn permissions_to(kinds: Vec<Kind>, at: &Place) -> BTreeSet<Permissio
         .into_iter()
         .flat_map(|kind| Change { at: at.clone(), kind }.permissions())
         .map(|needed| {
-            let resource = match needed.resource.strip_suffix(ANY) {
-                Some(stem) => format!("{}*", stem.trim_end_matches('*')),
+            // One in the middle, a cluster, leaves nothing known behind it.
+            let resource = match needed.resource.split_once(ANY) {
+                Some((stem, _)) => format!("{}*", stem.trim_end_matches('*')),
                 None => needed.resource,
             };
             Permission { action: needed.action, resource }

@@ -9,6 +9,7 @@ use super::block_public_bucket::BlockPublicBucket;
 use super::disable_access_keys::DisableAccessKeys;
 use super::enter_standby::EnterStandby;
 use super::guard_instance::GuardInstance;
+use super::isolate_ecs_task::IsolateEcsTask;
 use super::isolate_instance::IsolateInstance;
 use super::leave_load_balancers::LeaveLoadBalancers;
 use super::replace_instance_profile::ReplaceInstanceProfile;
@@ -16,6 +17,7 @@ use super::restrict_database::RestrictDatabase;
 use super::revoke_role_sessions::RevokeRoleSessions;
 use super::send_feedback::SendFeedback;
 use super::snapshot_volumes::SnapshotVolumes;
+use super::stop_ecs_task::StopEcsTask;
 use super::tag_resource::TagResource;
 use super::tighten_security_group::TightenSecurityGroup;
 
@@ -31,6 +33,8 @@ pub fn registry() -> &'static [&'static dyn Action] {
         &BlockPublicBucket,
         &TightenSecurityGroup,
         &RestrictDatabase,
+        &IsolateEcsTask,
+        &StopEcsTask,
         &TagResource,
         &GuardInstance,
         &EnterStandby,

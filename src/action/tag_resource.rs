@@ -14,7 +14,7 @@ use super::{
     gone_from_account,
 };
 use crate::change::{
-    Change, DatabaseRef, Kind, Permission, TAG_PURPOSE, TAG_STEP, Taggable, Tags, Urgency,
+    Change, DatabaseRef, EcsRef, Kind, Permission, TAG_PURPOSE, TAG_STEP, Taggable, Tags, Urgency,
 };
 use crate::id::{AccountId, IdError, Place};
 
@@ -26,8 +26,8 @@ const PARAMS: &[ParamSpec] = &[
         name: "resource",
         kind: ParamKind::Text,
         required: true,
-        doc: "`type/id`: instance, volume, snapshot, security-group, role, user, bucket, database or \
-              database-cluster.",
+        doc: "`type/id`: instance, volume, snapshot, security-group, role, user, bucket, database, \
+              database-cluster, ecs-task or ecs-service; of the last two `type/cluster/id`.",
     },
     ParamSpec { name: "tags", kind: ParamKind::Tags, required: true, doc: "The tags." },
 ];
@@ -50,6 +50,8 @@ const KINDS: &[&str] = &[
     "bucket",
     "database",
     "database-cluster",
+    "ecs-task",
+    "ecs-service",
 ];
 
 /// What tagging any resource of a kind needs; nothing for a kind that is none.
@@ -64,6 +66,8 @@ fn permissions_on(kind: &str, at: &Place) -> BTreeSet<Permission> {
         "security-group" => Taggable::SecurityGroup(any("sg-")),
         "database" => Taggable::Database(DatabaseRef::Instance(any(""))),
         "database-cluster" => Taggable::Database(DatabaseRef::Cluster(any(""))),
+        "ecs-task" => Taggable::Ecs(EcsRef::Task { cluster: any(""), task: any("") }),
+        "ecs-service" => Taggable::Ecs(EcsRef::Service { cluster: any(""), service: any("") }),
         _ => return BTreeSet::new(),
     };
     let tags = Kind::Tags {
@@ -186,6 +190,10 @@ fn resource(params: &Params) -> Result<Taggable, LookError> {
         "database-cluster" => {
             id.parse().map(|id| Taggable::Database(DatabaseRef::Cluster(id))).map_err(form)
         }
+        "ecs-task" | "ecs-service" => {
+            let expected = || wrong(format!("expected {kind}/cluster/id"));
+            EcsRef::from_path(kind, id).map(Taggable::Ecs).ok_or_else(expected)
+        }
         _ => Err(wrong(format!("known types are {}", KINDS.join(", ")))),
     }
 }
@@ -252,6 +260,10 @@ mod tests {
             ("bucket/a/b", false),
             ("database/shop-1", true),
             ("database-cluster/shop", true),
+            ("ecs-task/prod/0a1b2c3d4e5f60718293a4b5c6d7e8f9", true),
+            ("ecs-service/prod/front", true),
+            ("ecs-task/0a1b2c3d4e5f60718293a4b5c6d7e8f9", false),
+            ("ecs-task/prod/../x", false),
             ("database/Shop", false),
             ("database/shop--1", false),
             ("database/1-shop", false),

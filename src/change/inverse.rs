@@ -55,6 +55,10 @@ impl Change {
                 Some(why) => Inverse::Kept(why),
                 None => Inverse::Change(self.swapped()),
             },
+            Kind::Task(change) => match change.lost() {
+                Some(why) => Inverse::Lost(why),
+                None => Inverse::Change(self.swapped()),
+            },
             Kind::DeleteLoginProfile { .. } => Inverse::Lost(
                 "the password is gone: create a login profile with a new password and demand a reset",
             ),
@@ -102,6 +106,7 @@ impl Change {
             }
             Kind::PublicAccess { before, after, .. } => swap(before, after),
             Kind::Database(change) => change.swap(),
+            Kind::Task(change) => change.swap(),
             Kind::Tags { before, after, .. } => swap(before, after),
             Kind::Finding(change) => change.swap(),
             Kind::GroupRules { effect, .. } => {

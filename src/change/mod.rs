@@ -16,6 +16,7 @@ mod profile;
 mod rule;
 mod snapshot_lock;
 mod taggable;
+mod task;
 mod value;
 mod words;
 
@@ -37,6 +38,7 @@ pub use profile::{ProfileChange, ProfileUse};
 pub use rule::{Direction, GroupOwner, Peer, Rule, RuleEffect};
 pub use snapshot_lock::{LockMode, LockTerms, SnapshotLock};
 pub use taggable::Taggable;
+pub use task::{EcsRef, TaskChange};
 pub use value::{
     AddressUse, CredentialKind, Duty, KeyStatus, LoginProfile, OnShutdown, PublicAccessBlock,
 };
@@ -132,6 +134,7 @@ impl Change {
             Kind::SnapshotLock(_) => SnapshotLock::OPERATION,
             Kind::Finding(change) => change.operation(),
             Kind::Database(change) => change.operation(),
+            Kind::Task(change) => change.operation(),
             Kind::Tags { resource, after, .. } => match (resource, after.is_empty()) {
                 (
                     Taggable::Instance(_)
@@ -148,6 +151,8 @@ impl Change {
                 (Taggable::User(_), false) => "iam:TagUser",
                 (Taggable::User(_), true) => "iam:UntagUser",
                 (Taggable::Bucket(_), _) => "s3:PutBucketTagging",
+                (Taggable::Ecs(_), false) => "ecs:TagResource",
+                (Taggable::Ecs(_), true) => "ecs:UntagResource",
                 (Taggable::Database(_), false) => "rds:AddTagsToResource",
                 (Taggable::Database(_), true) => "rds:RemoveTagsFromResource",
             },
@@ -191,12 +196,14 @@ impl Change {
             Kind::SnapshotLock(lock) => lock.resource(),
             Kind::Finding(change) => change.resource(),
             Kind::Database(change) => change.resource(),
+            Kind::Task(change) => change.resource(),
             Kind::Tags { resource, .. } => format!("{}/tags", resource.path()),
         }
     }
 
     /// The instance, role, user, bucket or security group whose life it touches: what guards protect and count.
     /// The instance, role, user, bucket or database whose life it touches: what guards protect and count.
+    /// The instance, role, user, bucket, database, task or service whose life it touches: what guards protect and count.
     #[must_use]
     pub fn subject(&self) -> Option<Taggable> {
         match &self.kind {
@@ -220,6 +227,7 @@ impl Change {
                 Some(Taggable::SecurityGroup(group.clone()))
             }
             Kind::Database(change) => Some(Taggable::Database(change.subject())),
+            Kind::Task(change) => Some(Taggable::Ecs(change.subject())),
             Kind::CreateGroup { .. }
             | Kind::GroupRules { .. }
             | Kind::CopySnapshot { .. }
@@ -243,6 +251,12 @@ impl Change {
     #[must_use]
     pub fn shown_within(&self) -> Option<Duration> {
         matches!(self.kind, Kind::Database(_)).then_some(SHOWN_WITHIN)
+    }
+
+    /// Whether the step that makes it has more to do than can be told before.
+    #[must_use]
+    pub fn goes_on(&self) -> bool {
+        self.creates() || matches!(self.kind, Kind::Task(TaskChange::DesiredCount { after: 0, .. }))
     }
 
     /// Whether the call makes something new and has no idempotency token: before it is sent again,

@@ -166,6 +166,9 @@ impl Change {
             Kind::Database(change) => {
                 return change.permissions(&self.at);
             }
+            Kind::Task(change) => {
+                return change.permissions(&self.at);
+            }
             Kind::Tags { resource, .. } => need(
                 operation,
                 match resource {
@@ -177,6 +180,7 @@ impl Change {
                     Taggable::Bucket(name) => format!("arn:aws:s3:::{name}"),
                     Taggable::SecurityGroup(id) => ec2("security-group", id.as_str()),
                     Taggable::Database(database) => database.arn(&self.at),
+                    Taggable::Ecs(resource) => resource.arn(&self.at),
                 },
             ),
         }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::DatabaseRef;
+use super::{DatabaseRef, EcsRef};
 use crate::id::{BucketName, GroupId, InstanceId, RoleName, SnapshotId, UserName, VolumeId};
 
 /// What can be tagged.
@@ -25,6 +25,8 @@ pub enum Taggable {
     SecurityGroup(GroupId),
     /// A DB instance or cluster.
     Database(DatabaseRef),
+    /// An ECS task or service.
+    Ecs(EcsRef),
 }
 
 impl Taggable {
@@ -40,6 +42,7 @@ impl Taggable {
             Self::Bucket(name) => format!("bucket/{name}"),
             Self::SecurityGroup(id) => format!("security-group/{id}"),
             Self::Database(database) => database.path(),
+            Self::Ecs(resource) => resource.path(),
         }
     }
 }

@@ -146,6 +146,7 @@ impl Change {
             Kind::SnapshotLock(lock) => lock.words(),
             Kind::Finding(change) => change.words(),
             Kind::Database(change) => change.words(),
+            Kind::Task(change) => change.words(),
             Kind::Tags { resource, before, after } if after.is_empty() => {
                 format!("{}: remove tags {}", resource.path(), list(before.keys()))
             }

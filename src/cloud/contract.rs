@@ -25,6 +25,7 @@ mod network;
 mod profile;
 mod scaling;
 mod tagging;
+mod task;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -32,7 +33,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures::future::BoxFuture;
 
-pub use lab::{Ability, Console, DatabaseWish, Disk, Fixture, InstanceWish, Ip, Lab, Outcome};
+pub use lab::{
+    Ability, Console, DatabaseWish, Disk, Fixture, InstanceWish, Ip, Lab, Outcome, TaskWish,
+};
 
 use super::{Cloud, CloudError, ErrorClass, Receipt, Scope, Session, Standing, standing};
 use crate::change::{Change, Kind, Permission, TAG_CASE, TAG_STEP, Tags, Urgency};
@@ -138,9 +141,14 @@ const CHECKS: &[Check] = checks! {
     database::changes_who_reaches_a_database_and_back;
     database::changes_who_reaches_a_cluster_and_back;
     database::finds_no_database_of_that_name;
+    task::swaps_the_groups_of_a_task_s_interface;
+    task::stops_a_task_for_good;
+    task::sets_how_many_tasks_a_service_has;
+    task::finds_no_task_and_no_service_of_that_name;
     tagging::tags_everything_in_ec2;
     tagging::tags_roles_and_users;
     tagging::tags_databases;
+    tagging::tags_tasks_and_services;
     tagging::tags_buckets_and_keeps_other_tags needs BucketTags;
     tagging::finds_no_tags_of_the_unknown;
     tagging::refuses_to_tag_unknown_roles_and_users;

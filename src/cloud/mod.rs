@@ -30,16 +30,17 @@ pub use error::{CloudError, ErrorClass};
 pub use model::{
     Address, ClassicBalancer, Created, Database, DatabaseCluster, DatabaseGroup, Exposure,
     GROUP_ACTIVE, GROUP_REMOVING, GroupUser, HeldLock, Instance, Interface, Membership, Receipt,
-    Role, Safeguards, SecurityGroup, Snapshot, SnapshotState, TargetGroup, User, UserCredential,
-    UserKey, copy_description, settled_groups,
+    Role, Safeguards, SecurityGroup, Snapshot, SnapshotState, TASK_STOPPED, TargetGroup, Task,
+    TaskService, User, UserCredential, UserKey, copy_description, settled_groups,
 };
 pub use origin::unlike;
 pub use standing::{Standing, feedback, is_archived, standing};
 
 use crate::change::{Change, Document, Permission, Taggable, Tags, Target, Urgency};
 use crate::id::{
-    AccessKeyId, AccountId, BucketName, CaseId, DatabaseClusterId, DatabaseId, FindingId, GroupId,
-    InstanceId, Place, RoleName, RunId, SnapshotId, TargetGroupArn, UserName, VpcId,
+    AccessKeyId, AccountId, BucketName, CaseId, ClusterName, DatabaseClusterId, DatabaseId,
+    FindingId, GroupId, InstanceId, Place, RoleName, RunId, ServiceName, SnapshotId,
+    TargetGroupArn, TaskId, UserName, VpcId,
 };
 
 /// The result of a call.
@@ -177,9 +178,20 @@ pub trait Session: Send + Sync {
         at: &Place,
         id: &DatabaseClusterId,
     ) -> Result<Option<DatabaseCluster>>;
+    /// A task of ECS with its own interfaces and its roles (`ecs:DescribeTasks`,
+    /// `ecs:DescribeTaskDefinition`, `ec2:DescribeNetworkInterfaces`). Stopped tasks are still returned
+    /// while ECS shows them.
+    async fn task(&self, at: &Place, cluster: &ClusterName, id: &TaskId) -> Result<Option<Task>>;
+    /// A service of ECS (`ecs:DescribeServices`).
+    async fn task_service(
+        &self,
+        at: &Place,
+        cluster: &ClusterName,
+        name: &ServiceName,
+    ) -> Result<Option<TaskService>>;
     /// The tags of a resource; `None` when it does not exist (`ec2:DescribeTags` and, where that is
     /// empty, the describe call of its kind; `iam:ListRoleTags`, `iam:ListUserTags`,
-    /// `s3:GetBucketTagging`, `rds:ListTagsForResource`).
+    /// `s3:GetBucketTagging`, `rds:ListTagsForResource`, `ecs:DescribeTasks`, `ecs:DescribeServices`).
     async fn tags(&self, at: &Place, resource: &Taggable) -> Result<Option<Tags>>;
     /// A finding as GuardDuty holds it now, lower-camel JSON (`guardduty:ListDetectors`,
     /// `guardduty:GetFindings`).

@@ -1,6 +1,7 @@
 //! What reads return: the fields that actions look at, and no more.
 
 mod database;
+mod task;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,6 +9,7 @@ pub use database::{
     Database, DatabaseCluster, DatabaseGroup, GROUP_ACTIVE, GROUP_REMOVING, settled_groups,
 };
 use serde::{Deserialize, Serialize};
+pub use task::{TASK_STOPPED, Task, TaskService};
 
 use crate::change::{
     AddressUse, CredentialKind, Duty, KeyStatus, Kind, LockMode, LoginProfile, OnShutdown,

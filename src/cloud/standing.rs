@@ -5,6 +5,7 @@ mod database;
 mod finding;
 mod profile;
 mod snapshot_lock;
+mod task;
 
 use std::collections::BTreeSet;
 
@@ -170,6 +171,7 @@ pub async fn standing(session: &dyn Session, change: &Change) -> Result<Standing
         Kind::SnapshotLock(lock) => snapshot_lock::standing(session, at, lock).await?,
         Kind::Finding(change) => finding::standing(session, at, change).await?,
         Kind::Database(change) => database::standing(session, at, change).await?,
+        Kind::Task(change) => task::standing(session, at, change).await?,
         Kind::Tags { resource, before, after } => match session.tags(at, resource).await? {
             None => Standing::Gone,
             Some(now) => {

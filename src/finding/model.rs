@@ -205,6 +205,13 @@ impl Finding {
         name(&self.document, "/resource/rdsDbInstanceDetails/dbInstanceIdentifier")
     }
 
+    /// `cluster/id` of the task in `resource.ecsClusterDetails`, as they came.
+    fn task(&self) -> Option<String> {
+        let cluster = name(&self.document, "/resource/ecsClusterDetails/name")?;
+        let arn = name(&self.document, "/resource/ecsClusterDetails/taskDetails/arn")?;
+        Some(format!("{cluster}/{}", arn.rsplit('/').next()?))
+    }
+
     /// The primary resource as `type/id`, by `resourceType`, never by which block is present.
     #[must_use]
     pub fn resource(&self) -> Option<String> {
@@ -232,6 +239,10 @@ impl Finding {
             Some("RDSDBInstance") => Some(match self.database() {
                 Some(id) => format!("database/{id}"),
                 None => "RDSDBInstance/unknown".to_owned(),
+            }),
+            Some("ECSCluster") => Some(match self.task() {
+                Some(task) => format!("ecs-task/{task}"),
+                None => "ECSCluster/unknown".to_owned(),
             }),
             Some(other) => Some(format!("{other}/unknown")),
             None => None,

@@ -113,6 +113,12 @@ pub struct Expect {
     /// Databases to which somebody must still be able to.
     #[serde(default)]
     pub reachable: Vec<DatabaseId>,
+    /// Tasks, `cluster/id`, that must not reach out any more.
+    #[serde(default)]
+    pub tasks_cut_off: Vec<String>,
+    /// Tasks that must still reach out.
+    #[serde(default)]
+    pub tasks_connected: Vec<String>,
     /// Calls that changed something in AWS.
     pub mutations: usize,
     /// The timeline, one entry a line.

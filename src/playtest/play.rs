@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::file::CaseFile;
 use super::render;
 use crate::case::Status;
+use crate::change::EcsRef;
 use crate::clock::{Clock, ManualClock};
 use crate::cloud::sandbox::{Sandbox, World};
 use crate::id::{CaseId, Place};
@@ -152,6 +153,17 @@ pub fn differences(case: &CaseFile, played: &Played, timeline: bool) -> Vec<Stri
             let verdict = attacker.can_connect(&place, database);
             check(
                 &format!("somebody reaches {database}"),
+                verdict.allowed.to_string(),
+                allowed.to_string(),
+            );
+        }
+    }
+    for (tasks, allowed) in [(&expect.tasks_cut_off, false), (&expect.tasks_connected, true)] {
+        for task in tasks {
+            let wanted = EcsRef::from_path("ecs-task", task).expect("cluster/id");
+            let verdict = attacker.can_reach_out_of_task(&place, &wanted);
+            check(
+                &format!("task {task} reaches out"),
                 verdict.allowed.to_string(),
                 allowed.to_string(),
             );

@@ -135,7 +135,7 @@ pub fn plan_of(
             let changes = stages.iter().flatten();
             let mut lines: Vec<Line> =
                 changes.map(|change| Line::new(Does::Change, change.words())).collect();
-            if stages.iter().flatten().any(Change::creates) {
+            if stages.iter().flatten().any(Change::goes_on) {
                 let words = format!(
                     "more of {} follows, which can't be listed before the lines above are done; what it is for: {}",
                     step.name,

@@ -8,7 +8,7 @@ use super::execute::Executor;
 use super::guard::{self, Barred, Situation};
 use super::step::StepLog;
 use crate::action::{Read, permissions_for};
-use crate::change::{Change, DatabaseRef, Taggable, Tags};
+use crate::change::{Change, DatabaseRef, EcsRef, Taggable, Tags};
 use crate::cloud::CloudError;
 use crate::error::Code;
 use crate::routing::Mode;
@@ -89,6 +89,9 @@ impl Executor<'_> {
             Some(("instance", id)) => id.parse().ok().map(Taggable::Instance),
             Some(("role", name)) => name.parse().ok().map(Taggable::Role),
             Some(("user", name)) => name.parse().ok().map(Taggable::User),
+            Some((kind @ ("ecs-task" | "ecs-service"), rest)) => {
+                EcsRef::from_path(kind, rest).map(Taggable::Ecs)
+            }
             Some(("database", id)) => {
                 id.parse().ok().map(|id| Taggable::Database(DatabaseRef::Instance(id)))
             }

@@ -81,19 +81,13 @@ fn may_stand(log: &RunLog) -> Vec<&Change> {
         log.outcome.as_ref().is_none_or(|outcome| outcome.result.may_have_happened())
     };
     let gone_on_from = |at: usize, change: &Change| {
-        let Kind::InterfaceGroups { interface, after, .. } = &change.kind else {
+        let Some(told) = change.kind.interface_swap() else {
             return false;
         };
-        let next =
-            changes.iter().skip(at + 1).filter(|log| happened(log)).find_map(|log| {
-                match &log.change.kind {
-                    Kind::InterfaceGroups { interface: of, before, .. } if of == interface => {
-                        Some(before)
-                    }
-                    _ => None,
-                }
-            });
-        next == Some(after)
+        let later = changes.iter().skip(at + 1).filter(|log| happened(log));
+        let mut swaps = later.filter_map(|log| log.change.kind.interface_swap());
+        let next = swaps.find(|swap| swap.interface == told.interface);
+        next.is_some_and(|next| next.before == told.after)
     };
     let numbered = changes.iter().enumerate();
     let stand = numbered.filter(|(at, log)| happened(log) || gone_on_from(*at, &log.change));
@@ -136,6 +130,7 @@ fn merge(first: &Change, last: &Change) -> Option<Change> {
             Kind::Credential { user, credential, id, before, after }
         }
         (Kind::Database(first), Kind::Database(last)) => Kind::Database(first.and(last)?),
+        (Kind::Task(first), Kind::Task(last)) => Kind::Task(first.and(last)?),
         _ => return None,
     };
     Some(Change { at: first.at.clone(), kind })
@@ -205,7 +200,7 @@ pub async fn restore(executor: &Executor<'_>, mut step: StepLog) -> Result<StepR
     // What AWS does not answer now it may answer later.
     let age = executor.age(&step);
     let later = |error: &CloudError| error.may_pass() && age < READ_PATIENCE;
-    if let Kind::InterfaceGroups { after: back, .. } = &inverse.kind {
+    if let Some(back) = inverse.kind.interface_swap().map(|swap| swap.after) {
         // An interface that was found in the open transition group is not put back there.
         let groups = executor.in_line(&step, session.groups(&inverse.at, back)).await;
         let Some(groups) = groups else { return Ok(executor.rest(1, drafts)) };

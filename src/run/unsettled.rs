@@ -100,6 +100,8 @@ impl Executor<'_> {
 pub fn settle_permissions(change: &Change) -> BTreeSet<Permission> {
     let reads: &[Read] = match change.kind {
         Kind::Database(_) => &[Read::Database, Read::DatabaseCluster],
+        // Of an interface its groups, too, before it goes back to them.
+        Kind::Task(_) => &[Read::Task, Read::TaskService, Read::Groups],
         _ => EC2_IAM_AND_S3,
     };
     permissions_for(reads, &change.at)

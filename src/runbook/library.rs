@@ -25,6 +25,7 @@ const SHIPPED: &[(&str, &str)] = &[
     ("attack-sequence", include_str!("../../runbooks/attack-sequence.rhai")),
     ("compromised-instance", include_str!("../../runbooks/compromised-instance.rhai")),
     ("exposed-port", include_str!("../../runbooks/exposed-port.rhai")),
+    ("compromised-task", include_str!("../../runbooks/compromised-task.rhai")),
     ("database-login", include_str!("../../runbooks/database-login.rhai")),
     ("leaked-access-key", include_str!("../../runbooks/leaked-access-key.rhai")),
     ("observe", include_str!("../../runbooks/observe.rhai")),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::Bench;
+use super::{Bench, edge_database, edge_task};
 use crate::change::{Registration, Rule, TAG_PURPOSE};
 use crate::cloud::sandbox::World;
 use crate::id::{AccessKeyId, InstanceId};
@@ -44,6 +44,8 @@ const REVOKE: &str = "contain::revoke_role_sessions";
 const DISABLE: &str = "contain::disable_access_keys";
 const TAG: &str = "act::tag_resource";
 const RESTRICT: &str = "contain::restrict_database";
+const ISOLATE_TASK: &str = "contain::isolate_ecs_task";
+const STOP_TASK: &str = "contain::stop_ecs_task";
 const BLOCK: &str = "contain::block_public_bucket";
 const TIGHTEN: &str = "contain::tighten_security_group";
 const ARCHIVE: &str = "act::archive_finding";
@@ -123,6 +125,15 @@ pub const CASES: &[Case] = &[
     case!("a database with a public address", RESTRICT, {"database": "orders"}, false, Again::Nothing, restricted),
     case!("a member of a cluster", RESTRICT, {"database": "shop-1"}, false, Again::Nothing, restricted),
     case!("a database behind a group that was tampered with", RESTRICT, {"database": "ledger"}, false, Again::Nothing, restricted),
+    case!("a database with a public address", RESTRICT, {"database": "orders"}, false, Again::Nothing, edge_database::restricted),
+    case!("a member of a cluster", RESTRICT, {"database": "shop-1"}, false, Again::Nothing, edge_database::restricted),
+    case!("a database behind a group that was tampered with", RESTRICT, {"database": "ledger"}, false, Again::Nothing, edge_database::restricted),
+    case!("a task with an interface of its own", ISOLATE_TASK, {"cluster": "prod", "task": "000000000000000000000000000000a1"}, false, Again::Nothing, edge_task::isolated),
+    case!("a task behind a group that was tampered with", ISOLATE_TASK, {"cluster": "prod", "task": "000000000000000000000000000000a2"}, false, Again::Nothing, edge_task::isolated),
+    case!("a task of a service", STOP_TASK, {"cluster": "prod", "task": "000000000000000000000000000000b1"}, false, Again::Nothing, edge_task::stopped),
+    case!("a task of no service", STOP_TASK, {"cluster": "prod", "task": "000000000000000000000000000000b3"}, false, Again::Nothing, edge_task::stopped),
+    case!("a task", TAG, {"resource": "ecs-task/prod/000000000000000000000000000000a1", "tags": {"state": "contained", "team": "sec"}}, false, Again::Nothing, tagged),
+    case!("a service", TAG, {"resource": "ecs-service/prod/front", "tags": {"state": "contained"}}, false, Again::Nothing, tagged),
     case!("a database", TAG, {"resource": "database/orders", "tags": {"state": "contained", "team": "sec"}}, false, Again::Nothing, tagged),
     case!("a database cluster", TAG, {"resource": "database-cluster/shop", "tags": {"state": "contained"}}, false, Again::Nothing, tagged),
     case!("an instance, one tag new and one overwritten", TAG, {"resource": "instance/i-000000000000000a1", "tags": {"state": "contained", "team": "sec"}}, false, Again::Nothing, tagged),

@@ -97,6 +97,9 @@ async fn a_query_that_lacks_any_one_action_is_denied_and_names_it() {
                 vec![json!({"profile": "arn:aws:iam::111122223333:instance-profile/web"})]
             }
             "look::role" => vec![json!({"role": "web"})],
+            "look::task" => {
+                vec![json!({"cluster": "prod", "task": "000000000000000000000000000000a1"})]
+            }
             "look::user" => vec![json!({"user": "deploy"}), json!({"key": "AKIAAAAAAAAAAAAAAAA3"})],
             "look::security_group" => vec![json!({"group": "sg-000000000000000f1"})],
             other => panic!("{other} is not in the table"),
@@ -213,7 +216,8 @@ async fn the_guards_read_of_a_kind_is_asked_for_where_the_kind_is_touched_and_no
                 Taggable::User(_) => Some("iam:ListUserTags"),
                 Taggable::Bucket(_) => Some("s3:GetBucketTagging"),
                 Taggable::Database(_) => Some("rds:ListTagsForResource"),
-                Taggable::Volume(_) | Taggable::Snapshot(_) => None,
+                // What the verbs read of them anyway has their tags.
+                Taggable::Ecs(_) | Taggable::Volume(_) | Taggable::Snapshot(_) => None,
             })
             .collect();
         let read = actions(&need.run);

@@ -34,6 +34,8 @@ async fn every_look_gives_the_fields_that_it_declares() {
         ("look::instance", json!({"instance": "i-000000000000000a2"})),
         ("look::profile", json!({"profile": "arn:aws:iam::111122223333:instance-profile/web"})),
         ("look::role", json!({"role": "batch"})),
+        ("look::task", json!({"cluster": "prod", "task": "000000000000000000000000000000a1"})),
+        ("look::task", json!({"cluster": "prod", "task": "000000000000000000000000000000a3"})),
         ("look::user", json!({"user": "deploy"})),
         ("look::security_group", json!({"group": "sg-000000000000000f1"})),
     ];

@@ -34,6 +34,18 @@ async fn queries_read_with_their_own_permissions_and_say_null_for_what_is_absent
             json!("i-000000000000000a7"),
         ),
         ("look::security_group", json!({"group": "sg-0ffffffffffffffff"}), "", Value::Null),
+        (
+            "look::task",
+            json!({"cluster": "prod", "task": "000000000000000000000000000000a1"}),
+            "/task_role",
+            json!("web"),
+        ),
+        (
+            "look::task",
+            json!({"cluster": "other", "task": "000000000000000000000000000000a1"}),
+            "",
+            Value::Null,
+        ),
         ("look::user", json!({"user": "deploy"}), "/console", json!(true)),
         ("look::user", json!({"key": "AKIAAAAAAAAAAAAAAAA3"}), "/name", json!("legacy")),
         ("look::user", json!({"key": "AKIAAAAAAAAAAAAAAAA9"}), "", Value::Null),

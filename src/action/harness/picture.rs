@@ -50,6 +50,16 @@ pub fn picture(world: &World) -> Value {
                 rules[id.as_str()] = json!([ingress, group.egress]);
                 tags[format!("security-group/{id}")] = json!(group.tags);
             }
+            for (path, task) in &region.tasks {
+                tags[path.as_str()] = json!(task.tags);
+                for interface in &task.interfaces {
+                    groups[interface.id.as_str()] = json!(interface.groups);
+                }
+            }
+            for (path, service) in &region.services {
+                tags[path.as_str()] = json!(service.tags);
+                scaling[path.as_str()] = json!(service.desired);
+            }
             for (database, found) in &region.databases {
                 let public = found.becomes_public.unwrap_or(found.public);
                 databases[database.as_str()] = json!([settled_groups(&found.groups), public]);

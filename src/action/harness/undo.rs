@@ -23,6 +23,10 @@ fn merge(earlier: &mut Change, later: &Change) -> bool {
     if earlier.at != later.at || earlier.resource() != later.resource() {
         return false;
     }
+    if let (Kind::Task(first), Kind::Task(last)) = (&earlier.kind, &later.kind) {
+        let joined = first.clone().and(last.clone());
+        return joined.map(|joined| earlier.kind = Kind::Task(joined)).is_some();
+    }
     match (&mut earlier.kind, &later.kind) {
         (Kind::InterfaceGroups { after, .. }, Kind::InterfaceGroups { after: last, .. }) => {
             after.clone_from(last);

@@ -39,6 +39,7 @@ pub(super) struct Clients {
     balancing: OnceLock<aws_sdk_elasticloadbalancingv2::Client>,
     classic_balancing: OnceLock<aws_sdk_elasticloadbalancing::Client>,
     ec2: OnceLock<aws_sdk_ec2::Client>,
+    ecs: OnceLock<aws_sdk_ecs::Client>,
     guardduty: OnceLock<aws_sdk_guardduty::Client>,
     iam: OnceLock<aws_sdk_iam::Client>,
     rds: OnceLock<aws_sdk_rds::Client>,
@@ -53,6 +54,7 @@ impl Clients {
             balancing: OnceLock::new(),
             classic_balancing: OnceLock::new(),
             ec2: OnceLock::new(),
+            ecs: OnceLock::new(),
             guardduty: OnceLock::new(),
             iam: OnceLock::new(),
             rds: OnceLock::new(),
@@ -80,6 +82,10 @@ impl Clients {
 
     pub(super) fn ec2(&self) -> &aws_sdk_ec2::Client {
         self.ec2.get_or_init(|| aws_sdk_ec2::Client::new(&self.config))
+    }
+
+    pub(super) fn ecs(&self) -> &aws_sdk_ecs::Client {
+        self.ecs.get_or_init(|| aws_sdk_ecs::Client::new(&self.config))
     }
 
     pub(super) fn guardduty(&self) -> &aws_sdk_guardduty::Client {

@@ -17,21 +17,15 @@ use super::errors::{Answer, Effect, change as changing, unreadable};
 use super::presign::copy_url;
 use crate::change::{AddressUse, Change, Direction, Kind, RuleEffect, Taggable, Tags};
 use crate::cloud::{CloudError, Created, ErrorClass, Receipt, Result, copy_description};
-use crate::id::{AccountId, GroupId, SnapshotId};
+use crate::id::{AccountId, GroupId, InterfaceId, SnapshotId};
 
 /// Makes every change of EC2 but copies, which need more than a client, and tags.
 pub(super) async fn apply(client: &Client, change: &Change) -> Result<Receipt> {
     let operation = change.operation();
     match &change.kind {
-        Kind::InterfaceGroups { interface, after, .. } => confirmed(
-            operation,
-            client
-                .modify_network_interface_attribute()
-                .network_interface_id(interface.as_str())
-                .set_groups(Some(after.iter().map(|group| group.as_str().to_owned()).collect()))
-                .send()
-                .await,
-        ),
+        Kind::InterfaceGroups { interface, after, .. } => {
+            interface_groups(client, operation, interface, after).await
+        }
         Kind::ElasticAddress { interface, allocation, private_ip, after, .. }
             if *after == AddressUse::Associated =>
         {
@@ -100,8 +94,21 @@ pub(super) async fn apply(client: &Client, change: &Change) -> Result<Receipt> {
         | Kind::SnapshotLock(_)
         | Kind::Finding(_)
         | Kind::Database(_)
+        | Kind::Task(_)
         | Kind::Tags { .. } => Err(refused(operation, "this change is made elsewhere")),
     }
+}
+
+/// Puts an interface behind these groups.
+pub(super) async fn interface_groups(
+    client: &Client,
+    operation: &str,
+    interface: &InterfaceId,
+    after: &[GroupId],
+) -> Result<Receipt> {
+    let groups = after.iter().map(|group| group.as_str().to_owned()).collect();
+    let call = client.modify_network_interface_attribute().set_groups(Some(groups));
+    confirmed(operation, call.network_interface_id(interface.as_str()).send().await)
 }
 
 async fn group_rules(client: &Client, change: &Change) -> Result<Receipt> {

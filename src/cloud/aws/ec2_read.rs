@@ -72,6 +72,21 @@ async fn interfaces(client: &Client, id: &InstanceId) -> Result<Vec<crate::cloud
     found.iter().map(|found| interface(OPERATION, found)).collect()
 }
 
+/// Interfaces by id; unknown ids are left out.
+pub(super) async fn interfaces_by_id(
+    client: &Client,
+    ids: &[String],
+) -> Result<Vec<crate::cloud::Interface>> {
+    const OPERATION: &str = "ec2:DescribeNetworkInterfaces";
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let wanted = filter("network-interface-id", ids.iter().map(String::as_str));
+    let call = client.describe_network_interfaces().filters(wanted);
+    let found = call.send().await.map_err(|e| read(OPERATION, e))?;
+    found.network_interfaces().iter().map(|found| interface(OPERATION, found)).collect()
+}
+
 pub(super) async fn groups_for(
     client: &Client,
     vpc: &VpcId,

@@ -198,6 +198,8 @@ const GONE: &[&str] = &[
     "LoadBalancerNotFound",
     "DBInstanceNotFound",
     "DBClusterNotFoundFault",
+    "ClusterNotFoundException",
+    "ServiceNotFoundException",
 ];
 
 /// The class of an answered failure.

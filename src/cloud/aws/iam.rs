@@ -235,6 +235,7 @@ pub(super) async fn apply(client: &Client, change: &Change) -> Result<Receipt> {
         | Kind::SnapshotLock(_)
         | Kind::Finding(_)
         | Kind::Database(_)
+        | Kind::Task(_)
         | Kind::Tags { .. } => Err(refused(operation, "this change is made elsewhere")),
     }
 }

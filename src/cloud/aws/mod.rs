@@ -21,6 +21,7 @@ mod ec2_apply;
 mod ec2_guard;
 mod ec2_profile;
 mod ec2_read;
+mod ecs;
 mod errors;
 mod guardduty;
 mod iam;

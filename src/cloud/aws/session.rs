@@ -8,18 +8,19 @@ use async_trait::async_trait;
 use super::access::Clients;
 use super::assume::Assumer;
 use super::{
-    balancer, ec2_apply, ec2_guard, ec2_profile, ec2_read, guardduty, iam, iam_credential, rds, s3,
-    scaling, snapshot_lock,
+    balancer, ec2_apply, ec2_guard, ec2_profile, ec2_read, ecs, guardduty, iam, iam_credential,
+    rds, s3, scaling, snapshot_lock,
 };
 use crate::change::{Change, Document, Kind, Taggable, Tags, Target};
 use crate::cloud::{
     ClassicBalancer, Database, DatabaseCluster, Exposure, GroupUser, HeldLock, Instance,
     Membership, Receipt, Result, Role, Safeguards, Scope, SecurityGroup, Session, Snapshot,
-    TargetGroup, User, UserCredential,
+    TargetGroup, Task, TaskService, User, UserCredential,
 };
 use crate::id::{
-    AccessKeyId, AccountId, BucketName, DatabaseClusterId, DatabaseId, FindingId, GroupId,
-    InstanceId, Place, RoleName, SnapshotId, TargetGroupArn, UserName, VpcId,
+    AccessKeyId, AccountId, BucketName, ClusterName, DatabaseClusterId, DatabaseId, FindingId,
+    GroupId, InstanceId, Place, RoleName, ServiceName, SnapshotId, TargetGroupArn, TaskId,
+    UserName, VpcId,
 };
 
 /// Calls on behalf of one step.
@@ -163,6 +164,7 @@ impl Session for AwsSession {
             Taggable::Role(name) => iam::role_tags(self.clients(at).await?.iam(), name).await,
             Taggable::User(name) => iam::user_tags(self.clients(at).await?.iam(), name).await,
             Taggable::Bucket(name) => s3::tags(self.clients(at).await?.s3(), name.as_str()).await,
+            Taggable::Ecs(resource) => ecs::tags(self.clients(at).await?.ecs(), resource).await,
             Taggable::Database(database) => {
                 rds::tags(self.clients(at).await?.rds(), &database.arn(at)).await
             }
@@ -183,6 +185,19 @@ impl Session for AwsSession {
         id: &DatabaseClusterId,
     ) -> Result<Option<DatabaseCluster>> {
         rds::cluster(self.clients(at).await?.rds(), id).await
+    }
+
+    async fn task(&self, at: &Place, cluster: &ClusterName, id: &TaskId) -> Result<Option<Task>> {
+        ecs::task(&*self.clients(at).await?, cluster, id).await
+    }
+
+    async fn task_service(
+        &self,
+        at: &Place,
+        cluster: &ClusterName,
+        name: &ServiceName,
+    ) -> Result<Option<TaskService>> {
+        ecs::service(self.clients(at).await?.ecs(), cluster, name).await
     }
 
     async fn finding(&self, at: &Place, id: &FindingId) -> Result<Option<serde_json::Value>> {
@@ -242,6 +257,9 @@ impl Session for AwsSession {
             Kind::Database(database) => {
                 rds::apply(self.clients(at).await?.rds(), change.operation(), database).await
             }
+            Kind::Task(task) => {
+                ecs::apply(&*self.clients(at).await?, change.operation(), task).await
+            }
             Kind::Tags { resource, before, after } => match resource {
                 Taggable::Instance(_)
                 | Taggable::Volume(_)
@@ -255,6 +273,10 @@ impl Session for AwsSession {
                 }
                 Taggable::Bucket(name) => {
                     s3::apply(self.clients(at).await?.s3(), name.as_str(), before, after).await
+                }
+                Taggable::Ecs(resource) => {
+                    let (client, arn) = (self.clients(at).await?, resource.arn(at));
+                    ecs::retag(client.ecs(), change.operation(), &arn, before, after).await
                 }
                 Taggable::Database(database) => {
                     let (client, arn) = (self.clients(at).await?, database.arn(at));

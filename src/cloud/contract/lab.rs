@@ -6,8 +6,9 @@ use async_trait::async_trait;
 
 use crate::change::{CredentialKind, Tags};
 use crate::id::{
-    AccountId, BalancerName, BucketName, CredentialId, DatabaseClusterId, DatabaseId, GroupId,
-    InstanceId, InterfaceId, Place, RoleName, ScalingGroupName, TargetGroupArn, UserName, VpcId,
+    AccountId, BalancerName, BucketName, ClusterName, CredentialId, DatabaseClusterId, DatabaseId,
+    GroupId, InstanceId, InterfaceId, Place, RoleName, ScalingGroupName, ServiceName,
+    TargetGroupArn, TaskId, UserName, VpcId,
 };
 
 /// What a check or a fixture says when it goes wrong.
@@ -88,6 +89,11 @@ pub trait Fixture: Send + Sync {
     async fn database(&self, at: &Place, wish: &DatabaseWish) -> Outcome<DatabaseId>;
     /// A new DB cluster under that group: members come later.
     async fn database_cluster(&self, at: &Place, group: &GroupId) -> Outcome<DatabaseClusterId>;
+    /// A new running task of no service, in a cluster of its own, with the roles `task-role` and
+    /// `ecs-role`.
+    async fn task(&self, at: &Place, wish: &TaskWish) -> Outcome<(ClusterName, TaskId)>;
+    /// A new service that is to have this many tasks, in a cluster of its own.
+    async fn service(&self, at: &Place, desired: u32) -> Outcome<(ClusterName, ServiceName)>;
     /// A new customer managed key that `usable_by` may use too: its ARN.
     async fn key(&self, at: &Place, usable_by: &AccountId) -> Outcome<String>;
     /// A finding with the id `id`, of any type, as GuardDuty would hold it.
@@ -121,6 +127,13 @@ pub struct DatabaseWish {
     pub group: GroupId,
     /// The cluster that it is a member of.
     pub cluster: Option<DatabaseClusterId>,
+}
+
+/// A task to make.
+#[derive(Debug, Clone)]
+pub struct TaskWish {
+    /// The VPC and the security group of its own interface; `None`: it has none.
+    pub network: Option<(VpcId, GroupId)>,
 }
 
 /// An instance to make.

@@ -1,7 +1,7 @@
 //! Tags of everything that can be tagged.
 
 use super::{Bench, Console, Disk, Ip, Outcome, equal, some, tags, text};
-use crate::change::{Change, DatabaseRef, Kind, Taggable, Tags};
+use crate::change::{Change, DatabaseRef, EcsRef, Kind, Taggable, Tags};
 use crate::cloud::{Created, ErrorClass, Standing};
 
 fn change(bench: &Bench<'_>, resource: &Taggable, before: &Tags, after: &Tags) -> Change {
@@ -76,6 +76,14 @@ pub async fn tags_roles_and_users(bench: &Bench<'_>) -> Outcome {
 pub async fn tags_buckets_and_keeps_other_tags(bench: &Bench<'_>) -> Outcome {
     let bucket = bench.fixture().bucket(bench.here()).await?;
     goes_round(bench, &Taggable::Bucket(bucket)).await
+}
+
+pub async fn tags_tasks_and_services(bench: &Bench<'_>) -> Outcome {
+    let wish = super::TaskWish { network: None };
+    let (cluster, task) = bench.fixture().task(bench.here(), &wish).await?;
+    let (of, service) = bench.fixture().service(bench.here(), 1).await?;
+    let all = [EcsRef::Task { cluster, task }, EcsRef::Service { cluster: of, service }];
+    round_all(bench, &all.map(Taggable::Ecs)).await
 }
 
 pub async fn tags_databases(bench: &Bench<'_>) -> Outcome {

@@ -6,15 +6,16 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::{Calls, Fault, Road, error};
-use crate::change::{Change, Document, Taggable, Tags, Target};
+use crate::change::{Change, Document, EcsRef, Taggable, Tags, Target};
 use crate::cloud::{
     Admitted, ClassicBalancer, Database, DatabaseCluster, Exposure, GroupUser, HeldLock, Instance,
     Membership, Receipt, Result, Role, Safeguards, Scope, SecurityGroup, Session, Snapshot,
-    TargetGroup, User, UserCredential,
+    TargetGroup, Task, TaskService, User, UserCredential,
 };
 use crate::id::{
-    AccessKeyId, AccountId, BucketName, DatabaseClusterId, DatabaseId, FindingId, GroupId,
-    InstanceId, Place, RoleName, SnapshotId, TargetGroupArn, UserName, VpcId,
+    AccessKeyId, AccountId, BucketName, ClusterName, DatabaseClusterId, DatabaseId, FindingId,
+    GroupId, InstanceId, Place, RoleName, ServiceName, SnapshotId, TargetGroupArn, TaskId,
+    UserName, VpcId,
 };
 
 /// A session behind a bad connection.
@@ -239,6 +240,8 @@ impl Session for FaultySession {
             Taggable::Bucket(_) => ("s3:GetBucketTagging", None),
             Taggable::SecurityGroup(_) => ("ec2:DescribeTags", Some("ec2:DescribeSecurityGroups")),
             Taggable::Database(_) => ("rds:ListTagsForResource", None),
+            Taggable::Ecs(EcsRef::Task { .. }) => ("ecs:DescribeTasks", None),
+            Taggable::Ecs(EcsRef::Service { .. }) => ("ecs:DescribeServices", None),
         };
         let call = self.inner.tags(at, resource);
         let tags = self.road.read((&self.scope, at), &[operation], || Ok(None), call).await?;
@@ -268,6 +271,23 @@ impl Session for FaultySession {
         let operations = ["rds:DescribeDBClusters", "rds:DescribeDBInstances"];
         let call = self.inner.database_cluster(at, id);
         self.road.read((&self.scope, at), &operations, || Ok(None), call).await
+    }
+
+    async fn task(&self, at: &Place, cluster: &ClusterName, id: &TaskId) -> Result<Option<Task>> {
+        let operations =
+            ["ecs:DescribeTasks", "ecs:DescribeTaskDefinition", "ec2:DescribeNetworkInterfaces"];
+        let call = self.inner.task(at, cluster, id);
+        self.road.read((&self.scope, at), &operations, || Ok(None), call).await
+    }
+
+    async fn task_service(
+        &self,
+        at: &Place,
+        cluster: &ClusterName,
+        name: &ServiceName,
+    ) -> Result<Option<TaskService>> {
+        let call = self.inner.task_service(at, cluster, name);
+        self.road.read((&self.scope, at), &["ecs:DescribeServices"], || Ok(None), call).await
     }
 
     async fn finding(&self, at: &Place, id: &FindingId) -> Result<Option<serde_json::Value>> {

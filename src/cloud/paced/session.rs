@@ -8,15 +8,16 @@ use async_trait::async_trait;
 
 use super::pacer::Pacer;
 use super::question::{Asking, Questions};
-use crate::change::{Change, Document, Permission, Taggable, Tags, Target};
+use crate::change::{Change, Document, EcsRef, Permission, Taggable, Tags, Target};
 use crate::cloud::{
     Admitted, ClassicBalancer, CloudError, Database, DatabaseCluster, ErrorClass, Exposure,
     GroupUser, HeldLock, Instance, Membership, Receipt, Result, Role, Safeguards, Scope,
-    SecurityGroup, Session, Snapshot, TargetGroup, User, UserCredential,
+    SecurityGroup, Session, Snapshot, TargetGroup, Task, TaskService, User, UserCredential,
 };
 use crate::id::{
-    AccessKeyId, AccountId, BucketName, DatabaseClusterId, DatabaseId, FindingId, GroupId,
-    InstanceId, Place, RoleName, SnapshotId, TargetGroupArn, UserName, VpcId,
+    AccessKeyId, AccountId, BucketName, ClusterName, DatabaseClusterId, DatabaseId, FindingId,
+    GroupId, InstanceId, Place, RoleName, ServiceName, SnapshotId, TargetGroupArn, TaskId,
+    UserName, VpcId,
 };
 
 /// The code of a change that was not sent, because its bucket is empty.
@@ -266,6 +267,8 @@ impl Session for PacedSession {
             Taggable::Bucket(_) => &["s3:GetBucketTagging"],
             Taggable::SecurityGroup(_) => &["ec2:DescribeTags", "ec2:DescribeSecurityGroups"],
             Taggable::Database(_) => &["rds:ListTagsForResource"],
+            Taggable::Ecs(EcsRef::Task { .. }) => &["ecs:DescribeTasks"],
+            Taggable::Ecs(EcsRef::Service { .. }) => &["ecs:DescribeServices"],
         };
         self.paced(at, operations, self.inner.tags(at, resource)).await
     }
@@ -286,6 +289,22 @@ impl Session for PacedSession {
     ) -> Result<Option<DatabaseCluster>> {
         let operations = ["rds:DescribeDBClusters", "rds:DescribeDBInstances"];
         self.paced(at, &operations, self.inner.database_cluster(at, id)).await
+    }
+
+    async fn task(&self, at: &Place, cluster: &ClusterName, id: &TaskId) -> Result<Option<Task>> {
+        let operations =
+            ["ecs:DescribeTasks", "ecs:DescribeTaskDefinition", "ec2:DescribeNetworkInterfaces"];
+        self.paced(at, &operations, self.inner.task(at, cluster, id)).await
+    }
+
+    async fn task_service(
+        &self,
+        at: &Place,
+        cluster: &ClusterName,
+        name: &ServiceName,
+    ) -> Result<Option<TaskService>> {
+        let call = self.inner.task_service(at, cluster, name);
+        self.paced(at, &["ecs:DescribeServices"], call).await
     }
 
     async fn finding(&self, at: &Place, id: &FindingId) -> Result<Option<serde_json::Value>> {

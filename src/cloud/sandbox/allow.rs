@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 
 use super::refusal::Refused;
 use crate::change::{
-    BalancerChange, Change, CredentialKind, DatabaseChange, DatabaseRef, Direction, Kind,
-    Permission, RuleEffect, Taggable,
+    BalancerChange, Change, CredentialKind, DatabaseChange, DatabaseRef, Direction, EcsRef, Kind,
+    Permission, RuleEffect, Taggable, TaskChange,
 };
 use crate::id::Place;
 
@@ -103,6 +103,16 @@ pub fn rds(at: &Place, database: &DatabaseRef) -> String {
         DatabaseRef::Cluster(id) => ("cluster", id.as_str()),
     };
     format!("arn:aws:rds:{}:{}:{kind}:{id}", at.region, at.account)
+}
+
+/// The ARN of a task or service.
+#[must_use]
+pub fn ecs(at: &Place, resource: &EcsRef) -> String {
+    let (kind, cluster, id) = match resource {
+        EcsRef::Task { cluster, task } => ("task", cluster, task.as_str()),
+        EcsRef::Service { cluster, service } => ("service", cluster, service.as_str()),
+    };
+    format!("arn:aws:ecs:{}:{}:{kind}/{cluster}/{id}", at.region, at.account)
 }
 
 /// What a change needs besides KMS, which `CopySnapshot` asks later. `arn` gives the ARN of a role
@@ -235,6 +245,20 @@ pub fn needs(change: &Change, arn: impl Fn(&str, &str) -> String) -> Vec<Need> {
                 ("rds:ModifyDBInstance", rds(at, &DatabaseRef::Instance(instance.clone())))
             }
         }],
+        Kind::Task(TaskChange::Groups { interface, after, .. }) => {
+            let action = "ec2:ModifyNetworkInterfaceAttribute";
+            let groups =
+                after.iter().map(|group| (action, ec2(at, "security-group", group.as_str())));
+            std::iter::once((action, ec2(at, "network-interface", interface.as_str())))
+                .chain(groups)
+                .collect()
+        }
+        Kind::Task(change @ TaskChange::DesiredCount { .. }) => {
+            vec![("ecs:UpdateService", ecs(at, &change.subject()))]
+        }
+        Kind::Task(change @ TaskChange::Stop { .. }) => {
+            vec![("ecs:StopTask", ecs(at, &change.subject()))]
+        }
         Kind::Tags { resource, after, .. } => {
             let pick = |set, unset| if after.is_empty() { unset } else { set };
             let of_ec2 = pick("ec2:CreateTags", "ec2:DeleteTags");
@@ -255,6 +279,9 @@ pub fn needs(change: &Change, arn: impl Fn(&str, &str) -> String) -> Vec<Need> {
                 Taggable::Bucket(name) => ["s3:GetBucketTagging", "s3:PutBucketTagging"]
                     .map(|action| (action, format!("arn:aws:s3:::{name}")))
                     .to_vec(),
+                Taggable::Ecs(resource) => {
+                    vec![(pick("ecs:TagResource", "ecs:UntagResource"), ecs(at, resource))]
+                }
                 Taggable::Database(database) => {
                     let action = pick("rds:AddTagsToResource", "rds:RemoveTagsFromResource");
                     vec![(action, rds(at, database))]

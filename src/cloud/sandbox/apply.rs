@@ -10,7 +10,7 @@ use super::refusal::Refused;
 use super::world::{Mutation, World};
 use super::{
     address, balancer, bucket, database, finding, guard, network, profile, scaling, snapshot_lock,
-    tag,
+    tag, task,
 };
 use crate::change::{AddressUse, Change, Kind};
 use crate::cloud::{Created, Receipt, Scope};
@@ -125,6 +125,7 @@ fn make(
         Kind::SnapshotLock(lock) => snapshot_lock::lock(world, at, lock, now)?,
         Kind::Finding(change) => finding::apply(world, at, change)?,
         Kind::Database(change) => database::modify(world, at, change)?,
+        Kind::Task(change) => task::change(world, at, change)?,
         Kind::Tags { resource, before, after } => tag::apply(world, at, resource, before, after)?,
     }
     Ok(None)

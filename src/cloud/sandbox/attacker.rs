@@ -122,6 +122,20 @@ impl Attacker {
         })
     }
 
+    /// Whether a task can still reach hosts outside.
+    #[cfg(test)]
+    #[must_use]
+    pub fn can_reach_out_of_task(&self, at: &Place, task: &crate::change::EcsRef) -> Verdict {
+        self.sandbox.with(|world| {
+            let account = world.accounts.get(&at.account);
+            let region = account.and_then(|account| account.regions.get(&at.region));
+            match region.and_then(|region| super::task::reaches_out(region, task)) {
+                Some(why) => Verdict::yes(why),
+                None => Verdict::no(format!("{} reaches nothing", task.path())),
+            }
+        })
+    }
+
     /// Whether anybody can open a connection to a database.
     #[cfg(test)]
     #[must_use]

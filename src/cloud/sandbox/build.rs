@@ -7,6 +7,7 @@ mod balancers;
 mod databases;
 mod machines;
 mod principals;
+mod tasks;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -117,6 +118,7 @@ fn build_account(
     }
     balancers::add_balancers(&mut account, spec)?;
     databases::add_databases(&mut account, spec)?;
+    tasks::add_tasks(&mut account, spec)?;
     add_roles(&mut account, spec, now)?;
     add_users(&mut account, spec, now)?;
     for bucket in &spec.bucket {

@@ -40,6 +40,7 @@ mod session;
 mod settle;
 pub mod snapshot_lock;
 mod tag;
+mod task;
 #[cfg(test)]
 mod tests;
 mod view;

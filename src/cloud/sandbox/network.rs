@@ -23,17 +23,13 @@ pub fn set_groups(
     after: &[GroupId],
 ) -> Result<(), Refused> {
     let region = world.region_mut(at)?;
-    let Some(machine) = region.machine_of(interface) else {
+    let Some(found) = region.holders().flat_map(|(all, _)| all).find(|i| i.id == *interface) else {
         return Err(Refused::new(
             "InvalidNetworkInterfaceID.NotFound",
             format!("The networkInterface ID '{interface}' does not exist"),
         ));
     };
-    let instance = machine.instance.id.clone();
-    let found = machine.instance.interfaces.iter().find(|i| i.id == *interface);
-    let Some(found) = found.cloned() else {
-        return Ok(());
-    };
+    let found = found.clone();
     if after.is_empty() {
         return Err(Refused::new(
             "InvalidParameterValue",
@@ -66,9 +62,8 @@ pub fn set_groups(
         }
     }
     retrack(region, |region| {
-        let machine = region.instances.get_mut(&instance);
-        let found =
-            machine.and_then(|m| m.instance.interfaces.iter_mut().find(|i| i.id == *interface));
+        let held = region.holder_mut(interface);
+        let found = held.and_then(|(all, _)| all.iter_mut().find(|i| i.id == *interface));
         if let Some(found) = found {
             found.groups = after.to_vec();
         }
@@ -258,29 +253,24 @@ fn groups_of<'a>(
 /// tracking). Every interface is taken to have such a flow while it may reach out: the attacker's.
 fn retrack(region: &mut RegionState, change: impl FnOnce(&mut RegionState)) {
     let flowing: Vec<(InterfaceId, bool)> = region
-        .instances
-        .values()
-        .flat_map(|machine| machine.instance.interfaces.iter().map(move |i| (machine, i)))
-        .map(|(machine, i)| {
-            let flows = machine.tracked_open.contains(&i.id) || reaches_out(region, i);
+        .holders()
+        .flat_map(|(all, tracked)| all.iter().map(move |i| (tracked, i)))
+        .map(|(tracked, i)| {
+            let flows = tracked.contains(&i.id) || reaches_out(region, i);
             (i.id.clone(), flows && !untracked(region, i))
         })
         .collect();
     change(region);
     for (id, tracked_before) in flowing {
-        let Some(machine) = region.machine_of(&id) else {
-            continue;
-        };
-        let instance = machine.instance.id.clone();
-        let now = machine.instance.interfaces.iter().find(|i| i.id == id);
+        let now = region.holders().flat_map(|(all, _)| all).find(|i| i.id == id);
         let open = now.is_some_and(|i| tracked_before && !untracked(region, i));
         // An interface whose groups let it out needs no mark: it is open anyway.
         let open = open && now.is_some_and(|i| !reaches_out(region, i));
-        if let Some(machine) = region.instances.get_mut(&instance) {
+        if let Some((_, tracked)) = region.holder_mut(&id) {
             if open {
-                machine.tracked_open.insert(id);
+                tracked.insert(id);
             } else {
-                machine.tracked_open.remove(&id);
+                tracked.remove(&id);
             }
         }
     }

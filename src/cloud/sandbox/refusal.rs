@@ -66,6 +66,8 @@ pub fn class(code: &str) -> ErrorClass {
         | "LoadBalancerNotFound"
         | "NoSuchBucket"
         | "NoSuchEntity"
+        | "ResourceNotFoundException"
+        | "ServiceNotFoundException"
         | "TargetGroupNotFound" => ErrorClass::Gone,
         code if code.ends_with(".NotFound") => ErrorClass::Gone,
         _ => ErrorClass::Invalid,

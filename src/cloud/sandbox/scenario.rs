@@ -24,11 +24,13 @@
 //! ```
 
 mod database;
+mod task;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use database::{DatabaseClusterSpec, DatabaseSpec};
 use serde::Deserialize;
+pub use task::{ServiceSpec, TaskSpec};
 
 use super::world::Pace;
 use crate::change::{PublicAccessBlock, Rule, Tags};
@@ -100,6 +102,12 @@ pub struct AccountSpec {
     /// DB clusters.
     #[serde(default)]
     pub database_cluster: Vec<DatabaseClusterSpec>,
+    /// Services of ECS.
+    #[serde(default)]
+    pub service: Vec<ServiceSpec>,
+    /// Tasks of ECS.
+    #[serde(default)]
+    pub task: Vec<TaskSpec>,
     /// GuardDuty findings.
     #[serde(default)]
     pub finding: Vec<FindingSpec>,

@@ -10,19 +10,21 @@ use super::refusal::Refused;
 use super::world::{RegionState, World};
 use super::{
     EBS_DEFAULT_ALIAS, Sandbox, balancer, bucket, credential, database, guard, network, scaling,
-    snapshot_lock, view,
+    snapshot_lock, task, view,
 };
 use crate::change::{
-    Change, DatabaseRef, Document, TAG_PURPOSE, Taggable, Tags, Target, carried, group_name_prefix,
+    Change, DatabaseRef, Document, EcsRef, TAG_PURPOSE, Taggable, Tags, Target, carried,
+    group_name_prefix,
 };
 use crate::cloud::{
     ClassicBalancer, Database, DatabaseCluster, Exposure, GroupUser, HeldLock, Instance,
     Membership, Receipt, Result, Role, Safeguards, Scope, SecurityGroup, Session, Snapshot,
-    TargetGroup, User, UserCredential,
+    TargetGroup, Task, TaskService, User, UserCredential,
 };
 use crate::id::{
-    AccessKeyId, AccountId, BucketName, DatabaseClusterId, DatabaseId, FindingId, GroupId,
-    InstanceId, Place, RoleName, SnapshotId, TargetGroupArn, UserName, VpcId,
+    AccessKeyId, AccountId, BucketName, ClusterName, DatabaseClusterId, DatabaseId, FindingId,
+    GroupId, InstanceId, Place, RoleName, ServiceName, SnapshotId, TargetGroupArn, TaskId,
+    UserName, VpcId,
 };
 
 /// A session on the twin.
@@ -337,6 +339,27 @@ impl Session for SandboxSession {
             |_| vec![("rds:DescribeDBClusters", arn), ("rds:DescribeDBInstances", any)],
             |world| Ok(database::look_at_cluster(world, at, id)),
         )
+    }
+
+    async fn task(&self, at: &Place, cluster: &ClusterName, id: &TaskId) -> Result<Option<Task>> {
+        let wanted = EcsRef::Task { cluster: cluster.clone(), task: id.clone() };
+        let needs = vec![
+            ("ecs:DescribeTasks", allow::ecs(at, &wanted)),
+            ("ecs:DescribeTaskDefinition", "*".to_owned()),
+            ("ec2:DescribeNetworkInterfaces", "*".to_owned()),
+        ];
+        self.read(at, |_| needs, |world| Ok(task::look(world, at, &wanted)))
+    }
+
+    async fn task_service(
+        &self,
+        at: &Place,
+        cluster: &ClusterName,
+        name: &ServiceName,
+    ) -> Result<Option<TaskService>> {
+        let wanted = EcsRef::Service { cluster: cluster.clone(), service: name.clone() };
+        let needs = vec![("ecs:DescribeServices", allow::ecs(at, &wanted))];
+        self.read(at, |_| needs, |world| Ok(task::look_at_service(world, at, &wanted)))
     }
 
     async fn finding(&self, at: &Place, id: &FindingId) -> Result<Option<serde_json::Value>> {

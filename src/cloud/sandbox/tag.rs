@@ -3,7 +3,7 @@
 use super::identity::{editable, role_mut, user_mut};
 use super::refusal::Refused;
 use super::world::World;
-use super::{bucket, database};
+use super::{bucket, database, task};
 use crate::change::{Taggable, Tags};
 use crate::id::Place;
 
@@ -95,6 +95,7 @@ fn of<'a>(world: &'a mut World, at: &Place, resource: &Taggable) -> Result<&'a m
         Taggable::User(name) => Ok(&mut user_mut(world, &at.account, name)?.tags),
         Taggable::Bucket(name) => Ok(&mut bucket::bucket_mut(world, at, name)?.tags),
         Taggable::Database(name) => database::tags_mut(world, at, name),
+        Taggable::Ecs(resource) => task::tags_mut(world, at, resource),
         Taggable::Instance(id) => match world.region_mut(at)?.instances.get_mut(id) {
             Some(machine) => Ok(&mut machine.instance.tags),
             None => Err(gone("InvalidInstanceID.NotFound", "instance ID", id.as_str())),

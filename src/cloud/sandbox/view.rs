@@ -4,9 +4,9 @@ use jiff::Timestamp;
 
 use super::allow::{self, Need};
 use super::apply::iam_arn;
-use super::database;
 use super::world::World;
-use crate::change::{Taggable, Tags};
+use super::{database, task};
+use crate::change::{EcsRef, Taggable, Tags};
 use crate::cloud::{Role, Snapshot, User, UserKey};
 use crate::id::{Place, RoleName, SnapshotId, UserName};
 
@@ -92,6 +92,7 @@ pub fn tags<'a>(world: &'a World, at: &Place, resource: &Taggable) -> Option<&'a
         Taggable::Bucket(name) => Some(&account.buckets.get(name)?.tags),
         Taggable::SecurityGroup(id) => Some(&region?.groups.get(id)?.tags),
         Taggable::Database(database) => database::tags(region?, database),
+        Taggable::Ecs(resource) => task::tags(region?, resource),
     }
 }
 
@@ -107,6 +108,13 @@ pub fn tag_needs(world: &World, at: &Place, resource: &Taggable) -> Vec<Need> {
         }
         Taggable::Database(database) => {
             return vec![("rds:ListTagsForResource", allow::rds(at, database))];
+        }
+        Taggable::Ecs(resource) => {
+            let action = match resource {
+                EcsRef::Task { .. } => "ecs:DescribeTasks",
+                EcsRef::Service { .. } => "ecs:DescribeServices",
+            };
+            return vec![(action, allow::ecs(at, resource))];
         }
         Taggable::Instance(_) => "ec2:DescribeInstances",
         Taggable::Volume(_) => "ec2:DescribeVolumes",

@@ -18,6 +18,7 @@ use super::refusal::Refused;
 pub use super::scaling::ScalingGroup;
 use super::settle::Settling;
 use super::snapshot_lock::Locked;
+pub use super::task::{ServiceState, TaskState};
 use crate::change::{CredentialKind, Document, KeyStatus, LoginProfile, Tags};
 use crate::cloud::{SecurityGroup, Snapshot};
 use crate::id::{
@@ -140,6 +141,10 @@ pub struct RegionState {
     pub target_groups: BTreeMap<TargetGroupArn, TargetGroupState>,
     /// Classic Load Balancers, each with the instances behind it.
     pub classic_balancers: BTreeMap<BalancerName, BTreeSet<InstanceId>>,
+    /// Tasks of ECS, by their paths.
+    pub tasks: BTreeMap<String, TaskState>,
+    /// Services of ECS, by their paths.
+    pub services: BTreeMap<String, ServiceState>,
     /// DB instances.
     pub databases: BTreeMap<DatabaseId, DatabaseState>,
     /// DB clusters.

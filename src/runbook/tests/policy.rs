@@ -193,6 +193,7 @@ fn only_actions_that_know_no_resource_are_allowed_on_everything() {
         "ec2:DescribeTags",
         "ec2:DescribeVolumes",
         "ec2:GetEbsDefaultKmsKeyId",
+        "ecs:DescribeTaskDefinition",
         "elasticloadbalancing:DescribeLoadBalancers",
         "elasticloadbalancing:DescribeTargetGroups",
         "elasticloadbalancing:DescribeTargetHealth",

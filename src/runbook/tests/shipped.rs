@@ -43,7 +43,7 @@ fn instance_finding() -> Value {
 #[test]
 fn all_compile_without_a_warning() {
     let library = library();
-    assert_eq!(library.iter().count(), 8);
+    assert_eq!(library.iter().count(), 9);
     for runbook in library.iter() {
         assert!(runbook.warnings.is_empty(), "{}: {:?}", runbook.name, runbook.warnings);
         assert!(!runbook.header.summary.is_empty());
@@ -51,7 +51,7 @@ fn all_compile_without_a_warning() {
     let fallbacks = library.iter().filter(|runbook| runbook.header.fallback);
     let names: Vec<_> = fallbacks.map(|runbook| runbook.name.as_str()).collect();
     assert_eq!(names, ["observe"]);
-    assert_eq!(library.rules().len(), 7);
+    assert_eq!(library.rules().len(), 8);
 }
 
 #[test]
@@ -82,6 +82,8 @@ fn they_answer_the_findings_they_are_for() {
         ("Policy:IAMUser/RootCredentialUsage", &[]),
         ("Policy:S3/BucketAnonymousAccessGranted", &["public-bucket"]),
         ("CredentialAccess:RDS/AnomalousBehavior.SuccessfulLogin", &["database-login"]),
+        ("Execution:Runtime/NewBinaryExecuted", &["compromised-task"]),
+        ("Execution:ECS/MaliciousFile", &["compromised-task"]),
         ("Discovery:RDS/TorIPCaller", &["database-login"]),
         ("AttackSequence:EC2/CompromisedInstanceGroup", &["attack-sequence"]),
         ("AttackSequence:S3/CompromisedData", &[]),
@@ -297,19 +299,39 @@ fn principals_are_contained() {
             "4 notify",
         ],
     );
-    let login = |details: Value| json!({"resource": details});
+    let arn = "arn:aws:ecs:eu-west-1:111122223333:task/prod/0a1b2c3d4e5f60718293a4b5c6d7e8f9";
+    let details = json!({"name": "prod", "taskDetails": {"arn": arn}});
+    let ecs = json!({"resource": {"ecsClusterDetails": details}});
+    check(
+        "compromised-task",
+        ecs.clone(),
+        json!({"state": "RUNNING", "task_role": "web"}),
+        &[
+            "1 look::task",
+            "2[0]/1 contain::isolate_ecs_task",
+            "2[1]/1 contain::revoke_role_sessions",
+            "3 approve",
+            "4 contain::stop_ecs_task",
+            "5 notify",
+        ],
+    );
+    for look in [Value::Null, json!({"state": "STOPPED"})] {
+        let end = check("compromised-task", ecs.clone(), look, &["1 look::task"]);
+        assert!(
+            matches!(&end, Advance::Failed(error) if error.message.contains("in its place")),
+            "{end:?}"
+        );
+    }
+    let orders = json!({"rdsDbInstanceDetails": {"dbInstanceIdentifier": "orders"}});
     check(
         "database-login",
-        login(json!({"rdsDbInstanceDetails": {"dbInstanceIdentifier": "orders"}})),
+        json!({"resource": orders}),
         json!({}),
         &["1 contain::restrict_database", "2 act::tag_resource", "3 notify"],
     );
-    let limitless = json!({"rdsLimitlessDbDetails": {"dbClusterIdentifier": "wide"}});
-    let end = check("database-login", login(limitless), json!({}), &[]);
-    assert!(
-        matches!(&end, Advance::Failed(error) if error.message.contains("wide") && error.message.contains("by hand")),
-        "{end:?}"
-    );
+    let wide = json!({"rdsLimitlessDbDetails": {"dbClusterIdentifier": "wide"}});
+    let end = check("database-login", json!({"resource": wide}), json!({}), &[]);
+    assert!(matches!(&end, Advance::Failed(e) if e.message.contains("wide are none")), "{end:?}");
     check(
         "stolen-role-credentials",
         finding("ci-admin", "ASIAIOSFODNN7EXAMPLE"),

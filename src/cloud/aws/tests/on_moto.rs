@@ -1,6 +1,7 @@
 //! The contract suite over the wire: our adapter, in roles of two accounts, on moto.
 
 mod databases;
+mod tasks;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,11 +17,12 @@ use aws_smithy_types::error::display::DisplayErrorContext;
 use super::{REGION, aws, fresh_account, inside, place};
 use crate::change::CredentialKind;
 use crate::cloud::contract::{
-    Ability, Console, DatabaseWish, Disk, Fixture, InstanceWish, Ip, Lab, Outcome, suite,
+    Ability, Console, DatabaseWish, Disk, Fixture, InstanceWish, Ip, Lab, Outcome, TaskWish, suite,
 };
 use crate::id::{
-    AccountId, BalancerName, BucketName, CredentialId, DatabaseClusterId, DatabaseId, GroupId,
-    InstanceId, InterfaceId, Place, RoleName, ScalingGroupName, TargetGroupArn, UserName, VpcId,
+    AccountId, BalancerName, BucketName, ClusterName, CredentialId, DatabaseClusterId, DatabaseId,
+    GroupId, InstanceId, InterfaceId, Place, RoleName, ScalingGroupName, ServiceName,
+    TargetGroupArn, TaskId, UserName, VpcId,
 };
 use crate::tests::moto::Moto;
 
@@ -308,6 +310,14 @@ impl Fixture for OnMoto {
 
     async fn database_cluster(&self, at: &Place, group: &GroupId) -> Outcome<DatabaseClusterId> {
         databases::cluster(self, at, group).await
+    }
+
+    async fn task(&self, at: &Place, wish: &TaskWish) -> Outcome<(ClusterName, TaskId)> {
+        tasks::task(self, at, wish).await
+    }
+
+    async fn service(&self, at: &Place, desired: u32) -> Outcome<(ClusterName, ServiceName)> {
+        tasks::service(self, at, desired).await
     }
 
     async fn key(&self, at: &Place, _usable_by: &AccountId) -> Outcome<String> {

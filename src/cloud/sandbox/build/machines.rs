@@ -19,59 +19,8 @@ pub(super) fn add_instance(
     instance: &InstanceSpec,
 ) -> Result<Machine, String> {
     let one = vec![InterfaceSpec::default()];
-    let mut interfaces = Vec::new();
-    for (index, interface) in instance.interfaces.as_ref().unwrap_or(&one).iter().enumerate() {
-        let vpc = interface.vpc.clone().map_or_else(|| default_vpc(spec, region), Ok)?;
-        let ipv6 = state.vpcs.entry(vpc.clone()).or_default().ipv6;
-        let groups = match interface.groups.as_slice() {
-            [] => vec![derived("sg-", vpc.as_str()).parse::<GroupId>().map_err(words)?],
-            given => given.to_vec(),
-        };
-        for group in &groups {
-            let found = state.groups.entry(group.clone()).or_insert_with(|| SecurityGroup {
-                id: group.clone(),
-                name: group.to_string(),
-                vpc: vpc.clone(),
-                ingress: vec![https()],
-                egress: default_egress(ipv6),
-                tags: BTreeMap::new(),
-            });
-            if found.vpc != vpc {
-                return Err(format!("{group} is in {}, its interface is in {vpc}", found.vpc));
-            }
-        }
-        let id = match &interface.id {
-            Some(id) => id.clone(),
-            None => derived("eni-", &format!("{}/{index}", instance.id)).parse().map_err(words)?,
-        };
-        let mut addresses = Vec::new();
-        for (n, public_ip) in interface.elastic_ips.iter().enumerate() {
-            let allocation: AllocationId =
-                derived("eipalloc-", public_ip).parse().map_err(words)?;
-            if state.addresses.insert(allocation.clone(), public_ip.clone()).is_some() {
-                return Err(format!("{public_ip} is there twice"));
-            }
-            addresses.push(Address {
-                allocation,
-                association: derived("eipassoc-", public_ip).parse().map_err(words)?,
-                public_ip: public_ip.clone(),
-                private_ip: format!("10.0.{index}.{}", n + 10),
-            });
-        }
-        let mut ips: Vec<String> =
-            addresses.iter().map(|address| address.private_ip.clone()).collect();
-        if ips.is_empty() {
-            ips.push(private_ip(&id));
-        }
-        interfaces.push(Interface {
-            ips,
-            addresses,
-            id,
-            vpc,
-            groups,
-            requester_managed: interface.requester_managed,
-        });
-    }
+    let specs = instance.interfaces.as_ref().unwrap_or(&one);
+    let interfaces = add_interfaces(state, spec, region, instance.id.as_str(), specs)?;
     let one = vec![VolumeSpec {
         id: None,
         size: 8,
@@ -137,6 +86,70 @@ fn private_ip(id: &InterfaceId) -> String {
     let hex = derived("", &format!("ip/{id}"));
     let byte = |n: usize| u8::from_str_radix(&hex[2 * n..2 * n + 2], 16).unwrap_or_default();
     format!("10.{}.{}.{}", byte(0), byte(1), byte(2))
+}
+
+/// Interfaces of an instance or a task, with what they need.
+pub(super) fn add_interfaces(
+    state: &mut RegionState,
+    spec: &AccountSpec,
+    region: &Region,
+    owner: &str,
+    specs: &[InterfaceSpec],
+) -> Result<Vec<Interface>, String> {
+    let mut interfaces = Vec::new();
+    for (index, interface) in specs.iter().enumerate() {
+        let vpc = interface.vpc.clone().map_or_else(|| default_vpc(spec, region), Ok)?;
+        let ipv6 = state.vpcs.entry(vpc.clone()).or_default().ipv6;
+        let groups = match interface.groups.as_slice() {
+            [] => vec![derived("sg-", vpc.as_str()).parse::<GroupId>().map_err(words)?],
+            given => given.to_vec(),
+        };
+        for group in &groups {
+            let found = state.groups.entry(group.clone()).or_insert_with(|| SecurityGroup {
+                id: group.clone(),
+                name: group.to_string(),
+                vpc: vpc.clone(),
+                ingress: vec![https()],
+                egress: default_egress(ipv6),
+                tags: BTreeMap::new(),
+            });
+            if found.vpc != vpc {
+                return Err(format!("{group} is in {}, its interface is in {vpc}", found.vpc));
+            }
+        }
+        let id = match &interface.id {
+            Some(id) => id.clone(),
+            None => derived("eni-", &format!("{owner}/{index}")).parse().map_err(words)?,
+        };
+        let mut addresses = Vec::new();
+        for (n, public_ip) in interface.elastic_ips.iter().enumerate() {
+            let allocation: AllocationId =
+                derived("eipalloc-", public_ip).parse().map_err(words)?;
+            if state.addresses.insert(allocation.clone(), public_ip.clone()).is_some() {
+                return Err(format!("{public_ip} is there twice"));
+            }
+            addresses.push(Address {
+                allocation,
+                association: derived("eipassoc-", public_ip).parse().map_err(words)?,
+                public_ip: public_ip.clone(),
+                private_ip: format!("10.0.{index}.{}", n + 10),
+            });
+        }
+        let mut ips: Vec<String> =
+            addresses.iter().map(|address| address.private_ip.clone()).collect();
+        if ips.is_empty() {
+            ips.push(private_ip(&id));
+        }
+        interfaces.push(Interface {
+            ips,
+            addresses,
+            id,
+            vpc,
+            groups,
+            requester_managed: interface.requester_managed,
+        });
+    }
+    Ok(interfaces)
 }
 
 /// `/dev/xvda` for the root volume, `/dev/sdf`, `/dev/sdg`, … for data (EC2 User Guide, device names).

@@ -1,5 +1,8 @@
 //! The contract suite on the twin, and whether the suite would notice.
 
+mod databases;
+mod ecs;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,23 +13,20 @@ use serde_json::json;
 use crate::change::{CredentialKind, KeyStatus, LoginProfile, Rule, Target};
 use crate::clock::ManualClock;
 use crate::cloud::contract::{
-    Ability, Console, DatabaseWish, Disk, Fixture, InstanceWish, Ip, Lab, Outcome, names, report,
-    suite,
+    Ability, Console, DatabaseWish, Disk, Fixture, InstanceWish, Ip, Lab, Outcome, TaskWish, names,
+    report, suite,
 };
 use crate::cloud::faulty::{Fault, Faulty, Plan};
-use crate::cloud::sandbox::database::active;
-use crate::cloud::sandbox::world::{
-    BucketState, DatabaseClusterState, DatabaseState, ScalingGroup, TargetGroupState,
-};
+use crate::cloud::sandbox::world::{BucketState, ScalingGroup, TargetGroupState};
 use crate::cloud::sandbox::{
     CredentialState, EBS_DEFAULT_ALIAS, Key, Machine, RoleState, Sandbox, Scenario, Settling,
     UserState, Volume, Vpc, World,
 };
 use crate::cloud::{Address, Instance, Interface, SecurityGroup};
 use crate::id::{
-    AccountId, AllocationId, BalancerName, BucketName, CredentialId, DatabaseClusterId, DatabaseId,
-    GroupId, InstanceId, InterfaceId, Place, RoleName, ScalingGroupName, TargetGroupArn, UserName,
-    VolumeId, VpcId,
+    AccountId, AllocationId, BalancerName, BucketName, ClusterName, CredentialId,
+    DatabaseClusterId, DatabaseId, GroupId, InstanceId, InterfaceId, Place, RoleName,
+    ScalingGroupName, ServiceName, TargetGroupArn, TaskId, UserName, VolumeId, VpcId,
 };
 
 struct OnSandbox {
@@ -274,37 +274,19 @@ impl Fixture for OnSandbox {
     }
 
     async fn database(&self, at: &Place, wish: &DatabaseWish) -> Outcome<DatabaseId> {
-        let id: DatabaseId = format!("database-{}", self.n()).parse().unwrap();
-        let own = wish.cluster.is_none().then(|| wish.group.clone());
-        let state = DatabaseState {
-            status: "available".to_owned(),
-            engine: "aurora-postgresql".to_owned(),
-            vpc: Some(wish.vpc.clone()),
-            groups: active(own.as_slice()),
-            public: true,
-            becomes_public: None,
-            pending: false,
-            cluster: wish.cluster.clone(),
-            tags: BTreeMap::new(),
-        };
-        self.edit(|world| {
-            world.region_mut(at).unwrap().databases.insert(id.clone(), state);
-        })?;
-        Ok(id)
+        databases::instance(self, at, wish)
     }
 
     async fn database_cluster(&self, at: &Place, group: &GroupId) -> Outcome<DatabaseClusterId> {
-        let id: DatabaseClusterId = format!("cluster-{}", self.n()).parse().unwrap();
-        let state = DatabaseClusterState {
-            status: "available".to_owned(),
-            groups: active(std::slice::from_ref(group)),
-            limitless: false,
-            tags: BTreeMap::new(),
-        };
-        self.edit(|world| {
-            world.region_mut(at).unwrap().database_clusters.insert(id.clone(), state);
-        })?;
-        Ok(id)
+        databases::cluster(self, at, group)
+    }
+
+    async fn task(&self, at: &Place, wish: &TaskWish) -> Outcome<(ClusterName, TaskId)> {
+        ecs::task(self, at, wish)
+    }
+
+    async fn service(&self, at: &Place, desired: u32) -> Outcome<(ClusterName, ServiceName)> {
+        ecs::service(self, at, desired)
     }
 
     async fn key(&self, at: &Place, usable_by: &AccountId) -> Outcome<String> {
@@ -354,7 +336,7 @@ async fn the_sandbox_keeps_the_contract() {
 }
 
 /// Checks that only look for what is not there: a cloud that never finds anything passes them.
-const OF_THE_UNKNOWN: [&str; 20] = [
+const OF_THE_UNKNOWN: [&str; 21] = [
     "balancing::finds_nothing_registered_with_the_unknown",
     "bucket::finds_no_exposure_of_the_unknown",
     "credential::refuses_credentials_that_are_not_there",
@@ -375,6 +357,7 @@ const OF_THE_UNKNOWN: [&str; 20] = [
     "tagging::finds_no_tags_of_the_unknown",
     "tagging::refuses_to_tag_the_unknown_in_ec2",
     "tagging::refuses_to_tag_unknown_roles_and_users",
+    "task::finds_no_task_and_no_service_of_that_name",
 ];
 
 #[tokio::test]
