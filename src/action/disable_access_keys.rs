@@ -11,9 +11,11 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use futures::join;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::reads::{Read, any, permissions_for, permissions_to};
+use super::revocation::{USER_POLICY as POLICY, expired_from};
 use super::{
     Action, Applied, Context, LookError, ParamKind, ParamSpec, Params, Settings, Shape, Verdict,
     gone_from_account,
@@ -37,9 +39,6 @@ const PARAMS: &[ParamSpec] = &[
     },
 ];
 
-/// The inline policy's name.
-const POLICY: &str = "TourniquetDenyAll";
-
 #[async_trait]
 impl Action for DisableAccessKeys {
     fn name(&self) -> &'static str {
@@ -62,6 +61,7 @@ impl Action for DisableAccessKeys {
             ("credentials", Shape::Any),
             ("console_removed", Shape::Any),
             ("already", Shape::Any),
+            ("unsafe_to_undo_before", Shape::Any),
             ("warnings", Shape::List(&Shape::Text)),
         ])
     }
@@ -272,6 +272,13 @@ fn stages(
     if stage.is_empty() { Vec::new() } else { vec![stage] }
 }
 
+/// From when on no session that was made with what this step disabled lives any more; `None`: it denied
+/// nothing itself.
+fn unsafe_before(applied: &[Applied]) -> Option<Timestamp> {
+    let last = applied.iter().map(|applied| applied.at).max()?;
+    applied.iter().find_map(|applied| expired_from(&applied.change, last))
+}
+
 fn report(context: &Context<'_>, user: &User, others: &[UserCredential]) -> Value {
     let mut keys = serde_json::Map::new();
     for key in &user.keys {
@@ -298,6 +305,7 @@ fn report(context: &Context<'_>, user: &User, others: &[UserCredential]) -> Valu
     json!({
         "user": user.name,
         "policy": POLICY,
+        "unsafe_to_undo_before": unsafe_before(context.applied).map(|at| at.to_string()),
         "keys": keys,
         "credentials": credentials,
         "console_removed": removed,

@@ -43,19 +43,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
-use thiserror::Error;
-
 pub use evidence_lock::lock_of;
+use jiff::Timestamp;
 pub use look::{Query, find_query, queries};
 pub use need::{Need, needs};
 pub use params::{ParamKind, ParamSpec, Params};
 pub use reads::{Read, permissions_for};
 pub use registry::{find, registry};
 pub use replace_instance_profile::{DENY_POLICY, DENY_PROFILE, deny_everything};
+pub use revocation::expired_from;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 pub use shape::Shape;
+use thiserror::Error;
 
 use crate::change::{Change, LockTerms, Permission, Urgency};
 use crate::cloud::{CloudError, Receipt, Session};

@@ -1,4 +1,5 @@
-//! The policy `AWSRevokeOlderSessions`: made, recognised and compared. Pure.
+//! The policy `AWSRevokeOlderSessions`: made, recognised and compared; and until when a deny keeps out
+//! anything that still lives. Pure.
 //!
 //! Form and name are those of the IAM console (IAM User Guide, "Revoke IAM role temporary security
 //! credentials"), so that people and other tools recognise it.
@@ -6,10 +7,13 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use crate::change::Document;
+use crate::change::{Change, Document, Kind};
 
 /// The inline policy's name.
 pub(super) const POLICY: &str = "AWSRevokeOlderSessions";
+
+/// The name of the inline policy that denies a user everything.
+pub(super) const USER_POLICY: &str = "TourniquetDenyAll";
 
 /// How far the cut-off lies ahead: IAM changes take that long to reach every endpoint (IAM User
 /// Guide; the console does the same).
@@ -17,7 +21,40 @@ pub(super) const AHEAD: SignedDuration = SignedDuration::from_secs(30);
 
 /// How long a session of a role may last (IAM: maximum session duration). Earlier than this after
 /// the cut-off, taking the policy away makes stolen sessions work again.
-pub(super) const SESSION_MAX: SignedDuration = SignedDuration::from_hours(12);
+const SESSION_MAX: SignedDuration = SignedDuration::from_hours(12);
+
+/// How long a session that was made with a user's own key or password may last (STS API Reference,
+/// `GetSessionToken` and `GetFederationToken`: 129,600 s at most).
+const USER_SESSION_MAX: SignedDuration = SignedDuration::from_hours(36);
+
+/// From the intent to disable a key until no endpoint takes it any more: the attempts of the call, and
+/// what IAM needs to spread it. A session may be made with it until then.
+const KEY_LINGERS: SignedDuration = SignedDuration::from_mins(15);
+
+/// From when on taking `change`, intended at `intended`, back gives nobody anything: every session that
+/// it keeps out has expired. `None`: never, because what it keeps out does not expire.
+#[must_use]
+pub fn expired_from(change: &Change, intended: Timestamp) -> Option<Timestamp> {
+    match &change.kind {
+        Kind::RolePolicy { policy, after: Some(after), .. } if policy == POLICY => {
+            Some(later(ours(after)?, SESSION_MAX))
+        }
+        // Its keys are disabled, and are not given back with it.
+        Kind::UserPolicy { policy, after: Some(_), .. } if policy == USER_POLICY => {
+            Some(later(later(intended, KEY_LINGERS), USER_SESSION_MAX))
+        }
+        _ => None,
+    }
+}
+
+/// From when on sessions that a deny with this cut-off keeps out have expired.
+pub(super) fn sessions_expired(cut_off: Timestamp) -> Timestamp {
+    later(cut_off, SESSION_MAX)
+}
+
+fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
+    at.saturating_add(by).unwrap_or(Timestamp::MAX)
+}
 
 /// `at` and [`AHEAD`], rounded up to whole seconds.
 pub(super) fn cut_off(at: Timestamp) -> Timestamp {
@@ -76,6 +113,8 @@ pub(super) fn latest(found: &Document) -> Option<Timestamp> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::change::KeyStatus;
+    use crate::id::Place;
 
     #[test]
     fn the_cut_off_is_30_s_ahead_in_whole_seconds() {
@@ -85,6 +124,45 @@ mod tests {
             ("2025-12-31T23:59:59.9Z", "2026-01-01T00:00:30Z"),
         ] {
             assert_eq!(cut_off(at.parse().unwrap()).to_string(), expected, "{at}");
+        }
+    }
+
+    /// A role's sessions end 12 h after the cut-off, a user's 36 h after the last of its credentials was
+    /// disabled; a key never ends.
+    #[test]
+    fn what_a_deny_keeps_out_ends_for_sessions_and_never_for_keys() {
+        let at: Timestamp = "2025-03-01T10:00:30Z".parse().unwrap();
+        let role = |policy: &str, after: Option<Document>| Kind::RolePolicy {
+            role: "web".parse().unwrap(),
+            policy: policy.to_owned(),
+            before: None,
+            after,
+        };
+        let user = Kind::UserPolicy {
+            user: "ci".parse().unwrap(),
+            policy: USER_POLICY.to_owned(),
+            before: None,
+            after: Some(json!({})),
+        };
+        let key = Kind::AccessKey {
+            user: "ci".parse().unwrap(),
+            key: "AKIAIOSFODNN7EXAMPLE".parse().unwrap(),
+            before: KeyStatus::Active,
+            after: KeyStatus::Inactive,
+        };
+        for (kind, expected) in [
+            (role(POLICY, Some(document(at))), Some("2025-03-01T22:00:30Z")),
+            (role("Another", Some(document(at))), None),
+            (role(POLICY, Some(json!({"Statement": []}))), None),
+            (role(POLICY, None), None),
+            (user, Some("2025-03-03T00:15:00Z")),
+            (key, None),
+        ] {
+            let account = "111122223333".parse().unwrap();
+            let at = Place { account, region: "eu-west-1".parse().unwrap() };
+            let change = Change { at, kind };
+            let from = expired_from(&change, "2025-03-01T12:00:00Z".parse().unwrap());
+            assert_eq!(from.map(|at| at.to_string()).as_deref(), expected, "{change:?}");
         }
     }
 

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::reads::{Read, any, permissions_for, permissions_to};
-use super::revocation::{POLICY, SESSION_MAX, cut_off, document, latest, ours};
+use super::revocation::{POLICY, cut_off, document, latest, ours, sessions_expired};
 use super::{
     Action, Applied, Context, LookError, ParamKind, ParamSpec, Params, Settings, Shape, Verdict,
     gone_from_account,
@@ -173,12 +173,11 @@ fn report(context: &Context<'_>, role: &Role, time: Timestamp) -> Value {
                 .to_owned(),
         );
     }
-    let unsafe_before = time.saturating_add(SESSION_MAX).unwrap_or(Timestamp::MAX);
     json!({
         "role": role.name,
         "policy": POLICY,
         "cut_off": time.to_string(),
-        "unsafe_to_undo_before": unsafe_before.to_string(),
+        "unsafe_to_undo_before": sessions_expired(time).to_string(),
         "already": own(context.applied, &role.name).is_none(),
         "shared_by": role.instance_profiles,
         "warnings": warnings,

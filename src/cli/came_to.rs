@@ -54,6 +54,12 @@ pub(super) fn tell(
              --reason WHY"
         )));
     }
+    if let Some(from) = undone.safe_from() {
+        lines.push(plain(format!(
+            "from {from} on, sessions that were stolen have expired, and their deny is safe to take back: \
+             tourniquet undo {of}"
+        )));
+    }
     for (tone, words) in lines {
         let words = screen.style.paint(tone, &sanitise(&words, VALUE_MAX));
         screen.line(&format!("  {words}"))?;

@@ -14,7 +14,8 @@ use crate::id::{CaseId, RunId};
 
 /// What `--revive` means: said before it is done.
 const REVIVE: &str = "--revive also takes back what keeps stolen credentials out: keys work again, and so do sessions \
-    that were stolen before the cut-off, until they expire.";
+    that were stolen before the cut-off, until they expire: those of a role 12 h after it, those of a user 36 h after \
+    its keys were disabled. From then on an undo takes the deny back without --revive.";
 
 /// How to find a run.
 const NO_RUN: &str = "`tourniquet case show CASE` shows the ids of a case's runs, and `tourniquet case list` those of \

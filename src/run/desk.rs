@@ -13,6 +13,7 @@ use super::execute::Executor;
 use super::held::held_later;
 use super::journal::Writer;
 use super::lease::Lease;
+use super::outlived::taken_back_before;
 use super::plan::Unplanned;
 use super::record::{self, RecordError};
 use super::refused::DeskError;
@@ -249,8 +250,11 @@ impl Desk {
         let revived = others.iter().any(|other| {
             undoes(other, &of) && undo::revives(other) && other.state == RunState::Succeeded
         });
-        if of.released && (!revive || revived) {
-            return refuse("the run was taken back before");
+        if of.released
+            && (!revive || revived)
+            && let Some(reason) = taken_back_before(&self.env, &of).await?
+        {
+            return refuse(&reason);
         }
         if others.iter().any(|other| undoes(other, &of) && !other.state.is_over()) {
             return refuse("an undo of this run is under way");

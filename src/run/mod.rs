@@ -36,6 +36,7 @@ mod line;
 mod needless;
 mod outbox;
 mod outcome;
+mod outlived;
 mod pause;
 mod perform;
 mod plan;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::drive::Drive;
 use super::outcome::{StepEnd, StepResult};
+use super::outlived;
 use super::step::StepLog;
 use super::step_end::cut;
 use crate::action;
@@ -27,9 +28,15 @@ impl Drive<'_> {
             output.is_some_and(|output| output.get("restored").is_some())
         };
         let revives = |step: &StepLog| {
+            let from = outlived::of_args(&step.args);
+            // What it kept out had expired when it was taken back.
+            if from.is_some_and(|from| step.requested >= from) {
+                return None;
+            }
+            let until = from.map(|from| format!(" (unsafe before {from})")).unwrap_or_default();
             let change = step.args.get("change").cloned().unwrap_or_default();
             match serde_json::from_value::<Change>(change).ok()?.inverse() {
-                Inverse::Revives(back, _) => Some(back.words()),
+                Inverse::Revives(back, _) => Some(format!("{}{until}", back.words())),
                 _ => None,
             }
         };

@@ -49,7 +49,7 @@ fn advance_undo(restores: &[Restore], log: &RunLog) -> Advance {
                     log: vec![],
                 }]);
             }
-            Some(step) if step.args != restore.args() => {
+            Some(step) if !restore.is_asked_by(&step.args) => {
                 return Advance::Diverged {
                     key,
                     recorded: step.args.clone(),

@@ -10,6 +10,7 @@ use super::confirm::{Unconfirmed, confirm};
 use super::held::held_later;
 use super::journal::Writer;
 use super::needless::answered_by;
+use super::outlived::taken_back_before;
 use super::record::{RecordError, json_blob, log_from, verified};
 use super::replay::RunLog;
 use super::script::Script;
@@ -137,8 +138,11 @@ async fn start_undo(
     let pinned = match &log.facts {
         Some(digest) => json_blob(env, digest).await?,
         None => {
-            if row.released && !revive {
-                return Err(halt(Code::CONFLICT, "the run was taken back before"));
+            if row.released
+                && !revive
+                && let Some(reason) = taken_back_before(env, &row).await?
+            {
+                return Err(halt(Code::CONFLICT, &reason));
             }
             // It has gone on since it was asked for; from now on it takes up nothing more.
             if !undo::may_begin(&row) {

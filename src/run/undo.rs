@@ -14,6 +14,7 @@ use super::execute::{Executor, StepRun};
 use super::guard::Barred;
 use super::held::came_to_hold;
 use super::outcome::{Outcome, OutcomeResult};
+use super::outlived;
 use super::replay::RunLog;
 use super::settle::{is_for_later, settle};
 use super::step::{ChangeLog, StepLog};
@@ -34,13 +35,25 @@ pub struct Restore {
     pub done: Change,
     /// Whether containment that keeps stolen credentials out may be taken back, too.
     pub revive: bool,
+    /// From when on it may be without that, because nothing that it keeps out lives any more.
+    pub safe_from: Option<Timestamp>,
 }
 
 impl Restore {
     /// The arguments of its step.
     #[must_use]
     pub fn args(&self) -> Value {
-        json!({"change": self.done, "revive": self.revive})
+        let mut args = json!({"change": self.done, "revive": self.revive});
+        if let Some(from) = self.safe_from {
+            args["safe_from"] = json!(from.to_string());
+        }
+        args
+    }
+
+    /// Whether a step was asked to do just this. An older version did not say from when on it is safe.
+    #[must_use]
+    pub fn is_asked_by(&self, args: &Value) -> bool {
+        *args == self.args() || *args == Self { safe_from: None, ..self.clone() }.args()
     }
 }
 
@@ -68,7 +81,12 @@ pub fn restores(log: &RunLog, revive: bool, released: bool) -> Vec<Restore> {
     let nothing = |done: &Change| matches!(done.inverse(), Inverse::Change(back) | Inverse::Revives(back, _) if back == *done);
     let left = folded.into_iter().rev().filter(|done| !nothing(done));
     let left = left.filter(|done| !released || matches!(done.inverse(), Inverse::Revives(..)));
-    left.map(|done| Restore { done, revive }).collect()
+    left.map(|done| {
+        let revives = matches!(done.inverse(), Inverse::Revives(..));
+        let safe_from = revives.then(|| outlived::safe_from(log, &done)).flatten();
+        Restore { done, revive, safe_from }
+    })
+    .collect()
 }
 
 /// The changes that happened or may have happened, in order. A look that settles a lost answer may
@@ -141,6 +159,19 @@ fn is_ours(group: &SecurityGroup) -> bool {
     group.tags.contains_key(TAG_PURPOSE) || group.name.starts_with(GROUP_NAME_PREFIX)
 }
 
+/// The output of a step that leaves in place what keeps stolen credentials out.
+fn kept(words: &str, why: &str, safe_from: Option<Timestamp>) -> Value {
+    let text =
+        format!("left in place ({words}). If `tourniquet undo --revive` took it back, too: {why}");
+    match safe_from {
+        Some(from) => {
+            let text = format!("{text}; safe to take back from {from}, without --revive");
+            json!({"kept": text, "revivable": true, "safe_from": from.to_string()})
+        }
+        None => json!({"kept": text, "revivable": true}),
+    }
+}
+
 /// Takes one attribute back.
 ///
 /// # Errors
@@ -159,14 +190,13 @@ pub async fn restore(executor: &Executor<'_>, mut step: StepLog) -> Result<StepR
         };
     let revive = step.args.get("revive").and_then(Value::as_bool).unwrap_or(false);
     let words = done.words();
+    let safe_from = outlived::of_args(&step.args);
+    let outlived = safe_from.is_some_and(|from| executor.env.clock.now() >= from);
     let inverse = match done.inverse() {
         Inverse::Change(change) => change,
-        Inverse::Revives(change, _) if revive => change,
+        Inverse::Revives(change, _) if revive || outlived => change,
         Inverse::Revives(_, why) => {
-            let text = format!(
-                "left in place ({words}). If `tourniquet undo --revive` took it back, too: {why}"
-            );
-            return ended(succeeded(&step, json!({"kept": text, "revivable": true})), vec![]);
+            return ended(succeeded(&step, kept(&words, why, safe_from)), vec![]);
         }
         Inverse::Kept(why) => {
             return ended(succeeded(&step, json!({"kept": format!("{words}: {why}")})), vec![]);
@@ -181,6 +211,12 @@ pub async fn restore(executor: &Executor<'_>, mut step: StepLog) -> Result<StepR
         return Ok(executor.queue(vec![]));
     }
     if let Some(text) = came_to_hold(executor, &resource).await? {
+        if let (Inverse::Revives(..), false) = (done.inverse(), revive) {
+            // Nobody asked for it, so it stays as it always did.
+            let kept =
+                json!({"kept": format!("left in place ({words}): {text}"), "revivable": true});
+            return ended(succeeded(&step, kept), vec![]);
+        }
         return ended(failed(&step, Code::HELD_ELSEWHERE, "conflict", &text), vec![]);
     }
     let mut permissions = super::unsettled::settle_permissions(&done);

@@ -44,7 +44,10 @@ fn arguments(name: &str, args: &Value) -> String {
         "undo::restore" => {
             match args.get("change").map(|change| serde_json::from_value::<Change>(change.clone()))
             {
-                Some(Ok(change)) => change.words(),
+                Some(Ok(change)) => match one("safe_from") {
+                    from if from.is_empty() => change.words(),
+                    from => format!("{} (safe to take back from {from})", change.words()),
+                },
                 _ => brief(args),
             }
         }
@@ -149,7 +152,11 @@ fn done(name: &str, output: Option<&Value>) -> Vec<Span> {
         let gone = field("gone").map(|what| format!("does not exist any more: {what}"));
         kept.or(by_hand).or(gone).unwrap_or_else(|| "taken back".to_owned())
     } else if name.starts_with("contain::") {
-        "verified".to_owned()
+        let from = output.and_then(|output| output.get("unsafe_to_undo_before")?.as_str());
+        from.map_or_else(
+            || "verified".to_owned(),
+            |from| format!("verified; safe to take back from {from}"),
+        )
     } else if name.starts_with("evidence::") {
         "preserved".to_owned()
     } else if name == "approve" {

@@ -43,6 +43,8 @@ pub struct Kept {
     pub sort: Sort,
     /// Whether `--revive` takes it back: it keeps stolen credentials out.
     pub revivable: bool,
+    /// From when on an undo takes it back without that; `None`: never.
+    pub safe_from: Option<String>,
 }
 
 /// What the undos among `entries` came to, by run.
@@ -62,6 +64,10 @@ pub fn undone(entries: &[Entry]) -> BTreeMap<String, Undone> {
 pub(super) fn is_restore(entry: &Entry) -> bool {
     matches!(entry.kind(), Some(Kind::StepRequested | Kind::StepFinished))
         && text(entry, "name") == "undo::restore"
+}
+
+fn field_is(entry: &Entry, key: &str) -> bool {
+    entry.body.get("output").is_some_and(|output| output.get(key) == Some(&Value::Bool(true)))
 }
 
 /// What is kept, in words; the reason stands behind it.
@@ -100,9 +106,10 @@ impl Undone {
             self.given_back.push(change.as_ref().map_or(words, given_back));
         }
         if let Some(kept) = field("output", "kept") {
-            let revivable = kept.contains("--revive");
+            let revivable = kept.contains("--revive") || field_is(entry, "revivable");
             let sort = change.as_ref().map_or(Sort::Other, Sort::of);
-            self.kept.push(Kept { what: kept_words(&kept), sort, revivable });
+            let safe_from = field("output", "safe_from");
+            self.kept.push(Kept { what: kept_words(&kept), sort, revivable, safe_from });
         }
     }
 
@@ -111,6 +118,12 @@ impl Undone {
     #[must_use]
     pub fn revivable(&self) -> bool {
         self.kept.iter().any(|kept| kept.revivable)
+    }
+
+    /// From when on an undo takes the first of what stays back without being asked for that.
+    #[must_use]
+    pub fn safe_from(&self) -> Option<&str> {
+        self.kept.iter().filter_map(|kept| kept.safe_from.as_deref()).min()
     }
 
     /// What follows after "taken back"; `None`: all of it was.
@@ -162,7 +175,8 @@ impl Undone {
     #[must_use]
     pub fn value(&self) -> Value {
         let kept = self.kept.iter().map(|kept| {
-            json!({"what": kept.what, "kind": kept.sort.words(1), "revivable": kept.revivable})
+            json!({"what": kept.what, "kind": kept.sort.words(1), "revivable": kept.revivable,
+                "safe_from": kept.safe_from})
         });
         json!({
             "given_back": self.given_back,

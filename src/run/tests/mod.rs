@@ -16,6 +16,7 @@ mod lifecycle;
 mod notify;
 mod open_group;
 mod outbox;
+mod outlived;
 mod pacing;
 mod plans;
 mod siege;

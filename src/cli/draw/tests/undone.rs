@@ -110,7 +110,8 @@ fn what_was_given_back_is_told_by_how_it_is_again_and_what_stays_by_its_sort() {
     let deny = change(json!({"change": "role_policy", "role": "web", "policy": "TourniquetDeny",
         "before": null, "after": null}));
     let kept = json!({"kept": "left in place (role web: inline policy P is put in place). If \
-        `tourniquet undo --revive` took it back, too: old sessions work again"});
+        `tourniquet undo --revive` took it back, too: old sessions work again", "revivable": true,
+        "safe_from": "2026-03-14T21:27:42Z"});
     let entries = undo_of(&[
         (groups, json!({"restored": "as it was"})),
         (rules.clone(), json!({"kept": "rules"})),
@@ -129,6 +130,9 @@ fn what_was_given_back_is_told_by_how_it_is_again_and_what_stays_by_its_sort() {
         "role web: inline policy P is put in place; without that, old sessions work again"
     );
     assert!(undone.revivable() && undone.value()["stays"][3]["revivable"] == true);
+    assert_eq!(undone.safe_from(), Some("2026-03-14T21:27:42Z"));
+    assert_eq!(undone.value()["stays"][3]["safe_from"], "2026-03-14T21:27:42Z");
+    assert_eq!(undone.value()["stays"][0]["safe_from"], Value::Null);
     let brief = Drawer::new(UNICODE).brief().draw(&entries);
     assert!(!brief.contains("undo::restore") && brief.contains("take back"), "{brief}");
 }
