@@ -21,6 +21,7 @@ mod edge_output;
 mod edge_query;
 mod edge_standby;
 mod edge_task;
+mod edge_trust;
 mod picture;
 mod storm;
 mod undo;
@@ -30,8 +31,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use case::{Again, CASES, Case, WORLD};
+use drive::{Point, Record, Step, Stop};
 use jiff::Timestamp;
+use picture::picture;
 use serde_json::{Value, json};
+use undo::undo;
 
 use super::{Action, Forensics, Params, Settings, find, registry};
 use crate::change::{LockMode, LockTerms, Permission, Urgency};
@@ -40,10 +45,6 @@ use crate::cloud::Scope;
 use crate::cloud::faulty::{Fault, Faulty, Plan};
 use crate::cloud::sandbox::{Sandbox, Scenario, World};
 use crate::id::Place;
-use case::{Again, CASES, Case, WORLD};
-use drive::{Point, Record, Step, Stop};
-use picture::picture;
-use undo::undo;
 
 /// When every test begins.
 const BEGIN: &str = "2025-03-01T10:00:00.25Z";

@@ -7,6 +7,7 @@
 mod archive_finding;
 mod block_public_bucket;
 mod creation;
+mod deny_role_assumption;
 mod disable_access_keys;
 mod enter_standby;
 mod evidence_lock;
@@ -38,6 +39,7 @@ mod snapshot_volumes;
 mod stop_ecs_task;
 mod tag_resource;
 mod tighten_security_group;
+mod untouchable;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

@@ -6,6 +6,7 @@
 use super::Action;
 use super::archive_finding::ArchiveFinding;
 use super::block_public_bucket::BlockPublicBucket;
+use super::deny_role_assumption::DenyRoleAssumption;
 use super::disable_access_keys::DisableAccessKeys;
 use super::enter_standby::EnterStandby;
 use super::guard_instance::GuardInstance;
@@ -29,6 +30,7 @@ pub fn registry() -> &'static [&'static dyn Action] {
         &SnapshotVolumes,
         &RevokeRoleSessions,
         &ReplaceInstanceProfile,
+        &DenyRoleAssumption,
         &DisableAccessKeys,
         &BlockPublicBucket,
         &TightenSecurityGroup,

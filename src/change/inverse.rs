@@ -62,6 +62,7 @@ impl Change {
             Kind::DeleteLoginProfile { .. } => Inverse::Lost(
                 "the password is gone: create a login profile with a new password and demand a reset",
             ),
+            Kind::Trust(change) => change.inverse(self.swapped()),
             Kind::InterfaceGroups { .. }
             | Kind::GroupRules { owner: GroupOwner::Account, .. }
             | Kind::ElasticAddress { .. }
@@ -107,6 +108,7 @@ impl Change {
             Kind::PublicAccess { before, after, .. } => swap(before, after),
             Kind::Database(change) => change.swap(),
             Kind::Task(change) => change.swap(),
+            Kind::Trust(change) => change.swap(),
             Kind::Tags { before, after, .. } => swap(before, after),
             Kind::Finding(change) => change.swap(),
             Kind::GroupRules { effect, .. } => {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     AddressUse, BalancerChange, CredentialKind, DatabaseChange, Direction, Document, Duty,
     FindingChange, GroupOwner, KeyStatus, LoginProfile, OnShutdown, ProfileChange,
-    PublicAccessBlock, Rule, RuleEffect, SnapshotLock, Taggable, Tags, TaskChange,
+    PublicAccessBlock, Rule, RuleEffect, SnapshotLock, Taggable, Tags, TaskChange, TrustChange,
 };
 use crate::id::{
     AccessKeyId, AccountId, AllocationId, AssociationId, BucketName, CredentialId, GroupId,
@@ -251,6 +251,8 @@ pub enum Kind {
     Database(DatabaseChange),
     /// An attribute of a task or service in ECS.
     Task(TaskChange),
+    /// Who may assume a role.
+    Trust(TrustChange),
     /// Tags of a resource (`ec2:CreateTags`/`ec2:DeleteTags`, `iam:TagRole`, `iam:TagUser`, and
     /// their inverses). Only keys that differ between the two are touched.
     Tags {

@@ -17,6 +17,7 @@ mod rule;
 mod snapshot_lock;
 mod taggable;
 mod task;
+mod trust;
 mod value;
 mod words;
 
@@ -39,6 +40,7 @@ pub use rule::{Direction, GroupOwner, Peer, Rule, RuleEffect};
 pub use snapshot_lock::{LockMode, LockTerms, SnapshotLock};
 pub use taggable::Taggable;
 pub use task::{EcsRef, TaskChange};
+pub use trust::TrustChange;
 pub use value::{
     AddressUse, CredentialKind, Duty, KeyStatus, LoginProfile, OnShutdown, PublicAccessBlock,
 };
@@ -135,6 +137,7 @@ impl Change {
             Kind::Finding(change) => change.operation(),
             Kind::Database(change) => change.operation(),
             Kind::Task(change) => change.operation(),
+            Kind::Trust(change) => change.operation(),
             Kind::Tags { resource, after, .. } => match (resource, after.is_empty()) {
                 (
                     Taggable::Instance(_)
@@ -197,6 +200,7 @@ impl Change {
             Kind::Finding(change) => change.resource(),
             Kind::Database(change) => change.resource(),
             Kind::Task(change) => change.resource(),
+            Kind::Trust(change) => change.resource(),
             Kind::Tags { resource, .. } => format!("{}/tags", resource.path()),
         }
     }
@@ -228,6 +232,7 @@ impl Change {
             }
             Kind::Database(change) => Some(Taggable::Database(change.subject())),
             Kind::Task(change) => Some(Taggable::Ecs(change.subject())),
+            Kind::Trust(change) => Some(change.subject()),
             Kind::CreateGroup { .. }
             | Kind::GroupRules { .. }
             | Kind::CopySnapshot { .. }

@@ -169,6 +169,7 @@ impl Change {
             Kind::Task(change) => {
                 return change.permissions(&self.at);
             }
+            Kind::Trust(change) => return change.permissions(account),
             Kind::Tags { resource, .. } => need(
                 operation,
                 match resource {

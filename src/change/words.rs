@@ -147,6 +147,7 @@ impl Change {
             Kind::Finding(change) => change.words(),
             Kind::Database(change) => change.words(),
             Kind::Task(change) => change.words(),
+            Kind::Trust(change) => change.words(),
             Kind::Tags { resource, before, after } if after.is_empty() => {
                 format!("{}: remove tags {}", resource.path(), list(before.keys()))
             }

@@ -26,13 +26,13 @@ mod profile;
 mod scaling;
 mod tagging;
 mod task;
+mod trust;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures::future::BoxFuture;
-
 pub use lab::{
     Ability, Console, DatabaseWish, Disk, Fixture, InstanceWish, Ip, Lab, Outcome, TaskWish,
 };
@@ -136,6 +136,8 @@ const CHECKS: &[Check] = checks! {
     identity::removes_a_password_once;
     credential::switches_what_else_a_user_signs_with;
     credential::refuses_credentials_that_are_not_there;
+    trust::replaces_who_may_assume_a_role_and_gives_it_back;
+    trust::refuses_a_trust_policy_that_is_none;
     bucket::blocks_public_access_and_gives_it_back;
     bucket::finds_no_exposure_of_the_unknown;
     database::changes_who_reaches_a_database_and_back;

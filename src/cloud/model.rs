@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 pub use task::{TASK_STOPPED, Task, TaskService};
 
 use crate::change::{
-    AddressUse, CredentialKind, Duty, KeyStatus, Kind, LockMode, LoginProfile, OnShutdown,
-    PublicAccessBlock, Rule, Tags,
+    AddressUse, CredentialKind, Document, Duty, KeyStatus, Kind, LockMode, LoginProfile,
+    OnShutdown, PublicAccessBlock, Rule, Tags,
 };
 use crate::id::{
     AccessKeyId, AccountId, AllocationId, AssociationId, BalancerName, CredentialId, GroupId,
@@ -191,6 +191,8 @@ pub struct Role {
     pub path: String,
     /// `AROA…`.
     pub unique_id: String,
+    /// Its trust policy: who may assume it.
+    pub trust: Document,
     /// Names of instance profiles that use it.
     pub instance_profiles: BTreeSet<String>,
     /// Its tags.

@@ -6,14 +6,15 @@ mod finding;
 mod profile;
 mod snapshot_lock;
 mod task;
+mod trust;
 
 use std::collections::BTreeSet;
+
+pub use finding::{feedback, is_archived};
 
 use super::{Address, Interface, Result, Safeguards, Session, unlike};
 use crate::change::{AddressUse, Change, Kind, TAG_STEP, Tags};
 use crate::id::{AllocationId, GroupId, InstanceId, Place};
-
-pub use finding::{feedback, is_archived};
 
 /// How the world compares with a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -172,6 +173,7 @@ pub async fn standing(session: &dyn Session, change: &Change) -> Result<Standing
         Kind::Finding(change) => finding::standing(session, at, change).await?,
         Kind::Database(change) => database::standing(session, at, change).await?,
         Kind::Task(change) => task::standing(session, at, change).await?,
+        Kind::Trust(change) => trust::standing(session, at, change).await?,
         Kind::Tags { resource, before, after } => match session.tags(at, resource).await? {
             None => Standing::Gone,
             Some(now) => {

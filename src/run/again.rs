@@ -21,7 +21,8 @@ use super::step::StepLog;
 use super::step_end::{Reason, not_looked, undone};
 use super::taken_back::TakenBack;
 use super::tell;
-use crate::action;
+use crate::action::{self, Applied};
+use crate::change::Inverse;
 use crate::error::Code;
 use crate::routing::Mode;
 use crate::runbook::{AGAIN_MAX, StepKey};
@@ -60,8 +61,7 @@ fn wait(looks: &[bool]) -> Option<Wait> {
 impl Drive<'_> {
     /// Asks for the looks that are due next: their entries are added, and nothing waits for them.
     pub(super) fn look_again(&mut self, entries: &mut Vec<Draft>) {
-        let lifted = self.taken_back == TakenBack::Wholly;
-        if self.run.mode == Mode::Observe || self.run.kind == RunKind::Undo || lifted {
+        if self.run.mode == Mode::Observe || self.run.kind == RunKind::Undo {
             return;
         }
         let now = self.env.clock.now();
@@ -76,6 +76,9 @@ impl Drive<'_> {
     /// The next look at what a step of the script contained; `None`: it is under way, or has held.
     fn next(&self, of: &StepLog, now: Timestamp) -> Option<StepLog> {
         let spreads = action::find(&of.name).is_some_and(action::Action::spreads);
+        if lifted(self.taken_back, &of.own()) {
+            return None;
+        }
         if !spreads || was_so(of) || of.key.looks_again().is_some() || !holds(of) {
             return None;
         }
@@ -146,8 +149,8 @@ impl Executor<'_> {
         if step.key.looks_again().is_none() || !step.changes.is_empty() {
             return None;
         }
-        // An undo that is not told to leaves denies and disabled keys in place: they are to hold on.
-        if self.taken_back == TakenBack::Wholly {
+        let applied = step.origin.as_ref().map(|origin| origin.applied.as_slice());
+        if lifted(self.taken_back, applied.unwrap_or_default()) {
             let end = not_looked(step, "the run was taken back");
             return Some(StepRun::Ended { end, drafts: vec![], effects: vec![] });
         }
@@ -173,6 +176,17 @@ impl Executor<'_> {
             let id = format!("{}/{key}", self.run.id);
             effects.push(tell::of_end(self.env, self.run, id, &text).await);
         }
+    }
+}
+
+/// Whether an undo that was asked for takes this back. One that is not told to leaves denies and disabled
+/// keys in place: they are to hold on.
+fn lifted(taken_back: TakenBack, applied: &[Applied]) -> bool {
+    let back = |applied: &Applied| matches!(applied.change.inverse(), Inverse::Change(_));
+    match taken_back {
+        TakenBack::No => false,
+        TakenBack::ButForDenies => applied.iter().any(back),
+        TakenBack::Wholly => true,
     }
 }
 

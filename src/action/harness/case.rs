@@ -41,6 +41,7 @@ pub struct Case {
 const ISOLATE: &str = "contain::isolate_instance";
 const SNAPSHOT: &str = "evidence::snapshot_volumes";
 const REVOKE: &str = "contain::revoke_role_sessions";
+const ASSUME: &str = "contain::deny_role_assumption";
 const DISABLE: &str = "contain::disable_access_keys";
 const TAG: &str = "act::tag_resource";
 const RESTRICT: &str = "contain::restrict_database";
@@ -108,6 +109,8 @@ pub const CASES: &[Case] = &[
     case!("no EBS volume", SNAPSHOT, {"instance": "i-000000000000000a4"}, true, Again::Nothing, nothing_to_preserve),
     case!("a role without our policy", REVOKE, {"role": "web"}, false, Again::TheSame, revoked),
     case!("a role with a policy of that name", REVOKE, {"role": "batch"}, false, Again::TheSame, revoked),
+    case!("a role that EC2 assumes", ASSUME, {"role": "web"}, false, Again::Nothing, not_assumed),
+    case!("a role that another account assumes", ASSUME, {"role": "batch"}, false, Again::Nothing, not_assumed),
     case!("a user by name", DISABLE, {"user": "deploy"}, false, Again::Nothing, disabled),
     case!("a user by key", DISABLE, {"key": "AKIAAAAAAAAAAAAAAAA1"}, false, Again::Nothing, disabled),
     case!("a user with a policy of that name", DISABLE, {"user": "legacy"}, false, Again::Nothing, disabled),
@@ -347,6 +350,24 @@ fn revoked(bench: &Bench, _: &World, output: &Value) {
     let fresh = attacker.new_session(&bench.at.account, &role.parse().unwrap()).unwrap();
     let new = attacker.can_call(&bench.at.account, &fresh);
     assert!(new.allowed, "{}", new.why);
+}
+
+fn not_assumed(bench: &Bench, before: &World, output: &Value) {
+    let role: crate::id::RoleName = output["role"].as_str().unwrap().parse().unwrap();
+    // Until IAM's changes are felt.
+    bench.clock.advance(Duration::from_secs(5));
+    let attacker = bench.sandbox.attacker();
+    let fresh = attacker.new_session(&bench.at.account, &role);
+    assert!(fresh.as_ref().is_err_and(|why| why.contains("lets nobody")), "{fresh:?}");
+    let key = if role.as_str() == "web" { "ASIAAAAAAAAAAAAAAAA1" } else { "ASIAAAAAAAAAAAAAAAA2" };
+    let old = attacker.can_call(&bench.at.account, &key.parse().unwrap());
+    assert!(old.allowed, "what was issued before lives on, as the step says: {}", old.why);
+    let was = &before.accounts[&bench.at.account].roles[&role].trust;
+    let services = &output["services"];
+    assert_eq!(*services == json!(["ec2.amazonaws.com"]), was.to_string().contains("ec2"));
+    let warnings = output["warnings"].to_string();
+    assert!(warnings.contains("contain::revoke_role_sessions"), "{warnings}");
+    assert_eq!(warnings.contains("can't renew"), *services != json!([]), "{warnings}");
 }
 
 fn disabled(bench: &Bench, before: &World, output: &Value) {

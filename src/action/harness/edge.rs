@@ -17,6 +17,7 @@ use crate::id::{InstanceId, Place};
 const ISOLATE: &str = "contain::isolate_instance";
 const SNAPSHOT: &str = "evidence::snapshot_volumes";
 const REVOKE: &str = "contain::revoke_role_sessions";
+const ASSUME: &str = "contain::deny_role_assumption";
 const DISABLE: &str = "contain::disable_access_keys";
 const TAG: &str = "act::tag_resource";
 
@@ -52,6 +53,9 @@ async fn what_can_not_be_contained_is_refused_with_what_to_do_and_nothing_change
         (REVOKE, json!({"role": "nobody"}), GONE),
         (REVOKE, json!({"role": "AWSServiceRoleForECS"}), "service-linked"),
         (REVOKE, json!({"role": "TourniquetResponder"}), "protected"),
+        (ASSUME, json!({"role": "nobody"}), GONE),
+        (ASSUME, json!({"role": "AWSServiceRoleForECS"}), "service-linked"),
+        (ASSUME, json!({"role": "TourniquetResponder"}), "protected"),
         (DISABLE, json!({"user": "nobody"}), GONE),
         (DISABLE, json!({"user": "Root"}), "root"),
         (DISABLE, json!({"key": "AKIAAAAAAAAAAAAAAAA9"}), GONE),

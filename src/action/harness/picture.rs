@@ -13,7 +13,7 @@ pub fn picture(world: &World) -> Value {
     let (mut addresses, mut endings, mut blocks) = (json!({}), json!({}), json!({}));
     let (mut scaling, mut balancing, mut profiles, mut databases) =
         (json!({}), json!({}), json!({}), json!({}));
-    let (mut rules, mut findings) = (json!({}), json!({}));
+    let (mut rules, mut findings, mut trust) = (json!({}), json!({}), json!({}));
     for (id, account) in &world.accounts {
         for region in account.regions.values() {
             for (instance, machine) in &region.instances {
@@ -75,6 +75,7 @@ pub fn picture(world: &World) -> Value {
         }
         for (role, found) in &account.roles {
             tags[format!("role/{role}")] = json!(found.tags);
+            trust[format!("{id}/{role}")] = found.trust.clone();
             for (name, document) in &found.policies {
                 if let Some(document) = &document.value {
                     policies[format!("{id}/role/{role}/{name}")] = document.clone();
@@ -100,7 +101,7 @@ pub fn picture(world: &World) -> Value {
             blocks[bucket.as_str()] = json!(found.block);
         }
     }
-    json!({"groups": groups, "addresses": addresses, "endings": endings, "policies": policies, "keys": keys, "tags": tags, "blocks": blocks, "scaling": scaling, "balancing": balancing, "profiles": profiles, "rules": rules, "findings": findings, "databases": databases})
+    json!({"groups": groups, "addresses": addresses, "endings": endings, "policies": policies, "keys": keys, "tags": tags, "blocks": blocks, "scaling": scaling, "balancing": balancing, "profiles": profiles, "rules": rules, "findings": findings, "databases": databases, "trust": trust})
 }
 
 fn ours(group: &SecurityGroup) -> bool {

@@ -28,7 +28,7 @@ impl Sort {
             | Kind::CopySnapshot { .. }
             | Kind::SnapshotLock(_)
             | Kind::SnapshotSharing { .. } => Self::Evidence,
-            Kind::RolePolicy { .. } | Kind::UserPolicy { .. } => Self::Deny,
+            Kind::RolePolicy { .. } | Kind::UserPolicy { .. } | Kind::Trust(_) => Self::Deny,
             Kind::AccessKey { .. } | Kind::Credential { .. } | Kind::DeleteLoginProfile { .. } => {
                 Self::Credential
             }
@@ -104,6 +104,7 @@ pub(super) fn given_back(change: &Change) -> String {
         Kind::Finding(change) => change.given_back(),
         Kind::Database(change) => change.given_back(),
         Kind::Task(change) => change.given_back(),
+        Kind::Trust(change) => change.given_back(),
         Kind::Tags { resource, before, after } => {
             let keys = before.keys().chain(after.keys().filter(|key| !before.contains_key(*key)));
             let keys: Vec<&str> = keys.map(String::as_str).collect();

@@ -31,6 +31,7 @@ pub(super) async fn role(client: &Client, name: &RoleName) -> Result<Option<Role
         arn: found.arn().to_owned(),
         path: found.path().to_owned(),
         unique_id: found.role_id().to_owned(),
+        trust: document(OPERATION, found.assume_role_policy_document().unwrap_or("{}"))?,
         instance_profiles: profiles.iter().map(|p| p.instance_profile_name().to_owned()).collect(),
         tags: iam_tags(found.tags()),
     }))
@@ -236,6 +237,7 @@ pub(super) async fn apply(client: &Client, change: &Change) -> Result<Receipt> {
         | Kind::Finding(_)
         | Kind::Database(_)
         | Kind::Task(_)
+        | Kind::Trust(_)
         | Kind::Tags { .. } => Err(refused(operation, "this change is made elsewhere")),
     }
 }

@@ -34,6 +34,7 @@ mod session;
 mod snapshot_lock;
 #[cfg(test)]
 mod tests;
+mod trust;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

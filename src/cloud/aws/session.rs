@@ -9,7 +9,7 @@ use super::access::Clients;
 use super::assume::Assumer;
 use super::{
     balancer, ec2_apply, ec2_guard, ec2_profile, ec2_read, ecs, guardduty, iam, iam_credential,
-    rds, s3, scaling, snapshot_lock,
+    rds, s3, scaling, snapshot_lock, trust,
 };
 use crate::change::{Change, Document, Kind, Taggable, Tags, Target};
 use crate::cloud::{
@@ -260,6 +260,7 @@ impl Session for AwsSession {
             Kind::Task(task) => {
                 ecs::apply(&*self.clients(at).await?, change.operation(), task).await
             }
+            Kind::Trust(change) => trust::apply(self.clients(at).await?.iam(), change).await,
             Kind::Tags { resource, before, after } => match resource {
                 Taggable::Instance(_)
                 | Taggable::Volume(_)

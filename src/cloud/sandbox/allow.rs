@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use super::refusal::Refused;
 use crate::change::{
     BalancerChange, Change, CredentialKind, DatabaseChange, DatabaseRef, Direction, EcsRef, Kind,
-    Permission, RuleEffect, Taggable, TaskChange,
+    Permission, RuleEffect, Taggable, TaskChange, TrustChange,
 };
 use crate::id::Place;
 
@@ -258,6 +258,9 @@ pub fn needs(change: &Change, arn: impl Fn(&str, &str) -> String) -> Vec<Need> {
         }
         Kind::Task(change @ TaskChange::Stop { .. }) => {
             vec![("ecs:StopTask", ecs(at, &change.subject()))]
+        }
+        Kind::Trust(TrustChange::Policy { role, .. }) => {
+            vec![("iam:UpdateAssumeRolePolicy", arn("role", role.as_str()))]
         }
         Kind::Tags { resource, after, .. } => {
             let pick = |set, unset| if after.is_empty() { unset } else { set };

@@ -3,14 +3,13 @@
 
 use jiff::Timestamp;
 
-use super::allow;
 use super::disk::{self, Caller, LeaveOut};
 use super::identity::{self, Inline};
 use super::refusal::Refused;
 use super::world::{Mutation, World};
 use super::{
-    address, balancer, bucket, database, finding, guard, network, profile, scaling, snapshot_lock,
-    tag, task,
+    address, allow, balancer, bucket, database, finding, guard, network, profile, scaling,
+    snapshot_lock, tag, task, trust,
 };
 use crate::change::{AddressUse, Change, Kind};
 use crate::cloud::{Created, Receipt, Scope};
@@ -126,6 +125,7 @@ fn make(
         Kind::Finding(change) => finding::apply(world, at, change)?,
         Kind::Database(change) => database::modify(world, at, change)?,
         Kind::Task(change) => task::change(world, at, change)?,
+        Kind::Trust(change) => trust::apply(world, &at.account, change, now)?,
         Kind::Tags { resource, before, after } => tag::apply(world, at, resource, before, after)?,
     }
     Ok(None)

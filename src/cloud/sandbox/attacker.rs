@@ -13,7 +13,7 @@ use super::network::reaches_out;
 use super::refusal::Refused;
 use super::settle::Settling;
 use super::world::{Issued, Principal, World};
-use super::{Sandbox, build, policy};
+use super::{Sandbox, build, policy, trust};
 use crate::change::{Document, KeyStatus};
 use crate::id::{AccessKeyId, AccountId, CredentialId, InstanceId, Place, RoleName, UserName};
 
@@ -194,12 +194,17 @@ impl Attacker {
     /// Issues new credentials of a role, as its service does for legitimate work after a cut-off.
     ///
     /// # Errors
-    /// When there is no such role, or the world file can't be written.
+    /// When there is no such role, its trust policy lets nobody in, or the world file can't be written.
     pub fn new_session(&self, account: &AccountId, role: &RoleName) -> Result<AccessKeyId, String> {
         let issued_at = self.sandbox.clock().now();
         let issued = self.sandbox.mutate(|world| {
-            if !world.account(account)?.roles.contains_key(role) {
+            let delay = world.iam_delay();
+            let Some(found) = world.account(account)?.roles.get(role) else {
                 return Err(Refused::new("NoSuchEntity", format!("there is no role {role}")));
+            };
+            if trust::lets_nobody_in(trust::felt(found, issued_at, delay)) {
+                let why = format!("the trust policy of role {role} lets nobody assume it");
+                return Err(Refused::new("AccessDenied", why));
             }
             let key: AccessKeyId =
                 super::network::parsed(&world.fresh("asia").to_uppercase()[..20])?;

@@ -230,6 +230,8 @@ pub struct RoleSpec {
     /// Access keys of sessions that were issued a while ago.
     #[serde(default)]
     pub sessions: Vec<AccessKeyId>,
+    /// Its trust policy, JSON; EC2 may assume it when left out.
+    pub trust: Option<String>,
     /// Inline policies: name and JSON.
     #[serde(default)]
     pub policies: BTreeMap<String, String>,

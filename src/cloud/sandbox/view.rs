@@ -6,7 +6,7 @@ use super::allow::{self, Need};
 use super::apply::iam_arn;
 use super::world::World;
 use super::{database, task};
-use crate::change::{EcsRef, Taggable, Tags};
+use crate::change::{EcsRef, Taggable, Tags, carried};
 use crate::cloud::{Role, Snapshot, User, UserKey};
 use crate::id::{Place, RoleName, SnapshotId, UserName};
 
@@ -20,6 +20,7 @@ pub fn role(world: &World, at: &Place, name: &RoleName) -> Option<Role> {
         arn: iam_arn(world, &at.account, "role", name.as_str()),
         path: role.path.clone(),
         unique_id: role.unique_id.clone(),
+        trust: carried(role.trust.clone()),
         instance_profiles: profiles.map(|(profile, _)| profile.clone()).collect(),
         tags: role.tags.clone(),
     })

@@ -229,6 +229,9 @@ pub struct RoleState {
     pub unique_id: String,
     /// Its trust policy.
     pub trust: Document,
+    /// The one that was enforced when it was written, and when that was: it is felt for a while.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trust_was: Option<(Document, Timestamp)>,
     /// Inline policies; a value of `None` is one that was deleted and may still be felt.
     pub policies: BTreeMap<String, Settling<Option<Document>>>,
     /// Its tags.

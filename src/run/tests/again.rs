@@ -177,3 +177,36 @@ async fn a_process_that_dies_between_the_looks_repeats_none() {
         lab.finish().await;
     }
 }
+
+/// An undo gives a role's trust back unasked, while it waits to be looked at again: nobody fights back.
+#[tokio::test]
+async fn a_trust_policy_that_is_given_back_is_not_taken_again() {
+    let source = "//! Shuts.\nconst RUNBOOK = #{ on: [\"Never:X/*\"], mode: \"contain\" };\n\
+        fn run(case, p) { contain::deny_role_assumption(\"web-server\"); }";
+    for undo_first in [true, false] {
+        let (lab, sandbox, row) = begun(source).await;
+        let account = "111122223333".parse().unwrap();
+        let denied = || {
+            let world = sandbox.snapshot_world();
+            world.accounts[&account].roles[&"web-server".parse().unwrap()]
+                .trust
+                .to_string()
+                .contains("Deny")
+        };
+        assert!(denied());
+        if !undo_first {
+            lab.settle().await;
+            assert_eq!(steps(&lab, &row.case, "step.finished").await, ["1", "1~1", "1~2"]);
+            assert!(denied(), "it has held");
+        }
+        let undo = lab.desk.undo(&row.id, "ada".to_owned(), false).await.unwrap();
+        lab.settle().await;
+        assert_eq!(run(&lab, &undo.id).await.state, RunState::Succeeded);
+        lab.clock.advance(std::time::Duration::from_secs(120));
+        lab.settle().await;
+        assert!(!denied(), "it was taken back, looked at before: {undo_first}");
+        assert!(run(&lab, &row.id).await.released);
+        assert!(lab.told().iter().all(|told| !told.contains("fights back")), "{:?}", lab.told());
+        lab.finish().await;
+    }
+}

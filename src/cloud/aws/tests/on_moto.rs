@@ -32,6 +32,10 @@ const EXTERNAL_ID: &str = "contract";
 const CANNOT: &[(Ability, &str)] =
     &[(Ability::Permissions, "moto does not evaluate session policies")];
 
+/// What lets EC2 assume a role.
+const TRUST: &str = r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Allow",
+    "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}]}"#;
+
 /// A certificate of nobody, valid for a hundred years; its key was never kept.
 const CERTIFICATE: &str = "\
 -----BEGIN CERTIFICATE-----\n\
@@ -224,7 +228,7 @@ impl Fixture for OnMoto {
             .create_role()
             .role_name(&name)
             .path(path)
-            .assume_role_policy_document(r#"{"Version":"2012-10-17","Statement":[]}"#);
+            .assume_role_policy_document(TRUST);
         call.send().await.map_err(text)?;
         id(Some(&name))
     }

@@ -31,7 +31,9 @@ pub(super) fn add_roles(
         let built = RoleState {
             path: role.path.clone().unwrap_or_else(|| "/".to_owned()),
             unique_id: unique_id("AROA", &format!("{}/{}", spec.id, role.name)),
-            trust: ec2_trust(),
+            trust: trust(role.trust.as_deref())
+                .map_err(|why| format!("role {}: {why}", role.name))?,
+            trust_was: None,
             policies: inline(&role.policies).map_err(|why| format!("role {}: {why}", role.name))?,
             tags: role.tags.clone(),
         };
@@ -50,6 +52,7 @@ pub(super) fn add_roles(
             path: "/".to_owned(),
             unique_id: unique_id("AROA", &format!("{}/{name}", spec.id)),
             trust: ec2_trust(),
+            trust_was: None,
             policies: BTreeMap::new(),
             tags: BTreeMap::new(),
         });
@@ -125,6 +128,11 @@ fn inline(
         built.insert(name.clone(), Settling::settled(Some(document)));
     }
     Ok(built)
+}
+
+fn trust(text: Option<&str>) -> Result<Document, String> {
+    let Some(text) = text else { return Ok(ec2_trust()) };
+    serde_json::from_str(text).map_err(|error| format!("trust: {error}"))
 }
 
 fn ec2_trust() -> Document {

@@ -198,7 +198,9 @@ impl Fixture for OnSandbox {
         let role = RoleState {
             path: path.to_owned(),
             unique_id: format!("AROA{:017}", self.n()),
-            trust: json!({}),
+            trust: json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow",
+                "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}]}),
+            trust_was: None,
             policies: BTreeMap::new(),
             tags: BTreeMap::new(),
         };
