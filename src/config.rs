@@ -161,6 +161,8 @@ pub struct GuardConfig {
     pub protected_roles: Vec<String>,
     /// Whether a finding is fetched from GuardDuty before anything acts on it. Default: true on AWS.
     pub confirm_findings: Option<bool>,
+    /// Whether people are asked before a role is contained that other instances use, too.
+    pub confirm_shared_roles: bool,
 }
 
 /// The channel of the people on call: what waits for a person, and what failed, goes there by itself.
@@ -235,6 +237,7 @@ impl Default for GuardConfig {
             protected_tag: "tourniquet:protected".to_owned(),
             protected_roles: Vec::new(),
             confirm_findings: None,
+            confirm_shared_roles: true,
         }
     }
 }

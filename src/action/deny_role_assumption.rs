@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use super::reads::{Read, any, permissions_for, permissions_to};
+use super::shared_role::{UNSEEN, change, users};
 use super::untouchable::untouchable;
 use super::{
     Action, Applied, Context, LookError, ParamKind, ParamSpec, Params, Settings, Shape, Verdict,
@@ -17,7 +18,7 @@ use super::{
 };
 use crate::change::{Change, Document, Kind, Permission, TrustChange, Urgency};
 use crate::cloud::Role;
-use crate::id::{Place, RoleName};
+use crate::id::{InstanceId, Place, RoleName};
 
 /// Lets nobody assume a role any more, the services that use it included.
 pub struct DenyRoleAssumption;
@@ -48,6 +49,7 @@ impl Action for DenyRoleAssumption {
             ("already", Shape::Any),
             ("services", Shape::List(&Shape::Text)),
             ("shared_by", Shape::List(&Shape::Text)),
+            ("used_by", Shape::Any),
             ("warnings", Shape::List(&Shape::Text)),
         ])
     }
@@ -65,7 +67,7 @@ impl Action for DenyRoleAssumption {
     }
 
     fn permissions(&self, at: &Place, _settings: &Settings) -> BTreeSet<Permission> {
-        let mut needed = permissions_for(&[Read::Role], at);
+        let mut needed = permissions_for(&[Read::Role, Read::Carriers], at);
         let change =
             TrustChange::Policy { role: any(""), before: Document::Null, after: Document::Null };
         needed.extend(permissions_to(vec![Kind::Trust(change)], at));
@@ -80,14 +82,13 @@ impl Action for DenyRoleAssumption {
         if let Some(reason) = untouchable(&role, context.settings) {
             return Ok(Verdict::Refuse(reason));
         }
+        let users = users(context, &role).await?;
         if statements(&role.trust).contains(&deny()) {
-            return Ok(Verdict::Done(report(context.applied, &role)));
+            return Ok(Verdict::Done(report(context.applied, &role, users)));
         }
         let after = denying(&role.trust);
-        Ok(Verdict::Change(vec![vec![Change {
-            at: context.at.clone(),
-            kind: Kind::Trust(TrustChange::Policy { role: name, before: role.trust, after }),
-        }]]))
+        let kind = Kind::Trust(TrustChange::Policy { role: name, before: role.trust, after });
+        Ok(change(Change { at: context.at.clone(), kind }, users))
     }
 }
 
@@ -156,7 +157,7 @@ fn services(trust: &Document) -> BTreeSet<String> {
         .collect()
 }
 
-fn report(applied: &[Applied], role: &Role) -> Value {
+fn report(applied: &[Applied], role: &Role, users: Option<BTreeSet<InstanceId>>) -> Value {
     let first = applied.iter().find_map(|applied| match &applied.change.kind {
         Kind::Trust(TrustChange::Policy { before, .. }) => Some(before),
         _ => None,
@@ -173,11 +174,15 @@ fn report(applied: &[Applied], role: &Role) -> Value {
              it lose its permissions when those that they have expire."
         ));
     }
+    if users.is_none() {
+        warnings.push(UNSEEN.to_owned());
+    }
     json!({
         "role": role.name,
         "already": applied.is_empty(),
         "services": services,
         "shared_by": role.instance_profiles,
+        "used_by": users,
         "warnings": warnings,
     })
 }

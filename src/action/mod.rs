@@ -35,6 +35,7 @@ mod revocation;
 mod revoke_role_sessions;
 mod send_feedback;
 mod shape;
+mod shared_role;
 mod snapshot_volumes;
 mod stop_ecs_task;
 mod tag_resource;
@@ -61,7 +62,7 @@ use thiserror::Error;
 
 use crate::change::{Change, LockTerms, Permission, Urgency};
 use crate::cloud::{CloudError, Receipt, Session};
-use crate::id::{AccountId, CaseId, Place, RunId};
+use crate::id::{AccountId, CaseId, InstanceId, Place, RunId};
 
 /// What a look says is next.
 #[derive(Debug, Clone, PartialEq)]
@@ -72,6 +73,13 @@ pub enum Verdict {
     /// Stages of changes; the changes inside one stage are independent of each other. A resource that
     /// AWS refuses to change is left out of the later stages, which are carried out for the others.
     Change(Vec<Vec<Change>>),
+    /// The same, of something that more than the target lives on: people weigh it before.
+    Shared {
+        /// As of [`Verdict::Change`].
+        stages: Vec<Vec<Change>>,
+        /// The instances that live on it, the target's own among them.
+        users: BTreeSet<InstanceId>,
+    },
     /// Nothing to do but wait, then look again.
     Wait(Duration, String),
     /// Not possible or not allowed: a person is asked.

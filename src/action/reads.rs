@@ -33,6 +33,8 @@ pub enum Read {
     DefaultKey,
     /// `role`.
     Role,
+    /// `carriers`.
+    Carriers,
     /// `profile_role`.
     ProfileRole,
     /// `role_policy`.
@@ -92,6 +94,7 @@ impl Read {
             Self::SnapshotLock => &[("ec2:DescribeLockedSnapshots", Any)],
             Self::DefaultKey => &[("ec2:GetEbsDefaultKmsKeyId", Any)],
             Self::Role => &[("iam:GetRole", Role), ("iam:ListInstanceProfilesForRole", Role)],
+            Self::Carriers => &[("ec2:DescribeIamInstanceProfileAssociations", Any)],
             Self::ProfileRole => &[("iam:GetInstanceProfile", Profile)],
             Self::RolePolicy => &[("iam:GetRolePolicy", Role)],
             Self::KeyOwner => &[("iam:GetAccessKeyLastUsed", User)],

@@ -6,11 +6,13 @@
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
+use futures::join;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::reads::{Read, any, permissions_for, permissions_to};
 use super::revocation::{POLICY, cut_off, document, latest, ours, sessions_expired};
+use super::shared_role::{UNSEEN, change, users};
 use super::untouchable::untouchable;
 use super::{
     Action, Applied, Context, LookError, ParamKind, ParamSpec, Params, Settings, Shape, Verdict,
@@ -18,7 +20,7 @@ use super::{
 };
 use crate::change::{Change, Document, Kind, Permission, Urgency};
 use crate::cloud::Role;
-use crate::id::{Place, RoleName};
+use crate::id::{InstanceId, Place, RoleName};
 
 /// Denies everything to sessions of a role that were issued before now + 30 s.
 pub struct RevokeRoleSessions;
@@ -48,6 +50,7 @@ impl Action for RevokeRoleSessions {
             ("unsafe_to_undo_before", Shape::Text),
             ("already", Shape::Any),
             ("shared_by", Shape::List(&Shape::Text)),
+            ("used_by", Shape::Any),
             ("warnings", Shape::List(&Shape::Text)),
         ])
     }
@@ -65,7 +68,7 @@ impl Action for RevokeRoleSessions {
     }
 
     fn permissions(&self, at: &Place, _settings: &Settings) -> BTreeSet<Permission> {
-        let mut needed = permissions_for(&[Read::Role, Read::RolePolicy], at);
+        let mut needed = permissions_for(&[Read::Role, Read::RolePolicy, Read::Carriers], at);
         needed.extend(permissions_to(
             vec![Kind::RolePolicy {
                 role: any(""),
@@ -86,7 +89,9 @@ impl Action for RevokeRoleSessions {
         if let Some(reason) = untouchable(&role, context.settings) {
             return Ok(Verdict::Refuse(reason));
         }
-        let found = context.session.role_policy(context.at, &name, POLICY).await?;
+        let (found, users) =
+            join!(context.session.role_policy(context.at, &name, POLICY), users(context, &role));
+        let (found, users) = (found?, users?);
         let in_place = found.as_ref().and_then(ours);
         let mine = own(context.applied, &name);
         let wanted = mine.map_or_else(|| cut_off(context.requested), |(_, time)| time);
@@ -94,7 +99,7 @@ impl Action for RevokeRoleSessions {
         // alive (a step that waited or crashed): then the cut-off moves once more.
         let in_time = mine.is_none_or(|(put, time)| put <= time);
         if let Some(time) = in_place.filter(|time| *time >= wanted && in_time) {
-            return Ok(Verdict::Done(report(context, &role, time)));
+            return Ok(Verdict::Done(report(context, &role, time, users)));
         }
         // Only a repeated put takes its cut-off from now: the first stays as it was planned.
         let fresh = match mine {
@@ -104,15 +109,13 @@ impl Action for RevokeRoleSessions {
         // Never back: what is denied now stays denied.
         let time =
             found.as_ref().and_then(latest).map_or(fresh, |found| round_up(found).max(fresh));
-        Ok(Verdict::Change(vec![vec![Change {
-            at: context.at.clone(),
-            kind: Kind::RolePolicy {
-                role: name,
-                policy: POLICY.to_owned(),
-                before: found,
-                after: Some(document(time)),
-            },
-        }]]))
+        let kind = Kind::RolePolicy {
+            role: name,
+            policy: POLICY.to_owned(),
+            before: found,
+            after: Some(document(time)),
+        };
+        Ok(change(Change { at: context.at.clone(), kind }, users))
     }
 }
 
@@ -136,7 +139,12 @@ fn round_up(time: Timestamp) -> Timestamp {
     }
 }
 
-fn report(context: &Context<'_>, role: &Role, time: Timestamp) -> Value {
+fn report(
+    context: &Context<'_>,
+    role: &Role,
+    time: Timestamp,
+    users: Option<BTreeSet<InstanceId>>,
+) -> Value {
     let mut warnings = vec![
         "Whoever may still assume the role gets a new session that works after the cut-off: \
          repair its trust policy, use contain::deny_role_assumption, or isolate what uses it."
@@ -150,6 +158,9 @@ fn report(context: &Context<'_>, role: &Role, time: Timestamp) -> Value {
                 .to_owned(),
         );
     }
+    if users.is_none() {
+        warnings.push(UNSEEN.to_owned());
+    }
     json!({
         "role": role.name,
         "policy": POLICY,
@@ -157,6 +168,7 @@ fn report(context: &Context<'_>, role: &Role, time: Timestamp) -> Value {
         "unsafe_to_undo_before": sessions_expired(time).to_string(),
         "already": own(context.applied, &role.name).is_none(),
         "shared_by": role.instance_profiles,
+        "used_by": users,
         "warnings": warnings,
     })
 }

@@ -102,6 +102,7 @@ pub fn mark(does: Option<Does>, unicode: bool) -> (char, Tone) {
         Some(Does::Refused | Does::Fail) => ('x', Tone::Bad),
         Some(Does::Already) => ('=', Tone::Dim),
         Some(Does::Ask | Does::Wait) => ('?', Tone::Warn),
+        Some(Does::Mind) => ('!', Tone::Warn),
         Some(Does::Later | Does::Say | Does::Sleep) if unicode => ('·', Tone::Dim),
         Some(Does::Later | Does::Say | Does::Sleep) => ('.', Tone::Dim),
     }
@@ -149,6 +150,7 @@ mod tests {
             Does::Refused,
             Does::Wait,
             Does::Fail,
+            Does::Mind,
             Does::Say,
             Does::Ask,
             Does::Sleep,

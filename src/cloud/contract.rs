@@ -9,6 +9,7 @@
 mod address;
 mod balancing;
 mod bucket;
+mod carrier;
 mod copying;
 mod credential;
 mod database;
@@ -136,6 +137,7 @@ const CHECKS: &[Check] = checks! {
     identity::removes_a_password_once;
     credential::switches_what_else_a_user_signs_with;
     credential::refuses_credentials_that_are_not_there;
+    carrier::lists_the_instances_that_carry_a_profile;
     trust::replaces_who_may_assume_a_role_and_gives_it_back;
     trust::refuses_a_trust_policy_that_is_none;
     bucket::blocks_public_access_and_gives_it_back;

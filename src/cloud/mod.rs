@@ -141,6 +141,13 @@ pub trait Session: Send + Sync {
     /// A role with the instance profiles that use it (`iam:GetRole`,
     /// `iam:ListInstanceProfilesForRole`).
     async fn role(&self, at: &Place, name: &RoleName) -> Result<Option<Role>>;
+    /// The instances in `at` that carry one of these instance profiles, by the profiles' names
+    /// (`ec2:DescribeIamInstanceProfileAssociations` to the last page).
+    async fn carriers(
+        &self,
+        at: &Place,
+        profiles: &BTreeSet<String>,
+    ) -> Result<BTreeSet<InstanceId>>;
     /// The role of an instance profile, by the profile's ARN (`iam:GetInstanceProfile`).
     async fn profile_role(&self, at: &Place, profile_arn: &str) -> Result<Option<RoleName>>;
     /// An inline policy of a role; `None` when role or policy is absent (`iam:GetRolePolicy`).

@@ -13,13 +13,14 @@ use super::journal::{PLAN_STEP, Plan};
 use super::plan::{self, Unplanned};
 use super::replay::Planned;
 use super::script::Script;
+use super::shared::SHARED;
 use super::step::StepLog;
 use super::step_end::{self, cut, cut_at, failed};
 use super::tell;
 use crate::case::{Against, Because, RunEvent, asks_on};
 use crate::change::Change;
 use crate::error::Code;
-use crate::id::Digest;
+use crate::id::{Digest, InstanceId};
 use crate::store::{Effect, SERVICE, Said, StoreError};
 
 /// Plans that a person is asked about: when the world changes that often, a person must look.
@@ -44,11 +45,12 @@ impl Executor<'_> {
         step: &StepLog,
         target: &str,
         stages: &[Vec<Change>],
+        users: &BTreeSet<InstanceId>,
     ) -> Result<Option<StepRun>, StoreError> {
         match self.agreed {
             _ if !step.changes.is_empty() || step.origin.is_some() => Ok(None),
             Some(agreed) => self.beyond(agreed, step, stages).await,
-            None if step.contains() => self.unruled(step, target, stages).await,
+            None if step.contains() => self.unruled(step, target, stages, users).await,
             None => Ok(None),
         }
     }
@@ -98,20 +100,27 @@ impl Executor<'_> {
     }
 
     /// Where no plan was approved: what people decided on what the step would change binds it, though
-    /// nobody knew when the run began that it would come to that.
+    /// nobody knew when the run began that it would come to that. And what others live on is asked about.
     async fn unruled(
         &self,
         step: &StepLog,
         target: &str,
         stages: &[Vec<Change>],
+        users: &BTreeSet<InstanceId>,
     ) -> Result<Option<StepRun>, StoreError> {
-        // Who starts a run by hand knows what it is for.
-        if self.run.requested_by != SERVICE {
-            return Ok(None);
-        }
         let mut resources = self.resources(&step_end::touches(stages));
         resources.insert(self.run.resource(target));
-        let Some((because, mind)) = self.against(&resources).await? else { return Ok(None) };
+        // Who starts a run by hand knows what it is for.
+        let ruled = match self.run.requested_by == SERVICE {
+            true => self.against(&resources).await?,
+            false => None,
+        };
+        let (why, mind) = match (ruled, self.others(users)) {
+            (None, None) => return Ok(None),
+            (None, Some(others)) => (SHARED, others),
+            (Some((because, mind)), None) => (because.why(), mind),
+            (Some((because, mind)), Some(others)) => (because.why(), format!("{mind}; {others}")),
+        };
         let (runbook, call) = (&self.run.runbook, cut_at(&plan::call(step), CALL_MAX));
         let text = format!("Go on with runbook {runbook}? It would do: {call}. Mind: {mind}.");
         let bound = json!({"run": self.run.id, "step": step.key, "ruled": resources});
@@ -122,7 +131,7 @@ impl Executor<'_> {
             quorum: 1,
             within: approve::APPROVAL_WAIT,
         };
-        self.asked(step, &question, resources, because.why()).await
+        self.asked(step, &question, resources, why).await
     }
 
     /// The last of what people said before against changing any of these, in words.

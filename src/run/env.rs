@@ -66,6 +66,8 @@ pub struct Limits {
     pub protected_tag: String,
     /// Whether a finding is fetched from GuardDuty before a run acts on it.
     pub confirm_findings: bool,
+    /// Whether people are asked before a role is contained that more than the target lives on.
+    pub confirm_shared_roles: bool,
 }
 
 impl Limits {

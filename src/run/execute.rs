@@ -170,7 +170,7 @@ impl Executor<'_> {
             let Some(looked) = self.in_line(&step, look).await else {
                 return Ok(self.rest(1, pending));
             };
-            let stages = match looked {
+            let (stages, users) = match looked {
                 Err(error) if error.may_pass() && self.age(&step) < patience => {
                     return Ok(self.rest(1, pending));
                 }
@@ -200,7 +200,8 @@ impl Executor<'_> {
                     let wake_at = self.env.clock.now().checked_add(duration).ok();
                     return Ok(StepRun::Parked { wake_at, drafts: pending, effects: vec![] });
                 }
-                Ok(Verdict::Change(stages)) => stages,
+                Ok(Verdict::Change(stages)) => (stages, BTreeSet::new()),
+                Ok(Verdict::Shared { stages, users }) => (stages, users),
             };
             if let Some(reason) = self.too_late(&step) {
                 return self.give_up(step, reason, hold.as_ref(), pending).await;
@@ -229,7 +230,7 @@ impl Executor<'_> {
             if stale && self.age(&step) < patience {
                 continue;
             }
-            if let Some(mut unagreed) = self.unagreed(&step, &target, &stages).await? {
+            if let Some(mut unagreed) = self.unagreed(&step, &target, &stages, &users).await? {
                 // A question may be open for hours: nobody waits for the target meanwhile.
                 if let StepRun::Parked { effects, .. } = &mut unagreed {
                     effects.push(Effect::Free { step: step.key.to_string() });

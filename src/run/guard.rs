@@ -148,6 +148,7 @@ mod tests {
             targets_per_run: 2,
             protected_tag: "keep=yes".to_owned(),
             confirm_findings: false,
+            confirm_shared_roles: true,
             account_modes: Default::default(),
             further_regions: Default::default(),
         };

@@ -49,6 +49,7 @@ mod resting;
 mod retreat;
 mod script;
 mod settle;
+mod shared;
 mod stage;
 mod start;
 mod step;

@@ -83,6 +83,8 @@ pub enum Does {
     Wait,
     /// The step, or the runbook, would fail.
     Fail,
+    /// Nothing: what whoever agrees is to bear in mind.
+    Mind,
     /// A message.
     Say,
     /// A question to a person.

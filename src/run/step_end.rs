@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::line::{self, Line};
 use super::outcome::{Does, StepEnd, StepResult};
+use super::shared;
 use super::step::StepLog;
 use crate::action::{Action, LookError, Settings, Verdict};
 use crate::change::Change;
@@ -131,7 +132,7 @@ pub fn plan_of(
 ) -> StepEnd {
     let name = line::name(step);
     let lines: Vec<Line> = match verdict {
-        Verdict::Change(stages) => {
+        Verdict::Change(stages) | Verdict::Shared { stages, .. } => {
             let changes = stages.iter().flatten();
             let mut lines: Vec<Line> =
                 changes.map(|change| Line::new(Does::Change, change.words())).collect();
@@ -142,6 +143,9 @@ pub fn plan_of(
                     action.purpose(settings)
                 );
                 lines.push(Line::new(Does::Later, words));
+            }
+            if let Verdict::Shared { users, .. } = verdict {
+                lines.extend(shared::line(users));
             }
             lines
         }
@@ -156,7 +160,7 @@ pub fn plan_of(
         }
     };
     let touches = match verdict {
-        Verdict::Change(stages) => touches(stages),
+        Verdict::Change(stages) | Verdict::Shared { stages, .. } => touches(stages),
         _ => BTreeSet::new(),
     };
     // What the script sees: how much would be done.

@@ -215,6 +215,7 @@ fn limits(config: &Config) -> Limits {
         further_regions: config.further_regions.clone(),
         targets_per_run: config.guards.targets_per_run,
         protected_tag: config.guards.protected_tag.clone(),
+        confirm_shared_roles: config.guards.confirm_shared_roles,
         confirm_findings: config
             .guards
             .confirm_findings

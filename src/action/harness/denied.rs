@@ -17,12 +17,17 @@ use crate::id::AccountId;
 /// What is derived and never used by a row of the table, and why it is in the policy all the same.
 const UNUSED: &[(&str, &str, &str)] = &[
     ("act::tag_resource", "ec2:DescribeSnapshots", "the table tags no snapshot"),
+    ("contain::revoke_role_sessions", CARRIERS, "where that is not allowed, nothing waits for it"),
+    ("contain::deny_role_assumption", CARRIERS, "where that is not allowed, nothing waits for it"),
     (
         "contain::disable_access_keys",
         "iam:ListUserTags",
         "the sandbox tells a user's tags with the user; AWS is asked for them",
     ),
 ];
+
+/// Who carries an instance profile.
+const CARRIERS: &str = "ec2:DescribeIamInstanceProfileAssociations";
 
 /// Lists of what a user signs with besides its keys.
 const LISTS: [&str; 3] =

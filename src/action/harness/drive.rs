@@ -146,7 +146,7 @@ impl Step {
                     assert!(!time.is_zero(), "a wait of no time is a busy loop");
                     self.clock.advance(time);
                 }
-                Ok(Verdict::Change(stages)) => {
+                Ok(Verdict::Change(stages) | Verdict::Shared { stages, .. }) => {
                     assert!(
                         !stages.is_empty() && stages.iter().all(|stage| !stage.is_empty()),
                         "nothing to change is not a verdict"

@@ -219,7 +219,7 @@ async fn drive(
         match step.look(cloud, action, params).await {
             Ok(Verdict::Done(output)) => return output,
             Ok(Verdict::Wait(time, _)) => clock.sleep(time).await,
-            Ok(Verdict::Change(stages)) => {
+            Ok(Verdict::Change(stages) | Verdict::Shared { stages, .. }) => {
                 let session = cloud.open(Scope {
                     case: step.case.clone(),
                     run: Some(step.run.clone()),

@@ -18,6 +18,7 @@ mod assume;
 mod balancer;
 mod convert;
 mod ec2_apply;
+mod ec2_carriers;
 mod ec2_guard;
 mod ec2_profile;
 mod ec2_read;

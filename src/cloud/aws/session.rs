@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use super::access::Clients;
 use super::assume::Assumer;
 use super::{
-    balancer, ec2_apply, ec2_guard, ec2_profile, ec2_read, ecs, guardduty, iam, iam_credential,
-    rds, s3, scaling, snapshot_lock, trust,
+    balancer, ec2_apply, ec2_carriers, ec2_guard, ec2_profile, ec2_read, ecs, guardduty, iam,
+    iam_credential, rds, s3, scaling, snapshot_lock, trust,
 };
 use crate::change::{Change, Document, Kind, Taggable, Tags, Target};
 use crate::cloud::{
@@ -113,6 +113,14 @@ impl Session for AwsSession {
 
     async fn role(&self, at: &Place, name: &RoleName) -> Result<Option<Role>> {
         iam::role(self.clients(at).await?.iam(), name).await
+    }
+
+    async fn carriers(
+        &self,
+        at: &Place,
+        profiles: &BTreeSet<String>,
+    ) -> Result<BTreeSet<InstanceId>> {
+        ec2_carriers::carriers(self.clients(at).await?.ec2(), profiles).await
     }
 
     async fn profile_role(&self, at: &Place, profile_arn: &str) -> Result<Option<RoleName>> {

@@ -74,6 +74,8 @@ pub trait Fixture: Send + Sync {
     async fn role(&self, at: &Place, path: &str) -> Outcome<RoleName>;
     /// A new instance profile that holds `role`: its ARN.
     async fn profile(&self, at: &Place, role: &RoleName) -> Outcome<String>;
+    /// Gives a running instance an instance profile, by its ARN.
+    async fn carry(&self, at: &Place, instance: &InstanceId, profile: &str) -> Outcome;
     /// A new user with this many active access keys (0-2).
     async fn user(&self, at: &Place, keys: usize, console: Console) -> Outcome<UserName>;
     /// A new active credential of a user.

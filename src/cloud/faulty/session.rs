@@ -157,6 +157,16 @@ impl Session for FaultySession {
             .await
     }
 
+    async fn carriers(
+        &self,
+        at: &Place,
+        profiles: &BTreeSet<String>,
+    ) -> Result<BTreeSet<InstanceId>> {
+        let call = self.inner.carriers(at, profiles);
+        let operations = ["ec2:DescribeIamInstanceProfileAssociations"];
+        self.road.read((&self.scope, at), &operations, || Ok(BTreeSet::new()), call).await
+    }
+
     async fn profile_role(&self, at: &Place, profile_arn: &str) -> Result<Option<RoleName>> {
         let call = self.inner.profile_role(at, profile_arn);
         self.road.read((&self.scope, at), &["iam:GetInstanceProfile"], || Ok(None), call).await

@@ -208,6 +208,15 @@ impl Session for PacedSession {
         self.paced(at, &operations, self.inner.role(at, name)).await
     }
 
+    async fn carriers(
+        &self,
+        at: &Place,
+        profiles: &BTreeSet<String>,
+    ) -> Result<BTreeSet<InstanceId>> {
+        let call = self.inner.carriers(at, profiles);
+        self.paced(at, &["ec2:DescribeIamInstanceProfileAssociations"], call).await
+    }
+
     async fn profile_role(&self, at: &Place, profile_arn: &str) -> Result<Option<RoleName>> {
         let call = self.inner.profile_role(at, profile_arn);
         self.paced(at, &["iam:GetInstanceProfile"], call).await

@@ -225,6 +225,18 @@ impl Session for SandboxSession {
         )
     }
 
+    async fn carriers(
+        &self,
+        at: &Place,
+        profiles: &BTreeSet<String>,
+    ) -> Result<BTreeSet<InstanceId>> {
+        self.read(
+            at,
+            |_| view::any(&["ec2:DescribeIamInstanceProfileAssociations"]),
+            |world| Ok(view::carriers(world, at, profiles)),
+        )
+    }
+
     async fn role_policy(
         &self,
         at: &Place,

@@ -1,5 +1,7 @@
 //! What a caller sees of the world: resources as the API shows them.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use super::allow::{self, Need};
@@ -8,7 +10,7 @@ use super::world::World;
 use super::{database, task};
 use crate::change::{EcsRef, Taggable, Tags, carried};
 use crate::cloud::{Role, Snapshot, User, UserKey};
-use crate::id::{Place, RoleName, SnapshotId, UserName};
+use crate::id::{InstanceId, Place, RoleName, SnapshotId, UserName};
 
 /// A role with the instance profiles that hold it.
 pub fn role(world: &World, at: &Place, name: &RoleName) -> Option<Role> {
@@ -24,6 +26,18 @@ pub fn role(world: &World, at: &Place, name: &RoleName) -> Option<Role> {
         instance_profiles: profiles.map(|(profile, _)| profile.clone()).collect(),
         tags: role.tags.clone(),
     })
+}
+
+/// The instances that carry one of these profiles.
+pub fn carriers(world: &World, at: &Place, profiles: &BTreeSet<String>) -> BTreeSet<InstanceId> {
+    let region = world.accounts.get(&at.account).and_then(|own| own.regions.get(&at.region));
+    let machines = region.into_iter().flat_map(|region| &region.instances);
+    let carries = machines.filter(|(_, machine)| {
+        let arn = machine.instance.profile_arn.as_deref();
+        let name = arn.and_then(|arn| arn.rsplit('/').next());
+        machine.instance.state != "terminated" && name.is_some_and(|name| profiles.contains(name))
+    });
+    carries.map(|(id, _)| id.clone()).collect()
 }
 
 /// A user with its keys and its password.

@@ -19,6 +19,7 @@ mod outbox;
 mod outlived;
 mod pacing;
 mod plans;
+mod shared;
 mod siege;
 mod silence;
 mod turns;

@@ -252,6 +252,13 @@ impl Fixture for OnMoto {
         Ok(made.arn().to_owned())
     }
 
+    async fn carry(&self, at: &Place, instance: &InstanceId, profile: &str) -> Outcome {
+        use aws_sdk_ec2::types::IamInstanceProfileSpecification;
+        let profile = IamInstanceProfileSpecification::builder().arn(profile).build();
+        let call = self.ec2(at).associate_iam_instance_profile().instance_id(instance.as_str());
+        call.iam_instance_profile(profile).send().await.map(drop).map_err(text)
+    }
+
     async fn user(&self, at: &Place, keys: usize, console: Console) -> Outcome<UserName> {
         let name = format!("user-{}", self.n());
         let iam = self.iam(at);

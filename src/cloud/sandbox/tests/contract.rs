@@ -219,6 +219,14 @@ impl Fixture for OnSandbox {
         Ok(arn)
     }
 
+    async fn carry(&self, at: &Place, instance: &InstanceId, profile: &str) -> Outcome {
+        self.edit(|world| {
+            let region = world.region_mut(at).unwrap();
+            let machine = region.instances.get_mut(instance).unwrap();
+            machine.instance.profile_arn = Some(profile.to_owned());
+        })
+    }
+
     async fn user(&self, at: &Place, keys: usize, console: Console) -> Outcome<UserName> {
         let name: UserName = format!("user-{}", self.n()).parse().unwrap();
         let keys = (0..keys)
