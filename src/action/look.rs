@@ -6,10 +6,10 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
-
-use super::look_group::LookSecurityGroup;
 use task::LookTask;
 
+use super::look_group::LookSecurityGroup;
+use super::look_trail::LookAssumedRoles;
 use super::params::INSTANCE;
 use super::reads::{Read, permissions_for};
 use super::replace_instance_profile::denies;
@@ -46,7 +46,15 @@ pub trait Query: Send + Sync {
 /// Every query, by name.
 #[must_use]
 pub fn queries() -> &'static [&'static dyn Query] {
-    &[&LookInstance, &LookProfile, &LookRole, &LookUser, &LookSecurityGroup, &LookTask]
+    &[
+        &LookInstance,
+        &LookProfile,
+        &LookRole,
+        &LookUser,
+        &LookSecurityGroup,
+        &LookTask,
+        &LookAssumedRoles,
+    ]
 }
 
 /// The query with this name.

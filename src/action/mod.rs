@@ -22,6 +22,7 @@ mod isolation_report;
 mod leave_load_balancers;
 mod look;
 mod look_group;
+mod look_trail;
 mod made;
 mod need;
 mod params;

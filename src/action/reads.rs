@@ -59,6 +59,8 @@ pub enum Read {
     Task,
     /// `task_service`.
     TaskService,
+    /// `trail`.
+    Trail,
     /// `tags`, of anything.
     Tags,
 }
@@ -127,6 +129,7 @@ impl Read {
                 ("ec2:DescribeNetworkInterfaces", Any),
             ],
             Self::TaskService => &[("ecs:DescribeServices", TaskService)],
+            Self::Trail => &[("cloudtrail:LookupEvents", Any)],
             // DescribeTags says the same of no tags and of no resource, so the resource is asked for.
             Self::Tags => &[
                 ("ec2:DescribeTags", Any),

@@ -27,6 +27,7 @@ mod profile;
 mod scaling;
 mod tagging;
 mod task;
+mod trail;
 mod trust;
 
 use std::collections::BTreeSet;
@@ -138,6 +139,7 @@ const CHECKS: &[Check] = checks! {
     credential::switches_what_else_a_user_signs_with;
     credential::refuses_credentials_that_are_not_there;
     carrier::lists_the_instances_that_carry_a_profile;
+    trail::tells_what_a_user_did_page_by_page;
     trust::replaces_who_may_assume_a_role_and_gives_it_back;
     trust::refuses_a_trust_policy_that_is_none;
     bucket::blocks_public_access_and_gives_it_back;

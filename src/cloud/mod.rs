@@ -19,6 +19,7 @@ mod origin;
 pub mod paced;
 pub mod sandbox;
 mod standing;
+mod trail;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -35,6 +36,7 @@ pub use model::{
 };
 pub use origin::unlike;
 pub use standing::{Standing, feedback, is_archived, standing};
+pub use trail::{ASSUMES, Deed, Doer, GLOBAL_REGION, TRAIL_WINDOW, TrailPage, is_told};
 
 use crate::change::{Change, Document, Permission, Taggable, Tags, Target, Urgency};
 use crate::id::{
@@ -200,6 +202,10 @@ pub trait Session: Send + Sync {
     /// empty, the describe call of its kind; `iam:ListRoleTags`, `iam:ListUserTags`,
     /// `s3:GetBucketTagging`, `rds:ListTagsForResource`, `ecs:DescribeTasks`, `ecs:DescribeServices`).
     async fn tags(&self, at: &Place, resource: &Taggable) -> Result<Option<Tags>>;
+    /// A page of what somebody did in `at` within [`TRAIL_WINDOW`], of the events that [`is_told`] knows;
+    /// `after` is the `next` of the page before (`cloudtrail:LookupEvents`). CloudTrail tells of a call
+    /// some minutes after it was made.
+    async fn trail(&self, at: &Place, by: &Doer, after: Option<&str>) -> Result<TrailPage>;
     /// A finding as GuardDuty holds it now, lower-camel JSON (`guardduty:ListDetectors`,
     /// `guardduty:GetFindings`).
     async fn finding(&self, at: &Place, id: &FindingId) -> Result<Option<serde_json::Value>>;

@@ -27,9 +27,11 @@ const SHIPPED: &[(&str, &str)] = &[
     ("exposed-port", include_str!("../../runbooks/exposed-port.rhai")),
     ("compromised-task", include_str!("../../runbooks/compromised-task.rhai")),
     ("database-login", include_str!("../../runbooks/database-login.rhai")),
+    ("federated-user", include_str!("../../runbooks/federated-user.rhai")),
     ("leaked-access-key", include_str!("../../runbooks/leaked-access-key.rhai")),
     ("observe", include_str!("../../runbooks/observe.rhai")),
     ("public-bucket", include_str!("../../runbooks/public-bucket.rhai")),
+    ("root-user", include_str!("../../runbooks/root-user.rhai")),
     ("stolen-role-credentials", include_str!("../../runbooks/stolen-role-credentials.rhai")),
     ("suspected-instance", include_str!("../../runbooks/suspected-instance.rhai")),
 ];

@@ -112,6 +112,16 @@ impl Moto {
         assert_eq!(answer.status, 200, "the finding was not taken: {}", answer.body);
     }
 
+    /// Puts an event (as CloudTrail writes it) into its history, as of now.
+    ///
+    /// # Panics
+    /// When the overlay refuses.
+    pub fn inject_event(&self, account: &str, region: &str, event: &str) {
+        let path = format!("/moto-api/tourniquet/events?account={account}&region={region}");
+        let answer = self.request("POST", &path, &[("Content-Type", "application/json")], event);
+        assert_eq!(answer.status, 200, "the event was not taken: {}", answer.body);
+    }
+
     /// All AssumeRole calls that succeeded, as a JSON list of their parameters.
     pub fn assumed_roles(&self) -> String {
         self.request("GET", "/moto-api/tourniquet/assumed-roles", &[], "").body

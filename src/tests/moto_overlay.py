@@ -12,11 +12,13 @@ import os
 import sys
 import threading
 from datetime import timedelta
+import time
 from functools import wraps
 from urllib.parse import parse_qs, urlparse
 
 from werkzeug.serving import make_server
 
+from moto.cloudtrail.responses import CloudTrailResponse
 from moto.ec2.exceptions import (
     EC2ClientError,
     InvalidSecurityGroupDuplicateError,
@@ -555,6 +557,54 @@ def inject_finding(request, full_url, headers):
 moto_api_urls.url_paths["{0}/moto-api/tourniquet/findings"] = inject_finding
 
 
+# --- CloudTrail has an event history --------------------------------------------------------------
+# LookupEvents by user name or key, latest first, in pages; stock moto has no events. They come in over a
+# route of ours.
+
+EVENTS = {}
+
+
+def lookup_events(self):
+    asked = self._get_param("LookupAttributes")[0]
+    since = self._get_param("StartTime") or 0
+    first = int(self._get_param("NextToken") or 0)
+    end = first + int(self._get_param("MaxResults") or 50)
+    found = [
+        event
+        for event in reversed(EVENTS.get((self.current_account, self.region), []))
+        if event[asked["AttributeKey"]] == asked["AttributeValue"] and event["EventTime"] >= since
+    ]
+    answer = {"Events": found[first:end]}
+    if end < len(found):
+        answer["NextToken"] = str(end)
+    return json.dumps(answer)
+
+
+CloudTrailResponse.lookup_events = lookup_events
+
+
+def inject_event(request, full_url, headers):
+    """POST ?account=…&region=… with an event: CloudTrail tells of it from now on."""
+    query = {key: value[0] for key, value in parse_qs(urlparse(full_url).query).items()}
+    event = json.loads(request.data)
+    identity = event["userIdentity"]
+    kept = EVENTS.setdefault((query["account"], query["region"]), [])
+    kept.append(
+        {
+            "EventId": str(len(kept)),
+            "EventName": event["eventName"],
+            "EventTime": time.time(),
+            "AccessKeyId": identity["accessKeyId"],
+            "Username": identity["userName"],
+            "CloudTrailEvent": json.dumps(event),
+        }
+    )
+    return 200, {"Content-Type": "application/json"}, "{}"
+
+
+moto_api_urls.url_paths["{0}/moto-api/tourniquet/events"] = inject_event
+
+
 # --- The server -----------------------------------------------------------------------------------
 
 
@@ -572,7 +622,7 @@ def main():
     os.environ["MOTO_PORT"] = str(server.server_port)
     # Read now what the first request to each service would wait for, seconds on a busy machine:
     # clients have timeouts.
-    for service in ("sts", "iam", "ec2", "s3", "guardduty", "kms"):
+    for service in ("sts", "iam", "ec2", "s3", "guardduty", "kms", "cloudtrail"):
         app.app_instances[service] = create_backend_app(service)
         get_service_model(service)
     threading.Thread(target=_end_with_parent, daemon=True).start()

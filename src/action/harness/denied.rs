@@ -107,6 +107,7 @@ async fn a_query_that_lacks_any_one_action_is_denied_and_names_it() {
             }
             "look::user" => vec![json!({"user": "deploy"}), json!({"key": "AKIAAAAAAAAAAAAAAAA3"})],
             "look::security_group" => vec![json!({"group": "sg-000000000000000f1"})],
+            "look::assumed_roles" => vec![json!({"user": "deploy"})],
             other => panic!("{other} is not in the table"),
         };
         let bench = Bench::new(false);

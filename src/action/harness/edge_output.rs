@@ -38,6 +38,7 @@ async fn every_look_gives_the_fields_that_it_declares() {
         ("look::task", json!({"cluster": "prod", "task": "000000000000000000000000000000a3"})),
         ("look::user", json!({"user": "deploy"})),
         ("look::security_group", json!({"group": "sg-000000000000000f1"})),
+        ("look::assumed_roles", json!({"user": "deploy"})),
     ];
     for query in queries() {
         let mut seen = BTreeSet::new();

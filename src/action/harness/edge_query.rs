@@ -49,6 +49,15 @@ async fn queries_read_with_their_own_permissions_and_say_null_for_what_is_absent
         ("look::user", json!({"user": "deploy"}), "/console", json!(true)),
         ("look::user", json!({"key": "AKIAAAAAAAAAAAAAAAA3"}), "/name", json!("legacy")),
         ("look::user", json!({"key": "AKIAAAAAAAAAAAAAAAA9"}), "", Value::Null),
+        ("look::assumed_roles", json!({"user": "deploy"}), "/roles", json!(["batch", "web"])),
+        (
+            "look::assumed_roles",
+            json!({"key": "AKIAAAAAAAAAAAAAAAA1"}),
+            "/made",
+            json!(["CreateUser eve at 2025-03-01T09:50:00.25Z"]),
+        ),
+        ("look::assumed_roles", json!({"user": "legacy"}), "/roles", json!([])),
+        ("look::assumed_roles", json!({"user": "deploy"}), "/complete", json!(true)),
     ] {
         let query = queries().iter().find(|query| query.name() == name).unwrap();
         let permissions = query.permissions(&bench.at);

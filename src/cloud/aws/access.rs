@@ -38,6 +38,7 @@ pub(super) struct Clients {
     autoscaling: OnceLock<aws_sdk_autoscaling::Client>,
     balancing: OnceLock<aws_sdk_elasticloadbalancingv2::Client>,
     classic_balancing: OnceLock<aws_sdk_elasticloadbalancing::Client>,
+    cloudtrail: OnceLock<aws_sdk_cloudtrail::Client>,
     ec2: OnceLock<aws_sdk_ec2::Client>,
     ecs: OnceLock<aws_sdk_ecs::Client>,
     guardduty: OnceLock<aws_sdk_guardduty::Client>,
@@ -53,6 +54,7 @@ impl Clients {
             autoscaling: OnceLock::new(),
             balancing: OnceLock::new(),
             classic_balancing: OnceLock::new(),
+            cloudtrail: OnceLock::new(),
             ec2: OnceLock::new(),
             ecs: OnceLock::new(),
             guardduty: OnceLock::new(),
@@ -78,6 +80,10 @@ impl Clients {
     pub(super) fn classic_balancing(&self) -> &aws_sdk_elasticloadbalancing::Client {
         let made = || aws_sdk_elasticloadbalancing::Client::new(&self.config);
         self.classic_balancing.get_or_init(made)
+    }
+
+    pub(super) fn cloudtrail(&self) -> &aws_sdk_cloudtrail::Client {
+        self.cloudtrail.get_or_init(|| aws_sdk_cloudtrail::Client::new(&self.config))
     }
 
     pub(super) fn ec2(&self) -> &aws_sdk_ec2::Client {

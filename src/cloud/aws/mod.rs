@@ -35,6 +35,7 @@ mod session;
 mod snapshot_lock;
 #[cfg(test)]
 mod tests;
+mod trail;
 mod trust;
 
 use std::collections::BTreeMap;

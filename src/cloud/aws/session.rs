@@ -9,13 +9,13 @@ use super::access::Clients;
 use super::assume::Assumer;
 use super::{
     balancer, ec2_apply, ec2_carriers, ec2_guard, ec2_profile, ec2_read, ecs, guardduty, iam,
-    iam_credential, rds, s3, scaling, snapshot_lock, trust,
+    iam_credential, rds, s3, scaling, snapshot_lock, trail, trust,
 };
 use crate::change::{Change, Document, Kind, Taggable, Tags, Target};
 use crate::cloud::{
-    ClassicBalancer, Database, DatabaseCluster, Exposure, GroupUser, HeldLock, Instance,
+    ClassicBalancer, Database, DatabaseCluster, Doer, Exposure, GroupUser, HeldLock, Instance,
     Membership, Receipt, Result, Role, Safeguards, Scope, SecurityGroup, Session, Snapshot,
-    TargetGroup, Task, TaskService, User, UserCredential,
+    TargetGroup, Task, TaskService, TrailPage, User, UserCredential,
 };
 use crate::id::{
     AccessKeyId, AccountId, BucketName, ClusterName, DatabaseClusterId, DatabaseId, FindingId,
@@ -206,6 +206,10 @@ impl Session for AwsSession {
         name: &ServiceName,
     ) -> Result<Option<TaskService>> {
         ecs::service(self.clients(at).await?.ecs(), cluster, name).await
+    }
+    async fn trail(&self, at: &Place, by: &Doer, after: Option<&str>) -> Result<TrailPage> {
+        let clients = self.clients(at).await?;
+        trail::trail(clients.cloudtrail(), by, after, self.assumer.now()).await
     }
 
     async fn finding(&self, at: &Place, id: &FindingId) -> Result<Option<serde_json::Value>> {

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::change::{CredentialKind, Tags};
+use crate::cloud::Deed;
 use crate::id::{
-    AccountId, BalancerName, BucketName, ClusterName, CredentialId, DatabaseClusterId, DatabaseId,
-    GroupId, InstanceId, InterfaceId, Place, RoleName, ScalingGroupName, ServiceName,
+    AccessKeyId, AccountId, BalancerName, BucketName, ClusterName, CredentialId, DatabaseClusterId,
+    DatabaseId, GroupId, InstanceId, InterfaceId, Place, RoleName, ScalingGroupName, ServiceName,
     TargetGroupArn, TaskId, UserName, VpcId,
 };
 
@@ -78,6 +79,8 @@ pub trait Fixture: Send + Sync {
     async fn carry(&self, at: &Place, instance: &InstanceId, profile: &str) -> Outcome;
     /// A new user with this many active access keys (0-2).
     async fn user(&self, at: &Place, keys: usize, console: Console) -> Outcome<UserName>;
+    /// Something that a user did with a key, into CloudTrail's history. `at` of the deed is left out.
+    async fn deed(&self, at: &Place, by: &(UserName, AccessKeyId), deed: &Deed) -> Outcome;
     /// A new active credential of a user.
     async fn credential(
         &self,

@@ -8,9 +8,9 @@ use async_trait::async_trait;
 use super::{Calls, Fault, Road, error};
 use crate::change::{Change, Document, EcsRef, Taggable, Tags, Target};
 use crate::cloud::{
-    Admitted, ClassicBalancer, Database, DatabaseCluster, Exposure, GroupUser, HeldLock, Instance,
-    Membership, Receipt, Result, Role, Safeguards, Scope, SecurityGroup, Session, Snapshot,
-    TargetGroup, Task, TaskService, User, UserCredential,
+    Admitted, ClassicBalancer, Database, DatabaseCluster, Doer, Exposure, GroupUser, HeldLock,
+    Instance, Membership, Receipt, Result, Role, Safeguards, Scope, SecurityGroup, Session,
+    Snapshot, TargetGroup, Task, TaskService, TrailPage, User, UserCredential,
 };
 use crate::id::{
     AccessKeyId, AccountId, BucketName, ClusterName, DatabaseClusterId, DatabaseId, FindingId,
@@ -298,6 +298,11 @@ impl Session for FaultySession {
     ) -> Result<Option<TaskService>> {
         let call = self.inner.task_service(at, cluster, name);
         self.road.read((&self.scope, at), &["ecs:DescribeServices"], || Ok(None), call).await
+    }
+    async fn trail(&self, at: &Place, by: &Doer, after: Option<&str>) -> Result<TrailPage> {
+        let call = self.inner.trail(at, by, after);
+        let operations = ["cloudtrail:LookupEvents"];
+        self.road.read((&self.scope, at), &operations, || Ok(TrailPage::default()), call).await
     }
 
     async fn finding(&self, at: &Place, id: &FindingId) -> Result<Option<serde_json::Value>> {

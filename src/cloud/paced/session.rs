@@ -10,9 +10,10 @@ use super::pacer::Pacer;
 use super::question::{Asking, Questions};
 use crate::change::{Change, Document, EcsRef, Permission, Taggable, Tags, Target};
 use crate::cloud::{
-    Admitted, ClassicBalancer, CloudError, Database, DatabaseCluster, ErrorClass, Exposure,
+    Admitted, ClassicBalancer, CloudError, Database, DatabaseCluster, Doer, ErrorClass, Exposure,
     GroupUser, HeldLock, Instance, Membership, Receipt, Result, Role, Safeguards, Scope,
-    SecurityGroup, Session, Snapshot, TargetGroup, Task, TaskService, User, UserCredential,
+    SecurityGroup, Session, Snapshot, TargetGroup, Task, TaskService, TrailPage, User,
+    UserCredential,
 };
 use crate::id::{
     AccessKeyId, AccountId, BucketName, ClusterName, DatabaseClusterId, DatabaseId, FindingId,
@@ -314,6 +315,10 @@ impl Session for PacedSession {
     ) -> Result<Option<TaskService>> {
         let call = self.inner.task_service(at, cluster, name);
         self.paced(at, &["ecs:DescribeServices"], call).await
+    }
+    async fn trail(&self, at: &Place, by: &Doer, after: Option<&str>) -> Result<TrailPage> {
+        let call = self.inner.trail(at, by, after);
+        self.paced(at, &["cloudtrail:LookupEvents"], call).await
     }
 
     async fn finding(&self, at: &Place, id: &FindingId) -> Result<Option<serde_json::Value>> {

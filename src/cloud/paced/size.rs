@@ -72,6 +72,9 @@ const AUTO_SCALING_CHANGE: Size = Size::new(10, 5);
 /// Elastic Load Balancing publishes none. Ours: as for Auto Scaling, with a read for each target group.
 const LOAD_BALANCING_READ: Size = Size::new(20, 10);
 
+/// CloudTrail, LookupEvents: "two per second, per account, per Region" (CloudTrail API Reference).
+const EVENT_HISTORY: Size = Size::new(2, 2);
+
 /// Everything else. Ours, as small as EC2's smallest refill.
 const UNKNOWN: Size = Size::new(10, 5);
 
@@ -102,6 +105,7 @@ pub fn size(operation: &str) -> Size {
         ("autoscaling", _) => AUTO_SCALING_CHANGE,
         ("elasticloadbalancing", _) if reads => LOAD_BALANCING_READ,
         ("guardduty", _) => GUARDDUTY,
+        ("cloudtrail", "LookupEvents") => EVENT_HISTORY,
         _ => UNKNOWN,
     }
 }

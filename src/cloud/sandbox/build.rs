@@ -71,6 +71,7 @@ fn build_account(
         add_key(&mut state, spec, &region, &default_key, everyone);
         account.regions.insert(region, state);
     }
+    account.trail = spec.deed.iter().map(|deed| deed.logged(&spec.region, now)).collect();
     for key in &spec.key {
         let region = key.region.as_ref().unwrap_or(&spec.region);
         add_key(state(&mut account, region), spec, region, key, everyone);

@@ -43,6 +43,7 @@ mod tag;
 mod task;
 #[cfg(test)]
 mod tests;
+mod trail;
 mod trust;
 mod view;
 mod world;

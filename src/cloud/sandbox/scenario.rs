@@ -108,6 +108,9 @@ pub struct AccountSpec {
     /// Tasks of ECS.
     #[serde(default)]
     pub task: Vec<TaskSpec>,
+    /// What its users did before, as CloudTrail tells it.
+    #[serde(default)]
+    pub deed: Vec<super::trail::DeedSpec>,
     /// GuardDuty findings.
     #[serde(default)]
     pub finding: Vec<FindingSpec>,

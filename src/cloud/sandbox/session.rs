@@ -10,16 +10,16 @@ use super::refusal::Refused;
 use super::world::{RegionState, World};
 use super::{
     EBS_DEFAULT_ALIAS, Sandbox, balancer, bucket, credential, database, guard, network, scaling,
-    snapshot_lock, task, view,
+    snapshot_lock, task, trail, view,
 };
 use crate::change::{
     Change, DatabaseRef, Document, EcsRef, TAG_PURPOSE, Taggable, Tags, Target, carried,
     group_name_prefix,
 };
 use crate::cloud::{
-    ClassicBalancer, Database, DatabaseCluster, Exposure, GroupUser, HeldLock, Instance,
+    ClassicBalancer, Database, DatabaseCluster, Doer, Exposure, GroupUser, HeldLock, Instance,
     Membership, Receipt, Result, Role, Safeguards, Scope, SecurityGroup, Session, Snapshot,
-    TargetGroup, Task, TaskService, User, UserCredential,
+    TargetGroup, Task, TaskService, TrailPage, User, UserCredential,
 };
 use crate::id::{
     AccessKeyId, AccountId, BucketName, ClusterName, DatabaseClusterId, DatabaseId, FindingId,
@@ -372,6 +372,15 @@ impl Session for SandboxSession {
         let wanted = EcsRef::Service { cluster: cluster.clone(), service: name.clone() };
         let needs = vec![("ecs:DescribeServices", allow::ecs(at, &wanted))];
         self.read(at, |_| needs, |world| Ok(task::look_at_service(world, at, &wanted)))
+    }
+
+    async fn trail(&self, at: &Place, by: &Doer, after: Option<&str>) -> Result<TrailPage> {
+        let now = self.sandbox.clock().now();
+        self.read(
+            at,
+            |_| view::any(&["cloudtrail:LookupEvents"]),
+            |world| Ok(trail::page(world, at, by, after, now)),
+        )
     }
 
     async fn finding(&self, at: &Place, id: &FindingId) -> Result<Option<serde_json::Value>> {

@@ -121,6 +121,8 @@ pub struct Account {
     pub users: BTreeMap<UserName, UserState>,
     /// Temporary credentials that were issued.
     pub sessions: BTreeMap<AccessKeyId, Issued>,
+    /// What CloudTrail tells that its users did.
+    pub trail: Vec<super::trail::Logged>,
     /// S3 buckets.
     pub buckets: BTreeMap<BucketName, BucketState>,
 }

@@ -42,6 +42,7 @@ fn a_role_s_sessions_need_the_role_its_tags_guardduty_and_an_undo() {
       "Statement": [
         {
           "Action": [
+            "ec2:DescribeIamInstanceProfileAssociations",
             "guardduty:ListDetectors"
           ],
           "Effect": "Allow",
@@ -185,6 +186,7 @@ fn only_actions_that_know_no_resource_are_allowed_on_everything() {
     let expected = [
         "autoscaling:DescribeAutoScalingGroups",
         "autoscaling:DescribeAutoScalingInstances",
+        "cloudtrail:LookupEvents",
         "ec2:DescribeIamInstanceProfileAssociations",
         "ec2:DescribeInstances",
         "ec2:DescribeNetworkInterfaces",

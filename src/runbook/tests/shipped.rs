@@ -77,9 +77,10 @@ fn they_answer_the_findings_they_are_for() {
         ("Recon:EC2/PortProbeEMRUnprotectedPort", &["exposed-port"]),
         (
             "CredentialAccess:IAMUser/AnomalousBehavior",
-            &["leaked-access-key", "stolen-role-credentials"],
+            &["federated-user", "leaked-access-key", "root-user", "stolen-role-credentials"],
         ),
-        ("Policy:IAMUser/RootCredentialUsage", &[]),
+        ("Policy:IAMUser/RootCredentialUsage", &["root-user"]),
+        ("Policy:IAMUser/ShortTermRootCredentialUsage", &["root-user"]),
         ("Policy:S3/BucketAnonymousAccessGranted", &["public-bucket"]),
         ("CredentialAccess:RDS/AnomalousBehavior.SuccessfulLogin", &["database-login"]),
         ("Execution:Runtime/NewBinaryExecuted", &["compromised-task"]),
@@ -284,9 +285,30 @@ fn principals_are_contained() {
     check(
         "leaked-access-key",
         finding("bob", "AKIAIOSFODNN7EXAMPLE"),
-        json!({}),
-        &["1 contain::disable_access_keys", "2 notify"],
+        json!({"roles": [], "foreign": [], "made": [], "complete": true, "regions": []}),
+        &["1 contain::disable_access_keys", "2 look::assumed_roles", "3 notify"],
     );
+    check(
+        "leaked-access-key",
+        finding("bob", "AKIAIOSFODNN7EXAMPLE"),
+        json!({"roles": ["web", "batch"], "foreign": ["arn:aws:iam::444455556666:role/web"],
+            "made": ["CreateUser eve"], "complete": false, "regions": ["eu-west-1"]}),
+        &[
+            "1 contain::disable_access_keys",
+            "2 look::assumed_roles",
+            "3[0]/1 contain::revoke_role_sessions",
+            "3[1]/1 contain::revoke_role_sessions",
+            "4 notify",
+        ],
+    );
+    for (runbook, wanted) in [("root-user", "root user"), ("federated-user", "federated user")] {
+        let end =
+            check(runbook, finding("somebody", "ASIAIOSFODNN7EXAMPLE"), json!({}), &["1 notify"]);
+        assert!(
+            matches!(end, Advance::Failed(error) if error.message.contains(wanted)),
+            "{runbook}"
+        );
+    }
     check(
         "public-bucket",
         json!({"resource": {"s3BucketDetails": [{"name": "one-bucket"}, {"name": "two-bucket"}]}}),

@@ -16,12 +16,13 @@ use aws_smithy_types::error::display::DisplayErrorContext;
 
 use super::{REGION, aws, fresh_account, inside, place};
 use crate::change::CredentialKind;
+use crate::cloud::Deed;
 use crate::cloud::contract::{
     Ability, Console, DatabaseWish, Disk, Fixture, InstanceWish, Ip, Lab, Outcome, TaskWish, suite,
 };
 use crate::id::{
-    AccountId, BalancerName, BucketName, ClusterName, CredentialId, DatabaseClusterId, DatabaseId,
-    GroupId, InstanceId, InterfaceId, Place, RoleName, ScalingGroupName, ServiceName,
+    AccessKeyId, AccountId, BalancerName, BucketName, ClusterName, CredentialId, DatabaseClusterId,
+    DatabaseId, GroupId, InstanceId, InterfaceId, Place, RoleName, ScalingGroupName, ServiceName,
     TargetGroupArn, TaskId, UserName, VpcId,
 };
 use crate::tests::moto::Moto;
@@ -271,6 +272,17 @@ impl Fixture for OnMoto {
             call.send().await.map_err(text)?;
         }
         id(Some(&name))
+    }
+
+    async fn deed(&self, at: &Place, by: &(UserName, AccessKeyId), deed: &Deed) -> Outcome {
+        let name = if deed.event == "AssumeRole" { "roleArn" } else { "userName" };
+        let event = serde_json::json!({
+            "eventName": deed.event, "eventSource": "iam.amazonaws.com",
+            "userIdentity": {"type": "IAMUser", "userName": by.0, "accessKeyId": by.1},
+            "requestParameters": {name: deed.about},
+        });
+        self.moto.inject_event(at.account.as_str(), at.region.as_str(), &event.to_string());
+        Ok(())
     }
 
     async fn credential(

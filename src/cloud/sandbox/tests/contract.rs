@@ -17,14 +17,15 @@ use crate::cloud::contract::{
     report, suite,
 };
 use crate::cloud::faulty::{Fault, Faulty, Plan};
+use crate::cloud::sandbox::trail::Logged;
 use crate::cloud::sandbox::world::{BucketState, ScalingGroup, TargetGroupState};
 use crate::cloud::sandbox::{
     CredentialState, EBS_DEFAULT_ALIAS, Key, Machine, RoleState, Sandbox, Scenario, Settling,
     UserState, Volume, Vpc, World,
 };
-use crate::cloud::{Address, Instance, Interface, SecurityGroup};
+use crate::cloud::{Address, Deed, Instance, Interface, SecurityGroup};
 use crate::id::{
-    AccountId, AllocationId, BalancerName, BucketName, ClusterName, CredentialId,
+    AccessKeyId, AccountId, AllocationId, BalancerName, BucketName, ClusterName, CredentialId,
     DatabaseClusterId, DatabaseId, GroupId, InstanceId, InterfaceId, Place, RoleName,
     ScalingGroupName, ServiceName, TargetGroupArn, TaskId, UserName, VolumeId, VpcId,
 };
@@ -252,6 +253,18 @@ impl Fixture for OnSandbox {
             world.account_mut(&at.account).unwrap().users.insert(name.clone(), user)
         })?;
         Ok(name)
+    }
+
+    async fn deed(&self, at: &Place, by: &(UserName, AccessKeyId), deed: &Deed) -> Outcome {
+        let logged = Logged {
+            region: at.region.clone(),
+            user: by.0.clone(),
+            key: by.1.clone(),
+            at: self.sandbox.clock().now(),
+            event: deed.event.clone(),
+            about: deed.about.clone(),
+        };
+        self.edit(|world| world.account_mut(&at.account).unwrap().trail.push(logged))
     }
 
     async fn credential(
