@@ -169,6 +169,16 @@ ids! {
     BalancerName, "a", "load balancer name", "1-32 letters, digits or dashes", |t| {
         all(t, 1..=32, |b| b.is_ascii_alphanumeric() || b == b'-')
     };
+    /// A Lambda function, without its account and version (Lambda API, `FunctionName`: 64 of
+    /// `[a-zA-Z0-9-_]` where only the name is given).
+    FunctionName, "a", "Lambda function name", "1-64 letters, digits, - and _", |t| {
+        all(t, 1..=64, |b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+    };
+    /// What connects an event source with a Lambda function (Lambda API, `UUID`).
+    EventSourceId, "an", "event source mapping id", "a UUID", |t| {
+        all(t, 36..=36, |b| b.is_ascii_hexdigit() || b == b'-')
+            && t.split('-').map(str::len).eq([8, 4, 4, 4, 12])
+    };
     /// An S3 bucket (S3 User Guide, "General purpose bucket naming rules").
     BucketName, "an", "S3 bucket name", "3-63 lower-case letters, digits, dots or dashes", |t| {
         let outer = |b: Option<&u8>| b.is_some_and(u8::is_ascii_alphanumeric);

@@ -14,6 +14,7 @@ mod edge_database;
 mod edge_evidence;
 mod edge_exposure;
 mod edge_finding;
+mod edge_function;
 mod edge_group;
 mod edge_guard;
 mod edge_origin;

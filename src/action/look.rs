@@ -1,10 +1,12 @@
 //! Reads that a runbook may ask for: `look::instance(id)` and its kin. One table, no changes.
 
+mod function;
 mod task;
 
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
+use function::LookFunction;
 use serde_json::{Value, json};
 use task::LookTask;
 
@@ -54,6 +56,7 @@ pub fn queries() -> &'static [&'static dyn Query] {
         &LookSecurityGroup,
         &LookTask,
         &LookAssumedRoles,
+        &LookFunction,
     ]
 }
 

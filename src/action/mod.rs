@@ -40,6 +40,7 @@ mod shared_role;
 mod snapshot_volumes;
 mod stop_ecs_task;
 mod tag_resource;
+mod throttle_function;
 mod tighten_security_group;
 mod untouchable;
 

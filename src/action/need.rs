@@ -81,7 +81,7 @@ pub fn needs(
         .collect()
 }
 
-/// What the guards read before the first change: the tags of each instance, role, user, bucket, database and
+/// What the guards read before the first change: the tags of each instance, role, user, bucket, function, database and
 /// security group of the account's own that the action touches, because a tag may protect it.
 fn guard_reads(own: &BTreeSet<Permission>, at: &Place) -> BTreeSet<Permission> {
     let touched = |kind: &&str| {
@@ -94,11 +94,13 @@ fn guard_reads(own: &BTreeSet<Permission>, at: &Place) -> BTreeSet<Permission> {
             // A bucket's ARN is its name.
             "bucket" => one.part(2) == Some("s3"),
             "database" => one.part(2) == Some("rds"),
+            // What calls a function is about that.
+            "function" => one.part(2) == Some("lambda"),
             _ => one.part(5).is_some_and(|id| id.starts_with(&start)),
         };
         own.iter().any(|one| changes(one) && is_one(one))
     };
-    let kinds = ["instance", "role", "user", "bucket", "security-group", "database"];
+    let kinds = ["instance", "role", "user", "bucket", "function", "security-group", "database"];
     kinds.into_iter().filter(touched).flat_map(|kind| tag_reads(kind, at)).collect()
 }
 
@@ -138,6 +140,8 @@ fn taking_back(one: &Permission, run: &BTreeSet<Permission>) -> Option<Permissio
         }
         "iam:PutRolePolicy" => "iam:DeleteRolePolicy",
         "iam:PutUserPolicy" => "iam:DeleteUserPolicy",
+        "lambda:PutFunctionConcurrency" => "lambda:DeleteFunctionConcurrency",
+        "lambda:TagResource" => "lambda:UntagResource",
         "iam:TagRole" => "iam:UntagRole",
         "iam:TagUser" => "iam:UntagUser",
         _ => return None,

@@ -32,6 +32,8 @@ pub enum ParamKind {
     ClusterName,
     /// An ECS task's id: the last part of its ARN.
     TaskId,
+    /// A Lambda function's name.
+    FunctionName,
     /// An ARN.
     Arn,
     /// 12 digits.
@@ -94,9 +96,17 @@ pub const TASK: &[ParamSpec] = &[
     },
 ];
 
+/// What verbs about one function take.
+pub const FUNCTION: &[ParamSpec] = &[ParamSpec {
+    name: "function",
+    kind: ParamKind::FunctionName,
+    required: true,
+    doc: "The Lambda function.",
+}];
+
 impl ParamKind {
     /// Every kind.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::InstanceId,
         Self::RoleName,
         Self::UserName,
@@ -108,6 +118,7 @@ impl ParamKind {
         Self::DatabaseId,
         Self::ClusterName,
         Self::TaskId,
+        Self::FunctionName,
         Self::Arn,
         Self::AccountId,
         Self::Region,
@@ -131,6 +142,7 @@ impl ParamKind {
             Self::DatabaseId => "database-id",
             Self::ClusterName => "cluster-name",
             Self::TaskId => "task-id",
+            Self::FunctionName => "function-name",
             Self::Arn => "arn",
             Self::AccountId => "account-id",
             Self::Region => "region",
@@ -172,6 +184,7 @@ impl ParamKind {
             Self::DatabaseId => text::<id::DatabaseId>(value),
             Self::ClusterName => text::<id::ClusterName>(value),
             Self::TaskId => text::<id::TaskId>(value),
+            Self::FunctionName => text::<id::FunctionName>(value),
             Self::Arn => text::<id::Arn>(value),
             Self::AccountId => text::<id::AccountId>(value),
             Self::Region => text::<id::Region>(value),

@@ -61,6 +61,8 @@ pub enum Read {
     TaskService,
     /// `trail`.
     Trail,
+    /// `function`.
+    Function,
     /// `tags`, of anything.
     Tags,
 }
@@ -70,8 +72,8 @@ impl Read {
     /// reference; `ec2:Describe…` mostly takes none).
     fn needs(self) -> &'static [(&'static str, Resource)] {
         use Resource::{
-            Any, Bucket, Database, DatabaseCluster, Detector, Instance, Profile, Role, Snapshot,
-            Task, TaskService, User,
+            Any, Bucket, Database, DatabaseCluster, Detector, Function, Instance, Profile, Role,
+            Snapshot, Task, TaskService, User,
         };
         match self {
             Self::Instance => {
@@ -130,6 +132,12 @@ impl Read {
             ],
             Self::TaskService => &[("ecs:DescribeServices", TaskService)],
             Self::Trail => &[("cloudtrail:LookupEvents", Any)],
+            Self::Function => &[
+                ("lambda:GetFunctionConfiguration", Function),
+                ("lambda:GetFunctionConcurrency", Function),
+                ("lambda:GetPolicy", Function),
+                ("lambda:ListEventSourceMappings", Any),
+            ],
             // DescribeTags says the same of no tags and of no resource, so the resource is asked for.
             Self::Tags => &[
                 ("ec2:DescribeTags", Any),
@@ -144,6 +152,7 @@ impl Read {
                 ("rds:ListTagsForResource", DatabaseCluster),
                 ("ecs:DescribeTasks", Task),
                 ("ecs:DescribeServices", TaskService),
+                ("lambda:ListTags", Function),
             ],
         }
     }
@@ -163,6 +172,7 @@ enum Resource {
     DatabaseCluster,
     Task,
     TaskService,
+    Function,
 }
 
 impl Resource {
@@ -182,6 +192,7 @@ impl Resource {
             Self::DatabaseCluster => format!("arn:aws:rds:{region}:{account}:cluster:*"),
             Self::Task => format!("arn:aws:ecs:{region}:{account}:task/*"),
             Self::TaskService => format!("arn:aws:ecs:{region}:{account}:service/*"),
+            Self::Function => format!("arn:aws:lambda:{region}:{account}:function:*"),
         }
     }
 }
@@ -209,6 +220,7 @@ pub(super) fn tag_reads(kind: &str, at: &Place) -> BTreeSet<Permission> {
         "ecs-task" => &["ecs:DescribeTasks"],
         "ecs-service" => &["ecs:DescribeServices"],
         "database" | "database-cluster" => &["rds:ListTagsForResource"],
+        "function" => &["lambda:ListTags"],
         _ => &[],
     };
     let mut needed = permissions_for(&[Read::Tags], at);
@@ -220,6 +232,14 @@ pub(super) fn tag_reads(kind: &str, at: &Place) -> BTreeSet<Permission> {
 /// may have.
 const ANY: &str = "dddddddd";
 
+/// The same for what has a UUID.
+const ANY_UUID: &str = "dddddddd-dddd-dddd-dddd-dddddddddddd";
+
+/// A UUID that stands for any.
+pub(super) fn any_uuid<T: std::str::FromStr<Err = crate::id::IdError>>() -> T {
+    ANY_UUID.parse().expect("the stand-in has the form of a UUID")
+}
+
 /// An id or name that stands for any of its kind, after `prefix`.
 pub(super) fn any<T: std::str::FromStr<Err = crate::id::IdError>>(prefix: &str) -> T {
     format!("{prefix}{ANY}")
@@ -227,15 +247,19 @@ pub(super) fn any<T: std::str::FromStr<Err = crate::id::IdError>>(prefix: &str) 
         .expect("the stand-in has the form of every EC2 id and IAM name")
 }
 
-/// What changes of these kinds need in `at`, whatever their ids: those made by [`any`] become `*`.
+/// What changes of these kinds need in `at`, whatever their ids: those made by [`any`] and
+/// [`any_uuid`] become `*`.
 pub(super) fn permissions_to(kinds: Vec<Kind>, at: &Place) -> BTreeSet<Permission> {
     kinds
         .into_iter()
         .flat_map(|kind| Change { at: at.clone(), kind }.permissions())
         .map(|needed| {
             // One in the middle, a cluster, leaves nothing known behind it.
-            let resource = match needed.resource.split_once(ANY) {
-                Some((stem, _)) => format!("{}*", stem.trim_end_matches('*')),
+            let stem = [ANY_UUID, ANY]
+                .iter()
+                .find_map(|any| needed.resource.split_once(any).map(|(stem, _)| stem));
+            let resource = match stem {
+                Some(stem) => format!("{}*", stem.trim_end_matches('*')),
                 None => needed.resource,
             };
             Permission { action: needed.action, resource }

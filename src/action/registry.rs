@@ -20,6 +20,7 @@ use super::send_feedback::SendFeedback;
 use super::snapshot_volumes::SnapshotVolumes;
 use super::stop_ecs_task::StopEcsTask;
 use super::tag_resource::TagResource;
+use super::throttle_function::ThrottleFunction;
 use super::tighten_security_group::TightenSecurityGroup;
 
 /// Every action.
@@ -37,6 +38,7 @@ pub fn registry() -> &'static [&'static dyn Action] {
         &RestrictDatabase,
         &IsolateEcsTask,
         &StopEcsTask,
+        &ThrottleFunction,
         &TagResource,
         &GuardInstance,
         &EnterStandby,

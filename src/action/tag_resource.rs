@@ -26,7 +26,7 @@ const PARAMS: &[ParamSpec] = &[
         name: "resource",
         kind: ParamKind::Text,
         required: true,
-        doc: "`type/id`: instance, volume, snapshot, security-group, role, user, bucket, database, \
+        doc: "`type/id`: instance, volume, snapshot, security-group, role, user, bucket, function, database, \
               database-cluster, ecs-task or ecs-service; of the last two `type/cluster/id`.",
     },
     ParamSpec { name: "tags", kind: ParamKind::Tags, required: true, doc: "The tags." },
@@ -48,6 +48,7 @@ const KINDS: &[&str] = &[
     "role",
     "user",
     "bucket",
+    "function",
     "database",
     "database-cluster",
     "ecs-task",
@@ -68,6 +69,7 @@ fn permissions_on(kind: &str, at: &Place) -> BTreeSet<Permission> {
         "database-cluster" => Taggable::Database(DatabaseRef::Cluster(any(""))),
         "ecs-task" => Taggable::Ecs(EcsRef::Task { cluster: any(""), task: any("") }),
         "ecs-service" => Taggable::Ecs(EcsRef::Service { cluster: any(""), service: any("") }),
+        "function" => Taggable::Function(any("")),
         _ => return BTreeSet::new(),
     };
     let tags = Kind::Tags {
@@ -183,6 +185,7 @@ fn resource(params: &Params) -> Result<Taggable, LookError> {
         "role" => id.parse().map(Taggable::Role).map_err(form),
         "user" => id.parse().map(Taggable::User).map_err(form),
         "bucket" => id.parse().map(Taggable::Bucket).map_err(form),
+        "function" => id.parse().map(Taggable::Function).map_err(form),
         "security-group" => id.parse().map(Taggable::SecurityGroup).map_err(form),
         "database" => {
             id.parse().map(|id| Taggable::Database(DatabaseRef::Instance(id))).map_err(form)
@@ -254,6 +257,8 @@ mod tests {
             ("role/web", true),
             ("user/ann@example.com", true),
             ("bucket/my.bucket-1", true),
+            ("function/billing-export_2", true),
+            ("function/billing:prod", false),
             ("bucket/My", false),
             ("bucket/a..b", false),
             ("bucket/-ab", false),

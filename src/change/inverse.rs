@@ -78,6 +78,7 @@ impl Change {
             | Kind::Credential { .. }
             | Kind::PublicAccess { .. }
             | Kind::Database(_)
+            | Kind::Function(_)
             | Kind::Tags { .. } => Inverse::Change(self.swapped()),
         }
     }
@@ -109,6 +110,7 @@ impl Change {
             Kind::Database(change) => change.swap(),
             Kind::Task(change) => change.swap(),
             Kind::Trust(change) => change.swap(),
+            Kind::Function(function) => function.swap(),
             Kind::Tags { before, after, .. } => swap(before, after),
             Kind::Finding(change) => change.swap(),
             Kind::GroupRules { effect, .. } => {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AddressUse, BalancerChange, CredentialKind, DatabaseChange, Direction, Document, Duty,
-    FindingChange, GroupOwner, KeyStatus, LoginProfile, OnShutdown, ProfileChange,
+    FindingChange, FunctionChange, GroupOwner, KeyStatus, LoginProfile, OnShutdown, ProfileChange,
     PublicAccessBlock, Rule, RuleEffect, SnapshotLock, Taggable, Tags, TaskChange, TrustChange,
 };
 use crate::id::{
@@ -253,6 +253,8 @@ pub enum Kind {
     Task(TaskChange),
     /// Who may assume a role.
     Trust(TrustChange),
+    /// An attribute of a Lambda function.
+    Function(FunctionChange),
     /// Tags of a resource (`ec2:CreateTags`/`ec2:DeleteTags`, `iam:TagRole`, `iam:TagUser`, and
     /// their inverses). Only keys that differ between the two are touched.
     Tags {

@@ -8,6 +8,7 @@ mod balancer;
 mod database;
 mod document;
 mod finding;
+mod function;
 mod inverse;
 mod kind;
 mod passage;
@@ -30,6 +31,7 @@ pub use balancer::{BalancerChange, Registration, Target};
 pub use database::{DatabaseChange, DatabaseRef, SHOWN_WITHIN};
 pub use document::{carried, policy_text};
 pub use finding::{FindingChange, Usefulness};
+pub use function::{FunctionChange, Polling, function_arn};
 pub use inverse::Inverse;
 pub use kind::Kind;
 #[cfg(test)]
@@ -138,6 +140,7 @@ impl Change {
             Kind::Database(change) => change.operation(),
             Kind::Task(change) => change.operation(),
             Kind::Trust(change) => change.operation(),
+            Kind::Function(function) => function.operation(),
             Kind::Tags { resource, after, .. } => match (resource, after.is_empty()) {
                 (
                     Taggable::Instance(_)
@@ -153,6 +156,8 @@ impl Change {
                 (Taggable::Role(_), true) => "iam:UntagRole",
                 (Taggable::User(_), false) => "iam:TagUser",
                 (Taggable::User(_), true) => "iam:UntagUser",
+                (Taggable::Function(_), false) => "lambda:TagResource",
+                (Taggable::Function(_), true) => "lambda:UntagResource",
                 (Taggable::Bucket(_), _) => "s3:PutBucketTagging",
                 (Taggable::Ecs(_), false) => "ecs:TagResource",
                 (Taggable::Ecs(_), true) => "ecs:UntagResource",
@@ -201,6 +206,7 @@ impl Change {
             Kind::Database(change) => change.resource(),
             Kind::Task(change) => change.resource(),
             Kind::Trust(change) => change.resource(),
+            Kind::Function(function) => function.resource(),
             Kind::Tags { resource, .. } => format!("{}/tags", resource.path()),
         }
     }
@@ -208,6 +214,7 @@ impl Change {
     /// The instance, role, user, bucket or security group whose life it touches: what guards protect and count.
     /// The instance, role, user, bucket or database whose life it touches: what guards protect and count.
     /// The instance, role, user, bucket, database, task or service whose life it touches: what guards protect and count.
+    /// The instance, role, user, bucket or function whose life it touches: what guards protect and count.
     #[must_use]
     pub fn subject(&self) -> Option<Taggable> {
         match &self.kind {
@@ -233,6 +240,7 @@ impl Change {
             Kind::Database(change) => Some(Taggable::Database(change.subject())),
             Kind::Task(change) => Some(Taggable::Ecs(change.subject())),
             Kind::Trust(change) => Some(change.subject()),
+            Kind::Function(function) => Some(function.subject()),
             Kind::CreateGroup { .. }
             | Kind::GroupRules { .. }
             | Kind::CopySnapshot { .. }

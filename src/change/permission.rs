@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 pub use document::lines;
 pub use document::{Statement, document, statements};
 
-use super::{Change, Kind, Taggable};
+use super::{Change, Kind, Taggable, function_arn};
 
 /// One IAM action on one resource.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -170,6 +170,7 @@ impl Change {
                 return change.permissions(&self.at);
             }
             Kind::Trust(change) => return change.permissions(account),
+            Kind::Function(function) => return function.permissions(&self.at),
             Kind::Tags { resource, .. } => need(
                 operation,
                 match resource {
@@ -182,6 +183,7 @@ impl Change {
                     Taggable::SecurityGroup(id) => ec2("security-group", id.as_str()),
                     Taggable::Database(database) => database.arn(&self.at),
                     Taggable::Ecs(resource) => resource.arn(&self.at),
+                    Taggable::Function(name) => function_arn(&self.at, name),
                 },
             ),
         }

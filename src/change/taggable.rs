@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::{DatabaseRef, EcsRef};
-use crate::id::{BucketName, GroupId, InstanceId, RoleName, SnapshotId, UserName, VolumeId};
+use crate::id::{
+    BucketName, FunctionName, GroupId, InstanceId, RoleName, SnapshotId, UserName, VolumeId,
+};
 
 /// What can be tagged.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -27,6 +29,8 @@ pub enum Taggable {
     Database(DatabaseRef),
     /// An ECS task or service.
     Ecs(EcsRef),
+    /// A Lambda function.
+    Function(FunctionName),
 }
 
 impl Taggable {
@@ -43,6 +47,7 @@ impl Taggable {
             Self::SecurityGroup(id) => format!("security-group/{id}"),
             Self::Database(database) => database.path(),
             Self::Ecs(resource) => resource.path(),
+            Self::Function(name) => format!("function/{name}"),
         }
     }
 }

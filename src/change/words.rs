@@ -148,6 +148,7 @@ impl Change {
             Kind::Database(change) => change.words(),
             Kind::Task(change) => change.words(),
             Kind::Trust(change) => change.words(),
+            Kind::Function(function) => function.words(),
             Kind::Tags { resource, before, after } if after.is_empty() => {
                 format!("{}: remove tags {}", resource.path(), list(before.keys()))
             }

@@ -238,7 +238,7 @@ async fn what_a_service_could_not_use_is_told_when_the_configuration_is_checked(
         check(&format!("{good}[notify.security]\nwebhook = \"https://chat.example\"\n")).await;
     assert_eq!(ended, Ok(0));
     let words =
-        "notify has no channel oncall, which is told by attack-sequence, compromised-instance,";
+        "notify has no channel oncall, which is told by attack-sequence, compromised-function,";
     assert_eq!(err.matches(words).count(), 1, "{err}");
     // What `runbook check` warns of stands here, too.
     let books = folder.path().join("books");

@@ -16,6 +16,7 @@ mod database;
 mod disk;
 mod exposure;
 mod finding;
+mod function;
 mod general;
 mod group;
 mod guard;
@@ -151,6 +152,10 @@ const CHECKS: &[Check] = checks! {
     task::stops_a_task_for_good;
     task::sets_how_many_tasks_a_service_has;
     task::finds_no_task_and_no_service_of_that_name;
+    function::keeps_a_function_from_running_and_gives_it_back;
+    function::turns_an_event_source_off_and_on;
+    function::finds_no_function_that_is_not_there;
+    function::tags_functions;
     tagging::tags_everything_in_ec2;
     tagging::tags_roles_and_users;
     tagging::tags_databases;

@@ -13,6 +13,7 @@ pub mod contract;
 mod error;
 #[cfg(test)]
 pub mod faulty;
+mod function;
 mod model;
 mod origin;
 #[cfg(any(test, feature = "aws"))]
@@ -28,6 +29,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 pub use error::{CloudError, ErrorClass};
+pub use function::{EventSource, Function};
 pub use model::{
     Address, ClassicBalancer, Created, Database, DatabaseCluster, DatabaseGroup, Exposure,
     GROUP_ACTIVE, GROUP_REMOVING, GroupUser, HeldLock, Instance, Interface, Membership, Receipt,
@@ -41,7 +43,7 @@ pub use trail::{ASSUMES, Deed, Doer, GLOBAL_REGION, TRAIL_WINDOW, TrailPage, is_
 use crate::change::{Change, Document, Permission, Taggable, Tags, Target, Urgency};
 use crate::id::{
     AccessKeyId, AccountId, BucketName, CaseId, ClusterName, DatabaseClusterId, DatabaseId,
-    FindingId, GroupId, InstanceId, Place, RoleName, RunId, ServiceName, SnapshotId,
+    FindingId, FunctionName, GroupId, InstanceId, Place, RoleName, RunId, ServiceName, SnapshotId,
     TargetGroupArn, TaskId, UserName, VpcId,
 };
 
@@ -201,6 +203,12 @@ pub trait Session: Send + Sync {
     /// The tags of a resource; `None` when it does not exist (`ec2:DescribeTags` and, where that is
     /// empty, the describe call of its kind; `iam:ListRoleTags`, `iam:ListUserTags`,
     /// `s3:GetBucketTagging`, `rds:ListTagsForResource`, `ecs:DescribeTasks`, `ecs:DescribeServices`).
+    /// A Lambda function with what calls it; `None` when there is none (`lambda:GetFunctionConfiguration`,
+    /// `lambda:GetFunctionConcurrency`, `lambda:GetPolicy`, `lambda:ListEventSourceMappings` to the last page).
+    async fn function(&self, at: &Place, name: &FunctionName) -> Result<Option<Function>>;
+    /// The tags of a resource; `None` when it does not exist (`ec2:DescribeTags` and, where that is
+    /// empty, the describe call of its kind; `iam:ListRoleTags`, `iam:ListUserTags`,
+    /// `s3:GetBucketTagging`, `lambda:ListTags`).
     async fn tags(&self, at: &Place, resource: &Taggable) -> Result<Option<Tags>>;
     /// A page of what somebody did in `at` within [`TRAIL_WINDOW`], of the events that [`is_told`] knows;
     /// `after` is the `next` of the page before (`cloudtrail:LookupEvents`). CloudTrail tells of a call

@@ -1,8 +1,11 @@
 //! Where the world stands towards a change: what recovery and undo ask before they act.
+//!
+//! The kinds of one service stand in a file of their own, named after it.
 
 mod balancer;
 mod database;
 mod finding;
+mod function;
 mod profile;
 mod snapshot_lock;
 mod task;
@@ -174,6 +177,7 @@ pub async fn standing(session: &dyn Session, change: &Change) -> Result<Standing
         Kind::Database(change) => database::standing(session, at, change).await?,
         Kind::Task(change) => task::standing(session, at, change).await?,
         Kind::Trust(change) => trust::standing(session, at, change).await?,
+        Kind::Function(change) => function::standing(session, at, change).await?,
         Kind::Tags { resource, before, after } => match session.tags(at, resource).await? {
             None => Standing::Gone,
             Some(now) => {

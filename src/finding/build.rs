@@ -98,6 +98,7 @@ pub fn build(candidate: Candidate) -> Result<Finding, Rejection> {
         instance: resource.instance,
         access_key: resource.access_key,
         buckets: resource.buckets,
+        function: resource.function,
         sequence: resource.sequence,
         sample: is_sample(&document),
         degraded,

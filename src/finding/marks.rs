@@ -54,6 +54,9 @@ const IDENTIFIERS: &[&str] = &[
     "resource/instanceDetails/networkInterfaces/*/securityGroups/*/groupId",
     "resource/s3BucketDetails/*/arn",
     "resource/s3BucketDetails/*/name",
+    "resource/lambdaDetails/functionArn",
+    "resource/lambdaDetails/functionName",
+    "resource/lambdaDetails/role",
     "service/resourceRole",
 ];
 

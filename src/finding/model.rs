@@ -153,6 +153,8 @@ pub struct Finding {
     pub access_key: Option<AccessKey>,
     /// `resource.s3BucketDetails`, only when `resourceType` is `S3Bucket`.
     pub buckets: Vec<Bucket>,
+    /// `resource.lambdaDetails.functionName`, only when `resourceType` is `Lambda`; it may be no valid name.
+    pub function: Option<String>,
     /// The attack sequence's uid, for an attack-sequence finding.
     pub sequence: Option<String>,
     /// Whether GuardDuty marked it as a sample.
@@ -244,6 +246,7 @@ impl Finding {
                 Some(task) => format!("ecs-task/{task}"),
                 None => "ECSCluster/unknown".to_owned(),
             }),
+            Some("Lambda") => self.function.as_ref().map(|name| format!("function/{name}")),
             Some(other) => Some(format!("{other}/unknown")),
             None => None,
         }

@@ -1,4 +1,4 @@
-//! What a finding is about: the instance, the principal, the buckets or the attack sequence.
+//! What a finding is about: the instance, the principal, the buckets, the function or the attack sequence.
 //!
 //! Names are taken as they came; whether they are valid ids is checked where they are used.
 
@@ -17,6 +17,8 @@ pub struct Subject {
     pub access_key: Option<AccessKey>,
     /// The buckets, of a finding about buckets.
     pub buckets: Vec<Bucket>,
+    /// The name of the Lambda function, of a finding about one.
+    pub function: Option<String>,
     /// The attack sequence's uid.
     pub sequence: Option<String>,
 }
@@ -46,6 +48,8 @@ impl Subject {
             .flatten()
             .filter_map(|bucket| name(bucket, "/name").map(|name| Bucket { name }))
             .collect();
+        let function =
+            name(document, "/resource/lambdaDetails/functionName").filter(|_| is("Lambda"));
         let sequence = name(document, "/service/detection/sequence/uid");
         if is("Instance") && instance.is_none() {
             missing("resource.instanceDetails.instanceId");
@@ -56,11 +60,14 @@ impl Subject {
         if is("S3Bucket") && buckets.is_empty() {
             missing("resource.s3BucketDetails");
         }
+        if is("Lambda") && function.is_none() {
+            missing("resource.lambdaDetails.functionName");
+        }
         let is_sequence = is("AttackSequence") || finding_type.0.starts_with("AttackSequence:");
         if is_sequence && sequence.is_none() {
             missing("service.detection.sequence");
         }
-        Self { kind, instance, access_key, buckets, sequence }
+        Self { kind, instance, access_key, buckets, function, sequence }
     }
 }
 

@@ -10,7 +10,9 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use crate::cloud::sandbox::Scenario;
-use crate::id::{AccessKeyId, AccountId, BucketName, DatabaseId, InstanceId, UserName};
+use crate::id::{
+    AccessKeyId, AccountId, BucketName, DatabaseId, FunctionName, InstanceId, UserName,
+};
 
 /// One case.
 #[derive(Debug, Deserialize)]
@@ -119,6 +121,12 @@ pub struct Expect {
     /// Tasks that must still reach out.
     #[serde(default)]
     pub tasks_connected: Vec<String>,
+    /// Functions that must not run any more.
+    #[serde(default)]
+    pub throttled: Vec<FunctionName>,
+    /// Functions that must still run.
+    #[serde(default)]
+    pub running: Vec<FunctionName>,
     /// Calls that changed something in AWS.
     pub mutations: usize,
     /// The timeline, one entry a line.

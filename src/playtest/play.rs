@@ -169,6 +169,12 @@ pub fn differences(case: &CaseFile, played: &Played, timeline: bool) -> Vec<Stri
             );
         }
     }
+    for (functions, allowed) in [(&expect.throttled, false), (&expect.running, true)] {
+        for function in functions {
+            let verdict = attacker.can_invoke(&place, function);
+            check(&format!("{function} runs"), verdict.allowed.to_string(), allowed.to_string());
+        }
+    }
     if timeline && played.timeline != expect.timeline {
         let lines =
             played.timeline.lines().zip(expect.timeline.lines().chain(std::iter::repeat("")));

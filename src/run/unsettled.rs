@@ -99,6 +99,7 @@ impl Executor<'_> {
 /// reads of their own get those alone.
 pub fn settle_permissions(change: &Change) -> BTreeSet<Permission> {
     let reads: &[Read] = match change.kind {
+        Kind::Function(_) => &[Read::Function],
         Kind::Database(_) => &[Read::Database, Read::DatabaseCluster],
         // Of an interface its groups, too, before it goes back to them.
         Kind::Task(_) => &[Read::Task, Read::TaskService, Read::Groups],

@@ -23,6 +23,7 @@ use crate::routing::{Rule, TypePattern};
 /// The runbooks that come with Tourniquet.
 const SHIPPED: &[(&str, &str)] = &[
     ("attack-sequence", include_str!("../../runbooks/attack-sequence.rhai")),
+    ("compromised-function", include_str!("../../runbooks/compromised-function.rhai")),
     ("compromised-instance", include_str!("../../runbooks/compromised-instance.rhai")),
     ("exposed-port", include_str!("../../runbooks/exposed-port.rhai")),
     ("compromised-task", include_str!("../../runbooks/compromised-task.rhai")),

@@ -51,6 +51,7 @@ const BLOCK: &str = "contain::block_public_bucket";
 const TIGHTEN: &str = "contain::tighten_security_group";
 const ARCHIVE: &str = "act::archive_finding";
 const FEEDBACK: &str = "act::send_feedback";
+const THROTTLE: &str = "contain::throttle_function";
 const STANDBY: &str = "act::enter_standby";
 const LEAVE: &str = "act::leave_load_balancers";
 const PROFILE: &str = "contain::replace_instance_profile";
@@ -139,12 +140,16 @@ pub const CASES: &[Case] = &[
     case!("a service", TAG, {"resource": "ecs-service/prod/front", "tags": {"state": "contained"}}, false, Again::Nothing, tagged),
     case!("a database", TAG, {"resource": "database/orders", "tags": {"state": "contained", "team": "sec"}}, false, Again::Nothing, tagged),
     case!("a database cluster", TAG, {"resource": "database-cluster/shop", "tags": {"state": "contained"}}, false, Again::Nothing, tagged),
+    case!("a function without a reservation, one event source off", THROTTLE, {"function": "export"}, false, Again::Nothing, super::edge_function::throttled),
+    case!("a function with a reservation", THROTTLE, {"function": "resize_images"}, false, Again::Nothing, super::edge_function::throttled),
+    case!("a function that is throttled already", THROTTLE, {"function": "retired"}, false, Again::Nothing, super::edge_function::throttled),
     case!("an instance, one tag new and one overwritten", TAG, {"resource": "instance/i-000000000000000a1", "tags": {"state": "contained", "team": "sec"}}, false, Again::Nothing, tagged),
     case!("an instance without tags", TAG, {"resource": "instance/i-000000000000000a2", "tags": {"state": "contained"}}, false, Again::Nothing, tagged),
     case!("a volume without tags", TAG, {"resource": "volume/vol-000000000000000b2", "tags": {"state": "evidence"}}, false, Again::Nothing, tagged),
     case!("a volume", TAG, {"resource": "volume/vol-000000000000000b1", "tags": {"state": "evidence"}}, false, Again::Nothing, tagged),
     case!("a role", TAG, {"resource": "role/web", "tags": {"state": "contained", "team": "sec"}}, false, Again::Nothing, tagged),
     case!("a user", TAG, {"resource": "user/deploy", "tags": {"state": "contained"}}, false, Again::Nothing, tagged),
+    case!("a function", TAG, {"resource": "function/export", "tags": {"state": "contained", "team": "sec"}}, false, Again::Nothing, tagged),
     case!("a bucket", TAG, {"resource": "bucket/our-logs", "tags": {"state": "contained", "team": "sec"}}, false, Again::Nothing, tagged),
 ];
 

@@ -101,6 +101,7 @@ async fn a_query_that_lacks_any_one_action_is_denied_and_names_it() {
             "look::profile" => {
                 vec![json!({"profile": "arn:aws:iam::111122223333:instance-profile/web"})]
             }
+            "look::function" => vec![json!({"function": "export"})],
             "look::role" => vec![json!({"role": "web"})],
             "look::task" => {
                 vec![json!({"cluster": "prod", "task": "000000000000000000000000000000a1"})]
@@ -224,6 +225,7 @@ async fn the_guards_read_of_a_kind_is_asked_for_where_the_kind_is_touched_and_no
                 Taggable::Database(_) => Some("rds:ListTagsForResource"),
                 // What the verbs read of them anyway has their tags.
                 Taggable::Ecs(_) | Taggable::Volume(_) | Taggable::Snapshot(_) => None,
+                Taggable::Function(_) => Some("lambda:ListTags"),
             })
             .collect();
         let read = actions(&need.run);
@@ -233,6 +235,7 @@ async fn the_guards_read_of_a_kind_is_asked_for_where_the_kind_is_touched_and_no
             "iam:ListUserTags",
             "s3:GetBucketTagging",
             "rds:ListTagsForResource",
+            "lambda:ListTags",
         ] {
             // Where nothing was changed, nothing was touched.
             let expected = touched.contains(action);

@@ -36,6 +36,7 @@ async fn every_look_gives_the_fields_that_it_declares() {
         ("look::role", json!({"role": "batch"})),
         ("look::task", json!({"cluster": "prod", "task": "000000000000000000000000000000a1"})),
         ("look::task", json!({"cluster": "prod", "task": "000000000000000000000000000000a3"})),
+        ("look::function", json!({"function": "export"})),
         ("look::user", json!({"user": "deploy"})),
         ("look::security_group", json!({"group": "sg-000000000000000f1"})),
         ("look::assumed_roles", json!({"user": "deploy"})),

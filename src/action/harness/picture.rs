@@ -13,7 +13,8 @@ pub fn picture(world: &World) -> Value {
     let (mut addresses, mut endings, mut blocks) = (json!({}), json!({}), json!({}));
     let (mut scaling, mut balancing, mut profiles, mut databases) =
         (json!({}), json!({}), json!({}), json!({}));
-    let (mut rules, mut findings, mut trust) = (json!({}), json!({}), json!({}));
+    let (mut rules, mut findings, mut trust, mut functions) =
+        (json!({}), json!({}), json!({}), json!({}));
     for (id, account) in &world.accounts {
         for region in account.regions.values() {
             for (instance, machine) in &region.instances {
@@ -69,6 +70,12 @@ pub fn picture(world: &World) -> Value {
                 databases[format!("cluster/{cluster}")] = json!(settled_groups(&found.groups));
                 tags[format!("database-cluster/{cluster}")] = json!(found.tags);
             }
+            for (function, found) in &region.functions {
+                tags[format!("function/{function}")] = json!(found.tags);
+                let sources = found.sources.iter().map(|source| json!([source.id, source.polling]));
+                let sources: Vec<Value> = sources.collect();
+                functions[function.as_str()] = json!([found.concurrency, sources]);
+            }
             for (volume, found) in &region.volumes {
                 tags[format!("volume/{volume}")] = json!(found.tags);
             }
@@ -101,7 +108,7 @@ pub fn picture(world: &World) -> Value {
             blocks[bucket.as_str()] = json!(found.block);
         }
     }
-    json!({"groups": groups, "addresses": addresses, "endings": endings, "policies": policies, "keys": keys, "tags": tags, "blocks": blocks, "scaling": scaling, "balancing": balancing, "profiles": profiles, "rules": rules, "findings": findings, "databases": databases, "trust": trust})
+    json!({"groups": groups, "addresses": addresses, "endings": endings, "policies": policies, "keys": keys, "tags": tags, "blocks": blocks, "scaling": scaling, "balancing": balancing, "profiles": profiles, "rules": rules, "findings": findings, "databases": databases, "trust": trust, "functions": functions})
 }
 
 fn ours(group: &SecurityGroup) -> bool {

@@ -105,6 +105,7 @@ pub(super) fn given_back(change: &Change) -> String {
         Kind::Database(change) => change.given_back(),
         Kind::Task(change) => change.given_back(),
         Kind::Trust(change) => change.given_back(),
+        Kind::Function(function) => function.given_back(),
         Kind::Tags { resource, before, after } => {
             let keys = before.keys().chain(after.keys().filter(|key| !before.contains_key(*key)));
             let keys: Vec<&str> = keys.map(String::as_str).collect();

@@ -44,6 +44,7 @@ pub(super) struct Clients {
     guardduty: OnceLock<aws_sdk_guardduty::Client>,
     iam: OnceLock<aws_sdk_iam::Client>,
     rds: OnceLock<aws_sdk_rds::Client>,
+    lambda: OnceLock<aws_sdk_lambda::Client>,
     s3: OnceLock<aws_sdk_s3::Client>,
 }
 
@@ -60,6 +61,7 @@ impl Clients {
             guardduty: OnceLock::new(),
             iam: OnceLock::new(),
             rds: OnceLock::new(),
+            lambda: OnceLock::new(),
             s3: OnceLock::new(),
         }
     }
@@ -104,6 +106,9 @@ impl Clients {
 
     pub(super) fn rds(&self) -> &aws_sdk_rds::Client {
         self.rds.get_or_init(|| aws_sdk_rds::Client::new(&self.config))
+    }
+    pub(super) fn lambda(&self) -> &aws_sdk_lambda::Client {
+        self.lambda.get_or_init(|| aws_sdk_lambda::Client::new(&self.config))
     }
 
     pub(super) fn s3(&self) -> &aws_sdk_s3::Client {

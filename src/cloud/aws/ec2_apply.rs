@@ -95,6 +95,7 @@ pub(super) async fn apply(client: &Client, change: &Change) -> Result<Receipt> {
         | Kind::Finding(_)
         | Kind::Database(_)
         | Kind::Task(_)
+        | Kind::Function(_)
         | Kind::Tags { .. } => Err(refused(operation, "this change is made elsewhere")),
     }
 }

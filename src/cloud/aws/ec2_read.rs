@@ -256,6 +256,9 @@ pub(super) async fn tags(client: &Client, resource: &Taggable) -> Result<Option<
         Taggable::SecurityGroup(id) => !groups(client, std::slice::from_ref(id)).await?.is_empty(),
         Taggable::Role(_) | Taggable::User(_) | Taggable::Bucket(_) => false,
         _ => false,
+        Taggable::Role(_) | Taggable::User(_) | Taggable::Bucket(_) | Taggable::Function(_) => {
+            false
+        }
     };
     Ok(there.then(Tags::new))
 }
@@ -289,6 +292,7 @@ pub(super) fn resource_id(resource: &Taggable) -> &str {
         Taggable::SecurityGroup(id) => id.as_str(),
         Taggable::Role(_) | Taggable::User(_) | Taggable::Bucket(_) => "",
         _ => "",
+        Taggable::Role(_) | Taggable::User(_) | Taggable::Bucket(_) | Taggable::Function(_) => "",
     }
 }
 

@@ -187,6 +187,8 @@ const CONFLICT: &[&str] = &[
     "Resource.AlreadyAssociated",
     "InvalidTarget",
     "InvalidInstance",
+    // An event source mapping on its way from one state to another (Lambda API).
+    "ResourceInUseException",
 ];
 
 const GONE: &[&str] = &[

@@ -238,6 +238,7 @@ pub(super) async fn apply(client: &Client, change: &Change) -> Result<Receipt> {
         | Kind::Database(_)
         | Kind::Task(_)
         | Kind::Trust(_)
+        | Kind::Function(_)
         | Kind::Tags { .. } => Err(refused(operation, "this change is made elsewhere")),
     }
 }

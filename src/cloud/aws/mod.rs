@@ -8,7 +8,7 @@
 //! ```text
 //! Aws ── open(scope) ──► AwsSession ── account ──► assume ──► access: its credentials and clients
 //!                             │                                          │
-//!                             └──► ec2_read, ec2_apply, ec2_guard, iam, s3, guardduty ◄┘
+//!                             └──► ec2_read, …, iam, s3, function, guardduty ◄──────────┘
 //! ```
 //!
 //! What may not be here: decisions about what to do, waiting, and retrying.
@@ -24,6 +24,7 @@ mod ec2_profile;
 mod ec2_read;
 mod ecs;
 mod errors;
+mod function;
 mod guardduty;
 mod iam;
 mod iam_credential;

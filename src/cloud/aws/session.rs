@@ -8,19 +8,19 @@ use async_trait::async_trait;
 use super::access::Clients;
 use super::assume::Assumer;
 use super::{
-    balancer, ec2_apply, ec2_carriers, ec2_guard, ec2_profile, ec2_read, ecs, guardduty, iam,
-    iam_credential, rds, s3, scaling, snapshot_lock, trail, trust,
+    balancer, ec2_apply, ec2_carriers, ec2_guard, ec2_profile, ec2_read, ecs, function, guardduty,
+    iam, iam_credential, rds, s3, scaling, snapshot_lock, trail, trust,
 };
 use crate::change::{Change, Document, Kind, Taggable, Tags, Target};
 use crate::cloud::{
-    ClassicBalancer, Database, DatabaseCluster, Doer, Exposure, GroupUser, HeldLock, Instance,
-    Membership, Receipt, Result, Role, Safeguards, Scope, SecurityGroup, Session, Snapshot,
-    TargetGroup, Task, TaskService, TrailPage, User, UserCredential,
+    ClassicBalancer, Database, DatabaseCluster, Doer, Exposure, Function, GroupUser, HeldLock,
+    Instance, Membership, Receipt, Result, Role, Safeguards, Scope, SecurityGroup, Session,
+    Snapshot, TargetGroup, Task, TaskService, TrailPage, User, UserCredential,
 };
 use crate::id::{
     AccessKeyId, AccountId, BucketName, ClusterName, DatabaseClusterId, DatabaseId, FindingId,
-    GroupId, InstanceId, Place, RoleName, ServiceName, SnapshotId, TargetGroupArn, TaskId,
-    UserName, VpcId,
+    FunctionName, GroupId, InstanceId, Place, RoleName, ServiceName, SnapshotId, TargetGroupArn,
+    TaskId, UserName, VpcId,
 };
 
 /// Calls on behalf of one step.
@@ -176,6 +176,9 @@ impl Session for AwsSession {
             Taggable::Database(database) => {
                 rds::tags(self.clients(at).await?.rds(), &database.arn(at)).await
             }
+            Taggable::Function(name) => {
+                function::tags(self.clients(at).await?.lambda(), at, name).await
+            }
         }
     }
 
@@ -210,6 +213,9 @@ impl Session for AwsSession {
     async fn trail(&self, at: &Place, by: &Doer, after: Option<&str>) -> Result<TrailPage> {
         let clients = self.clients(at).await?;
         trail::trail(clients.cloudtrail(), by, after, self.assumer.now()).await
+    }
+    async fn function(&self, at: &Place, name: &FunctionName) -> Result<Option<Function>> {
+        function::function(self.clients(at).await?.lambda(), at, name).await
     }
 
     async fn finding(&self, at: &Place, id: &FindingId) -> Result<Option<serde_json::Value>> {
@@ -273,6 +279,9 @@ impl Session for AwsSession {
                 ecs::apply(&*self.clients(at).await?, change.operation(), task).await
             }
             Kind::Trust(change) => trust::apply(self.clients(at).await?.iam(), change).await,
+            Kind::Function(made) => {
+                function::apply(self.clients(at).await?.lambda(), change.operation(), made).await
+            }
             Kind::Tags { resource, before, after } => match resource {
                 Taggable::Instance(_)
                 | Taggable::Volume(_)
@@ -283,6 +292,10 @@ impl Session for AwsSession {
                 }
                 Taggable::Role(_) | Taggable::User(_) => {
                     iam::tags(self.clients(at).await?.iam(), change, resource, before, after).await
+                }
+                Taggable::Function(name) => {
+                    let client = self.clients(at).await?;
+                    function::tag(client.lambda(), change, name, before, after).await
                 }
                 Taggable::Bucket(name) => {
                     s3::apply(self.clients(at).await?.s3(), name.as_str(), before, after).await

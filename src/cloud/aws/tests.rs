@@ -1,6 +1,7 @@
 //! Tests of the adapter: the error table, sessions, and the contract suite over the wire on moto.
 
 mod classes;
+mod function;
 mod on_moto;
 mod sessions;
 

@@ -8,8 +8,8 @@ use crate::change::{CredentialKind, Tags};
 use crate::cloud::Deed;
 use crate::id::{
     AccessKeyId, AccountId, BalancerName, BucketName, ClusterName, CredentialId, DatabaseClusterId,
-    DatabaseId, GroupId, InstanceId, InterfaceId, Place, RoleName, ScalingGroupName, ServiceName,
-    TargetGroupArn, TaskId, UserName, VpcId,
+    DatabaseId, EventSourceId, FunctionName, GroupId, InstanceId, InterfaceId, Place, RoleName,
+    ScalingGroupName, ServiceName, TargetGroupArn, TaskId, UserName, VpcId,
 };
 
 /// What a check or a fixture says when it goes wrong.
@@ -99,6 +99,8 @@ pub trait Fixture: Send + Sync {
     async fn task(&self, at: &Place, wish: &TaskWish) -> Outcome<(ClusterName, TaskId)>;
     /// A new service that is to have this many tasks, in a cluster of its own.
     async fn service(&self, at: &Place, desired: u32) -> Outcome<(ClusterName, ServiceName)>;
+    /// A new function without a reservation, and its one event source, which is read.
+    async fn function(&self, at: &Place) -> Outcome<(FunctionName, EventSourceId)>;
     /// A new customer managed key that `usable_by` may use too: its ARN.
     async fn key(&self, at: &Place, usable_by: &AccountId) -> Outcome<String>;
     /// A finding with the id `id`, of any type, as GuardDuty would hold it.

@@ -13,7 +13,7 @@ fn change(bench: &Bench<'_>, resource: &Taggable, before: &Tags, after: &Tags) -
 }
 
 /// Sets, replaces and removes tags, beside one that stays.
-async fn goes_round(bench: &Bench<'_>, resource: &Taggable) -> Outcome {
+pub(super) async fn goes_round(bench: &Bench<'_>, resource: &Taggable) -> Outcome {
     let stays = tags(&[("owner", "team-web")]);
     bench.apply(&change(bench, resource, &Tags::new(), &stays)).await?;
     let (none, one) =

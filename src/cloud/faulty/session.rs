@@ -8,14 +8,14 @@ use async_trait::async_trait;
 use super::{Calls, Fault, Road, error};
 use crate::change::{Change, Document, EcsRef, Taggable, Tags, Target};
 use crate::cloud::{
-    Admitted, ClassicBalancer, Database, DatabaseCluster, Doer, Exposure, GroupUser, HeldLock,
-    Instance, Membership, Receipt, Result, Role, Safeguards, Scope, SecurityGroup, Session,
-    Snapshot, TargetGroup, Task, TaskService, TrailPage, User, UserCredential,
+    Admitted, ClassicBalancer, Database, DatabaseCluster, Doer, Exposure, Function, GroupUser,
+    HeldLock, Instance, Membership, Receipt, Result, Role, Safeguards, Scope, SecurityGroup,
+    Session, Snapshot, TargetGroup, Task, TaskService, TrailPage, User, UserCredential,
 };
 use crate::id::{
     AccessKeyId, AccountId, BucketName, ClusterName, DatabaseClusterId, DatabaseId, FindingId,
-    GroupId, InstanceId, Place, RoleName, ServiceName, SnapshotId, TargetGroupArn, TaskId,
-    UserName, VpcId,
+    FunctionName, GroupId, InstanceId, Place, RoleName, ServiceName, SnapshotId, TargetGroupArn,
+    TaskId, UserName, VpcId,
 };
 
 /// A session behind a bad connection.
@@ -252,6 +252,7 @@ impl Session for FaultySession {
             Taggable::Database(_) => ("rds:ListTagsForResource", None),
             Taggable::Ecs(EcsRef::Task { .. }) => ("ecs:DescribeTasks", None),
             Taggable::Ecs(EcsRef::Service { .. }) => ("ecs:DescribeServices", None),
+            Taggable::Function(_) => ("lambda:ListTags", None),
         };
         let call = self.inner.tags(at, resource);
         let tags = self.road.read((&self.scope, at), &[operation], || Ok(None), call).await?;
@@ -303,6 +304,17 @@ impl Session for FaultySession {
         let call = self.inner.trail(at, by, after);
         let operations = ["cloudtrail:LookupEvents"];
         self.road.read((&self.scope, at), &operations, || Ok(TrailPage::default()), call).await
+    }
+
+    async fn function(&self, at: &Place, name: &FunctionName) -> Result<Option<Function>> {
+        let operations = [
+            "lambda:GetFunctionConfiguration",
+            "lambda:GetFunctionConcurrency",
+            "lambda:GetPolicy",
+            "lambda:ListEventSourceMappings",
+        ];
+        let call = self.inner.function(at, name);
+        self.road.read((&self.scope, at), &operations, || Ok(None), call).await
     }
 
     async fn finding(&self, at: &Place, id: &FindingId) -> Result<Option<serde_json::Value>> {

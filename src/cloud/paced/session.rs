@@ -11,14 +11,14 @@ use super::question::{Asking, Questions};
 use crate::change::{Change, Document, EcsRef, Permission, Taggable, Tags, Target};
 use crate::cloud::{
     Admitted, ClassicBalancer, CloudError, Database, DatabaseCluster, Doer, ErrorClass, Exposure,
-    GroupUser, HeldLock, Instance, Membership, Receipt, Result, Role, Safeguards, Scope,
+    Function, GroupUser, HeldLock, Instance, Membership, Receipt, Result, Role, Safeguards, Scope,
     SecurityGroup, Session, Snapshot, TargetGroup, Task, TaskService, TrailPage, User,
     UserCredential,
 };
 use crate::id::{
     AccessKeyId, AccountId, BucketName, ClusterName, DatabaseClusterId, DatabaseId, FindingId,
-    GroupId, InstanceId, Place, RoleName, ServiceName, SnapshotId, TargetGroupArn, TaskId,
-    UserName, VpcId,
+    FunctionName, GroupId, InstanceId, Place, RoleName, ServiceName, SnapshotId, TargetGroupArn,
+    TaskId, UserName, VpcId,
 };
 
 /// The code of a change that was not sent, because its bucket is empty.
@@ -279,6 +279,7 @@ impl Session for PacedSession {
             Taggable::Database(_) => &["rds:ListTagsForResource"],
             Taggable::Ecs(EcsRef::Task { .. }) => &["ecs:DescribeTasks"],
             Taggable::Ecs(EcsRef::Service { .. }) => &["ecs:DescribeServices"],
+            Taggable::Function(_) => &["lambda:ListTags"],
         };
         self.paced(at, operations, self.inner.tags(at, resource)).await
     }
@@ -319,6 +320,15 @@ impl Session for PacedSession {
     async fn trail(&self, at: &Place, by: &Doer, after: Option<&str>) -> Result<TrailPage> {
         let call = self.inner.trail(at, by, after);
         self.paced(at, &["cloudtrail:LookupEvents"], call).await
+    }
+    async fn function(&self, at: &Place, name: &FunctionName) -> Result<Option<Function>> {
+        let operations = [
+            "lambda:GetFunctionConfiguration",
+            "lambda:GetFunctionConcurrency",
+            "lambda:GetPolicy",
+            "lambda:ListEventSourceMappings",
+        ];
+        self.paced(at, &operations, self.inner.function(at, name)).await
     }
 
     async fn finding(&self, at: &Place, id: &FindingId) -> Result<Option<serde_json::Value>> {

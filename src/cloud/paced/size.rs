@@ -74,6 +74,10 @@ const LOAD_BALANCING_READ: Size = Size::new(20, 10);
 
 /// CloudTrail, LookupEvents: "two per second, per account, per Region" (CloudTrail API Reference).
 const EVENT_HISTORY: Size = Size::new(2, 2);
+/// Lambda: 15 requests a second for all calls together that neither invoke nor get a function's code or its
+/// policy (Lambda quotas, "Lambda API requests"). A burst above it is not promised; ours is a
+/// second's worth, and what is kept in reserve.
+const LAMBDA: Size = Size::new(30, 15);
 
 /// Everything else. Ours, as small as EC2's smallest refill.
 const UNKNOWN: Size = Size::new(10, 5);
@@ -106,6 +110,7 @@ pub fn size(operation: &str) -> Size {
         ("elasticloadbalancing", _) if reads => LOAD_BALANCING_READ,
         ("guardduty", _) => GUARDDUTY,
         ("cloudtrail", "LookupEvents") => EVENT_HISTORY,
+        ("lambda", _) => LAMBDA,
         _ => UNKNOWN,
     }
 }
@@ -128,6 +133,12 @@ impl Key {
             "sts" => (None, None),
             "iam" => (Some(at.account.clone()), None),
             _ => (Some(at.account.clone()), Some(at.region.clone())),
+        };
+        // What has a bucket together is called by one name.
+        let operation = match operation {
+            "lambda:GetPolicy" => operation,
+            lambda if lambda.starts_with("lambda:") => "lambda:all other calls",
+            operation => operation,
         };
         Self { account, region, operation: operation.to_owned() }
     }
@@ -173,6 +184,7 @@ mod tests {
             ("ec2:DeleteTags", 50, 5),
             ("ec2:CreateTags", 100, 10),
             ("sts:AssumeRole", 1200, 600),
+            ("lambda:PutFunctionConcurrency", 30, 15),
         ] {
             assert_eq!(size(operation), Size { burst, per_second }, "{operation}");
         }
@@ -208,5 +220,9 @@ mod tests {
             assert_eq!(keys.0 == keys.1, same, "{operation} in {there}");
         }
         assert_ne!(Key::new("ec2:DescribeTags", &home), Key::new("ec2:CreateTags", &home));
+        let [put, list, policy] = ["PutFunctionConcurrency", "ListTags", "GetPolicy"]
+            .map(|api| Key::new(&format!("lambda:{api}"), &home));
+        assert_eq!(put, list);
+        assert_ne!(put, policy);
     }
 }

@@ -8,10 +8,10 @@ use std::collections::BTreeSet;
 
 use super::refusal::Refused;
 use crate::change::{
-    BalancerChange, Change, CredentialKind, DatabaseChange, DatabaseRef, Direction, EcsRef, Kind,
-    Permission, RuleEffect, Taggable, TaskChange, TrustChange,
+    BalancerChange, Change, CredentialKind, DatabaseChange, DatabaseRef, Direction, EcsRef,
+    FunctionChange, Kind, Permission, RuleEffect, Taggable, TaskChange, TrustChange,
 };
-use crate::id::Place;
+use crate::id::{FunctionName, Place};
 
 /// One action on one resource that a call needs.
 pub type Need = (&'static str, String);
@@ -26,7 +26,7 @@ pub fn check(permissions: &BTreeSet<Permission>, needs: &[Need]) -> Result<(), R
         Some((action, resource)) => {
             let code = match action.split(':').next() {
                 Some("ec2") => "UnauthorizedOperation",
-                Some("guardduty") => "AccessDeniedException",
+                Some("guardduty" | "lambda") => "AccessDeniedException",
                 _ => "AccessDenied",
             };
             Err(Refused::new(
@@ -113,6 +113,11 @@ pub fn ecs(at: &Place, resource: &EcsRef) -> String {
         EcsRef::Service { cluster, service } => ("service", cluster, service.as_str()),
     };
     format!("arn:aws:ecs:{}:{}:{kind}/{cluster}/{id}", at.region, at.account)
+}
+/// The ARN of a function.
+#[must_use]
+pub fn lambda(at: &Place, name: &FunctionName) -> String {
+    format!("arn:aws:lambda:{}:{}:function:{name}", at.region, at.account)
 }
 
 /// What a change needs besides KMS, which `CopySnapshot` asks later. `arn` gives the ARN of a role
@@ -262,6 +267,18 @@ pub fn needs(change: &Change, arn: impl Fn(&str, &str) -> String) -> Vec<Need> {
         Kind::Trust(TrustChange::Policy { role, .. }) => {
             vec![("iam:UpdateAssumeRolePolicy", arn("role", role.as_str()))]
         }
+        Kind::Function(FunctionChange::Concurrency { function, after, .. }) => {
+            let action = match after {
+                Some(_) => "lambda:PutFunctionConcurrency",
+                None => "lambda:DeleteFunctionConcurrency",
+            };
+            vec![(action, lambda(at, function))]
+        }
+        Kind::Function(FunctionChange::EventSource { mapping, .. }) => {
+            let Place { account, region } = at;
+            let arn = format!("arn:aws:lambda:{region}:{account}:event-source-mapping:{mapping}");
+            vec![("lambda:UpdateEventSourceMapping", arn)]
+        }
         Kind::Tags { resource, after, .. } => {
             let pick = |set, unset| if after.is_empty() { unset } else { set };
             let of_ec2 = pick("ec2:CreateTags", "ec2:DeleteTags");
@@ -277,6 +294,9 @@ pub fn needs(change: &Change, arn: impl Fn(&str, &str) -> String) -> Vec<Need> {
                 }
                 Taggable::User(name) => {
                     vec![(pick("iam:TagUser", "iam:UntagUser"), arn("user", name.as_str()))]
+                }
+                Taggable::Function(name) => {
+                    vec![(pick("lambda:TagResource", "lambda:UntagResource"), lambda(at, name))]
                 }
                 // The set is replaced as a whole, so it is read first.
                 Taggable::Bucket(name) => ["s3:GetBucketTagging", "s3:PutBucketTagging"]

@@ -8,8 +8,8 @@ use super::identity::{self, Inline};
 use super::refusal::Refused;
 use super::world::{Mutation, World};
 use super::{
-    address, allow, balancer, bucket, database, finding, guard, network, profile, scaling,
-    snapshot_lock, tag, task, trust,
+    address, allow, balancer, bucket, database, finding, function, guard, network, profile,
+    scaling, snapshot_lock, tag, task, trust,
 };
 use crate::change::{AddressUse, Change, Kind};
 use crate::cloud::{Created, Receipt, Scope};
@@ -126,6 +126,7 @@ fn make(
         Kind::Database(change) => database::modify(world, at, change)?,
         Kind::Task(change) => task::change(world, at, change)?,
         Kind::Trust(change) => trust::apply(world, &at.account, change, now)?,
+        Kind::Function(change) => function::apply(world, at, change)?,
         Kind::Tags { resource, before, after } => tag::apply(world, at, resource, before, after)?,
     }
     Ok(None)

@@ -150,6 +150,23 @@ impl Attacker {
         })
     }
 
+    /// Whether a function can still be made to run.
+    #[cfg(test)]
+    #[must_use]
+    pub fn can_invoke(&self, at: &Place, function: &crate::id::FunctionName) -> Verdict {
+        self.sandbox.with(|world| {
+            let account = world.accounts.get(&at.account);
+            let region = account.and_then(|account| account.regions.get(&at.region));
+            match region.and_then(|region| region.functions.get(function)) {
+                None => Verdict::no(format!("there is no function {function}")),
+                Some(found) if found.concurrency == Some(0) => {
+                    Verdict::no(format!("no execution of {function} is allowed at once"))
+                }
+                Some(_) => Verdict::yes(format!("{function} has executions left")),
+            }
+        })
+    }
+
     /// Whether the user can still sign in to the console and do anything there.
     #[must_use]
     pub fn console_login(&self, account: &AccountId, user: &UserName) -> Verdict {

@@ -5,6 +5,7 @@
 
 mod balancers;
 mod databases;
+mod functions;
 mod machines;
 mod principals;
 mod tasks;
@@ -20,6 +21,7 @@ use super::world::{Account, BucketState, Key, RegionState, ScalingGroup, Vpc, Wo
 use crate::change::Duty;
 use crate::cloud::SecurityGroup;
 use crate::id::{AccountId, FindingId, IdError, InstanceId, Region};
+use functions::add_functions;
 use machines::{add_instance, default_vpc, https};
 pub use principals::SESSION_LIFE;
 use principals::{add_roles, add_users};
@@ -122,6 +124,7 @@ fn build_account(
     tasks::add_tasks(&mut account, spec)?;
     add_roles(&mut account, spec, now)?;
     add_users(&mut account, spec, now)?;
+    add_functions(&mut account, spec)?;
     for bucket in &spec.bucket {
         let state = BucketState {
             tags: bucket.tags.clone(),
@@ -146,7 +149,8 @@ fn regions(spec: &AccountSpec) -> BTreeSet<Region> {
         .chain(spec.target_group.iter().map(|s| &s.region))
         .chain(spec.classic_balancer.iter().map(|s| &s.region))
         .chain(spec.database.iter().map(|s| &s.region))
-        .chain(spec.database_cluster.iter().map(|s| &s.region));
+        .chain(spec.database_cluster.iter().map(|s| &s.region))
+        .chain(spec.function.iter().map(|s| &s.region));
     let named = named
         .chain(spec.key.iter().map(|s| &s.region))
         .chain(spec.finding.iter().map(|s| &s.region));

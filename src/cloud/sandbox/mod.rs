@@ -1,4 +1,4 @@
-//! The in-process AWS twin: accounts, Regions, EC2, EBS, IAM, GuardDuty and an attacker's view.
+//! The in-process AWS twin: accounts, Regions, EC2, EBS, IAM, S3, Lambda, GuardDuty and an attacker's view.
 //!
 //! It behaves as the AWS documentation says, as far as containment and evidence need, and refuses
 //! what AWS refuses with AWS's codes. It serves the demo, the tests of playbooks, simulation and
@@ -10,7 +10,7 @@
 //! | `world` | the state, plain data |
 //! | `scenario`, `build` | the readable form of a state, and the way to it |
 //! | `session`, `view`, `apply` | the calls: asked, answered, made |
-//! | `network`, `address`, `guard`, `disk`, `identity`, `tag`, … | the rules of EC2, EBS, IAM and tagging |
+//! | `network`, `address`, `guard`, `disk`, `identity`, `tag`, … | the rules of EC2, EBS, IAM, Lambda and tagging |
 //! | `allow`, `policy`, `settle` | permissions of the caller, denies of the attacker, IAM's delay |
 //! | `attacker` | whether containment holds, seen from the other side |
 //! | `refusal` | AWS's codes and what they mean |
@@ -26,6 +26,7 @@ mod credential;
 mod database;
 mod disk;
 mod finding;
+mod function;
 mod guard;
 mod identity;
 mod machine;

@@ -60,6 +60,7 @@ pub fn class(code: &str) -> ErrorClass {
         | "InvalidTarget"
         | "ProfileChanged"
         | "Resource.AlreadyAssociated"
+        | "ResourceInUseException"
         | "SnapshotIsPublic" => ErrorClass::Conflict,
         "DBClusterNotFoundFault"
         | "DBInstanceNotFound"

@@ -24,11 +24,13 @@
 //! ```
 
 mod database;
+mod function;
 mod task;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use database::{DatabaseClusterSpec, DatabaseSpec};
+pub use function::{FunctionSpec, SourceSpec};
 use serde::Deserialize;
 pub use task::{ServiceSpec, TaskSpec};
 
@@ -87,6 +89,9 @@ pub struct AccountSpec {
     /// Buckets.
     #[serde(default)]
     pub bucket: Vec<BucketSpec>,
+    /// Lambda functions.
+    #[serde(default)]
+    pub function: Vec<FunctionSpec>,
     /// Auto Scaling groups.
     #[serde(default)]
     pub scaling_group: Vec<ScalingGroupSpec>,

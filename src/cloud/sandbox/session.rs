@@ -9,22 +9,22 @@ use super::apply::{apply, iam_arn, request_id};
 use super::refusal::Refused;
 use super::world::{RegionState, World};
 use super::{
-    EBS_DEFAULT_ALIAS, Sandbox, balancer, bucket, credential, database, guard, network, scaling,
-    snapshot_lock, task, trail, view,
+    EBS_DEFAULT_ALIAS, Sandbox, balancer, bucket, credential, database, function, guard, network,
+    scaling, snapshot_lock, task, trail, view,
 };
 use crate::change::{
     Change, DatabaseRef, Document, EcsRef, TAG_PURPOSE, Taggable, Tags, Target, carried,
     group_name_prefix,
 };
 use crate::cloud::{
-    ClassicBalancer, Database, DatabaseCluster, Doer, Exposure, GroupUser, HeldLock, Instance,
-    Membership, Receipt, Result, Role, Safeguards, Scope, SecurityGroup, Session, Snapshot,
-    TargetGroup, Task, TaskService, TrailPage, User, UserCredential,
+    ClassicBalancer, Database, DatabaseCluster, Doer, Exposure, Function, GroupUser, HeldLock,
+    Instance, Membership, Receipt, Result, Role, Safeguards, Scope, SecurityGroup, Session,
+    Snapshot, TargetGroup, Task, TaskService, TrailPage, User, UserCredential,
 };
 use crate::id::{
     AccessKeyId, AccountId, BucketName, ClusterName, DatabaseClusterId, DatabaseId, FindingId,
-    GroupId, InstanceId, Place, RoleName, ServiceName, SnapshotId, TargetGroupArn, TaskId,
-    UserName, VpcId,
+    FunctionName, GroupId, InstanceId, Place, RoleName, ServiceName, SnapshotId, TargetGroupArn,
+    TaskId, UserName, VpcId,
 };
 
 /// A session on the twin.
@@ -381,6 +381,18 @@ impl Session for SandboxSession {
             |_| view::any(&["cloudtrail:LookupEvents"]),
             |world| Ok(trail::page(world, at, by, after, now)),
         )
+    }
+    async fn function(&self, at: &Place, name: &FunctionName) -> Result<Option<Function>> {
+        let arn = allow::lambda(at, name);
+        let of_it = [
+            "lambda:GetFunctionConfiguration",
+            "lambda:GetFunctionConcurrency",
+            "lambda:GetPolicy",
+        ];
+        let mut needs = of_it.map(|action| (action, arn.clone())).to_vec();
+        // ListEventSourceMappings takes no resource (service authorization reference).
+        needs.push(("lambda:ListEventSourceMappings", "*".to_owned()));
+        self.read(at, |_| needs, |world| Ok(function::shown(world, at, name)))
     }
 
     async fn finding(&self, at: &Place, id: &FindingId) -> Result<Option<serde_json::Value>> {

@@ -1,9 +1,9 @@
-//! Tags as EC2, IAM and S3 treat them.
+//! Tags as EC2, IAM, S3 and Lambda treat them.
 
 use super::identity::{editable, role_mut, user_mut};
 use super::refusal::Refused;
 use super::world::World;
-use super::{bucket, database, task};
+use super::{bucket, database, function, task};
 use crate::change::{Taggable, Tags};
 use crate::id::Place;
 
@@ -96,6 +96,7 @@ fn of<'a>(world: &'a mut World, at: &Place, resource: &Taggable) -> Result<&'a m
         Taggable::Bucket(name) => Ok(&mut bucket::bucket_mut(world, at, name)?.tags),
         Taggable::Database(name) => database::tags_mut(world, at, name),
         Taggable::Ecs(resource) => task::tags_mut(world, at, resource),
+        Taggable::Function(name) => Ok(&mut function::function_mut(world, at, name)?.tags),
         Taggable::Instance(id) => match world.region_mut(at)?.instances.get_mut(id) {
             Some(machine) => Ok(&mut machine.instance.tags),
             None => Err(gone("InvalidInstanceID.NotFound", "instance ID", id.as_str())),

@@ -108,6 +108,7 @@ pub fn tags<'a>(world: &'a World, at: &Place, resource: &Taggable) -> Option<&'a
         Taggable::SecurityGroup(id) => Some(&region?.groups.get(id)?.tags),
         Taggable::Database(database) => database::tags(region?, database),
         Taggable::Ecs(resource) => task::tags(region?, resource),
+        Taggable::Function(name) => Some(&region?.functions.get(name)?.tags),
     }
 }
 
@@ -131,6 +132,7 @@ pub fn tag_needs(world: &World, at: &Place, resource: &Taggable) -> Vec<Need> {
             };
             return vec![(action, allow::ecs(at, resource))];
         }
+        Taggable::Function(name) => return vec![("lambda:ListTags", allow::lambda(at, name))],
         Taggable::Instance(_) => "ec2:DescribeInstances",
         Taggable::Volume(_) => "ec2:DescribeVolumes",
         Taggable::Snapshot(_) => "ec2:DescribeSnapshots",

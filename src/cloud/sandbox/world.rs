@@ -13,6 +13,7 @@ use serde_json::Value;
 pub use super::balancer::TargetGroupState;
 pub use super::bucket::BucketState;
 pub use super::database::{DatabaseClusterState, DatabaseState};
+pub use super::function::FunctionState;
 pub use super::machine::Machine;
 use super::refusal::Refused;
 pub use super::scaling::ScalingGroup;
@@ -23,8 +24,9 @@ use crate::change::{CredentialKind, Document, KeyStatus, LoginProfile, Tags};
 use crate::cloud::{SecurityGroup, Snapshot};
 use crate::id::{
     AccessKeyId, AccountId, AllocationId, BalancerName, BucketName, CaseId, CredentialId,
-    DatabaseClusterId, DatabaseId, FindingId, GroupId, InstanceId, InterfaceId, Place, Region,
-    RoleName, RunId, ScalingGroupName, SnapshotId, TargetGroupArn, UserName, VolumeId, VpcId,
+    DatabaseClusterId, DatabaseId, FindingId, FunctionName, GroupId, InstanceId, InterfaceId,
+    Place, Region, RoleName, RunId, ScalingGroupName, SnapshotId, TargetGroupArn, UserName,
+    VolumeId, VpcId,
 };
 
 /// Everything there is.
@@ -161,6 +163,8 @@ pub struct RegionState {
     pub snapshots: BTreeMap<SnapshotId, SnapshotRecord>,
     /// KMS keys by key id.
     pub keys: BTreeMap<String, Key>,
+    /// Lambda functions.
+    pub functions: BTreeMap<FunctionName, FunctionState>,
     /// GuardDuty findings, lower-camel JSON.
     pub findings: BTreeMap<FindingId, Value>,
 }

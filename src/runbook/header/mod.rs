@@ -83,6 +83,7 @@ impl Header {
                 ParamKind::BucketName => "bucket",
                 ParamKind::GroupId => "security-group",
                 ParamKind::DatabaseId => "database",
+                ParamKind::FunctionName => "function",
                 _ => return None,
             };
             Some(format!("{kind}/{}", params.get(&param.name)?.as_str()?))

@@ -198,6 +198,7 @@ mod tests {
             fixtures::API_GET_FINDINGS,
             fixtures::RAW_S3_ANOMALOUS_BEHAVIOR,
             fixtures::RUNTIME_NEW_BINARY,
+            fixtures::LAMBDA_COMMAND_AND_CONTROL,
         ] {
             let Recognised::Findings(findings) = recognise(text.as_bytes()) else {
                 panic!("{text}")

@@ -200,6 +200,7 @@ fn only_actions_that_know_no_resource_are_allowed_on_everything() {
         "elasticloadbalancing:DescribeTargetGroups",
         "elasticloadbalancing:DescribeTargetHealth",
         "guardduty:ListDetectors",
+        "lambda:ListEventSourceMappings",
     ];
     assert_eq!(everything, expected.map(str::to_owned).into());
 }

@@ -1,5 +1,7 @@
 //! The shipped runbooks compile without a warning and ask for what they should, in order.
 
+mod function;
+
 use serde_json::json;
 
 use super::*;
@@ -44,6 +46,7 @@ fn instance_finding() -> Value {
 fn all_compile_without_a_warning() {
     let library = library();
     assert_eq!(library.iter().count(), 9);
+    assert_eq!(library.iter().count(), 8);
     for runbook in library.iter() {
         assert!(runbook.warnings.is_empty(), "{}: {:?}", runbook.name, runbook.warnings);
         assert!(!runbook.header.summary.is_empty());
@@ -52,6 +55,7 @@ fn all_compile_without_a_warning() {
     let names: Vec<_> = fallbacks.map(|runbook| runbook.name.as_str()).collect();
     assert_eq!(names, ["observe"]);
     assert_eq!(library.rules().len(), 8);
+    assert_eq!(library.rules().len(), 7);
 }
 
 #[test]
@@ -86,6 +90,12 @@ fn they_answer_the_findings_they_are_for() {
         ("Execution:Runtime/NewBinaryExecuted", &["compromised-task"]),
         ("Execution:ECS/MaliciousFile", &["compromised-task"]),
         ("Discovery:RDS/TorIPCaller", &["database-login"]),
+        ("Backdoor:Lambda/C&CActivity.B", &["compromised-function"]),
+        ("CryptoCurrency:Lambda/BitcoinTool.B", &["compromised-function"]),
+        ("Trojan:Lambda/BlackholeTraffic", &["compromised-function"]),
+        ("UnauthorizedAccess:Lambda/MaliciousIPCaller.Custom", &["compromised-function"]),
+        // Of the malware scan of a function, should there be one, nothing is known.
+        ("Execution:Lambda/MaliciousFile", &[]),
         ("AttackSequence:EC2/CompromisedInstanceGroup", &["attack-sequence"]),
         ("AttackSequence:S3/CompromisedData", &[]),
     ] {

@@ -14,7 +14,7 @@ use aws_sdk_ec2::types::{
 };
 use aws_smithy_types::error::display::DisplayErrorContext;
 
-use super::{REGION, aws, fresh_account, inside, place};
+use super::{REGION, aws, fresh_account, function, inside, place};
 use crate::change::CredentialKind;
 use crate::cloud::Deed;
 use crate::cloud::contract::{
@@ -22,8 +22,8 @@ use crate::cloud::contract::{
 };
 use crate::id::{
     AccessKeyId, AccountId, BalancerName, BucketName, ClusterName, CredentialId, DatabaseClusterId,
-    DatabaseId, GroupId, InstanceId, InterfaceId, Place, RoleName, ScalingGroupName, ServiceName,
-    TargetGroupArn, TaskId, UserName, VpcId,
+    DatabaseId, EventSourceId, FunctionName, GroupId, InstanceId, InterfaceId, Place, RoleName,
+    ScalingGroupName, ServiceName, TargetGroupArn, TaskId, UserName, VpcId,
 };
 use crate::tests::moto::Moto;
 
@@ -341,6 +341,10 @@ impl Fixture for OnMoto {
 
     async fn service(&self, at: &Place, desired: u32) -> Outcome<(ClusterName, ServiceName)> {
         tasks::service(self, at, desired).await
+    }
+    async fn function(&self, at: &Place) -> Outcome<(FunctionName, EventSourceId)> {
+        let role = self.role(at, "/").await?;
+        function::made(self.moto, &self.inside[&at.account], at, (&role, self.n())).await
     }
 
     async fn key(&self, at: &Place, _usable_by: &AccountId) -> Outcome<String> {

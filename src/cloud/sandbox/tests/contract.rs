@@ -10,15 +10,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use async_trait::async_trait;
 use serde_json::json;
 
-use crate::change::{CredentialKind, KeyStatus, LoginProfile, Rule, Target};
+use crate::change::{CredentialKind, KeyStatus, LoginProfile, Polling, Rule, Target};
 use crate::clock::ManualClock;
 use crate::cloud::contract::{
     Ability, Console, DatabaseWish, Disk, Fixture, InstanceWish, Ip, Lab, Outcome, TaskWish, names,
     report, suite,
 };
 use crate::cloud::faulty::{Fault, Faulty, Plan};
+use crate::cloud::sandbox::function::SourceState;
 use crate::cloud::sandbox::trail::Logged;
-use crate::cloud::sandbox::world::{BucketState, ScalingGroup, TargetGroupState};
+use crate::cloud::sandbox::world::{BucketState, FunctionState, ScalingGroup, TargetGroupState};
 use crate::cloud::sandbox::{
     CredentialState, EBS_DEFAULT_ALIAS, Key, Machine, RoleState, Sandbox, Scenario, Settling,
     UserState, Volume, Vpc, World,
@@ -26,8 +27,9 @@ use crate::cloud::sandbox::{
 use crate::cloud::{Address, Deed, Instance, Interface, SecurityGroup};
 use crate::id::{
     AccessKeyId, AccountId, AllocationId, BalancerName, BucketName, ClusterName, CredentialId,
-    DatabaseClusterId, DatabaseId, GroupId, InstanceId, InterfaceId, Place, RoleName,
-    ScalingGroupName, ServiceName, TargetGroupArn, TaskId, UserName, VolumeId, VpcId,
+    DatabaseClusterId, DatabaseId, EventSourceId, FunctionName, GroupId, InstanceId, InterfaceId,
+    Place, RoleName, ScalingGroupName, ServiceName, TargetGroupArn, TaskId, UserName, VolumeId,
+    VpcId,
 };
 
 struct OnSandbox {
@@ -311,6 +313,28 @@ impl Fixture for OnSandbox {
     async fn service(&self, at: &Place, desired: u32) -> Outcome<(ClusterName, ServiceName)> {
         ecs::service(self, at, desired)
     }
+    async fn function(&self, at: &Place) -> Outcome<(FunctionName, EventSourceId)> {
+        let name: FunctionName = format!("function-{}", self.n()).parse().unwrap();
+        let id: EventSourceId =
+            format!("00000000-0000-4000-8000-{:012x}", self.n()).parse().unwrap();
+        let source = SourceState {
+            id: id.clone(),
+            source: format!("arn:aws:sqs:{}:{}:queue", at.region, at.account),
+            polling: Polling::On,
+            looks_left: 0,
+        };
+        let function = FunctionState {
+            role: "function".parse().unwrap(),
+            concurrency: None,
+            sources: vec![source],
+            public: false,
+            tags: BTreeMap::new(),
+        };
+        self.edit(|world| {
+            world.region_mut(at).unwrap().functions.insert(name.clone(), function);
+        })?;
+        Ok((name, id))
+    }
 
     async fn key(&self, at: &Place, usable_by: &AccountId) -> Outcome<String> {
         let id = format!("00000000-0000-4000-8000-1{:011x}", self.n());
@@ -359,7 +383,7 @@ async fn the_sandbox_keeps_the_contract() {
 }
 
 /// Checks that only look for what is not there: a cloud that never finds anything passes them.
-const OF_THE_UNKNOWN: [&str; 21] = [
+const OF_THE_UNKNOWN: [&str; 22] = [
     "balancing::finds_nothing_registered_with_the_unknown",
     "bucket::finds_no_exposure_of_the_unknown",
     "credential::refuses_credentials_that_are_not_there",
@@ -367,6 +391,7 @@ const OF_THE_UNKNOWN: [&str; 21] = [
     "disk::knows_unknown_snapshots",
     "disk::refuses_snapshots_of_an_unknown_instance",
     "finding::changes_nothing_of_an_unknown_finding",
+    "function::finds_no_function_that_is_not_there",
     "general::finds_no_unknown_finding",
     "group::refuses_a_group_in_an_unknown_vpc",
     "group::refuses_rules_of_an_unknown_group",
