@@ -106,10 +106,10 @@ impl Executor<'_> {
                 Err(error) if error.may_pass() && self.age(step) < READ_PATIENCE => {
                     return Err(Barred::Later);
                 }
-                Err(error) => {
-                    let code = error.code;
-                    let reason =
-                        format!("the tags of {path} can't be read, so it may be protected: {code}");
+                Err(CloudError { operation, code, .. }) => {
+                    let reason = format!(
+                        "the tags of {path} can't be read, so it may be protected: {operation}: {code}"
+                    );
                     return Err(guard::Trip { code: Code::GUARD_PROTECTED, reason }.into());
                 }
             }
