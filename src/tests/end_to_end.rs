@@ -4,7 +4,7 @@
 //! Snapshots take the service several looks, 15 s apart, so the first test takes about a minute; the
 //! others run beside it. Each has accounts of its own.
 
-mod account;
+pub mod account;
 mod check;
 mod seen;
 mod service;

@@ -12,10 +12,16 @@ mod bad_input;
 mod cannot_start;
 mod crash;
 #[cfg(feature = "aws")]
+mod door;
+#[cfg(feature = "aws")]
+mod emulator;
+#[cfg(feature = "aws")]
 mod end_to_end;
 mod hostile;
 #[cfg(feature = "aws")]
 mod moto;
+#[cfg(feature = "aws")]
+mod proof;
 mod rights;
 mod scene;
 mod server;

@@ -177,7 +177,10 @@ def replace_iam_instance_profile_association(original, self, *args, **kwargs):
 
 # --- Snapshots take time --------------------------------------------------------------------------
 # A snapshot is pending when it is first described, and completed at a later look. A copy under a key
-# that is not there fails only then (EC2 API, CopySnapshot: KMS is asked asynchronously).
+# that is not there fails only then (EC2 API, CopySnapshot: KMS is asked asynchronously). Tests of
+# something else say after how many looks.
+
+PENDING_LOOKS = int(os.environ.get("PENDING_LOOKS", "1"))
 
 
 @patch(Snapshot, "__init__")
@@ -192,7 +195,7 @@ def _new_snapshot(original, self, *args, **kwargs):
 def _look(snapshots):
     for snapshot in snapshots:
         snapshot.looks += 1
-        if snapshot.looks > 1 and snapshot.status == "pending":
+        if snapshot.looks > PENDING_LOOKS and snapshot.status == "pending":
             snapshot.status = snapshot.fate
             if snapshot.fate == "error":
                 snapshot.state_message = "Given key ID is not accessible"
