@@ -128,6 +128,11 @@ def unnamed(action, parameters, region, account):
         wanted = {"NetworkInterfaceId.1": one(parameters, "NetworkInterfaceId")}
         found = query("ec2", account, region, "DescribeNetworkInterfaces", **wanted)
         return re.findall(r"<instanceId>([^<]+)<", found)
+    if association := one(parameters, "AssociationId"):
+        # That of an instance with its profile.
+        wanted = {"AssociationId.1": association}
+        found = query("ec2", account, region, "DescribeIamInstanceProfileAssociations", **wanted)
+        return re.findall(r"<instanceId>([^<]+)<", found)
     device = one(parameters, "BlockDeviceMapping.1.DeviceName")
     if action == "CreateSnapshots" or (action == "ModifyInstanceAttribute" and device):
         instance = one(parameters, "InstanceId") or one(parameters, "InstanceSpecification.InstanceId")
@@ -201,22 +206,34 @@ iam_actions.extract_resource_arn = extract_resource_arn
 iam_actions.verified_access_resource_arns = ec2_resources
 
 
-# --- What is tagged as it is made needs CreateTags on it ------------------------------------------
+# --- What a request needs besides ------------------------------------------------------------------
+# What is tagged as it is made needs CreateTags on it; who gives an instance a profile must be allowed to
+# pass its role (EC2 User Guide, permissions to attach an IAM role to an instance).
+
+
+def besides(parameters):
+    made = MAKES.get(one(parameters, "Action"))
+    if made and any(name.startswith("TagSpecification") for name in parameters):
+        yield "ec2:CreateTags", ec2_arn(made, get_region(), get_account_id())
+    profile = one(parameters, "IamInstanceProfile.Arn") or one(parameters, "IamInstanceProfile.Name")
+    if profile:
+        name = profile.split("/")[-1]
+        known = iam._instance_profiles.get_scoped(get_account_id(), None, name) or {}
+        for role in known.get("Roles", []):
+            yield "iam:PassRole", f"arn:aws:iam::{get_account_id()}:role/{role}"
 
 
 def also_denied(service, headers, body, query_params):
     if service != "ec2":
         return None
-    parameters = {**query_params, **parse_qs(body.decode())}
-    made = MAKES.get(one(parameters, "Action"))
-    if not made or not any(name.startswith("TagSpecification") for name in parameters):
-        return None
     key = ministack.extract_access_key_id(headers, query_params)
-    arn = ec2_arn(made, get_region(), get_account_id())
-    denied = enforce(key, "ec2:CreateTags", service, get_region(), resource_arn=arn)
-    return denied and access_denied_response(
-        service, "ec2:CreateTags", denied.principal_arn, new_uuid(), headers=headers, resource_arn=arn
-    )
+    for action, arn in besides({**query_params, **parse_qs(body.decode())}):
+        if denied := enforce(key, action, service, get_region(), resource_arn=arn):
+            who = denied.principal_arn
+            return access_denied_response(
+                service, action, who, new_uuid(), headers=headers, resource_arn=arn
+            )
+    return None
 
 
 # --- Assuming a role with a SourceIdentity ---------------------------------------------------------

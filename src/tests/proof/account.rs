@@ -21,10 +21,18 @@ const RESPONDER: &str = "tourniquet-responder";
 pub struct Account {
     pub id: String,
     pub root: Principal,
+    /// The action that its responder role lacks.
+    pub lacking: Option<String>,
 }
 
-/// What `deploy roles` prints of a role, for an account.
+/// Trust and rights of a role, as `deploy roles` prints them for an account.
 fn deployed(role: &str, account: &str) -> (Value, Value) {
+    let properties = properties(role, account);
+    let policy = properties["Policies"][0]["PolicyDocument"].clone();
+    (properties["AssumeRolePolicyDocument"].clone(), policy)
+}
+
+fn properties(role: &str, account: &str) -> Value {
     static TEMPLATE: OnceLock<Value> = OnceLock::new();
     let template = TEMPLATE.get_or_init(|| {
         let deployment = Deployment::bare("[cloud]\nkind = \"aws\"\n");
@@ -39,9 +47,7 @@ fn deployed(role: &str, account: &str) -> (Value, Value) {
         assert!(told.status.success(), "{}", text(&told.stderr));
         serde_json::from_slice(&told.stdout).unwrap()
     });
-    let properties = resolved(&template["Resources"][role]["Properties"], account);
-    let policy = properties["Policies"][0]["PolicyDocument"].clone();
-    (properties["AssumeRolePolicyDocument"].clone(), policy)
+    resolved(&template["Resources"][role]["Properties"], account)
 }
 
 /// A piece of the template with its functions carried out, as CloudFormation does where there is no
@@ -93,9 +99,37 @@ impl Account {
     /// `policy` says.
     pub fn new(id: &str, policy: &Value) -> Self {
         let (trust, _) = deployed("ResponderRole", id);
-        let account = Self { id: id.to_owned(), root: Principal::root(id) };
+        let account = Self::bare(id);
         account.role(RESPONDER, &trust, policy);
         account
+    }
+
+    /// The account with nothing in it.
+    pub fn bare(id: &str) -> Self {
+        Self { id: id.to_owned(), root: Principal::root(id), lacking: None }
+    }
+
+    /// The role that denies everything, and its instance profile, as `deploy roles` makes them.
+    pub fn deny_profile(&self) {
+        const NAME: &str = "tourniquet-deny-all";
+        let properties = properties("DenyAllRole", &self.id);
+        assert_eq!(properties["RoleName"], NAME);
+        let iam = self.root.iam();
+        let trust = properties["AssumeRolePolicyDocument"].to_string();
+        wait(iam.create_role().role_name(NAME).assume_role_policy_document(trust).send()).unwrap();
+        let policy = &properties["Policies"][0];
+        let call = iam.put_role_policy().role_name(NAME);
+        let call = call.policy_name(policy["PolicyName"].as_str().unwrap());
+        wait(call.policy_document(policy["PolicyDocument"].to_string()).send()).unwrap();
+        self.profile(NAME);
+    }
+
+    /// An instance profile of a role of its name.
+    pub fn profile(&self, name: &str) {
+        let iam = self.root.iam();
+        wait(iam.create_instance_profile().instance_profile_name(name).send()).unwrap();
+        let call = iam.add_role_to_instance_profile().instance_profile_name(name).role_name(name);
+        wait(call.send()).unwrap();
     }
 
     /// The ARN of the responder role.
@@ -133,7 +167,7 @@ impl Account {
 pub fn hub() -> &'static GivenSession {
     static SESSION: OnceLock<GivenSession> = OnceLock::new();
     SESSION.get_or_init(|| {
-        let account = Account { id: HUB.to_owned(), root: Principal::root(HUB) };
+        let account = Account::bare(HUB);
         let (_, policy) = deployed("HubRole", HUB);
         let starter = format!("arn:aws:iam::{HUB}:user/starter");
         account.role("tourniquet-hub", &allowing("sts:AssumeRole", Some(&starter)), &policy);

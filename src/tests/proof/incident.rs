@@ -129,16 +129,21 @@ fn profile(account: &Account, name: &str) {
     let trust = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow",
         "Action": "sts:AssumeRole", "Principal": {"Service": "ec2.amazonaws.com"}}]});
     account.role(name, &trust, &allowing("s3:GetObject", None));
-    let iam = account.root.iam();
-    wait(iam.create_instance_profile().instance_profile_name(name).send()).unwrap();
-    let call = iam.add_role_to_instance_profile().instance_profile_name(name).role_name(name);
-    wait(call.send()).unwrap();
+    account.profile(name);
 }
+
+/// What takes a profile off, and gives it back, is needed where there is none that denies everything; all
+/// the others have it.
+const WITHOUT_DENY_PROFILE: [&str; 2] =
+    ["ec2:DisassociateIamInstanceProfile", "ec2:AssociateIamInstanceProfile"];
 
 /// An instance with an address of its own, in a group that wants at least one, behind load balancers.
 fn instance(account: &Account) -> String {
     profile(account, "web-server");
     profile(account, "web-before");
+    if account.lacking.as_ref().is_none_or(|one| !WITHOUT_DENY_PROFILE.contains(&one.as_str())) {
+        account.deny_profile();
+    }
     let (instance, vpc) = wait(running(account));
     wait(in_a_group(account, &instance));
     wait(behind_balancers(account, &instance, &vpc));

@@ -140,7 +140,8 @@ impl Proof {
             None => policy.clone(),
         };
         let policy = policy.to_string().replace(&self.account(0), &id);
-        let account = Account::new(&id, &serde_json::from_str(&policy).unwrap());
+        let mut account = Account::new(&id, &serde_json::from_str(&policy).unwrap());
+        account.lacking.clone_from(&lacking);
         let finding = (self.incident)(&account);
         (account, lacking, finding)
     }

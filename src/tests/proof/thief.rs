@@ -111,14 +111,14 @@ fn a_responder_role_is_assumed_by_the_hub_alone_with_its_external_id_and_for_a_c
         "Action": ["sts:AssumeRole", "sts:SetSourceIdentity"]}]});
     account.role("admin", &trust, &allowing("*", None));
     let service = Principal::session(hub());
-    let same_account = Account { id: HUB.to_owned(), root: Principal::root(HUB) };
+    let same_account = Account::bare(HUB);
     let rights = allowing("sts:*", None);
     let colleague = Principal::user(&same_account.user("colleague-of-the-hub", &rights));
     let right = Saying { external_id: Some(EXTERNAL_ID), source_identity: Some("case-1") };
 
     let ours = account.responder();
     let given = service.assume(&ours, &right).unwrap();
-    assert_eq!(wait(Principal::session(&given).ec2().describe_instances().send()).is_ok(), true);
+    assert!(wait(Principal::session(&given).ec2().describe_instances().send()).is_ok());
     for wrong in [
         Saying { external_id: None, ..right },
         Saying { external_id: Some("a guess"), ..right },
