@@ -35,6 +35,7 @@ const PROOFS: &[Proof] = &[
         incident: incident::stolen_role,
         status: "contained",
         unused: &[],
+        like: None,
     },
     Proof {
         runbook: "leaked-access-key",
@@ -42,6 +43,7 @@ const PROOFS: &[Proof] = &[
         incident: incident::leaked_key,
         status: "contained",
         unused: &[KEY_OWNER],
+        like: None,
     },
     Proof {
         runbook: "public-bucket",
@@ -49,6 +51,7 @@ const PROOFS: &[Proof] = &[
         incident: incident::public_bucket,
         status: "contained",
         unused: &[],
+        like: None,
     },
     Proof {
         runbook: "observe",
@@ -56,6 +59,7 @@ const PROOFS: &[Proof] = &[
         incident: incident::unheard_of,
         status: "open",
         unused: &[],
+        like: None,
     },
     Proof {
         runbook: "compromised-instance",
@@ -63,13 +67,15 @@ const PROOFS: &[Proof] = &[
         incident: incident::miner,
         status: "contained",
         unused: &[OPENED],
+        like: None,
     },
     Proof {
         runbook: "suspected-instance",
         accounts: "76",
         incident: incident::suspect,
         status: "contained",
-        unused: &[OPENED],
+        unused: &[],
+        like: Some("compromised-instance"),
     },
     Proof {
         runbook: "attack-sequence",
@@ -77,6 +83,7 @@ const PROOFS: &[Proof] = &[
         incident: incident::sequence,
         status: "contained",
         unused: &[KEY_OWNER, OPENED],
+        like: None,
     },
 ];
 

@@ -23,6 +23,9 @@ pub struct Proof {
     /// Actions of the policy without which the incident is contained all the same, and why they are in
     /// the policy: a trial that needs one after all fails the test.
     pub unused: &'static [(&'static str, &'static str)],
+    /// Another runbook with the same policy and, after the header, the same script: what that one needs
+    /// is tried there, action by action, and here that it is enough.
+    pub like: Option<&'static str>,
 }
 
 /// One account, whose role lacks an action.
@@ -38,6 +41,13 @@ pub fn derived(runbook: &str, account: &str) -> Value {
     assert!(told.status.success(), "{}", text(&told.stderr));
     let told: Value = serde_json::from_slice(&told.stdout).unwrap();
     told["documents"]["responder"].clone()
+}
+
+/// A runbook's script, after its header.
+fn script(runbook: &str) -> String {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("runbooks");
+    let source = std::fs::read_to_string(folder.join(format!("{runbook}.rhai"))).unwrap();
+    source.split_once("\nfn run(").unwrap().1.to_owned()
 }
 
 /// The actions of the statements that `wanted` takes by their name.
@@ -95,9 +105,17 @@ impl Proof {
         let run = actions(&policy, |name| !name.starts_with("Undo"));
         let all = actions(&policy, |_| true);
         let back: BTreeSet<String> = all.difference(&run).cloned().collect();
+        let tried = match self.like {
+            None => all,
+            Some(other) => {
+                assert_eq!(policy, derived(other, &self.account(0)), "{} {other}", self.runbook);
+                assert_eq!(script(self.runbook), script(other), "{} {other}", self.runbook);
+                BTreeSet::new()
+            }
+        };
 
         let made: Vec<_> = std::iter::once(None)
-            .chain(all.into_iter().map(Some))
+            .chain(tried.into_iter().map(Some))
             .enumerate()
             .map(|(n, lacking)| self.happened(n, lacking, &policy))
             .collect();
