@@ -4,6 +4,7 @@
 //! once undisturbed, twice, with every fault at every call, and with a crash at every point of every
 //! change; then takes it back, twice. A new action needs a line in `case::CASES`, or these tests fail.
 
+mod afterwards;
 mod case;
 mod denied;
 mod drive;

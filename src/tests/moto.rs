@@ -93,7 +93,8 @@ impl Moto {
     /// When the overlay refuses.
     pub fn inject_event(&self, account: &str, region: &str, event: &str) {
         let path = format!("/moto-api/tourniquet/events?account={account}&region={region}");
-        let answer = self.request("POST", &path, &[("Content-Type", "application/json")], event);
+        let answer =
+            self.server.request("POST", &path, &[("Content-Type", "application/json")], event);
         assert_eq!(answer.status, 200, "the event was not taken: {}", answer.body);
     }
 

@@ -90,6 +90,7 @@ pub(super) async fn apply(client: &Client, change: &Change) -> Result<Receipt> {
         | Kind::Standby { .. }
         | Kind::Balancer(_)
         | Kind::InstanceProfile(_)
+        | Kind::Trust(_)
         | Kind::PublicAccess { .. }
         | Kind::SnapshotLock(_)
         | Kind::Finding(_)

@@ -254,11 +254,7 @@ pub(super) async fn tags(client: &Client, resource: &Taggable) -> Result<Option<
         Taggable::Volume(id) => volume_exists(client, id).await?,
         Taggable::Snapshot(id) => snapshot(client, id).await?.is_some(),
         Taggable::SecurityGroup(id) => !groups(client, std::slice::from_ref(id)).await?.is_empty(),
-        Taggable::Role(_) | Taggable::User(_) | Taggable::Bucket(_) => false,
         _ => false,
-        Taggable::Role(_) | Taggable::User(_) | Taggable::Bucket(_) | Taggable::Function(_) => {
-            false
-        }
     };
     Ok(there.then(Tags::new))
 }
@@ -290,9 +286,7 @@ pub(super) fn resource_id(resource: &Taggable) -> &str {
         Taggable::Volume(id) => id.as_str(),
         Taggable::Snapshot(id) => id.as_str(),
         Taggable::SecurityGroup(id) => id.as_str(),
-        Taggable::Role(_) | Taggable::User(_) | Taggable::Bucket(_) => "",
         _ => "",
-        Taggable::Role(_) | Taggable::User(_) | Taggable::Bucket(_) | Taggable::Function(_) => "",
     }
 }
 

@@ -18,6 +18,7 @@
 mod address;
 mod allow;
 mod apply;
+mod ask;
 mod attacker;
 mod balancer;
 mod bucket;
@@ -33,6 +34,7 @@ mod machine;
 mod naming;
 mod network;
 mod policy;
+mod principal;
 mod profile;
 mod refusal;
 mod scaling;

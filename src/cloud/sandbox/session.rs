@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 
-use super::allow::{self, Need};
+use super::allow::{self};
 use super::apply::{apply, iam_arn, request_id};
+pub use super::ask::SandboxSession;
 use super::refusal::Refused;
-use super::world::{RegionState, World};
+use super::world::World;
 use super::{
-    EBS_DEFAULT_ALIAS, Sandbox, balancer, bucket, credential, database, function, guard, network,
-    scaling, snapshot_lock, task, trail, view,
+    EBS_DEFAULT_ALIAS, balancer, bucket, credential, database, function, guard, network, scaling,
+    snapshot_lock, task, trail, view,
 };
 use crate::change::{
     Change, DatabaseRef, Document, EcsRef, TAG_PURPOSE, Taggable, Tags, Target, carried,
@@ -18,58 +19,14 @@ use crate::change::{
 };
 use crate::cloud::{
     ClassicBalancer, Database, DatabaseCluster, Doer, Exposure, Function, GroupUser, HeldLock,
-    Instance, Membership, Receipt, Result, Role, Safeguards, Scope, SecurityGroup, Session,
-    Snapshot, TargetGroup, Task, TaskService, TrailPage, User, UserCredential,
+    Instance, Membership, Receipt, Result, Role, Safeguards, SecurityGroup, Session, Snapshot,
+    TargetGroup, Task, TaskService, TrailPage, User, UserCredential,
 };
 use crate::id::{
     AccessKeyId, AccountId, BucketName, ClusterName, DatabaseClusterId, DatabaseId, FindingId,
     FunctionName, GroupId, InstanceId, Place, RoleName, ServiceName, SnapshotId, TargetGroupArn,
     TaskId, UserName, VpcId,
 };
-
-/// A session on the twin.
-pub struct SandboxSession {
-    sandbox: Sandbox,
-    scope: Scope,
-}
-
-impl SandboxSession {
-    /// A session for `scope`.
-    #[must_use]
-    pub fn new(sandbox: Sandbox, scope: Scope) -> Self {
-        Self { sandbox, scope }
-    }
-
-    /// One read: counted under the action of every call it stands for, permitted, answered.
-    fn read<T>(
-        &self,
-        at: &Place,
-        needs: impl FnOnce(&World) -> Vec<Need>,
-        answer: impl FnOnce(&mut World) -> std::result::Result<T, Refused>,
-    ) -> Result<T> {
-        self.sandbox.with(|world| {
-            let needs = needs(world);
-            for (action, _) in &needs {
-                *world.calls.entry((*action).to_owned()).or_default() += 1;
-            }
-            let operation = needs.first().map_or("sts:GetCallerIdentity", |(action, _)| *action);
-            let permitted = world.account(&at.account).map(drop).and_then(|()| {
-                if world.enforce { allow::check(&self.scope.permissions, &needs) } else { Ok(()) }
-            });
-            permitted.and_then(|()| answer(world)).map_err(|refused| refused.error(operation, None))
-        })
-    }
-
-    /// One read of what is in a Region; `answer` is not asked when nothing is there.
-    fn look<T: Default>(
-        &self,
-        at: &Place,
-        needs: Vec<Need>,
-        answer: impl FnOnce(&RegionState) -> T,
-    ) -> Result<T> {
-        self.read(at, |_| needs, |world| Ok(world.region(at)?.map(answer).unwrap_or_default()))
-    }
-}
 
 #[async_trait]
 impl Session for SandboxSession {

@@ -1,7 +1,9 @@
 //! The contract suite on the twin, and whether the suite would notice.
 
+mod balancers;
 mod databases;
 mod ecs;
+mod functions;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -10,16 +12,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use async_trait::async_trait;
 use serde_json::json;
 
-use crate::change::{CredentialKind, KeyStatus, LoginProfile, Polling, Rule, Target};
+use crate::change::{CredentialKind, KeyStatus, LoginProfile, Rule};
 use crate::clock::ManualClock;
 use crate::cloud::contract::{
     Ability, Console, DatabaseWish, Disk, Fixture, InstanceWish, Ip, Lab, Outcome, TaskWish, names,
     report, suite,
 };
 use crate::cloud::faulty::{Fault, Faulty, Plan};
-use crate::cloud::sandbox::function::SourceState;
 use crate::cloud::sandbox::trail::Logged;
-use crate::cloud::sandbox::world::{BucketState, FunctionState, ScalingGroup, TargetGroupState};
+use crate::cloud::sandbox::world::{BucketState, ScalingGroup};
 use crate::cloud::sandbox::{
     CredentialState, EBS_DEFAULT_ALIAS, Key, Machine, RoleState, Sandbox, Scenario, Settling,
     UserState, Volume, Vpc, World,
@@ -165,31 +166,11 @@ impl Fixture for OnSandbox {
     }
 
     async fn target_group(&self, at: &Place, instance: &InstanceId) -> Outcome<TargetGroupArn> {
-        let arn = format!(
-            "arn:aws:elasticloadbalancing:{}:{}:targetgroup/group-{}/0123456789abcdef",
-            at.region,
-            at.account,
-            self.n()
-        );
-        let arn: TargetGroupArn = arn.parse().unwrap();
-        self.edit(|world| {
-            let region = world.region_mut(at).unwrap();
-            let vpc = region.instances[instance].instance.vpc.clone().unwrap();
-            let target = Target { id: instance.to_string(), port: Some(80), zone: None };
-            let group = TargetGroupState::new(vpc, 80, [target]);
-            region.target_groups.insert(arn.clone(), group)
-        })?;
-        Ok(arn)
+        balancers::target_group(self, at, instance)
     }
 
     async fn classic_balancer(&self, at: &Place, instance: &InstanceId) -> Outcome<BalancerName> {
-        let name: BalancerName = format!("balancer-{}", self.n()).parse().unwrap();
-        let behind = BTreeSet::from([instance.clone()]);
-        self.edit(|world| {
-            let balancers = &mut world.region_mut(at).unwrap().classic_balancers;
-            balancers.insert(name.clone(), behind)
-        })?;
-        Ok(name)
+        balancers::classic(self, at, instance)
     }
 
     async fn terminate(&self, at: &Place, id: &InstanceId) -> Outcome {
@@ -314,26 +295,7 @@ impl Fixture for OnSandbox {
         ecs::service(self, at, desired)
     }
     async fn function(&self, at: &Place) -> Outcome<(FunctionName, EventSourceId)> {
-        let name: FunctionName = format!("function-{}", self.n()).parse().unwrap();
-        let id: EventSourceId =
-            format!("00000000-0000-4000-8000-{:012x}", self.n()).parse().unwrap();
-        let source = SourceState {
-            id: id.clone(),
-            source: format!("arn:aws:sqs:{}:{}:queue", at.region, at.account),
-            polling: Polling::On,
-            looks_left: 0,
-        };
-        let function = FunctionState {
-            role: "function".parse().unwrap(),
-            concurrency: None,
-            sources: vec![source],
-            public: false,
-            tags: BTreeMap::new(),
-        };
-        self.edit(|world| {
-            world.region_mut(at).unwrap().functions.insert(name.clone(), function);
-        })?;
-        Ok((name, id))
+        functions::function(self, at)
     }
 
     async fn key(&self, at: &Place, usable_by: &AccountId) -> Outcome<String> {
