@@ -84,6 +84,7 @@ pub fn needs(
 /// What the guards read before the first change: the tags of each instance, role, user, bucket, function, database and
 /// security group of the account's own that the action touches, because a tag may protect it.
 fn guard_reads(own: &BTreeSet<Permission>, at: &Place) -> BTreeSet<Permission> {
+    let makes_groups = own.iter().any(|one| one.action == "ec2:CreateSecurityGroup");
     let touched = |kind: &&str| {
         let start = format!("{kind}/");
         let is_one = |one: &Permission| match *kind {
@@ -94,6 +95,8 @@ fn guard_reads(own: &BTreeSet<Permission>, at: &Place) -> BTreeSet<Permission> {
             // A bucket's ARN is its name.
             "bucket" => one.part(2) == Some("s3"),
             "database" => one.part(2) == Some("rds"),
+            // Whatever makes groups changes those alone, and nobody's tag protects ours.
+            "security-group" if makes_groups => false,
             // What calls a function is about that.
             "function" => one.part(2) == Some("lambda"),
             _ => one.part(5).is_some_and(|id| id.starts_with(&start)),

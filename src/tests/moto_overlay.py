@@ -162,6 +162,13 @@ def revoke_security_group_egress(original, self, group_name_or_id, *args, **kwar
         del vpc.get_cidr_block_association_set
 
 
+# --- Interfaces without a private DNS name ----------------------------------------------------------
+# A task in a VPC has an interface of its own (ECS API, Attachment). Stock moto asks that interface for a
+# name which only some interfaces get, and fails.
+
+NetworkInterface.private_dns_name = ""
+
+
 # --- A replaced instance profile is seen at the instance --------------------------------------------
 # DescribeInstances shows the profile that an instance has (EC2 API, Instance). Stock moto goes on
 # showing the one that was replaced.
