@@ -3,15 +3,29 @@
 //! It does not protect the key: without that the snapshot is worth nothing (EBS User Guide, "Amazon EBS snapshot
 //! lock"). A lock that is there already and at least as strong is left as it is, and none is ever made weaker.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::creation::{Unseen, unseen};
-use super::evidence_trail::Next;
 use super::{Context, LookError};
 use crate::change::{Change, Kind, LockMode, LockTerms, SnapshotLock};
 use crate::cloud::{HeldLock, Snapshot, SnapshotState};
 use crate::config::EvidenceConfig;
 use crate::id::Place;
+
+/// What is next for one snapshot.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Next {
+    /// This change.
+    Change(Change),
+    /// Waiting.
+    Wait(Duration, String),
+    /// It can't be preserved as it should be.
+    Fail(String),
+    /// It is where it belongs: the chain-of-custody record.
+    Ready(Value),
+}
 
 /// The lock that a configuration asks for; its values have been checked.
 #[must_use]

@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::creation::{Unseen, age, sent, unseen};
+use super::evidence_lock::Next;
 use super::made::{Doubt, made};
 use super::{Context, Forensics, LookError, evidence_lock};
 use crate::change::{Change, Kind, TAG_CASE, TAG_SOURCE, TAG_STAGE, TAG_STEP, Tags};
@@ -58,19 +59,6 @@ impl Stage {
         ]
         .into()
     }
-}
-
-/// What is next for one snapshot.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Next {
-    /// This change.
-    Change(Change),
-    /// Waiting.
-    Wait(Duration, String),
-    /// It can't be preserved as it should be.
-    Fail(String),
-    /// It is where it belongs: the chain-of-custody record.
-    Ready(Value),
 }
 
 /// What carries this step's tag, in its own account and in the forensics account.

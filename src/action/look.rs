@@ -13,37 +13,13 @@ use task::LookTask;
 use super::look_group::LookSecurityGroup;
 use super::look_trail::LookAssumedRoles;
 use super::params::INSTANCE;
+pub use super::query::Query;
 use super::reads::{Read, permissions_for};
 use super::replace_instance_profile::denies;
 use super::{LookError, ParamKind, ParamSpec, Params, Shape};
 use crate::change::Permission;
 use crate::cloud::Session;
 use crate::id::{AccessKeyId, Arn, InstanceId, Place, RoleName, UserName};
-
-/// A read that a runbook may ask for.
-#[async_trait]
-pub trait Query: Send + Sync {
-    /// Its name in runbooks, with the namespace: `look::instance`.
-    fn name(&self) -> &'static str;
-    /// One sentence for the reference page.
-    fn summary(&self) -> &'static str;
-    /// What it takes, positional in this order.
-    fn params(&self) -> &'static [ParamSpec];
-    /// The fields of what it gives, for lint.
-    fn output(&self) -> Shape;
-    /// All that it may call in `at`.
-    fn permissions(&self, at: &Place) -> BTreeSet<Permission>;
-    /// Reads. A resource that does not exist is `null`.
-    ///
-    /// # Errors
-    /// When a read fails or a parameter is wrong.
-    async fn read(
-        &self,
-        session: &dyn Session,
-        at: &Place,
-        params: &Params,
-    ) -> Result<Value, LookError>;
-}
 
 /// Every query, by name.
 #[must_use]

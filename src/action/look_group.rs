@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
-use super::look::Query;
+use super::query::Query;
 use super::reads::{Read, permissions_for};
 use super::{LookError, ParamKind, ParamSpec, Params, Shape};
 use crate::change::Permission;

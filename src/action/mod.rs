@@ -7,6 +7,7 @@
 mod archive_finding;
 mod block_public_bucket;
 mod creation;
+mod database_site;
 mod deny_role_assumption;
 mod disable_access_keys;
 mod enter_standby;
@@ -27,6 +28,7 @@ mod made;
 mod need;
 mod params;
 mod quarantine_group;
+mod query;
 mod reads;
 mod registry;
 mod replace_instance_profile;

@@ -15,6 +15,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::creation::{age, sent};
+use super::database_site::{Site, site};
 use super::quarantine_group::{Found, Purpose, find};
 use super::reads::{Read, any, permissions_for, permissions_to};
 use super::restriction_report::report;
@@ -22,7 +23,7 @@ use super::{
     Action, Context, LookError, ParamKind, ParamSpec, Params, Settings, Shape, Verdict, gone,
 };
 use crate::change::{Change, DatabaseChange, DatabaseRef, Kind, Permission, SHOWN_WITHIN, Urgency};
-use crate::cloud::{Database, DatabaseCluster, DatabaseGroup, GROUP_ACTIVE, settled_groups};
+use crate::cloud::{Database, DatabaseGroup, GROUP_ACTIVE, settled_groups};
 use crate::id::{DatabaseId, GroupId, Place};
 
 /// Stops everybody from opening a connection to a database.
@@ -58,42 +59,6 @@ const STUCK: [&str; 7] = [
 
 /// How further statuses begin that do not pass by themselves.
 const STUCK_PREFIXES: [&str; 2] = ["inaccessible-encryption-credentials", "incompatible-"];
-
-/// A database with its cluster.
-pub(super) struct Site {
-    /// The one that was named.
-    pub(super) database: Database,
-    /// The cluster that it is a member of.
-    pub(super) cluster: Option<DatabaseCluster>,
-}
-
-impl Site {
-    /// What has the groups, and its status.
-    fn owner(&self) -> (DatabaseRef, &str) {
-        match &self.cluster {
-            Some(cluster) => (DatabaseRef::Cluster(cluster.id.clone()), &cluster.status),
-            None => (DatabaseRef::Instance(self.database.id.clone()), &self.database.status),
-        }
-    }
-
-    fn groups(&self) -> &[DatabaseGroup] {
-        self.cluster.as_ref().map_or(&self.database.groups, |cluster| &cluster.groups)
-    }
-
-    /// Everything that answers under the groups.
-    pub(super) fn members(&self) -> &[Database] {
-        self.cluster
-            .as_ref()
-            .map_or(std::slice::from_ref(&self.database), |cluster| &cluster.members)
-    }
-
-    /// Members whose public address can't be taken away: those of a Multi-AZ DB cluster have what that was
-    /// created with (RDS API, ModifyDBCluster has no `PubliclyAccessible`).
-    pub(super) fn stay_public(&self) -> Vec<&Database> {
-        let fixed = self.cluster.is_some() && !self.database.engine.starts_with("aurora");
-        self.members().iter().filter(|member| fixed && member.public).collect()
-    }
-}
 
 /// What is left to do.
 enum Part<'a> {
@@ -186,18 +151,6 @@ impl Action for RestrictDatabase {
         }
         Ok(decide(context, &site, &quarantine, &parts))
     }
-}
-
-async fn site(context: &Context<'_>, id: &DatabaseId) -> Result<Option<Site>, LookError> {
-    let found = context.session.database(context.at, id).await?;
-    let Some(database) = found.filter(|found| found.status != "deleting") else {
-        return Ok(None);
-    };
-    let Some(cluster) = &database.cluster else {
-        return Ok(Some(Site { database, cluster: None }));
-    };
-    let cluster = context.session.database_cluster(context.at, cluster).await?;
-    Ok(cluster.map(|cluster| Site { database, cluster: Some(cluster) }))
 }
 
 /// Why this verb is not for it, with what to do instead.

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Context;
-use super::restrict_database::Site;
+use super::database_site::Site;
 use crate::change::{DatabaseChange, Kind};
 use crate::id::{DatabaseId, GroupId};
 

@@ -10,7 +10,8 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use super::creation::{Unseen, created, late, sent, unseen};
-use super::evidence_trail::{Next, Stage, Trail, forensics_place};
+use super::evidence_lock::Next;
+use super::evidence_trail::{Stage, Trail, forensics_place};
 use super::made::{Doubt, made};
 use super::params::INSTANCE;
 use super::reads::{Read, any, permissions_for, permissions_to};

@@ -13,7 +13,7 @@ use super::journal::{PLAN_STEP, Plan};
 use super::plan::{self, Unplanned};
 use super::replay::Planned;
 use super::script::Script;
-use super::shared::SHARED;
+use super::shared::{self, SHARED};
 use super::step::StepLog;
 use super::step_end::{self, cut, cut_at, failed};
 use super::tell;
@@ -115,7 +115,10 @@ impl Executor<'_> {
             true => self.against(&resources).await?,
             false => None,
         };
-        let (why, mind) = match (ruled, self.others(users)) {
+        // Unless the deployment asks nobody about them.
+        let asks = self.env.limits.confirm_shared_roles;
+        let met = asks.then(|| shared::others(self.run.target.as_deref(), users)).flatten();
+        let (why, mind) = match (ruled, met) {
             (None, None) => return Ok(None),
             (None, Some(others)) => (SHARED, others),
             (Some((because, mind)), None) => (because.why(), mind),

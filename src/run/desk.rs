@@ -13,7 +13,7 @@ use super::execute::Executor;
 use super::held::held_later;
 use super::journal::Writer;
 use super::lease::Lease;
-use super::outlived::taken_back_before;
+use super::once_more::taken_back_before;
 use super::plan::Unplanned;
 use super::record::{self, RecordError};
 use super::refused::DeskError;

@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::Limits;
+use super::step::StepLog;
 use crate::action::Settings;
 use crate::change::{Change, Kind, Tags};
 use crate::error::Code;
@@ -129,6 +130,17 @@ fn is_protected(tag: &str, tags: &Tags) -> bool {
         Some((key, value)) => tags.get(key).is_some_and(|found| found == value),
         None => tags.contains_key(tag),
     }
+}
+
+/// Whether the guards have not seen yet what the changes touch: before a step's first change, and before the
+/// first of something that the step was not called with, such as a database's cluster, which it may come
+/// to only later.
+pub(super) fn is_unguarded(step: &StepLog, target: &str, stages: &[Vec<Change>]) -> bool {
+    let seen: BTreeSet<String> =
+        step.changes.iter().filter_map(|log| Some(log.change.subject()?.path())).collect();
+    let subjects = stages.iter().flatten().filter_map(Change::subject);
+    let mut paths = subjects.map(|subject| subject.path());
+    step.changes.is_empty() || paths.any(|path| path != target && !seen.contains(&path))
 }
 
 #[cfg(test)]

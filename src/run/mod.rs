@@ -34,6 +34,7 @@ mod last_entry;
 mod lease;
 mod line;
 mod needless;
+mod once_more;
 mod outbox;
 mod outcome;
 mod outlived;

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 
-use super::execute::Executor;
 use super::line::Line;
 use super::outcome::Does;
 use crate::id::InstanceId;
@@ -14,18 +13,15 @@ pub const SHARED: &str = "others use it, too";
 /// Instances that are named: a fleet may have thousands.
 const NAMED_MAX: usize = 10;
 
-impl Executor<'_> {
-    /// Who else is met, for whoever is asked; `None`: nobody, or the deployment does not ask.
-    pub(super) fn others(&self, users: &BTreeSet<InstanceId>) -> Option<String> {
-        let target = self.run.target.as_deref();
-        let target = target.and_then(|target| target.rsplit_once("/instance/"));
-        let own: Option<InstanceId> = target.and_then(|(_, id)| id.parse().ok());
-        let others: Vec<&InstanceId> =
-            users.iter().filter(|user| Some(*user) != own.as_ref()).collect();
-        // Where the run is about the role alone, one instance is the one that it is about.
-        let alone = others.is_empty() || (own.is_none() && others.len() == 1);
-        (self.env.limits.confirm_shared_roles && !alone).then(|| words(&others))
-    }
+/// Who else is met by a run about `target` (`account/type/id`), for whoever is asked; `None`: nobody.
+pub fn others(target: Option<&str>, users: &BTreeSet<InstanceId>) -> Option<String> {
+    let target = target.and_then(|target| target.rsplit_once("/instance/"));
+    let own: Option<InstanceId> = target.and_then(|(_, id)| id.parse().ok());
+    let others: Vec<&InstanceId> =
+        users.iter().filter(|user| Some(*user) != own.as_ref()).collect();
+    // Where the run is about the role alone, one instance is the one that it is about.
+    let alone = others.is_empty() || (own.is_none() && others.len() == 1);
+    (!alone).then(|| words(&others))
 }
 
 /// The line of a plan; `None`: no more than one uses it.

@@ -10,7 +10,7 @@ use super::confirm::{Unconfirmed, confirm};
 use super::held::held_later;
 use super::journal::Writer;
 use super::needless::answered_by;
-use super::outlived::taken_back_before;
+use super::once_more::taken_back_before;
 use super::record::{RecordError, json_blob, log_from, verified};
 use super::replay::RunLog;
 use super::script::Script;

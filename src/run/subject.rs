@@ -13,17 +13,6 @@ use crate::cloud::CloudError;
 use crate::error::Code;
 use crate::routing::Mode;
 
-/// Whether the guards have not seen yet what the changes touch: before a step's first change, and before the
-/// first of something that the step was not called with, such as a database's cluster, which it may come
-/// to only later.
-pub(super) fn is_unguarded(step: &StepLog, target: &str, stages: &[Vec<Change>]) -> bool {
-    let seen: BTreeSet<String> =
-        step.changes.iter().filter_map(|log| Some(log.change.subject()?.path())).collect();
-    let subjects = stages.iter().flatten().filter_map(Change::subject);
-    let mut paths = subjects.map(|subject| subject.path());
-    step.changes.is_empty() || paths.any(|path| path != target && !seen.contains(&path))
-}
-
 impl Executor<'_> {
     /// The guards, with the target's tags as they are now.
     pub(super) async fn guard(

@@ -33,6 +33,7 @@ from moto.ec2.models.instances import Instance
 from moto.ec2.models.security_groups import SecurityGroupBackend
 from moto.ec2.responses.elastic_block_store import ElasticBlockStore
 from moto.ec2.utils import random_snapshot_id
+from moto.ecs.models import Task
 from moto.core.exceptions import JsonRESTError
 from moto.core.responses import ActionResult, EmptyResult
 from moto.core.utils import get_service_model, utcnow
@@ -167,6 +168,16 @@ def revoke_security_group_egress(original, self, group_name_or_id, *args, **kwar
 # name which only some interfaces get, and fails.
 
 NetworkInterface.private_dns_name = ""
+
+
+# --- A task runs until somebody stops it ------------------------------------------------------------
+# Stock moto takes a task one state further each time that it is described, down to STOPPED.
+
+
+@patch(Task)
+def advance(original, self):
+    if self.desired_status == "STOPPED":
+        original(self)
 
 
 # --- A replaced instance profile is seen at the instance --------------------------------------------

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
-use super::Query;
 use crate::action::params::FUNCTION;
+use crate::action::query::Query;
 use crate::action::reads::{Read, permissions_for};
 use crate::action::{LookError, ParamSpec, Params, Shape};
 use crate::change::Permission;

@@ -67,7 +67,7 @@ pub fn create(
             format!("{instance} has no volume to make a snapshot of"),
         ));
     }
-    super::tag::check_tags(tags)?;
+    super::tag_form::check_tags(tags)?;
     let bad = region.bad_volumes.clone();
     let mut made = Vec::new();
     for volume in chosen {
@@ -133,7 +133,7 @@ pub fn copy(
             format!("The snapshot '{source}' is not completed"),
         ));
     }
-    super::tag::check_tags(tags)?;
+    super::tag_form::check_tags(tags)?;
     // What a look still shows as pending is in progress.
     let copying =
         |record: &&SnapshotRecord| record.copy && record.shown(now).state == SnapshotState::Pending;

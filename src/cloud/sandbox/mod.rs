@@ -43,6 +43,7 @@ mod session;
 mod settle;
 pub mod snapshot_lock;
 mod tag;
+mod tag_form;
 mod task;
 #[cfg(test)]
 mod tests;
@@ -67,11 +68,12 @@ pub use scenario::Scenario;
 #[cfg(test)]
 pub use settle::Settling;
 #[cfg(test)]
-pub use snapshot_lock::{Locked, held};
+pub use snapshot_lock::held;
 pub use world::World;
 #[cfg(test)]
 pub use world::{
-    CredentialState, Key, Machine, RegionState, RoleState, SnapshotRecord, UserState, Volume, Vpc,
+    CredentialState, Key, Locked, Machine, RegionState, RoleState, SnapshotRecord, UserState,
+    Volume, Vpc,
 };
 
 use super::{Cloud, Scope, Session};

@@ -108,7 +108,7 @@ pub fn create_group(
             format!("The security group '{name}' already exists for VPC '{vpc}'"),
         ));
     }
-    super::tag::check_tags(tags)?;
+    super::tag_form::check_tags(tags)?;
     let id: GroupId = parsed(&world.fresh_for("sg-", &format!("{at} {vpc} {name}")))?;
     let group = SecurityGroup {
         id: id.clone(),

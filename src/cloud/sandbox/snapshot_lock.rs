@@ -4,22 +4,12 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 
 use super::refusal::Refused;
-use super::world::{RegionState, SnapshotRecord, World};
+use super::world::{Locked, RegionState, SnapshotRecord, World};
 use crate::change::{LockMode, LockTerms, SnapshotLock};
 use crate::cloud::{HeldLock, SnapshotState};
 use crate::id::{Place, SnapshotId};
-
-/// A lock, and when it was put on.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Locked {
-    /// What it is.
-    pub terms: LockTerms,
-    /// When.
-    pub at: Timestamp,
-}
 
 /// What `ec2:DescribeLockedSnapshots` shows. One that has expired is none.
 #[must_use]

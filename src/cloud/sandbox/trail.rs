@@ -3,31 +3,14 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
-use super::world::World;
+use super::world::{Logged, World};
 use crate::cloud::{Deed, Doer, TRAIL_WINDOW, TrailPage, is_told};
 use crate::id::{AccessKeyId, Place, Region, UserName};
 
 /// Events of one page (CloudTrail API Reference).
 const PAGE: usize = 50;
-
-/// An event, as it is kept.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Logged {
-    /// Where it is kept.
-    pub region: Region,
-    /// Who did it.
-    pub user: UserName,
-    /// With which key.
-    pub key: AccessKeyId,
-    /// When.
-    pub at: Timestamp,
-    /// What was done.
-    pub event: String,
-    /// What it was done to.
-    pub about: String,
-}
 
 /// What a user did before the scenario begins.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

@@ -18,9 +18,8 @@ pub use super::machine::Machine;
 pub use super::principal::{CredentialState, Issued, Principal, RoleState, UserState};
 use super::refusal::Refused;
 pub use super::scaling::ScalingGroup;
-use super::snapshot_lock::Locked;
 pub use super::task::{ServiceState, TaskState};
-use crate::change::Tags;
+use crate::change::{LockTerms, Tags};
 use crate::cloud::{SecurityGroup, Snapshot};
 use crate::id::{
     AccessKeyId, AccountId, AllocationId, BalancerName, BucketName, CaseId, DatabaseClusterId,
@@ -123,7 +122,7 @@ pub struct Account {
     /// Temporary credentials that were issued.
     pub sessions: BTreeMap<AccessKeyId, Issued>,
     /// What CloudTrail tells that its users did.
-    pub trail: Vec<super::trail::Logged>,
+    pub trail: Vec<Logged>,
     /// S3 buckets.
     pub buckets: BTreeMap<BucketName, BucketState>,
 }
@@ -210,6 +209,32 @@ pub struct SnapshotRecord {
     pub looks_left: u32,
     /// The time until which it is pending.
     pub pending_until: Timestamp,
+}
+
+/// A lock, and when it was put on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Locked {
+    /// What it is.
+    pub terms: LockTerms,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// An event, as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Logged {
+    /// Where it is kept.
+    pub region: Region,
+    /// Who did it.
+    pub user: UserName,
+    /// With which key.
+    pub key: AccessKeyId,
+    /// When.
+    pub at: Timestamp,
+    /// What was done.
+    pub event: String,
+    /// What it was done to.
+    pub about: String,
 }
 
 /// A KMS key.

@@ -54,7 +54,7 @@ fn all_compile_without_a_warning() {
     let fallbacks = library.iter().filter(|runbook| runbook.header.fallback);
     let names: Vec<_> = fallbacks.map(|runbook| runbook.name.as_str()).collect();
     assert_eq!(names, ["observe"]);
-    assert_eq!(library.rules().len(), 8);
+    assert_eq!(library.rules().len(), 12);
 }
 
 #[test]

@@ -19,8 +19,7 @@ use crate::cloud::contract::{
     report, suite,
 };
 use crate::cloud::faulty::{Fault, Faulty, Plan};
-use crate::cloud::sandbox::trail::Logged;
-use crate::cloud::sandbox::world::{BucketState, ScalingGroup};
+use crate::cloud::sandbox::world::{BucketState, Logged, ScalingGroup};
 use crate::cloud::sandbox::{
     CredentialState, EBS_DEFAULT_ALIAS, Key, Machine, RoleState, Sandbox, Scenario, Settling,
     UserState, Volume, Vpc, World,
