@@ -1,7 +1,8 @@
 //! Containment before an AWS that enforces: the real program, real signatures, sessions and policies.
 //!
-//! `thief` holds what is left to somebody with stolen credentials; `lacking` holds each shipped runbook
-//! under exactly the policy that is derived for it, and under that policy without any one of its actions.
+//! `thief` holds what is left to somebody with stolen credentials; `lacking` holds each shipped runbook, but for
+//! those that [`UNPROVEN`] names, under exactly the policy that is derived for it, and under that policy
+//! without any one of its actions.
 //! Without a forensics account: what brings evidence there is not proven here, because neither emulator
 //! asks a KMS key's policy; `end_to_end` shows it, without enforcement.
 
@@ -87,8 +88,19 @@ const PROOFS: &[Proof] = &[
     },
 ];
 
+/// Runbooks that nobody has proven here, and why. The sandbox tries each of their verbs without any one of
+/// its actions; only here a real signature and a real policy would be behind it.
+const UNPROVEN: &[(&str, &str)] = &[
+    ("compromised-function", "the door knows no resources of Lambda's requests"),
+    ("compromised-task", "the door knows no resources of ECS's requests"),
+    ("database-login", "the door knows no resources of RDS's requests"),
+    ("exposed-port", "no incident with an open port is made here"),
+    ("federated-user", "it acts on nothing, and asks for what `observe` asks for"),
+    ("root-user", "it acts on nothing, and asks for what `observe` asks for"),
+];
+
 #[test]
-fn every_shipped_runbook_does_all_with_exactly_its_policy_and_says_what_is_missing() {
+fn every_proven_runbook_does_all_with_exactly_its_policy_and_says_what_is_missing() {
     // Beside each other: each waits a minute until what it contained in IAM is known everywhere.
     let wrong: Vec<String> = std::thread::scope(|scope| {
         let proofs: Vec<_> = PROOFS.iter().map(|proof| scope.spawn(|| proof.hold())).collect();
@@ -103,5 +115,8 @@ fn no_shipped_runbook_is_left_out() {
     let listed: Value = serde_json::from_slice(&told.stdout).unwrap();
     let listed = listed.as_array().unwrap().iter();
     let names: BTreeSet<&str> = listed.map(|runbook| runbook["name"].as_str().unwrap()).collect();
-    assert_eq!(PROOFS.iter().map(|proof| proof.runbook).collect::<BTreeSet<_>>(), names);
+    let proven = PROOFS.iter().map(|proof| proof.runbook);
+    let told: Vec<&str> = proven.chain(UNPROVEN.iter().map(|(runbook, _)| *runbook)).collect();
+    assert_eq!(told.iter().copied().collect::<BTreeSet<_>>(), names);
+    assert_eq!(told.len(), names.len(), "none is both");
 }
