@@ -39,7 +39,7 @@ pub(super) fn restricted(bench: &Bench, before: &World, output: &Value) {
             None => settled_groups(&state.groups),
         }
     };
-    assert_eq!(groups(now), [group.clone()]);
+    assert_eq!(groups(now), std::slice::from_ref(&group));
     if output["already"] == json!(false) && output["groups_before"] != Value::Null {
         assert_eq!(
             output["groups_before"],
