@@ -42,8 +42,9 @@ const SESSION_SECONDS_MAX: u32 = 3600;
 const CASE: &str = "case-*";
 
 /// What the responder role may do to any role but ours: with it, whoever stole the hub's credentials
-/// could give the responder role whatever they like, or an instance of theirs one of our roles.
-const NEVER_ON_OURS: [&str; 3] = ["iam:DeleteRolePolicy", "iam:PassRole", "iam:PutRolePolicy"];
+/// could give the responder role whatever they like, or one of our roles to an instance or principal of theirs.
+const NEVER_ON_OURS: [&str; 4] =
+    ["iam:DeleteRolePolicy", "iam:PassRole", "iam:PutRolePolicy", "iam:UpdateAssumeRolePolicy"];
 /// The name of the statement that denies it.
 const NEVER: &str = "NeverOurOwnRoles";
 
