@@ -95,38 +95,37 @@ impl Executor<'_> {
     }
 }
 
-/// Every read that `standing` may need for `change`. The policy of a session is short, so that services with
-/// reads of their own get those alone.
+/// Every read that `standing` may need for `change`, and no other: the policy of a session is short, and what
+/// takes the change back has to fit in, too.
 pub fn settle_permissions(change: &Change) -> BTreeSet<Permission> {
-    let reads: &[Read] = match change.kind {
+    let reads: &[Read] = match &change.kind {
+        // Of an interface its groups, too, before it goes back to them.
+        Kind::InterfaceGroups { .. } | Kind::ElasticAddress { .. } => {
+            &[Read::Instance, Read::Groups]
+        }
+        Kind::InstanceProfile(_) => &[Read::Instance],
+        Kind::TerminationProtection { .. }
+        | Kind::ShutdownBehavior { .. }
+        | Kind::DeleteOnTermination { .. } => &[Read::Safeguards],
+        Kind::GroupMinimum { .. } | Kind::Standby { .. } => &[Read::Membership],
+        Kind::Balancer(_) => &[Read::Balancers],
+        Kind::CreateGroup { .. } | Kind::GroupRules { .. } => &[Read::Groups],
+        Kind::CreateSnapshots { .. } | Kind::CopySnapshot { .. } => &[Read::Snapshots],
+        Kind::SnapshotSharing { .. } => &[Read::Snapshots, Read::SnapshotSharing],
+        Kind::SnapshotLock(_) => &[Read::Snapshots, Read::SnapshotLock],
+        Kind::RolePolicy { .. } | Kind::Trust(_) => &[Read::Role, Read::RolePolicy],
+        Kind::UserPolicy { .. } => &[Read::User, Read::UserPolicy],
+        Kind::AccessKey { .. } | Kind::DeleteLoginProfile { .. } => &[Read::User],
+        Kind::Credential { .. } => &[Read::User, Read::Credentials],
+        Kind::PublicAccess { .. } => &[Read::Exposure],
+        Kind::Finding(_) => &[Read::Finding],
         Kind::Function(_) => &[Read::Function],
         Kind::Database(_) => &[Read::Database, Read::DatabaseCluster],
-        // Of an interface its groups, too, before it goes back to them.
         Kind::Task(_) => &[Read::Task, Read::TaskService, Read::Groups],
-        _ => EC2_IAM_AND_S3,
+        Kind::Tags { .. } => &[Read::Tags],
     };
     permissions_for(reads, &change.at)
 }
-
-/// What tells of everything in EC2, IAM and S3.
-const EC2_IAM_AND_S3: &[Read] = &[
-    Read::Instance,
-    Read::Safeguards,
-    Read::Membership,
-    Read::Balancers,
-    Read::Groups,
-    Read::Snapshots,
-    Read::SnapshotSharing,
-    Read::SnapshotLock,
-    Read::Role,
-    Read::RolePolicy,
-    Read::User,
-    Read::Credentials,
-    Read::UserPolicy,
-    Read::Exposure,
-    Read::Finding,
-    Read::Tags,
-];
 
 #[cfg(test)]
 mod tests {

@@ -29,13 +29,19 @@ const OPENED: (&str, &str) = (
     "a quarantine group is made without such rules; only one that somebody has opened has them",
 );
 
+const SHARED: (&str, &str) = (
+    "ec2:DescribeIamInstanceProfileAssociations",
+    "who else uses a role is asked so that a person may mind; without it nobody is asked",
+);
+const NO_ROLE: &str = "the user has assumed no role, as far as its trail tells";
+
 const PROOFS: &[Proof] = &[
     Proof {
         runbook: "stolen-role-credentials",
         accounts: "71",
         incident: incident::stolen_role,
         status: "contained",
-        unused: &[],
+        unused: &[SHARED],
         like: None,
     },
     Proof {
@@ -43,7 +49,16 @@ const PROOFS: &[Proof] = &[
         accounts: "72",
         incident: incident::leaked_key,
         status: "contained",
-        unused: &[KEY_OWNER],
+        unused: &[
+            KEY_OWNER,
+            SHARED,
+            ("iam:DeleteRolePolicy", NO_ROLE),
+            ("iam:GetRole", NO_ROLE),
+            ("iam:GetRolePolicy", NO_ROLE),
+            ("iam:ListInstanceProfilesForRole", NO_ROLE),
+            ("iam:ListRoleTags", NO_ROLE),
+            ("iam:PutRolePolicy", NO_ROLE),
+        ],
         like: None,
     },
     Proof {

@@ -233,7 +233,11 @@ impl Proof {
         for ((trial, undo), run) in trials.iter().zip(&undos).zip(&ended) {
             let timeline = service.timeline(undo);
             let status = &service.case(undo)["status"];
-            let right = match &trial.lacking {
+            let needed = trial
+                .lacking
+                .as_ref()
+                .filter(|action| self.unused.iter().all(|(unused, _)| unused != action));
+            let right = match needed {
                 None => run["state"] == "succeeded" && status == "released",
                 Some(action) => {
                     run["state"] != "succeeded"
