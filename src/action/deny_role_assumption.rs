@@ -68,8 +68,7 @@ impl Action for DenyRoleAssumption {
 
     fn permissions(&self, at: &Place, _settings: &Settings) -> BTreeSet<Permission> {
         let mut needed = permissions_for(&[Read::Role, Read::Carriers], at);
-        let change =
-            TrustChange::Policy { role: any(""), before: Document::Null, after: Document::Null };
+        let change = TrustChange { role: any(""), before: Document::Null, after: Document::Null };
         needed.extend(permissions_to(vec![Kind::Trust(change)], at));
         needed
     }
@@ -87,7 +86,7 @@ impl Action for DenyRoleAssumption {
             return Ok(Verdict::Done(report(context.applied, &role, users)));
         }
         let after = denying(&role.trust);
-        let kind = Kind::Trust(TrustChange::Policy { role: name, before: role.trust, after });
+        let kind = Kind::Trust(TrustChange { role: name, before: role.trust, after });
         Ok(change(Change { at: context.at.clone(), kind }, users))
     }
 }
@@ -159,7 +158,7 @@ fn services(trust: &Document) -> BTreeSet<String> {
 
 fn report(applied: &[Applied], role: &Role, users: Option<BTreeSet<InstanceId>>) -> Value {
     let first = applied.iter().find_map(|applied| match &applied.change.kind {
-        Kind::Trust(TrustChange::Policy { before, .. }) => Some(before),
+        Kind::Trust(TrustChange { before, .. }) => Some(before),
         _ => None,
     });
     let services = services(first.unwrap_or(&role.trust));

@@ -79,12 +79,10 @@ impl Action for LeaveLoadBalancers {
 
     async fn look(&self, context: &Context<'_>, params: &Params) -> Result<Verdict, LookError> {
         let id: InstanceId = params.id("instance")?;
-        let Some(instance) = context.session.instance(context.at, &id).await? else {
+        let found = context.session.instance(context.at, &id).await?;
+        let Some(instance) = found.filter(|found| found.state != "terminated") else {
             return Ok(gone(&format!("instance {id}"), context.at));
         };
-        if instance.state == "terminated" {
-            return Ok(gone(&format!("instance {id}"), context.at));
-        }
         let (mut changes, mut unseen) = registered(context, &instance).await?;
         if changes.is_empty() {
             // A read may be older than a registration, and nobody looks again at what seems to be nowhere.

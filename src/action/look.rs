@@ -1,17 +1,19 @@
 //! Reads that a runbook may ask for: `look::instance(id)` and its kin. One table, no changes.
 
 mod function;
+pub(super) mod group;
 mod task;
+mod trail;
 
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use function::LookFunction;
+use group::LookSecurityGroup;
 use serde_json::{Value, json};
 use task::LookTask;
+use trail::LookAssumedRoles;
 
-use super::look_group::LookSecurityGroup;
-use super::look_trail::LookAssumedRoles;
 use super::params::INSTANCE;
 pub use super::query::Query;
 use super::reads::{Read, permissions_for};

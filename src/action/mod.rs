@@ -22,8 +22,6 @@ mod isolate_instance;
 mod isolation_report;
 mod leave_load_balancers;
 mod look;
-mod look_group;
-mod look_trail;
 mod made;
 mod need;
 mod params;

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
-use super::look_group::{USERS, group_users, shown_users};
+use super::look::group::{USERS, group_users, shown_users};
 use super::reads::{Read, any, permissions_for, permissions_to};
 use super::{
     Action, Context, LookError, ParamKind, ParamSpec, Params, Settings, Shape, Verdict, gone,

@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::Permission;
+use super::words::list;
 use crate::id::{DatabaseClusterId, DatabaseId, GroupId, Place};
 
 /// How long RDS may take to show what it has taken: whether there is a public address shows only when it is
@@ -171,11 +172,6 @@ impl DatabaseChange {
             _ => None,
         }
     }
-}
-
-fn list(groups: &[GroupId]) -> String {
-    let ids: Vec<&str> = groups.iter().map(GroupId::as_str).collect();
-    if ids.is_empty() { "none".to_owned() } else { ids.join(", ") }
 }
 
 #[cfg(test)]

@@ -1,7 +1,10 @@
 //! What changes of a GuardDuty finding itself: whether it is archived, and what people say of it.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
+use super::Permission;
 use crate::id::{FindingId, Place};
 
 /// A change of one finding in GuardDuty.
@@ -117,12 +120,16 @@ impl FindingChange {
         }
     }
 
-    /// The IAM actions that it needs, each with its resource. A finding has no ARN of its own that a policy
+    /// What the caller must be allowed to do. A finding has no ARN of its own that a policy
     /// takes: its detector has (service authorization reference, GuardDuty), and that is looked up first.
     #[must_use]
-    pub fn permissions(&self, at: &Place) -> [(&'static str, String); 2] {
+    pub fn permissions(&self, at: &Place) -> BTreeSet<Permission> {
         let detector = format!("arn:aws:guardduty:{}:{}:detector/*", at.region, at.account);
-        [("guardduty:ListDetectors", "*".to_owned()), (self.operation(), detector)]
+        [
+            Permission::new("guardduty:ListDetectors", "*"),
+            Permission::new(self.operation(), detector),
+        ]
+        .into()
     }
 
     /// Why it is not taken back, where it is not.

@@ -62,7 +62,6 @@ impl Change {
             Kind::DeleteLoginProfile { .. } => Inverse::Lost(
                 "the password is gone: create a login profile with a new password and demand a reset",
             ),
-            Kind::Trust(change) => change.inverse(self.swapped()),
             Kind::InterfaceGroups { .. }
             | Kind::GroupRules { owner: GroupOwner::Account, .. }
             | Kind::ElasticAddress { .. }
@@ -72,6 +71,7 @@ impl Change {
             | Kind::GroupMinimum { .. }
             | Kind::Standby { .. }
             | Kind::Balancer(_)
+            | Kind::Trust(_)
             | Kind::InstanceProfile(_)
             | Kind::SnapshotSharing { .. }
             | Kind::AccessKey { .. }

@@ -139,7 +139,7 @@ impl Change {
             Kind::Finding(change) => change.operation(),
             Kind::Database(change) => change.operation(),
             Kind::Task(change) => change.operation(),
-            Kind::Trust(change) => change.operation(),
+            Kind::Trust(_) => TrustChange::OPERATION,
             Kind::Function(function) => function.operation(),
             Kind::Tags { resource, after, .. } => match (resource, after.is_empty()) {
                 (

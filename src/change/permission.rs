@@ -154,21 +154,10 @@ impl Change {
             Kind::PublicAccess { bucket, .. } => {
                 need("s3:PutBucketPublicAccessBlock", format!("arn:aws:s3:::{bucket}"));
             }
-            Kind::SnapshotLock(lock) => {
-                let (action, resource) = lock.permission(&self.at);
-                need(action, resource);
-            }
-            Kind::Finding(change) => {
-                for (action, resource) in change.permissions(&self.at) {
-                    need(action, resource);
-                }
-            }
-            Kind::Database(change) => {
-                return change.permissions(&self.at);
-            }
-            Kind::Task(change) => {
-                return change.permissions(&self.at);
-            }
+            Kind::SnapshotLock(lock) => return lock.permissions(&self.at),
+            Kind::Finding(change) => return change.permissions(&self.at),
+            Kind::Database(change) => return change.permissions(&self.at),
+            Kind::Task(change) => return change.permissions(&self.at),
             Kind::Trust(change) => return change.permissions(account),
             Kind::Function(function) => return function.permissions(&self.at),
             Kind::Tags { resource, .. } => need(

@@ -1,7 +1,10 @@
 //! Locks of snapshots: what keeps evidence from being deleted, by whoever may delete snapshots.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
+use super::Permission;
 use crate::id::{Place, SnapshotId};
 
 /// How a snapshot is locked (EC2 API, LockSnapshot). The later is the stronger.
@@ -84,10 +87,11 @@ impl SnapshotLock {
         format!("lock {} {}", self.snapshot, self.after.words())
     }
 
-    /// The IAM action that it needs, with its resource. A snapshot's ARN has no account.
+    /// What the caller must be allowed to do. A snapshot's ARN has no account.
     #[must_use]
-    pub fn permission(&self, at: &Place) -> (&'static str, String) {
-        (Self::OPERATION, format!("arn:aws:ec2:{}::snapshot/{}", at.region, self.snapshot))
+    pub fn permissions(&self, at: &Place) -> BTreeSet<Permission> {
+        let arn = format!("arn:aws:ec2:{}::snapshot/{}", at.region, self.snapshot);
+        [Permission::new(Self::OPERATION, arn)].into()
     }
 
     /// The name of the API operation.

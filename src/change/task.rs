@@ -7,6 +7,7 @@ use std::mem::swap;
 use serde::{Deserialize, Serialize};
 
 use super::Permission;
+use super::words::list;
 use crate::id::{ClusterName, GroupId, InterfaceId, Place, ServiceName, TaskId};
 
 /// What ECS runs and gives tags to.
@@ -229,9 +230,4 @@ impl TaskChange {
             _ => None,
         }
     }
-}
-
-fn list(groups: &[GroupId]) -> String {
-    let ids: Vec<&str> = groups.iter().map(GroupId::as_str).collect();
-    if ids.is_empty() { "none".to_owned() } else { ids.join(", ") }
 }

@@ -5,105 +5,66 @@ use std::mem::swap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Document, Inverse, Permission, Taggable};
+use super::{Document, Permission, Taggable};
 use crate::id::{AccountId, RoleName};
 
-/// A change of a role's trust.
+/// A change of a role's trust policy (`iam:UpdateAssumeRolePolicy`). A role always has one. Nothing that was
+/// stolen works again when it is taken back: whoever is let in has to assume the role anew, as an isolated
+/// instance has to connect anew.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "attribute", rename_all = "snake_case")]
-pub enum TrustChange {
-    /// Its trust policy (`iam:UpdateAssumeRolePolicy`). A role always has one.
-    Policy {
-        /// The role.
-        role: RoleName,
-        /// The document as it was looked up.
-        before: Document,
-        /// The document afterwards.
-        after: Document,
-    },
+pub struct TrustChange {
+    /// The role.
+    pub role: RoleName,
+    /// The document as it was looked up.
+    pub before: Document,
+    /// The document afterwards.
+    pub after: Document,
 }
 
 impl TrustChange {
     /// The name of the API operation.
-    #[must_use]
-    pub fn operation(&self) -> &'static str {
-        match self {
-            Self::Policy { .. } => "iam:UpdateAssumeRolePolicy",
-        }
-    }
+    pub const OPERATION: &str = "iam:UpdateAssumeRolePolicy";
 
     /// The attribute that changes, as `type/id`.
     #[must_use]
     pub fn resource(&self) -> String {
-        match self {
-            Self::Policy { role, .. } => format!("role/{role}/trust"),
-        }
+        format!("role/{}/trust", self.role)
     }
 
     /// Whose life it touches.
     #[must_use]
     pub fn subject(&self) -> Taggable {
-        match self {
-            Self::Policy { role, .. } => Taggable::Role(role.clone()),
-        }
+        Taggable::Role(self.role.clone())
     }
 
     /// One sentence, without the account.
     #[must_use]
     pub fn words(&self) -> String {
-        match self {
-            Self::Policy { role, .. } => {
-                format!("role {role}: its trust policy, which says who may assume it, is replaced")
-            }
-        }
+        format!("role {}: its trust policy, which says who may assume it, is replaced", self.role)
     }
 
     /// What is so again now that it was taken back.
     #[must_use]
     pub fn given_back(&self) -> String {
-        match self {
-            Self::Policy { role, .. } => {
-                format!(
-                    "role {role}: its trust policy is as it was, and whoever it lets in may assume it"
-                )
-            }
-        }
+        let role = &self.role;
+        format!("role {role}: its trust policy is as it was, and whoever it lets in may assume it")
     }
 
     /// What the caller must be allowed to do. The path of a role is not known, and is left open.
     #[must_use]
     pub fn permissions(&self, account: &AccountId) -> BTreeSet<Permission> {
-        match self {
-            Self::Policy { role, .. } => {
-                let arn = format!("arn:aws:iam::{account}:role/*{role}");
-                [Permission::new(self.operation(), arn)].into()
-            }
-        }
-    }
-
-    /// What takes it back. Nothing that was stolen works again by it: whoever is let in has to assume the
-    /// role anew, as an isolated instance has to connect anew.
-    #[must_use]
-    pub fn inverse(&self, swapped: super::Change) -> Inverse {
-        match self {
-            Self::Policy { .. } => Inverse::Change(swapped),
-        }
+        let arn = format!("arn:aws:iam::{account}:role/*{}", self.role);
+        [Permission::new(Self::OPERATION, arn)].into()
     }
 
     /// The other way round.
-    pub fn swap(&mut self) {
-        match self {
-            Self::Policy { before, after, .. } => swap(before, after),
-        }
+    pub(super) fn swap(&mut self) {
+        swap(&mut self.before, &mut self.after);
     }
 
-    /// This and a later change of the same role as one.
+    /// This one and a later one of the same role as one.
     #[must_use]
-    pub fn merged(self, last: Self) -> Self {
-        match (self, last) {
-            (Self::Policy { role, before, .. }, Self::Policy { after, .. }) => {
-                Self::Policy { role, before, after }
-            }
-        }
+    pub fn and(self, later: Self) -> Self {
+        Self { after: later.after, ..self }
     }
 }

@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use super::{AddressUse, Change, Direction, Duty, Kind, Peer, PublicAccessBlock, Rule, RuleEffect};
 
-fn list<T: Display>(items: impl IntoIterator<Item = T>) -> String {
+pub(super) fn list<T: Display>(items: impl IntoIterator<Item = T>) -> String {
     let words: Vec<String> = items.into_iter().map(|item| item.to_string()).collect();
     if words.is_empty() { "none".to_owned() } else { words.join(", ") }
 }

@@ -138,7 +138,7 @@ fn merge(first: &Change, last: &Change) -> Option<Change> {
         (Kind::RolePolicy { role, policy, before, .. }, Kind::RolePolicy { after, .. }) => {
             Kind::RolePolicy { role, policy, before, after }
         }
-        (Kind::Trust(first), Kind::Trust(last)) => Kind::Trust(first.merged(last)),
+        (Kind::Trust(first), Kind::Trust(last)) => Kind::Trust(first.and(last)),
         (Kind::UserPolicy { user, policy, before, .. }, Kind::UserPolicy { after, .. }) => {
             Kind::UserPolicy { user, policy, before, after }
         }

@@ -42,7 +42,7 @@ async fn who_opens_a_role_again_is_shut_out_again_and_the_first_document_is_kept
     open(&bench);
     let output = act(&bench, &mut step, &bench.sandbox, ASSUME, params).await.unwrap();
     assert_eq!(output["already"], json!(false));
-    let TrustChange::Policy { before, after, .. } = trust(&step.records);
+    let TrustChange { before, after, .. } = trust(&step.records);
     assert_eq!(before, was, "the first `before` is the one that counts");
     assert_eq!(after["Statement"][0]["Effect"], json!("Deny"));
     let session = bench.sandbox.open(Bench::anything());

@@ -38,7 +38,7 @@ fn merge(earlier: &mut Change, later: &Change) -> bool {
         | (Kind::UserPolicy { after, .. }, Kind::UserPolicy { after: last, .. }) => {
             after.clone_from(last);
         }
-        (Kind::Trust(first), Kind::Trust(last)) => *first = first.clone().merged(last.clone()),
+        (Kind::Trust(first), Kind::Trust(last)) => *first = first.clone().and(last.clone()),
         (Kind::AccessKey { after, .. }, Kind::AccessKey { after: last, .. }) => *after = *last,
         // Two changes of one resource's tags touch different keys: each is taken back for itself.
         (Kind::Tags { before, after, .. }, Kind::Tags { before: b, after: a, .. }) => {

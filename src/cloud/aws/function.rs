@@ -8,9 +8,9 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use serde_json::Value;
 
 use super::convert::parsed;
-use super::ec2_apply::{confirmed, refused};
+use super::ec2_apply::{Touched, confirmed, refused, touched};
 use super::errors::{Effect, read, unreadable};
-use crate::change::{Change, Document, FunctionChange, Polling, Tags, function_arn};
+use crate::change::{Document, FunctionChange, Polling, Tags, function_arn};
 use crate::cloud::{EventSource, Function, Receipt, Result};
 use crate::id::{FunctionName, Place};
 
@@ -123,26 +123,26 @@ pub(super) async fn tags(client: &Client, at: &Place, name: &FunctionName) -> Re
     }
 }
 
-/// Sets the tags of `after`, or, where that is empty, removes the keys of `before`.
-pub(super) async fn tag(
+/// Sets or removes tags.
+pub(super) async fn retag(
     client: &Client,
-    change: &Change,
-    name: &FunctionName,
+    operation: &str,
+    arn: &str,
     before: &Tags,
     after: &Tags,
 ) -> Result<Receipt> {
-    let (operation, arn) = (change.operation(), function_arn(&change.at, name));
-    if after.is_empty() {
-        let keys = before.keys().cloned().collect();
-        let call = client.untag_resource().resource(arn).set_tag_keys(Some(keys));
-        return confirmed(operation, call.send().await);
+    match touched(operation, before, after)? {
+        Touched::Set(tags) => {
+            let tags = tags.into_iter().collect();
+            let call = client.tag_resource().resource(arn).set_tags(Some(tags));
+            confirmed(operation, call.send().await)
+        }
+        Touched::Removed(tags) => {
+            let keys = tags.into_keys().collect();
+            let call = client.untag_resource().resource(arn).set_tag_keys(Some(keys));
+            confirmed(operation, call.send().await)
+        }
     }
-    if before.keys().any(|key| !after.contains_key(key)) {
-        return Err(refused(operation, "one call sets tags or removes them: make two changes"));
-    }
-    let tags = after.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
-    let call = client.tag_resource().resource(arn).set_tags(Some(tags));
-    confirmed(operation, call.send().await)
 }
 
 /// The key by which a statement for a URL without sign-in says just that (Lambda Developer Guide, "Control

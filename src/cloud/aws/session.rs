@@ -11,7 +11,7 @@ use super::{
     balancer, ec2_apply, ec2_carriers, ec2_guard, ec2_profile, ec2_read, ecs, function, guardduty,
     iam, iam_credential, rds, s3, scaling, snapshot_lock, trail, trust,
 };
-use crate::change::{Change, Document, Kind, Taggable, Tags, Target};
+use crate::change::{Change, Document, Kind, Taggable, Tags, Target, function_arn};
 use crate::cloud::{
     ClassicBalancer, Database, DatabaseCluster, Doer, Exposure, Function, GroupUser, HeldLock,
     Instance, Membership, Receipt, Result, Role, Safeguards, Scope, SecurityGroup, Session,
@@ -294,8 +294,8 @@ impl Session for AwsSession {
                     iam::tags(self.clients(at).await?.iam(), change, resource, before, after).await
                 }
                 Taggable::Function(name) => {
-                    let client = self.clients(at).await?;
-                    function::tag(client.lambda(), change, name, before, after).await
+                    let (client, arn) = (self.clients(at).await?, function_arn(at, name));
+                    function::retag(client.lambda(), change.operation(), &arn, before, after).await
                 }
                 Taggable::Bucket(name) => {
                     s3::apply(self.clients(at).await?.s3(), name.as_str(), before, after).await

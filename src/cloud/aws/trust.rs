@@ -7,7 +7,7 @@ use crate::change::{TrustChange, policy_text};
 use crate::cloud::{Receipt, Result};
 
 pub(super) async fn apply(client: &Client, change: &TrustChange) -> Result<Receipt> {
-    let TrustChange::Policy { role, after, .. } = change;
+    let TrustChange { role, after, .. } = change;
     let call = client.update_assume_role_policy().role_name(role.as_str());
-    confirmed(change.operation(), call.policy_document(policy_text(after)).send().await)
+    confirmed(TrustChange::OPERATION, call.policy_document(policy_text(after)).send().await)
 }

@@ -24,7 +24,7 @@ fn change(
     after: &Document,
 ) -> crate::change::Change {
     let (role, before, after) = (role.clone(), before.clone(), after.clone());
-    bench.change(Kind::Trust(TrustChange::Policy { role, before, after }))
+    bench.change(Kind::Trust(TrustChange { role, before, after }))
 }
 
 pub async fn replaces_who_may_assume_a_role_and_gives_it_back(bench: &Bench<'_>) -> Outcome {

@@ -264,7 +264,7 @@ pub fn needs(change: &Change, arn: impl Fn(&str, &str) -> String) -> Vec<Need> {
         Kind::Task(change @ TaskChange::Stop { .. }) => {
             vec![("ecs:StopTask", ecs(at, &change.subject()))]
         }
-        Kind::Trust(TrustChange::Policy { role, .. }) => {
+        Kind::Trust(TrustChange { role, .. }) => {
             vec![("iam:UpdateAssumeRolePolicy", arn("role", role.as_str()))]
         }
         Kind::Function(FunctionChange::Concurrency { function, after, .. }) => {

@@ -28,7 +28,7 @@ pub fn apply(
     change: &TrustChange,
     now: Timestamp,
 ) -> Result<(), Refused> {
-    let TrustChange::Policy { role: name, after, .. } = change;
+    let TrustChange { role: name, after, .. } = change;
     let delay = world.iam_delay();
     let role = role_mut(world, account, name)?;
     editable(role, name)?;

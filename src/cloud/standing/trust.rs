@@ -10,7 +10,7 @@ pub(super) async fn standing(
     at: &Place,
     change: &TrustChange,
 ) -> Result<Standing> {
-    let TrustChange::Policy { role, before, after } = change;
+    let TrustChange { role, before, after } = change;
     Ok(match session.role(at, role).await? {
         None => Standing::Gone,
         Some(now) => compare(&now.trust, before, after),

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
-use super::query::Query;
-use super::reads::{Read, permissions_for};
-use super::{LookError, ParamKind, ParamSpec, Params, Shape};
+use crate::action::query::Query;
+use crate::action::reads::{Read, permissions_for};
+use crate::action::{LookError, ParamKind, ParamSpec, Params, Shape};
 use crate::change::Permission;
 use crate::cloud::{GroupUser, Session};
 use crate::id::{GroupId, Place};
@@ -19,7 +19,7 @@ pub(super) struct LookSecurityGroup;
 const USERS_SHOWN: usize = 50;
 
 /// As [`GroupUser`] is serialised.
-pub(super) const USERS: Shape =
+pub(in crate::action) const USERS: Shape =
     Shape::List(&Shape::Fields(&[("interface", Shape::Text), ("instance", Shape::Text)]));
 
 #[async_trait]
@@ -76,7 +76,7 @@ impl Query for LookSecurityGroup {
 
 /// Whom a group concerns, sorted. One read that shows nobody is not believed, two are: it may be older than
 /// the group's first interface.
-pub(super) async fn group_users(
+pub(in crate::action) async fn group_users(
     session: &dyn Session,
     at: &Place,
     group: &GroupId,
@@ -90,6 +90,6 @@ pub(super) async fn group_users(
 }
 
 /// The first of them, for an output.
-pub(super) fn shown_users(users: &[GroupUser]) -> &[GroupUser] {
+pub(in crate::action) fn shown_users(users: &[GroupUser]) -> &[GroupUser] {
     users.get(..USERS_SHOWN).unwrap_or(users)
 }

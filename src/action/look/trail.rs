@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
-use super::reads::{Read, permissions_for};
-use super::{LookError, ParamKind, ParamSpec, Params, Query, Shape};
+use crate::action::reads::{Read, permissions_for};
+use crate::action::{LookError, ParamKind, ParamSpec, Params, Query, Shape};
 use crate::change::Permission;
 use crate::cloud::{ASSUMES, Deed, Doer, GLOBAL_REGION, Session};
 use crate::id::{AccessKeyId, Place, RoleName, UserName};
