@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::interface_swap::{Next, Walls, lead};
 use super::params::TASK;
-use super::quarantine_group::{Found, Purpose};
+use super::quarantine_group::{Purpose, quarantine_groups};
 use super::reads::{Read, any, permissions_for, permissions_to};
 use super::{Action, Context, LookError, ParamSpec, Params, Settings, Shape, Verdict, gone};
 use crate::change::{EcsRef, Kind, Permission, TaskChange, Urgency};
@@ -164,13 +164,6 @@ fn report(context: &Context<'_>, task: &Task, walls: &Walls<'_>) -> Value {
         });
         interfaces.insert(interface.id.to_string(), told);
     }
-    let quarantine: std::collections::BTreeMap<&str, &GroupId> = walls
-        .iter()
-        .filter_map(|(vpc, wall)| match &wall.quarantine {
-            Found::Ready { group, .. } => Some((vpc.as_str(), group)),
-            _ => None,
-        })
-        .collect();
     json!({
         "cluster": task.cluster,
         "task": task.id,
@@ -178,7 +171,7 @@ fn report(context: &Context<'_>, task: &Task, walls: &Walls<'_>) -> Value {
         "service": task.service,
         "task_role": task.task_role,
         "execution_role": task.execution_role,
-        "quarantine": quarantine,
+        "quarantine": quarantine_groups(walls),
         "interfaces": interfaces,
         "already": context.applied.is_empty(),
         "notes": [NEVER_FILTERED, HEALTH_CHECKS],

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::Context;
-use super::quarantine_group::{Found, Wall};
+use super::quarantine_group::{Wall, quarantine_groups};
 use crate::change::{AddressUse, Kind};
 use crate::cloud::{Instance, Interface};
 use crate::id::{GroupId, InstanceId, InterfaceId, VpcId};
@@ -82,19 +82,12 @@ pub(super) fn contained(
         });
         interfaces.insert(interface.id.to_string(), told);
     }
-    let quarantine: BTreeMap<&str, &GroupId> = walls
-        .iter()
-        .filter_map(|(vpc, wall)| match &wall.quarantine {
-            Found::Ready { group, .. } => Some((vpc.as_str(), group)),
-            _ => None,
-        })
-        .collect();
     json!({
         "instance": instance.id,
         "state": instance.state,
         "vpc": instance.vpc,
         "already": context.applied.is_empty(),
-        "quarantine": quarantine,
+        "quarantine": quarantine_groups(walls),
         "interfaces": interfaces,
         "unmanaged": unmanaged.iter().map(|interface| &interface.id).collect::<Vec<_>>(),
         "notes": [NEVER_FILTERED, ALWAYS_TRACKED, BOTH_FAMILIES, WINDOW],

@@ -7,7 +7,7 @@
 //! and the quarantine group cuts them too (EC2 User Guide, "Security group connection tracking").
 //! Which interface goes where is not decided here.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::creation::{Unseen, created, unseen};
 use super::reads::any;
@@ -36,6 +36,17 @@ pub(super) enum Purpose {
 pub(super) struct Wall {
     pub(super) quarantine: Found,
     pub(super) transition: Option<Found>,
+}
+
+/// The quarantine group of each VPC that has one ready, for an output.
+pub(super) fn quarantine_groups<'a>(
+    walls: &'a BTreeMap<&'a VpcId, Wall>,
+) -> BTreeMap<&'a str, &'a GroupId> {
+    let ready = |(vpc, wall): (&&'a VpcId, &'a Wall)| match &wall.quarantine {
+        Found::Ready { group, .. } => Some((vpc.as_str(), group)),
+        _ => None,
+    };
+    walls.iter().filter_map(ready).collect()
 }
 
 /// What a look found of the groups with one purpose in one VPC.

@@ -115,7 +115,8 @@ fn applies(condition: &Value, issued_at: Option<Timestamp>) -> Option<String> {
     reasons.pop()
 }
 
-fn statements(document: &Document) -> Vec<&Value> {
+/// Its statements, of which one alone may stand without a list.
+pub fn statements(document: &Document) -> Vec<&Value> {
     match &document["Statement"] {
         Value::Array(list) => list.iter().collect(),
         one @ Value::Object(_) => vec![one],
@@ -123,7 +124,8 @@ fn statements(document: &Document) -> Vec<&Value> {
     }
 }
 
-fn texts(value: &Value) -> Vec<&str> {
+/// What may be one text or a list of them.
+pub fn texts(value: &Value) -> Vec<&str> {
     match value {
         Value::String(text) => vec![text],
         Value::Array(list) => list.iter().filter_map(Value::as_str).collect(),

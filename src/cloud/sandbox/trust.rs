@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::identity::{editable, role_mut};
+use super::policy::{statements, texts};
 use super::refusal::Refused;
 use super::world::{RoleState, World};
 use crate::change::{Document, TrustChange, policy_text};
@@ -92,20 +93,4 @@ fn check(document: &Document) -> Result<(), String> {
         }
     }
     Ok(())
-}
-
-fn statements(document: &Document) -> Vec<&Value> {
-    match &document["Statement"] {
-        Value::Array(list) => list.iter().collect(),
-        one @ Value::Object(_) => vec![one],
-        _ => Vec::new(),
-    }
-}
-
-fn texts(value: &Value) -> Vec<&str> {
-    match value {
-        Value::String(text) => vec![text],
-        Value::Array(list) => list.iter().filter_map(Value::as_str).collect(),
-        _ => Vec::new(),
-    }
 }
